@@ -1,0 +1,62 @@
+"""A task: data split into train, validation and test, a loss and a metric."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search_spaces.signature import Signature
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """One part of a task's data.
+
+    Attributes:
+        x: float32 ``(N, *input_shape)``, normalised.
+        y: int64 ``(N,)`` classes, or ``(N, T)`` next symbols where −1 marks padding that no loss or metric counts.
+        legal: bool ``(N, T, outputs)``, the symbols that the grammar allows next; None where one answer is right.
+    """
+
+    x: NDArray[np.float32]
+    y: NDArray[np.int64]
+    legal: NDArray[np.bool_] | None = None
+
+    def __len__(self) -> int:
+        """Number of examples."""
+        return len(self.x)
+
+
+@dataclass(frozen=True, eq=False)
+class Normalisation:
+    """What turns raw inputs into a split's ``x``: ``(raw − offset) · scale``, float32, broadcast over one example."""
+
+    offset: NDArray[np.float32]
+    scale: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Task:
+    """Data and metric. The search sees `train` and `validation`; `test` is read once, for the report.
+
+    Attributes:
+        name: as given on the command line.
+        signature: what a network for this task takes and gives.
+        metric: ``accuracy`` (share of right classes) or ``legality`` (share of predicted next symbols that are legal).
+        normalisation: to be built into an exported model so that it takes raw inputs; None where inputs are as they come.
+        classes: names of the outputs.
+        fingerprint: hash of all three splits, so that a resumed run notices changed data.
+        description: one line for `nas list tasks` and the report.
+    """
+
+    name: str
+    signature: Signature
+    train: Split
+    validation: Split
+    test: Split
+    metric: Literal["accuracy", "legality"] = "accuracy"
+    normalisation: Normalisation | None = None
+    classes: tuple[str, ...] = ()
+    fingerprint: str = ""
+    description: str = ""

@@ -1,0 +1,70 @@
+"""Options and results of one sparse training."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas.errors import UsageError
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions:
+    """How a network is trained.
+
+    Attributes:
+        epochs: passes over the training split, ≥ 1.
+        batch_size: examples a step, ≥ 1.
+        optimizer: ``adam`` (AdamW where weight_decay > 0) or ``sgd`` (momentum .9).
+        learning_rate: at the start, > 0.
+        schedule: ``cosine`` to zero, or ``constant``.
+        weight_decay: decoupled, ≥ 0.
+        patience: stop after that many epochs without a better validation metric; None trains to the end.
+        init: ``fan-in`` draws new weights for the true (masked) fan-in of each unit, ``keep`` starts from the model's own.
+    """
+
+    epochs: int = 30
+    batch_size: int = 64
+    optimizer: Literal["adam", "sgd"] = "adam"
+    learning_rate: float = 3e-3
+    schedule: Literal["cosine", "constant"] = "cosine"
+    weight_decay: float = 0.0
+    patience: int | None = None
+    init: Literal["fan-in", "keep"] = "fan-in"
+
+    def __post_init__(self) -> None:
+        """Refuse values that no training can have."""
+        if self.epochs < 1 or self.batch_size < 1:
+            raise UsageError(f"epochs and batch_size must be at least 1, got {self.epochs} and {self.batch_size}")
+        if not self.learning_rate > 0 or self.weight_decay < 0:
+            raise UsageError(f"learning_rate must be positive and weight_decay not negative, got {self.learning_rate} and {self.weight_decay}")
+        if self.patience is not None and self.patience < 1:
+            raise UsageError(f"patience must be at least 1, got {self.patience}")
+        for name, known in (("optimizer", ("adam", "sgd")), ("schedule", ("cosine", "constant")), ("init", ("fan-in", "keep"))):
+            if getattr(self, name) not in known:
+                raise UsageError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TrainingResult:
+    """What one training gave.
+
+    Attributes:
+        accuracy: the task's metric on the validation split, measured with `weights`.
+        weights: every trained initializer by name, float32, masked entries exactly zero; batch-norm statistics included.
+        losses: mean training loss of each epoch.
+        accuracies: validation metric of each epoch.
+        dead_units: units that no input reaches or that reach no output.
+        seconds: wall time; in a population, the batch's time shared out evenly.
+        seed: the seed of initialisation and batch order.
+    """
+
+    accuracy: float
+    weights: Mapping[str, NDArray[np.float32]]
+    losses: tuple[float, ...]
+    accuracies: tuple[float, ...]
+    dead_units: int
+    seconds: float
+    seed: int

@@ -1,0 +1,24 @@
+"""Errors of the ONNX layer: each says which file or node is wrong and what would be right."""
+
+
+class GraphError(Exception):
+    """Base of every error raised by `onnx_graph`."""
+
+
+class InvalidModelError(GraphError, ValueError):
+    """The file is not a readable ONNX model, or is one that reaches outside its folder."""
+
+
+class UnsupportedOperatorError(GraphError, ValueError):
+    """An operator that this part of the system cannot handle.
+
+    Attributes:
+        node: name of the node (or of its first output where it has no name).
+        operator: ``domain::OpType``, the domain left out for standard ONNX.
+    """
+
+    def __init__(self, node: str, operator: str, reason: str = "") -> None:
+        """Say which node and operator, and why if there is more to say."""
+        self.node = node
+        self.operator = operator
+        super().__init__(f"node {node!r}: operator {operator} is not supported" + (f": {reason}" if reason else ""))

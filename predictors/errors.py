@@ -1,0 +1,25 @@
+"""Errors of the predictors."""
+
+
+class PredictorError(Exception):
+    """Base of every error raised by `predictors`."""
+
+
+class NotFittedError(PredictorError, RuntimeError):
+    """`predict` or `save` before `fit`."""
+
+
+class InvalidPredictorError(PredictorError, ValueError):
+    """A folder that does not hold a saved predictor, or holds one of another version."""
+
+
+class InvalidTableError(PredictorError, ValueError):
+    """A table of models and accuracies that cannot be used; the message names the row and column."""
+
+
+class UnknownPredictorError(PredictorError, KeyError):
+    """A predictor name that no table holds; the message lists the known ones, nearest first."""
+
+    def __str__(self) -> str:
+        """The message itself: KeyError would print its repr."""
+        return str(self.args[0])

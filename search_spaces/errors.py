@@ -1,0 +1,21 @@
+"""Errors of the search spaces."""
+
+
+class SpaceError(Exception):
+    """Base of every error raised by `search_spaces`."""
+
+
+class InvalidCandidateError(SpaceError, ValueError):
+    """A candidate that does not describe a network of its space."""
+
+
+class InvalidOptionError(SpaceError, ValueError):
+    """An option of a space, recipe or edit that is out of range or unknown."""
+
+
+class UnknownNameError(SpaceError, KeyError):
+    """A name that no table holds; the message lists the known ones, nearest first."""
+
+    def __str__(self) -> str:
+        """The message itself: KeyError would print its repr."""
+        return str(self.args[0])

@@ -1,0 +1,49 @@
+"""The interface of a search space."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+import onnx_ir as ir
+
+from search_spaces.candidate import Candidate
+
+
+class TrialLike(Protocol):
+    """The part of `optuna.trial.Trial` that a space uses."""
+
+    def suggest_float(self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False) -> float:
+        """A number in [low, high]."""
+
+    def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
+        """A whole number in [low, high]."""
+
+    def suggest_categorical(self, name: str, choices: Sequence[None | bool | int | float | str]) -> None | bool | int | float | str:
+        """One of the choices."""
+
+
+class SearchSpace(Protocol):
+    """A set of networks that can be drawn, changed and built. Every draw takes its generator."""
+
+    name: str
+
+    def sample(self, rng: np.random.Generator) -> Candidate:
+        """A random candidate, within the space's `max_nnz` where it has one."""
+
+    def suggest(self, trial: TrialLike) -> Candidate:
+        """The candidate that an Optuna trial proposes."""
+
+    def mutate(self, candidate: Candidate, rng: np.random.Generator) -> Candidate:
+        """A neighbour: one gene of the architecture or recipe changed, or one mask edit more. Never the same digest."""
+
+    def crossover(self, first: Candidate, second: Candidate, rng: np.random.Generator) -> Candidate:
+        """A child with genes of both."""
+
+    def build(self, candidate: Candidate) -> ir.Model:
+        """The untrained masked network, weights 1 where kept and 0 elsewhere, dead units' connections already zero."""
+
+    def dense(self, candidate: Candidate) -> Candidate:
+        """The same architecture without a mask: density 1, no edits."""
+
+    def options(self) -> Mapping[str, object]:
+        """The resolved options, JSON values, from which `search_spaces.create` makes the same space again."""
