@@ -1,8 +1,12 @@
 """Counts that budgets are made of, exact and cheap: non-zeros, parameters, multiply-accumulates."""
 
 from dataclasses import dataclass
+from math import prod
 
+import numpy as np
 import onnx_ir as ir
+
+from onnx_graph.weights import FLOATS, WeightUse, array_of, integer, weight_uses
 
 
 @dataclass(frozen=True)
@@ -21,5 +25,57 @@ class Counts:
 
 
 def count(model: ir.Model) -> Counts:
-    """Count a model."""
-    raise NotImplementedError
+    """Count a model as it is; `trim` it first where unreachable weights should not count.
+
+    A weight shared by several nodes counts once, its multiply-accumulates once a node. Where shapes are unknown (an
+    image size, a sequence length), the weight is taken to be applied once.
+    """
+    nonzeros: dict[str, int] = {}
+    stored = macs = 0
+    for use in weight_uses(model):
+        name = use.weight.name
+        if name not in nonzeros:
+            nonzeros[name] = int(np.count_nonzero(array_of(use.value)))
+            stored += prod(use.weight.shape)
+        macs += nonzeros[name] * _applications(use)
+    nnz = sum(nonzeros.values())
+    other = sum(_floats(value) for name, value in model.graph.initializers.items() if name not in nonzeros)
+    return Counts(nnz=nnz, weights=stored, params=nnz + other, macs=macs)
+
+
+def _floats(value: ir.Value) -> int:
+    tensor = value.const_value
+    return tensor.size if tensor is not None and tensor.dtype in FLOATS else 0
+
+
+def _applications(use: WeightUse) -> int:
+    """How often one weight is multiplied for one example: positions of an image, steps of a sequence."""
+    node, operator = use.node, use.weight.operator
+    if operator == "Conv":
+        return _known(node.outputs[0].shape, skip=2)
+    if operator == "ConvTranspose":
+        return _known(node.inputs[0].shape if node.inputs[0] is not None else None, skip=2)
+    if use.weight.gates > 1 or operator == "RNN":
+        sequence = node.inputs[0]
+        if sequence is None or sequence.shape is None or len(sequence.shape) != 3:
+            return 1
+        steps = sequence.shape[integer(node, "layout", 0)]
+        return steps if isinstance(steps, int) else 1
+    return _positions(node.outputs[0].shape, unit_axis=-1 if use.index == 1 else -2)
+
+
+def _known(shape: ir.Shape | None, skip: int) -> int:
+    """Product of the dimensions behind the first ``skip``; 1 where any of them is unknown."""
+    dims = [] if shape is None else list(shape)[skip:]
+    return prod(dims) if all(isinstance(dim, int) for dim in dims) else 1  # type: ignore[arg-type]
+
+
+def _positions(shape: ir.Shape | None, unit_axis: int) -> int:
+    """Positions of a product's output beside its unit axis and its batch axis (the symbolic one, else the first)."""
+    if shape is None or len(shape) < 3:
+        return 1
+    dims = list(shape)
+    del dims[unit_axis]
+    if all(isinstance(dim, int) for dim in dims):
+        dims = dims[1:]
+    return prod(dim for dim in dims if isinstance(dim, int))

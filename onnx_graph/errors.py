@@ -9,6 +9,10 @@ class InvalidModelError(GraphError, ValueError):
     """The file is not a readable ONNX model, or is one that reaches outside its folder."""
 
 
+class WeightError(GraphError, ValueError):
+    """An array does not fit the initializer it is meant for, or there is no such initializer."""
+
+
 class UnsupportedOperatorError(GraphError, ValueError):
     """An operator that this part of the system cannot handle.
 

@@ -1,21 +1,186 @@
 """ONNX files: safe reading and durable writing."""
 
+import os
+import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
+import onnx
 import onnx_ir as ir
+
+from onnx_graph import soundness, tensor_data
+from onnx_graph.errors import InvalidModelError
+
+NEWEST_IR_VERSION = 13  # that onnxruntime reads
+_SMALL = 1024  # bytes of an initializer that shape inference gets to see: shapes and axes, not weights
 
 
 def load(path: Path | str) -> ir.Model:
-    """Read an ONNX file with shapes inferred. `InvalidModelError` for anything that is not a sound model."""
-    raise NotImplementedError
+    """Read an ONNX file with shapes inferred (left unknown where inference fails).
+
+    Sparse initializers become dense, external data is read into memory; nothing outside the file's folder is opened.
+
+    Raises:
+        InvalidModelError: anything that is not a sound model of at most 2 GiB.
+    """
+    path = Path(path)
+    try:
+        proto = _parse(_read(path))
+        soundness.check(proto)
+        tensor_data.make_plain(proto, path.parent)
+        _infer_shapes(proto)
+        return _to_memory(proto)
+    except InvalidModelError as error:
+        raise InvalidModelError(f"{path}: {error}") from error.__cause__
 
 
 def save(model: ir.Model, path: Path | str, *, metadata: Mapping[str, str] | None = None) -> int:
-    """Write a model under a temporary name, then rename; returns the bytes written."""
-    raise NotImplementedError
+    """Write a model under a temporary name in the same folder, then rename; returns the bytes written.
+
+    On any failure, a full disk for one, the old file stays as it was and nothing is left beside it.
+
+    Args:
+        metadata: written into the file beside the model's own metadata.
+
+    Raises:
+        OSError: the file cannot be written.
+        InvalidModelError: the model would be larger than 2 GiB.
+    """
+    path = Path(path)
+    data = _serialize(model, metadata or {})
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, _mode())
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+    return len(data)
 
 
 def size(model: ir.Model) -> int:
-    """Bytes that `save` would write."""
-    raise NotImplementedError
+    """Bytes that `save` would write without further metadata."""
+    return len(_serialize(model, {}))
+
+
+def _mode() -> int:
+    """Permissions of an ordinary new file; those of a temporary one are private."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
+def _serialize(model: ir.Model, metadata: Mapping[str, str]) -> bytes:
+    from google.protobuf.message import EncodeError  # type: ignore[import-untyped]
+
+    proto = ir.to_proto(model)
+    proto.ir_version = min(proto.ir_version, NEWEST_IR_VERSION)
+    kept = {entry.key: entry.value for entry in proto.metadata_props} | dict(metadata)
+    del proto.metadata_props[:]
+    for key, value in sorted(kept.items()):
+        proto.metadata_props.add(key=key, value=value)
+    try:
+        data: bytes = proto.SerializeToString(deterministic=True)
+    except (EncodeError, ValueError) as error:
+        raise InvalidModelError(f"the model is too large for one ONNX file: {error}") from error
+    return data
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.is_dir():
+            raise InvalidModelError("is a folder, not an ONNX file")
+        if not path.is_file():
+            raise InvalidModelError("there is no such file" if not path.exists() else "is not a regular file")
+        with path.open("rb") as file:
+            data = file.read(tensor_data.MAX_BYTES + 1)
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        if isinstance(error, InvalidModelError):
+            raise
+        raise InvalidModelError(f"cannot be read ({error})") from error
+    if not data:
+        raise InvalidModelError("is empty")
+    if len(data) > tensor_data.MAX_BYTES:
+        raise InvalidModelError("is larger than 2 GiB; ONNX files of that size keep their weights in a second file")
+    return data
+
+
+def _parse(data: bytes) -> onnx.ModelProto:
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+    proto = onnx.ModelProto()
+    try:
+        proto.ParseFromString(data)
+    except DecodeError as error:
+        start = data[:512]
+        text = all(byte in b"\t\n\r\f" or byte >= 32 for byte in start)
+        what = "is text, not an ONNX file" if text else "is not an ONNX file, or is cut off or damaged"
+        raise InvalidModelError(f"{what} ({error})") from error
+    return proto
+
+
+def _to_memory(proto: onnx.ModelProto) -> ir.Model:
+    try:
+        model = ir.from_proto(proto)
+        if not isinstance(model, ir.Model):
+            raise InvalidModelError("holds no model")
+        model.graph.sort()
+        _drop_default_inputs(model)
+        for value in model.graph.initializers.values():
+            tensor = value.const_value
+            # Tensors on protobuf decode at every access; as arrays they do so once.
+            if tensor is not None and not isinstance(tensor, ir.StringTensor) and tensor.dtype.bitwidth >= 8:
+                value.const_value = ir.Tensor(tensor.numpy(), dtype=tensor.dtype, name=tensor.name)
+                value.shape = value.shape or ir.Shape(tensor.shape.numpy())
+    except ir.serde.SerdeError as error:
+        reason = error.__cause__
+        while isinstance(reason, ir.serde.SerdeError):
+            reason = reason.__cause__
+        raise InvalidModelError(
+            f"cannot be understood: {str(reason).strip().splitlines()[0][:300] if reason else error}"
+        ) from error
+    return model
+
+
+def _drop_default_inputs(model: ir.Model) -> None:
+    """Take initializers out of the inputs: before IR version 4 every weight had to be listed there too."""
+    inputs = model.graph.inputs
+    real = [value for value in inputs if not value.is_initializer()]
+    if len(real) < len(inputs):
+        inputs.clear()
+        inputs.extend(real)
+        model.ir_version = max(model.ir_version, 4)
+
+
+def _infer_shapes(proto: onnx.ModelProto) -> None:
+    """Fill in shapes of values. The weights are replaced by their types, as inference copies the whole model."""
+    light = onnx.ModelProto(ir_version=proto.ir_version, opset_import=proto.opset_import, functions=proto.functions)
+    light.graph.name = proto.graph.name
+    light.graph.node.extend(proto.graph.node)
+    light.graph.input.extend(proto.graph.input)
+    light.graph.output.extend(proto.graph.output)
+    light.graph.value_info.extend(proto.graph.value_info)
+    inputs = {value.name for value in proto.graph.input}
+    for tensor in proto.graph.initializer:
+        if len(tensor.raw_data) <= _SMALL and tensor.ByteSize() <= 2 * _SMALL:
+            light.graph.initializer.add().CopyFrom(tensor)
+        elif tensor.name not in inputs:
+            light.graph.input.append(
+                onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims))
+            )
+    try:
+        inferred = onnx.shape_inference.infer_shapes(light, data_prop=True)
+    except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError, RuntimeError, ValueError, TypeError):
+        return
+    del proto.graph.value_info[:]
+    proto.graph.value_info.extend(inferred.graph.value_info)
+    shapes = {value.name: value for value in inferred.graph.output}
+    for value in proto.graph.output:
+        if not value.type.tensor_type.HasField("shape"):
+            value.CopyFrom(shapes[value.name])

@@ -1,0 +1,285 @@
+"""Which units must stay when the dead ones are taken out of a graph.
+
+Operators tie units together: a sum can lose a unit only if all its operands lose it, a grouped convolution only whole
+groups, the two directions of a recurrent layer equally many. Kept units are found as the smallest set that holds all
+units an output depends on and respects every tie. They are unit maps as in `flow`, of size 1 where nothing is cut.
+"""
+
+import numpy as np
+import onnx_ir as ir
+
+from onnx_graph.flow import (
+    ELEMENTWISE,
+    MIX,
+    Flow,
+    UnitMap,
+    along,
+    any_over,
+    fit,
+    ints,
+    length_of,
+    rank_of,
+    rule,
+    unbroadcast,
+)
+from onnx_graph.liveness import Liveness, captured_names, name_of_value
+from onnx_graph.weighted_flow import output_units, product_axes, recurrent_map, state_map, state_units
+from onnx_graph.weights import WeightUse, initializer_of, integer
+
+Kept = dict[str, UnitMap]
+# Their constants would have to be cut with them, or they read the shape itself.
+_UNCUT = frozenset({"Expand", "QuantizeLinear", "DequantizeLinear", "InstanceNormalization", "Shape", "Size"})
+
+
+def kept_units(model: ir.Model, found: Liveness) -> Kept:
+    """Kept units of every value that depends on an input, by name."""
+    ties = _Ties(model, found)
+    while ties.sweep():
+        pass
+    return ties.kept
+
+
+def varying(units: UnitMap) -> tuple[int, ...]:
+    """The axes along which a map tells units apart."""
+    return tuple(axis for axis, length in enumerate(units.shape) if length > 1)
+
+
+class _Ties:
+    def __init__(self, model: ir.Model, found: Liveness) -> None:
+        self.found = found
+        self.opset = model.opset_imports.get("", 1)
+        self.nodes = [node for node in model.graph if self._depends(node)]
+        self.kept: Kept = {}
+        self.hidden: dict[ir.Node, UnitMap] = {}
+        self.changed = False
+        shared: dict[str, int] = {}
+        for use in found.weighted.all_uses():
+            shared[use.weight.name] = shared.get(use.weight.name, 0) + 1
+        self.shared = {name for name, times in shared.items() if times > 1}
+        for node in self.nodes:
+            for value in node.outputs:
+                name = name_of_value(value)
+                self.kept[name] = fit(value, found.backward.get(name, np.array(False)))
+        for value in (*model.graph.inputs, *model.graph.outputs):
+            self.kept[name_of_value(value)] = np.ones((1,) * rank_of(value), np.bool_)
+
+    def _depends(self, node: ir.Node) -> bool:
+        names = [*(name_of_value(value) for value in node.inputs), *captured_names(node)]
+        return any(name in self.found.forward for name in names)
+
+    def sweep(self) -> bool:
+        """Apply every tie once; whether anything grew."""
+        self.changed = False
+        for node in self.nodes:
+            for name in captured_names(node):
+                self._keep_all(name)
+            self._tie(node)
+            for value in node.outputs:
+                self._make_regular(value)
+        return self.changed
+
+    def _get(self, value: ir.Value | None) -> UnitMap | None:
+        return self.kept.get(name_of_value(value))
+
+    def _grow(self, value: ir.Value | None, units: UnitMap | None) -> None:
+        name = name_of_value(value)
+        old = self.kept.get(name)
+        if old is None or units is None or value is None:
+            return
+        new = old | fit(value, units)
+        if new.all():
+            new = np.ones((1,) * new.ndim, np.bool_)
+        if new.shape != old.shape or (new != old).any():
+            # A map of size 1 that is True says the same as a larger one that is all True.
+            self.changed |= not (old.all() and new.all())
+            self.kept[name] = new
+
+    def _keep_all(self, name: str) -> None:
+        old = self.kept.get(name)
+        if old is not None and not old.all():
+            self.kept[name], self.changed = np.ones((1,) * old.ndim, np.bool_), True
+
+    def _make_regular(self, value: ir.Value) -> None:
+        """At least one unit stays, and what stays fills a rectangular tensor."""
+        units = self._get(value)
+        if units is None or units.all():
+            return
+        axes = varying(units)
+        if not axes:
+            self._keep_all(name_of_value(value))
+            return
+        if len(axes) > 1:
+            counts = units.sum(axis=axes[-1])
+            if counts.min() != counts.max():
+                units = np.broadcast_to(any_over(units, axes[:-1], keepdims=True), units.shape)
+                self._grow(value, units)
+        if not units.any():
+            first = np.zeros(units.shape, np.bool_)
+            first[tuple(slice(None) if axis in axes[:-1] else 0 for axis in range(units.ndim))] = True
+            self._grow(value, first)
+
+    def _tie(self, node: ir.Node) -> None:
+        uses = self.found.weighted.uses.get(node)
+        if node in self.found.weighted.reached:
+            self._tie_recurrent(node)
+        elif uses and node.op_type in ("Gemm", "MatMul"):
+            self._tie_product(node, next(iter(uses.values())))
+        elif uses and node.op_type in ("Conv", "ConvTranspose") and self._get_bias(node) is None:
+            self._tie_convolution(node, uses[1])
+        else:
+            self._tie_flow(node, self._flow(node))
+
+    def _get_bias(self, node: ir.Node) -> UnitMap | None:
+        return self._get(node.inputs[2]) if len(node.inputs) > 2 else None
+
+    def _flow(self, node: ir.Node) -> Flow:
+        if node.op_type in _UNCUT or captured_names(node):
+            return MIX
+        if node.op_type == "Resize" and len(node.inputs) > 3 and node.inputs[3] is not None:
+            return MIX
+        if node.op_type in ("Squeeze", "Reshape") and not self._reshapes_by_constant(node):
+            return MIX
+        if node.op_type in (*ELEMENTWISE, "BatchNormalization") and not all(map(self._cuttable, node.inputs)):
+            return MIX
+        return self.found.weighted.flow(node) or rule(node, self.opset, [self._get(value) for value in node.inputs])
+
+    def _reshapes_by_constant(self, node: ir.Node) -> bool:
+        if "axes" in node.attributes:
+            return True
+        return len(node.inputs) > 1 and initializer_of(node.inputs[1]) is not None
+
+    def _cuttable(self, value: ir.Value | None) -> bool:
+        """Whether an operand is absent, cut with its producer, one number, or an initializer that can be cut."""
+        if value is None or self._get(value) is not None or initializer_of(value) is not None:
+            return True
+        return value.shape is not None and all(dim == 1 for dim in value.shape)
+
+    def _tie_flow(self, node: ir.Node, flow: Flow) -> None:
+        self._spare_moved_axes(node)
+        inputs = [self._get(value) for value in node.inputs]
+        for result, units in zip(node.outputs, self._run(flow.forward, node, inputs), strict=False):
+            self._grow(result, units)
+        self._spare_constants(node)
+        outputs = [self._get(value) for value in node.outputs]
+        if any(units is not None for units in outputs):
+            for value, units in zip(node.inputs, self._run(flow.backward, node, outputs), strict=False):
+                self._grow(value, units)
+
+    def _run(self, step, node: ir.Node, maps: list[UnitMap | None]) -> list[UnitMap | None]:  # type: ignore[no-untyped-def]
+        try:
+            result: list[UnitMap | None] = step(node, maps)
+        except (ValueError, IndexError, TypeError):
+            count = max(len(node.inputs), len(node.outputs))
+            result = [np.array(True)] * count
+        return result
+
+    def _spare_moved_axes(self, node: ir.Node) -> None:
+        """Where an operator would tear apart or renumber what is cut, nothing is cut.
+
+        A Slice, Gather, Split or Pad counts along its axes. Units told apart along several axes (directions and hidden
+        units) are cut along the last of these, which a Transpose must leave the last.
+        """
+        value, units = (node.inputs[0], self._get(node.inputs[0])) if node.inputs else (None, None)
+        if units is None or value is None or not varying(units):
+            return
+        axes = varying(units)
+        if node.op_type == "Transpose" and len(axes) > 1:
+            order = ints(node, "perm", 1) or tuple(reversed(range(units.ndim)))
+            if max(axes, key=order.index) != axes[-1]:
+                self._grow(value, any_over(units, axes[:-1], keepdims=True))
+        elif node.op_type == "Gather":
+            if integer(node, "axis", 0) % units.ndim == axes[-1]:
+                self._grow(value, any_over(units, axes[-1], keepdims=True))
+        elif node.op_type in ("Slice", "Split", "Pad"):
+            length = length_of(value, axes[-1])
+            result = node.outputs[0]
+            if rank_of(result) != units.ndim or length is None or length_of(result, axes[-1]) != length:
+                self._grow(value, any_over(units, axes[-1], keepdims=True))
+
+    def _spare_constants(self, node: ir.Node) -> None:
+        """A constant operand can be cut along one axis only."""
+        units = self._get(node.outputs[0])
+        if units is None or len(varying(units)) < 2:
+            return
+        constants = [initializer_of(value) for value in node.inputs if self._get(value) is None]
+        if node.op_type in (*ELEMENTWISE, "BatchNormalization") and any(
+            value is not None and value.const_value is not None and value.const_value.size > 1 for value in constants
+        ):
+            self._grow(node.outputs[0], any_over(units, varying(units)[:-1], keepdims=True))
+
+    def _tie_product(self, node: ir.Node, use: WeightUse) -> None:
+        data, result = node.inputs[1 - use.index], node.outputs[0]
+        into, out = product_axes(use)
+        self._only_along(data, into)
+        bias = node.inputs[2] if len(node.inputs) > 2 else None
+        if use.weight.name in self.shared or not self._cuttable(bias):
+            self._keep_all(name_of_value(data))
+            self._keep_all(name_of_value(result))
+        self._grow(result, self._get(bias))
+        self._only_along(result, out)
+        units = self._get(result)
+        if bias is not None and units is not None:
+            self._grow(bias, unbroadcast(bias, units))
+
+    def _only_along(self, value: ir.Value | None, axis: int) -> None:
+        units = self._get(value)
+        if units is not None and units.ndim:
+            others = tuple(other for other in varying(units) if other != axis % units.ndim)
+            if others:
+                self._grow(value, any_over(units, others, keepdims=True))
+
+    def _tie_convolution(self, node: ir.Node, use: WeightUse) -> None:
+        data, result = node.inputs[0], node.outputs[0]
+        self._only_along(data, 1)
+        self._only_along(result, 1)
+        bias = node.inputs[2] if len(node.inputs) > 2 else None
+        if use.weight.name in self.shared or not self._cuttable(bias):
+            self._keep_all(name_of_value(data))
+            self._keep_all(name_of_value(result))
+        groups = use.weight.groups
+        if groups > 1 and data is not None:
+            before, after = self._get(data), self._get(result)
+            channels = use.weight.shape[1] * groups
+            kept = np.zeros(groups, np.bool_)
+            for units, length in ((before, channels), (after, use.weight.shape[0])):
+                if units is not None:
+                    kept |= np.broadcast_to(along(units, 1), length).reshape(groups, -1).any(axis=1)
+            for value, length in ((data, channels), (result, use.weight.shape[0])):
+                self._grow(value, np.repeat(kept, length // groups).reshape(1, -1, *(1,) * (rank_of(value) - 2)))
+
+    def _tie_recurrent(self, node: ir.Node) -> None:
+        found = self.found.weighted
+        directions, size = found.reached[node].shape
+        hidden = self.hidden.get(node)
+        if hidden is None:
+            hidden = np.zeros((directions, size), np.bool_) | found.needed.get(node, np.array(False))
+        for index, value in enumerate(node.outputs):
+            units = self._get(value)
+            if units is not None:
+                hidden = hidden | output_units(node, index, units)
+        states = [state for state in node.inputs[5:7] if state is not None]
+        for state in states:
+            units = self._get(state)
+            if units is not None:
+                hidden = hidden | state_units(node, units)
+        names = [use.weight.name for use in found.uses[node].values()]
+        if not self.shared.isdisjoint(names) or not all(map(self._cuttable, node.inputs)):
+            hidden = np.ones((directions, size), np.bool_)
+        hidden = self.hidden[node] = _equal_counts(hidden)
+        for index, value in enumerate(node.outputs):
+            self._grow(value, recurrent_map(node, index, hidden))
+        for state in states:
+            self._grow(state, state_map(node, hidden))
+        self._only_along(node.inputs[0], -1)
+        for index, operand in enumerate(node.inputs):
+            if index not in (0, 5, 6):
+                self._keep_all(name_of_value(operand))
+
+
+def _equal_counts(hidden: UnitMap) -> UnitMap:
+    """Add dead units to the smaller directions until all keep the same number, at least one."""
+    target = max(1, int(hidden.sum(axis=1).max()))
+    result = hidden.copy()
+    for row in result:
+        row[np.flatnonzero(~row)[: target - int(row.sum())]] = True
+    return result

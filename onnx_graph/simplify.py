@@ -1,0 +1,191 @@
+"""Simpler graphs that compute the same: constants folded, what does nothing at inference taken out."""
+
+import logging
+import math
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import onnx_ir as ir
+
+from onnx_graph.flow import constant_ints
+from onnx_graph.weights import initializer_of
+
+MAX_FOLDED_BYTES = 512 * 2**20
+MAX_FILLED_BYTES = 2**31 - 1
+_MAX_PRODUCTS = 10**10  # multiplications spent on one constant
+# Folding may evaluate any operator of the reference implementation; these are slow there, or can run on and on.
+_NEVER_NAMES = """
+    Conv ConvTranspose ConvInteger DeformConv AveragePool MaxPool LpPool RNN GRU LSTM Loop Scan If Einsum
+    NonMaxSuppression RoiAlign Resize Upsample GridSample DFT STFT MaxUnpool StringSplit RegexFullMatch
+    StringNormalizer TfIdfVectorizer RandomNormal RandomUniform RandomNormalLike RandomUniformLike Multinomial
+    Bernoulli
+"""
+_NEVER = frozenset(_NEVER_NAMES.split())
+
+
+def simplify(model: ir.Model) -> ir.Model:
+    """A simpler model, or the model itself where there is nothing to simplify.
+
+    Functions are inlined; constant subgraphs (``Mul(weight, mask)``, ``Transpose(weight)``, ``ConstantOfShape``, shape
+    arithmetic) are folded up to 512 MiB in all (2 GiB of ConstantOfShape, which takes no memory); Constant nodes become
+    initializers; Identity, inference Dropout, unused nodes and unused initializers go. Inputs and outputs keep names and shapes. What cannot be evaluated is left as it is.
+    """
+    if is_simple(model):
+        return model
+    result = model.clone()
+    for step in (_inline, _drop_dropout, _fill, _fold, _lift, _drop_identity, _drop_unused):
+        step(result)
+    return result
+
+
+def is_simple(model: ir.Model) -> bool:
+    """Whether there is nothing for `simplify` to do."""
+    graph = model.graph
+    if model.functions:
+        return False
+    for node in graph:
+        if node.op_type in ("Constant", "Identity", "Dropout", "Shape", "Size"):
+            return False
+        if all(value is None or value.is_initializer() for value in node.inputs):
+            return False
+        if not any(value.uses() or value.is_graph_output() for value in node.outputs):
+            return False
+    return all(value.uses() or value.is_graph_output() for value in graph.initializers.values())
+
+
+def _inline(model: ir.Model) -> None:
+    if model.functions:
+        from onnx_ir.passes.common import InlinePass
+
+        _attempt(lambda: InlinePass()(model))
+
+
+def _drop_dropout(model: ir.Model) -> None:
+    for node in list(model.graph):
+        if node.op_type != "Dropout" or node.domain not in ("", "ai.onnx") or not node.inputs or node.inputs[0] is None:
+            continue
+        mode = node.inputs[2] if len(node.inputs) > 2 else None
+        training = initializer_of(mode) or (mode.producer() if mode is not None else None)
+        if training is not None and not _is_false(mode):
+            continue
+        if mode is not None and training is None:
+            continue
+        if any(value.uses() or value.is_graph_output() for value in node.outputs[1:]):
+            continue
+        # As an Identity it goes, or stays where it joins an input and an output, by one rule.
+        identity = ir.Node("", "Identity", [node.inputs[0]], name=node.name)
+        identity.outputs[0].shape, identity.outputs[0].type = node.outputs[0].shape, node.outputs[0].type
+        name = node.outputs[0].name
+        ir.convenience.replace_nodes_and_values(
+            model.graph, node, [node], [identity], [node.outputs[0]], identity.outputs
+        )
+        identity.outputs[0].name = name
+
+
+def _is_false(value: ir.Value | None) -> bool:
+    source = initializer_of(value)
+    tensor = source.const_value if source is not None else None
+    node = value.producer() if value is not None else None
+    if tensor is None and node is not None and node.op_type == "Constant" and "value" in node.attributes:
+        tensor = node.attributes["value"].as_tensor()
+    return tensor is not None and not tensor.numpy().any()
+
+
+def _fill(model: ir.Model) -> None:
+    """Turn ConstantOfShape nodes into initializers that hold one number in memory, however large they are."""
+    graph, total = model.graph, 0
+    for node in list(graph):
+        shape = constant_ints(node.inputs[0]) if node.op_type == "ConstantOfShape" and node.inputs else None
+        if shape is None or shape.ndim != 1 or (shape < 0).any() or node.outputs[0].is_graph_output():
+            continue
+        fill = (
+            node.attributes["value"].as_tensor().numpy().ravel()[:1]
+            if "value" in node.attributes
+            else np.zeros(1, np.float32)
+        )
+        total += math.prod(shape.tolist()) * fill.itemsize
+        if fill.size != 1 or total > MAX_FILLED_BYTES:
+            return
+        old, name = node.outputs[0], node.outputs[0].name
+        tensor = ir.Tensor(np.broadcast_to(fill, shape), name=name)
+        new = ir.Value(name=name, shape=ir.Shape(tensor.shape), type=ir.TensorType(tensor.dtype), const_value=tensor)
+        old.replace_all_uses_with(new)
+        graph.remove(node, safe=True)
+        graph.register_initializer(new)
+
+
+def _fold(model: ir.Model) -> None:
+    from onnxscript.optimizer import FOLDED_FROM_KEY, fold_constants_ir
+
+    spent = [0]
+    logger = logging.getLogger("onnxscript.optimizer._constant_folding")
+    level = logger.level
+    logger.setLevel(logging.ERROR)  # it warns of everything that it leaves alone
+    try:
+        _attempt(
+            lambda: fold_constants_ir(
+                model,
+                onnx_shape_inference=True,
+                output_size_limit=MAX_FOLDED_BYTES,
+                should_fold=partial(_affordable, spent=spent),
+            )
+        )
+    finally:
+        logger.setLevel(level)
+    for value in [*model.graph.initializers.values(), *(value for node in model.graph for value in node.outputs)]:
+        value.meta.pop(FOLDED_FROM_KEY, None)
+        value.metadata_props.pop(FOLDED_FROM_KEY, None)
+
+
+def _affordable(node: ir.Node, *, spent: list[int]) -> bool:
+    """Whether folding a node keeps within the limits of memory and time; what it takes is added to ``spent``."""
+    if node.op_type in _NEVER or len(node.outputs) != 1:
+        return False
+    size = _result_bytes(node)
+    if size is None or spent[0] + size > MAX_FOLDED_BYTES:
+        return False
+    if node.op_type in ("MatMul", "Gemm"):
+        inner = node.inputs[0].shape if node.inputs[0] is not None else None
+        if inner is None or not inner.is_static() or size // 4 * max(inner.numpy(), default=1) > _MAX_PRODUCTS:
+            return False
+    spent[0] += size
+    return True
+
+
+def _result_bytes(node: ir.Node) -> int | None:
+    """Bytes of a constant before it is computed, None where that cannot be told."""
+    value = node.outputs[0]
+    width = 8 if value.dtype is None or value.dtype == ir.DataType.STRING else max(1, value.dtype.bitwidth // 8)
+    if node.op_type == "ConstantOfShape":
+        source = node.inputs[0].const_value if node.inputs and node.inputs[0] is not None else None
+        return None if source is None else math.prod(max(0, int(dim)) for dim in source.numpy().ravel()) * width
+    if value.shape is None or not value.shape.is_static():
+        return None
+    return math.prod(value.shape.numpy()) * width
+
+
+def _lift(model: ir.Model) -> None:
+    from onnx_ir.passes.common import LiftConstantsToInitializersPass
+
+    _attempt(lambda: LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model))
+
+
+def _drop_identity(model: ir.Model) -> None:
+    from onnx_ir.passes.common import IdentityEliminationPass
+
+    _attempt(lambda: IdentityEliminationPass()(model))
+
+
+def _drop_unused(model: ir.Model) -> None:
+    from onnx_ir.passes.common import RemoveUnusedNodesPass
+
+    _attempt(lambda: RemoveUnusedNodesPass()(model))
+
+
+def _attempt(step: Callable[[], object]) -> None:
+    """Run a library's pass over a stranger's model; one that it cannot digest stays as it was."""
+    try:
+        step()
+    except (RuntimeError, ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError):
+        logging.getLogger(__name__).debug("a simplification was left out", exc_info=True)

@@ -1,0 +1,215 @@
+"""Tensors of a protobuf model: their bytes checked against their declared shape, external and sparse ones made plain."""
+
+from collections.abc import Iterator
+from math import prod
+from pathlib import Path, PureWindowsPath
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+
+from onnx_graph.errors import InvalidModelError
+
+MAX_BYTES = 2**31 - 1  # protobuf's own limit for a message
+_PACKED_AS_INT32 = frozenset(
+    {"INT32", "INT16", "INT8", "UINT16", "UINT8", "BOOL", "FLOAT16", "BFLOAT16", "FLOAT8E4M3FN", "FLOAT8E4M3FNUZ"}
+    | {"FLOAT8E5M2", "FLOAT8E5M2FNUZ", "FLOAT8E8M0", "INT4", "UINT4", "FLOAT4E2M1", "INT2", "UINT2"}
+)
+_FIELDS = {
+    "FLOAT": ("float_data", 1),
+    "COMPLEX64": ("float_data", 2),
+    "DOUBLE": ("double_data", 1),
+    "COMPLEX128": ("double_data", 2),
+    "INT64": ("int64_data", 1),
+    "UINT32": ("uint64_data", 1),
+    "UINT64": ("uint64_data", 1),
+}
+
+
+def make_plain(model: onnx.ModelProto, folder: Path) -> None:
+    """Check every tensor; read external ones (inside ``folder`` only) and turn sparse ones dense, in place.
+
+    Raises:
+        InvalidModelError: data and declared shape differ, external data is missing or leaves the folder, or all
+            dense bytes together would pass 2 GiB.
+    """
+    total = 0
+    for graph in _graphs(model):
+        while graph.sparse_initializer:
+            sparse = graph.sparse_initializer.pop()
+            graph.initializer.add().CopyFrom(_dense(sparse, MAX_BYTES - total, folder))
+            total += len(graph.initializer[-1].raw_data)
+    for node in _nodes(model):
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.SPARSE_TENSOR:
+                dense = _dense(attribute.sparse_tensor, MAX_BYTES - total, folder)
+                attribute.ClearField("sparse_tensor")
+                attribute.name, attribute.type = "value", onnx.AttributeProto.TENSOR
+                attribute.t.CopyFrom(dense)
+    for tensor in _tensors(model):
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            total += _byte_count(tensor)
+            if total > MAX_BYTES:
+                raise InvalidModelError(f"external data of more than 2 GiB, reached at tensor {tensor.name!r}")
+            _read_external(tensor, folder)
+        _check(tensor)
+
+
+def _graphs(model: onnx.ModelProto) -> Iterator[onnx.GraphProto]:
+    yield model.graph
+    for node in _nodes(model):
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.GRAPH:
+                yield attribute.g
+            yield from attribute.graphs
+
+
+def _nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
+    pending = [*model.graph.node, *(node for function in model.functions for node in function.node)]
+    while pending:
+        node = pending.pop()
+        yield node
+        for attribute in node.attribute:
+            pending.extend(attribute.g.node)
+            for graph in attribute.graphs:
+                pending.extend(graph.node)
+
+
+def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
+    for graph in _graphs(model):
+        yield from graph.initializer
+    for node in _nodes(model):
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.TENSOR:
+                yield attribute.t
+            yield from attribute.tensors
+
+
+def _type_of(tensor: onnx.TensorProto) -> ir.DataType:
+    try:
+        dtype = ir.DataType(tensor.data_type)
+    except ValueError:
+        dtype = ir.DataType.UNDEFINED
+    if dtype == ir.DataType.UNDEFINED:
+        raise InvalidModelError(f"tensor {tensor.name!r} has the unknown data type {tensor.data_type}")
+    return dtype
+
+
+def _elements(tensor: onnx.TensorProto) -> int:
+    if any(dim < 0 for dim in tensor.dims):
+        raise InvalidModelError(f"tensor {tensor.name!r} has a negative dimension: {list(tensor.dims)}")
+    return prod(tensor.dims)
+
+
+def _byte_count(tensor: onnx.TensorProto) -> int:
+    dtype = _type_of(tensor)
+    if dtype == ir.DataType.STRING:
+        raise InvalidModelError(f"tensor {tensor.name!r}: strings cannot be stored as raw or external bytes")
+    return (_elements(tensor) * dtype.bitwidth + 7) // 8
+
+
+def _check(tensor: onnx.TensorProto) -> None:
+    """Declared shape against the data that is there."""
+    if tensor.HasField("segment"):
+        raise InvalidModelError(f"tensor {tensor.name!r} is split into segments, which nothing reads")
+    dtype = _type_of(tensor)
+    if tensor.HasField("raw_data"):
+        found, expected, unit = len(tensor.raw_data), _byte_count(tensor), "bytes"
+    elif dtype == ir.DataType.STRING:
+        found, expected, unit = len(tensor.string_data), _elements(tensor), "strings"
+    elif dtype.name in _PACKED_AS_INT32:
+        per_entry = max(1, 8 // dtype.bitwidth)
+        found, expected, unit = len(tensor.int32_data), -(-_elements(tensor) // per_entry), "numbers"
+    else:
+        field, factor = _FIELDS[dtype.name]
+        found, expected, unit = len(getattr(tensor, field)), _elements(tensor) * factor, "numbers"
+    if found != expected:
+        raise InvalidModelError(
+            f"tensor {tensor.name!r} of type {dtype.name} and shape {list(tensor.dims)} needs {expected} {unit}, but has {found}"
+        )
+
+
+def _read_external(tensor: onnx.TensorProto, folder: Path) -> None:
+    """Move external bytes into ``raw_data``. Only regular files below the folder, links resolved, are opened."""
+    entries = {entry.key: entry.value for entry in tensor.external_data}
+    location = entries.get("location", "")
+    windows = PureWindowsPath(location)  # splits at both kinds of slash
+    if not location or "\0" in location or windows.is_absolute() or windows.anchor or ".." in windows.parts:
+        raise InvalidModelError(
+            f"tensor {tensor.name!r}: external data {location!r} must be a path below the model's folder"
+        )
+    try:
+        path = (folder / location).resolve()
+        inside, regular = path.is_relative_to(folder.resolve()), path.is_file()
+        size = path.stat().st_size if inside and regular else 0
+    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links
+        raise InvalidModelError(
+            f"tensor {tensor.name!r}: external data {location!r} cannot be found ({error})"
+        ) from error
+    if not inside:
+        raise InvalidModelError(f"tensor {tensor.name!r}: external data {location!r} leads out of the model's folder")
+    if not regular:
+        raise InvalidModelError(f"tensor {tensor.name!r}: external data file {location!r} is missing beside the model")
+    expected = _byte_count(tensor)
+    offset, length = _number(entries, "offset", 0, tensor), _number(entries, "length", expected, tensor)
+    if length != expected or offset + length > size:
+        raise InvalidModelError(
+            f"tensor {tensor.name!r} needs {expected} bytes of {location!r} from byte {offset}; "
+            f"declared are {length}, the file has {size}"
+        )
+    with path.open("rb") as file:
+        file.seek(offset)
+        tensor.raw_data = file.read(length)
+    tensor.ClearField("external_data")
+    tensor.data_location = onnx.TensorProto.DEFAULT
+
+
+def _number(entries: dict[str, str], key: str, default: int, tensor: onnx.TensorProto) -> int:
+    text = entries.get(key, "")
+    if not text:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
+        raise InvalidModelError(f"tensor {tensor.name!r}: external data {key} must be a whole number, not {text!r}")
+    return int(text)
+
+
+def _dense(sparse: onnx.SparseTensorProto, limit: int, folder: Path) -> onnx.TensorProto:
+    """The dense tensor of a sparse one. onnx_ir drops sparse initializers in silence."""
+    name, dims = sparse.values.name, tuple(sparse.dims)
+    if any(dim < 0 for dim in dims):
+        raise InvalidModelError(f"sparse tensor {name!r} has a negative dimension: {list(dims)}")
+    for part in (sparse.values, sparse.indices):
+        if part.data_location == onnx.TensorProto.EXTERNAL:
+            if _byte_count(part) > limit:
+                raise InvalidModelError(f"sparse tensor {name!r} would take more than 2 GiB")
+            _read_external(part, folder)
+        _check(part)
+    dtype = _type_of(sparse.values)
+    if (
+        dtype == ir.DataType.STRING
+        or dtype.bitwidth < 8
+        or _type_of(sparse.indices) not in (ir.DataType.INT64, ir.DataType.INT32)
+    ):
+        raise InvalidModelError(f"sparse tensor {name!r} must hold numbers at int64 indices")
+    if prod(dims) * dtype.itemsize > limit:
+        raise InvalidModelError(
+            f"sparse tensor {name!r} of shape {list(dims)} would take more than 2 GiB as a dense one"
+        )
+    values = ir.serde.deserialize_tensor(sparse.values).numpy()
+    flat = _flat_indices(ir.serde.deserialize_tensor(sparse.indices).numpy().astype(np.int64), dims, values.size, name)
+    dense = np.zeros(prod(dims), values.dtype)
+    dense[flat] = values.ravel()
+    return ir.serde.serialize_tensor(ir.Tensor(dense.reshape(dims), dtype=dtype, name=name))
+
+
+def _flat_indices(indices: np.ndarray, dims: tuple[int, ...], count: int, name: str) -> np.ndarray:
+    """Linear indices of a sparse tensor's values from either form, ``(nnz,)`` or ``(nnz, rank)``."""
+    sizes: int | np.ndarray = prod(dims) if indices.ndim == 1 else np.array(dims, np.int64)
+    if indices.shape not in ((count,), (count, len(dims))) or (indices < 0).any() or (indices >= sizes).any():
+        raise InvalidModelError(
+            f"sparse tensor {name!r} has indices that do not fit its shape {list(dims)} or its {count} values"
+        )
+    if indices.ndim == 1:
+        return indices
+    flat: np.ndarray = np.ravel_multi_index(tuple(indices.T), dims) if count else np.zeros(0, np.int64)
+    return flat

@@ -1,0 +1,304 @@
+"""Files: every refusal in one clear line, safe reading, durable writing."""
+
+import errno
+import os
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+import onnx_graph
+
+TEXT = """<ir_version: 10, opset_import: ["" : 17]>
+g (float[N,3] x) => (float[N,2] y) <float[3,2] w = {1,2,3,4,5,6}> { h = MatMul(x, w)  y = Relu(h) }"""
+
+
+def proto() -> onnx.ModelProto:
+    return onnx.parser.parse_model(TEXT)
+
+
+def external(location: str, *, length: int = 24, offset: int = 0) -> onnx.ModelProto:
+    model = proto()
+    tensor = model.graph.initializer[0]
+    tensor.ClearField("float_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    for key, value in (("location", location), ("offset", str(offset)), ("length", str(length))):
+        tensor.external_data.add(key=key, value=value)
+    return model
+
+
+def write(folder: Path, model: onnx.ModelProto) -> Path:
+    path = folder / "model.onnx"
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def refused(path: Path, pattern: str) -> None:
+    with pytest.raises(onnx_graph.InvalidModelError, match=pattern) as caught:
+        onnx_graph.load(path)
+    assert "\n" not in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_load_infers_shapes(tmp_path):
+    model = onnx_graph.load(write(tmp_path, proto()))
+    (hidden,) = (node.outputs[0] for node in model.graph if node.op_type == "MatMul")
+    assert hidden.shape == ir.Shape(["N", 2])
+    assert model.graph.initializers["w"].const_value.numpy().tolist() == [[1, 2], [3, 4], [5, 6]]
+
+
+def test_shapes_stay_unknown_where_inference_fails(tmp_path):
+    model = proto()
+    model.graph.node[0].op_type = "NoSuchOperator"
+    loaded = onnx_graph.load(write(tmp_path, model))
+    assert loaded.graph[0].outputs[0].shape is None
+
+
+def test_missing_file_folder_and_empty_file(tmp_path):
+    refused(tmp_path / "none.onnx", "no such file")
+    refused(tmp_path, "is a folder")
+    (tmp_path / "empty.onnx").touch()
+    refused(tmp_path / "empty.onnx", "is empty")
+
+
+def test_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.onnx")
+    refused(tmp_path / "pipe.onnx", "not a regular file")
+
+
+def test_text_file(tmp_path):
+    path = tmp_path / "notes.onnx"
+    path.write_text("Dear reader, this is no network.\n")
+    refused(path, "is text, not an ONNX file")
+
+
+def test_every_truncation_is_refused_or_read(tmp_path):
+    data = proto().SerializeToString()
+    path = tmp_path / "cut.onnx"
+    refusals = 0
+    for end in range(1, len(data)):
+        path.write_bytes(data[:end])
+        try:
+            onnx_graph.load(path)
+        except onnx_graph.InvalidModelError:
+            refusals += 1
+    assert refusals == len(data) - 1
+
+
+def test_random_bytes_never_escape_as_another_error(tmp_path):
+    rng, data = np.random.default_rng(0), proto().SerializeToString()
+    path = tmp_path / "damaged.onnx"
+    refusals = 0
+    for _ in range(300):
+        damaged = bytearray(data)
+        for position in rng.integers(len(data), size=3):
+            damaged[position] = rng.integers(256)
+        path.write_bytes(damaged)
+        try:
+            onnx_graph.load(path)
+        except onnx_graph.InvalidModelError:
+            refusals += 1
+    assert 0 < refusals <= 300
+
+
+def test_no_graph_no_outputs_no_operator_set(tmp_path):
+    refused(write(tmp_path, onnx.ModelProto(ir_version=8)), "no graph")
+    model = proto()
+    del model.graph.output[:]
+    refused(write(tmp_path, model), "no outputs")
+    model = proto()
+    del model.opset_import[:]
+    refused(write(tmp_path, model), "no operator set")
+
+
+def test_cycle(tmp_path):
+    model = proto()
+    model.graph.node[0].input[0] = "y"
+    refused(write(tmp_path, model), "cycle")
+
+
+def test_nodes_in_the_wrong_order_are_sorted(tmp_path):
+    model = proto()
+    nodes = list(model.graph.node)[::-1]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    assert [node.op_type for node in onnx_graph.load(write(tmp_path, model)).graph] == ["MatMul", "Relu"]
+
+
+def test_names_defined_twice_or_never(tmp_path):
+    model = proto()
+    model.graph.initializer.append(model.graph.initializer[0])
+    refused(write(tmp_path, model), "initializer 'w' is defined more than once")
+    model = proto()
+    model.graph.node[1].output[0] = "h"
+    refused(write(tmp_path, model), "value 'h' is defined more than once")
+    model = proto()
+    model.graph.node[0].input[0] = "z"
+    refused(write(tmp_path, model), "reads 'z', which nothing defines")
+    model = proto()
+    model.graph.output[0].name = "z"
+    refused(write(tmp_path, model), "output 'z' is computed by no node")
+
+
+def test_names_inside_subgraphs_are_checked_too(tmp_path):
+    model = onnx.parser.parse_model(
+        """<ir_version: 10, opset_import: ["" : 17]>
+        g (bool c, float[2] x) => (float[2] y) {
+            y = If(c) <then_branch = a () => (float[2] t) { t = Relu(x) }, else_branch = b () => (float[2] e) { e = Neg(x) }>
+        }"""
+    )
+    assert len(onnx_graph.load(write(tmp_path, model)).graph) == 1
+    model.graph.node[0].attribute[0].g.node[0].input[0] = "nowhere"
+    refused(write(tmp_path, model), "reads 'nowhere'")
+
+
+@pytest.mark.parametrize("dims", [[3, 3], [2**40, 2**40], [-1, 6]])
+def test_declared_shape_must_fit_the_data(tmp_path, dims):
+    model = proto()
+    del model.graph.initializer[0].dims[:]
+    model.graph.initializer[0].dims.extend(dims)
+    refused(write(tmp_path, model), "tensor 'w'")
+
+
+def test_raw_bytes_must_fit_the_shape(tmp_path):
+    model = proto()
+    model.graph.initializer[0].CopyFrom(numpy_helper.from_array(np.ones((3, 2), np.float32), "w"))
+    model.graph.initializer[0].raw_data = model.graph.initializer[0].raw_data[:-4]
+    refused(write(tmp_path, model), "needs 24 bytes, but has 20")
+
+
+def test_unknown_data_type(tmp_path):
+    model = proto()
+    model.graph.initializer[0].data_type = 99
+    refused(write(tmp_path, model), "unknown data type 99")
+
+
+def test_newer_ir_version_is_read_and_written_readable(tmp_path):
+    model = proto()
+    model.ir_version = 99
+    loaded = onnx_graph.load(write(tmp_path, model))
+    onnx_graph.save(loaded, tmp_path / "copy.onnx")
+    assert onnx.load(tmp_path / "copy.onnx").ir_version == 13
+
+
+def test_initializers_listed_as_inputs_are_no_inputs(tmp_path):
+    model = proto()
+    model.ir_version = 3
+    model.graph.input.append(helper.make_tensor_value_info("w", TensorProto.FLOAT, [3, 2]))
+    assert [value.name for value in onnx_graph.load(write(tmp_path, model)).graph.inputs] == ["x"]
+
+
+def test_external_data_in_the_folder_is_read(tmp_path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "w.bin").write_bytes(b"head" + np.arange(6, dtype=np.float32).tobytes())
+    path = write(tmp_path, external("sub/w.bin", offset=4))
+    assert onnx_graph.load(path).graph.initializers["w"].const_value.numpy().tolist() == [[0, 1], [2, 3], [4, 5]]
+
+
+@pytest.mark.parametrize("location", ["../w.bin", "sub/../../w.bin", "/etc/passwd", "..\\w.bin", "C:\\w.bin", "", "a\0b"])
+def test_external_data_must_be_named_below_the_folder(tmp_path, location):
+    (tmp_path / "w.bin").write_bytes(bytes(24))
+    (tmp_path / "model").mkdir()
+    refused(write(tmp_path / "model", external(location)), "must be a path below the model's folder")
+
+
+def test_external_data_link_out_of_the_folder(tmp_path):
+    (tmp_path / "secret").write_bytes(bytes(24))
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "w.bin").symlink_to(tmp_path / "secret")
+    refused(write(tmp_path / "model", external("w.bin")), "leads out of the model's folder")
+
+
+def test_external_data_missing_looping_or_too_short(tmp_path):
+    path = write(tmp_path, external("w.bin"))
+    refused(path, "'w.bin' is missing")
+    (tmp_path / "w.bin").write_bytes(bytes(20))
+    refused(path, "needs 24 bytes of 'w.bin' from byte 0; declared are 24, the file has 20")
+    refused(write(tmp_path, external("w.bin", length=8)), "declared are 8")
+    refused(write(tmp_path, external("w.bin", offset=-4)), "offset must be a whole number")
+    (tmp_path / "w.bin").unlink()
+    (tmp_path / "w.bin").symlink_to("w.bin")
+    refused(path, "w.bin")
+
+
+def test_external_data_of_absurd_size_is_not_read(tmp_path):
+    model = external("w.bin", length=2**50)
+    del model.graph.initializer[0].dims[:]
+    model.graph.initializer[0].dims.extend([2**24, 2**24])
+    refused(write(tmp_path, model), "more than 2 GiB")
+
+
+def sparse(indices: np.ndarray, dims: list[int]) -> onnx.ModelProto:
+    model = proto()
+    del model.graph.initializer[:]
+    values = numpy_helper.from_array(np.float32([7, 8]), "w")
+    model.graph.sparse_initializer.append(helper.make_sparse_tensor(values, numpy_helper.from_array(indices, "i"), dims))
+    return model
+
+
+@pytest.mark.parametrize("indices", [np.array([1, 4]), np.array([[0, 1], [2, 0]])])
+def test_sparse_initializers_become_dense(tmp_path, indices):
+    model = onnx_graph.load(write(tmp_path, sparse(indices, [3, 2])))
+    assert model.graph.initializers["w"].const_value.numpy().tolist() == [[0, 7], [0, 0], [8, 0]]
+    assert onnx_graph.masks(model)["w"].tolist() == [[False, False, True], [True, False, False]]
+
+
+def test_sparse_constants_become_dense(tmp_path):
+    model = sparse(np.array([1, 4]), [3, 2])
+    tensor = model.graph.sparse_initializer.pop()
+    model.graph.node.insert(0, helper.make_node("Constant", [], ["w"], sparse_value=tensor))
+    loaded = onnx_graph.simplify(onnx_graph.load(write(tmp_path, model)))
+    assert loaded.graph.initializers["w"].const_value.numpy().tolist() == [[0, 7], [0, 0], [8, 0]]
+
+
+def test_sparse_initializers_that_would_not_fit(tmp_path):
+    refused(write(tmp_path, sparse(np.array([1, 6]), [3, 2])), "indices that do not fit")
+    refused(write(tmp_path, sparse(np.array([1, 4, 5]), [3, 2])), "indices that do not fit")
+    refused(write(tmp_path, sparse(np.array([1, 4]), [2**20, 2**20])), "more than 2 GiB")
+
+
+def test_save_and_load_again(tmp_path):
+    model = onnx_graph.load(write(tmp_path, proto()))
+    written = onnx_graph.save(model, tmp_path / "a.onnx", metadata={"candidate": "0123"})
+    assert written == (tmp_path / "a.onnx").stat().st_size
+    again = onnx_graph.load(tmp_path / "a.onnx")
+    assert again.metadata_props == {"candidate": "0123"}
+    assert "candidate" not in model.metadata_props
+    onnx.checker.check_model(str(tmp_path / "a.onnx"), full_check=True)
+    assert onnx_graph.save(model, tmp_path / "b.onnx") == onnx_graph.size(model) < written
+
+
+def test_failed_save_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path = write(tmp_path, proto())
+    before, model = path.read_bytes(), onnx_graph.load(path)
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        onnx_graph.save(model, path, metadata={"new": "1"})
+    assert os.listdir(tmp_path) == ["model.onnx"]
+    assert path.read_bytes() == before
+
+
+def data_folder() -> Path:
+    if "NAS_DATA_DIR" not in os.environ:
+        pytest.skip("NAS_DATA_DIR is not set")
+    return Path(os.environ["NAS_DATA_DIR"]) / "onnx"
+
+
+def test_real_files_load(answers):
+    """All but the one that holds no weights at all; what onnxruntime then computes is what it computed before."""
+    refusals = []
+    for path in sorted(data_folder().glob("*/*.onnx")):
+        try:
+            model = onnx_graph.load(path)
+        except onnx_graph.InvalidModelError:
+            refusals.append(path.name)
+            continue
+        assert all(value.is_initializer() is False for value in model.graph.inputs)
+    assert refusals == ["resnet18-v1-7-no-weight.onnx"]
