@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from search_spaces.errors import InvalidCandidateError
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,14 +68,18 @@ class Candidate:
     def from_json(cls, data: Mapping[str, Json]) -> "Candidate":
         """Read what `to_json` wrote; anything else is an `InvalidCandidateError`."""
         try:
-            return cls(
+            candidate = cls(
                 space=data["space"],  # type: ignore[arg-type]
                 architecture=dict(data["architecture"]),  # type: ignore[arg-type]
                 mask=MaskRecipe(**data["mask"]),  # type: ignore[arg-type]
                 edits=tuple(MaskEdit(**edit) for edit in data["edits"]),  # type: ignore[union-attr, arg-type]
             )
+            if not isinstance(candidate.space, str):
+                raise TypeError(f"space is {candidate.space!r}, no name")
+            _ = candidate.digest  # fails for what is no JSON: NaN, options that are no mapping
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidCandidateError(f"not a candidate ({error}): {str(data)[:200]}") from error
+        return candidate
 
     @property
     def digest(self) -> str:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from search_spaces.errors import InvalidOptionError
+
 
 @dataclass(frozen=True, kw_only=True)
 class Signature:
@@ -16,3 +18,13 @@ class Signature:
     input_shape: tuple[int, ...]
     outputs: int
     per_step: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        shape = self.input_shape
+        if not shape or not all(isinstance(size, int) and size >= 1 for size in shape):
+            raise InvalidOptionError(
+                f"input_shape is {shape!r}; it must hold whole numbers of at least 1, without the batch axis"
+            )
+        if not isinstance(self.outputs, int) or self.outputs < 1:
+            raise InvalidOptionError(f"outputs is {self.outputs!r}; it must be a whole number of at least 1")

@@ -12,13 +12,17 @@ from search_spaces.candidate import Candidate
 class TrialLike(Protocol):
     """The part of `optuna.trial.Trial` that a space uses."""
 
-    def suggest_float(self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False) -> float:
+    def suggest_float(
+        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+    ) -> float:
         """A number in [low, high]."""
 
     def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
         """A whole number in [low, high]."""
 
-    def suggest_categorical(self, name: str, choices: Sequence[None | bool | int | float | str]) -> None | bool | int | float | str:
+    def suggest_categorical(
+        self, name: str, choices: Sequence[bool | int | float | str | None]
+    ) -> bool | int | float | str | None:
         """One of the choices."""
 
 

@@ -1,0 +1,229 @@
+"""What all spaces do alike: genes and masks are drawn, kept within the budget, changed, crossed, and built.
+
+A space adds its genes (`design`) and its graph (`network`).
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import ClassVar, Generic, Protocol, TypeVar
+
+import numpy as np
+import onnx_ir as ir
+
+import onnx_graph
+from search_spaces import genes, mask_genes
+from search_spaces.candidate import Candidate, MaskEdit, MaskRecipe
+from search_spaces.errors import InvalidCandidateError, InvalidOptionError
+from search_spaces.genes import Gene, InheritedTrial, RandomTrial, RecordedTrial, Recorder
+from search_spaces.mask_genes import Budget
+from search_spaces.masks import edits as mask_edits
+from search_spaces.masks import recipe as mask_recipe
+from search_spaces.masks.layer import Mask, MaskLayer
+from search_spaces.options import SpaceOptions, to_json
+from search_spaces.signature import Signature
+from search_spaces.space import TrialLike
+
+OptionsT = TypeVar("OptionsT", bound=SpaceOptions)
+DesignT = TypeVar("DesignT")
+
+_EDIT_SHARE = 0.4
+_MOST_PRESCRIBED = 0.8
+_ATTEMPTS = 50
+
+
+class OpenNetwork(Protocol):
+    """A network whose masks are still to come.
+
+    Attributes:
+        structure: masks that the architecture prescribes, by layer.
+    """
+
+    structure: dict[str, Mask]
+
+    @property
+    def layers(self) -> list[MaskLayer]:
+        """All maskable weights."""
+
+    def model(self, masks: Mapping[str, Mask]) -> ir.Model:
+        """The network with the canonical mask of every layer; once."""
+
+
+class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
+    """A search space of masked networks; see `search_spaces.space.SearchSpace`.
+
+    Attributes:
+        settings: the options.
+        signature: what the networks take in and give out.
+    """
+
+    name: ClassVar[str]
+    options_type: ClassVar[type[SpaceOptions]]
+    constant_genes: ClassVar[frozenset[str]] = frozenset()
+    """Genes of the architecture that have one value only."""
+
+    def __init__(self, signature: Signature, settings: OptionsT) -> None:
+        """Raises `InvalidOptionError` where the space has no network of that signature."""
+        self.signature = signature
+        self.settings = settings
+
+    @abstractmethod
+    def design(self, trial: TrialLike) -> DesignT:
+        """Ask a trial for the architecture; `InvalidCandidateError` where it answers nonsense."""
+
+    @abstractmethod
+    def network(self, design: DesignT) -> OpenNetwork:
+        """The unmasked network of a design."""
+
+    def unstructured(self, design: DesignT) -> dict[str, Gene]:
+        """Genes of the same network with no connection prescribed; asked only where `network` gives it a structure."""
+        raise NotImplementedError(f"space {self.name!r} prescribes connections and must say how to do without")
+
+    def sample(self, rng: np.random.Generator) -> Candidate:
+        """A random candidate, drawn again (50 times at most) while too much of it is dead: see `SpaceOptions.min_live`."""
+        trial = RandomTrial(rng)
+        candidate = self._propose(trial)
+        for _ in range(_ATTEMPTS if self.settings.min_live else 0):
+            if self._is_alive(candidate):
+                break
+            candidate = self._propose(trial)
+        return candidate
+
+    def suggest(self, trial: TrialLike) -> Candidate:
+        """The candidate that an Optuna trial proposes."""
+        return self._propose(trial)
+
+    def mutate(self, candidate: Candidate, rng: np.random.Generator) -> Candidate:
+        """A neighbour: one gene changed or one mask edit more (in the place of one where there are `max_edits`)."""
+        for _ in range(_ATTEMPTS):
+            if self.settings.max_edits and rng.random() < _EDIT_SHARE:
+                neighbour = self._edited(candidate, rng)
+            else:
+                neighbour = self._changed(candidate, rng)
+            if neighbour.digest != candidate.digest:
+                return neighbour
+        raise InvalidOptionError(
+            f"space {self.name!r} has no neighbour of {candidate.digest}; give its options wider ranges"
+        )
+
+    def crossover(self, first: Candidate, second: Candidate, rng: np.random.Generator) -> Candidate:
+        """A child: every gene from one of the parents, each edit of either with an even chance."""
+        child = InheritedTrial(genes.cross(self._genes(first), self._genes(second), rng), rng)
+        edits = [edit for edit in (*first.edits, *second.edits) if rng.random() < 0.5]
+        return self._propose(child, tuple(edits[: self.settings.max_edits]))
+
+    def build(self, candidate: Candidate) -> ir.Model:
+        """The untrained masked network, trimmed."""
+        network = self._open(candidate)
+        model = network.model(_masks(network, candidate.mask, candidate.edits))
+        onnx_graph.trim(model)
+        return model
+
+    def dense(self, candidate: Candidate) -> Candidate:
+        """The same layers with all their connections."""
+        design = self._design(candidate)
+        architecture = self.unstructured(design) if self.network(design).structure else candidate.architecture
+        return Candidate(space=self.name, architecture=architecture, mask=MaskRecipe())
+
+    def options(self) -> dict[str, object]:
+        """The resolved options as JSON values."""
+        return to_json(self.settings)
+
+    def _propose(self, trial: TrialLike, edits: tuple[MaskEdit, ...] = ()) -> Candidate:
+        """A candidate with the trial's genes, made to fit the budget."""
+        recorder = Recorder(trial)
+        design = self.design(recorder)
+        network, architecture = self.network(design), recorder.genes
+        budget = self._budget(network)
+        if budget.fixed > _MOST_PRESCRIBED * budget.limit:
+            architecture = self.unstructured(design)
+            network = self.network(self.design(RecordedTrial(architecture)))
+            budget = self._budget(network)
+        recipe = mask_genes.suggest(trial, self.settings, budget)
+        edits = _fitting(network, recipe, edits, budget.limit)
+        return Candidate(space=self.name, architecture=architecture, mask=recipe, edits=edits)
+
+    def _is_alive(self, candidate: Candidate) -> bool:
+        """Every output depends on the input, and `min_live` of the kept weights lie on a path between them."""
+        network = self._open(candidate)
+        masks = _masks(network, candidate.mask, candidate.edits)
+        model = network.model(masks)
+        reached = onnx_graph.liveness(model).forward.get(model.graph.outputs[0].name or "")
+        if reached is None or not reached.all():
+            return False
+        kept = sum(int(mask.sum()) for mask in masks.values())
+        return onnx_graph.trim(model) <= (1 - self.settings.min_live) * kept
+
+    def _edited(self, candidate: Candidate, rng: np.random.Generator) -> Candidate:
+        """One random edit more."""
+        network = self._open(candidate)
+        edits = candidate.edits
+        if len(edits) >= self.settings.max_edits:
+            dropped = int(rng.integers(len(edits)))
+            edits = edits[:dropped] + edits[dropped + 1 :]
+        edit = mask_edits.random_edit(_masks(network, candidate.mask, edits), network.layers, rng)
+        return replace(candidate, edits=_fitting(network, candidate.mask, (*edits, edit), self._budget(network).limit))
+
+    def _changed(self, candidate: Candidate, rng: np.random.Generator) -> Candidate:
+        """One gene changed, of the architecture or of the recipe with an even chance."""
+        inherited = self._genes(candidate)
+        of_recipe = [name for name in inherited if name.startswith(mask_genes.PREFIX)]
+        of_architecture = [name for name in inherited if name not in self.constant_genes and name not in of_recipe]
+        names = of_architecture if of_architecture and rng.random() < 0.5 else of_recipe
+        changed = names[int(rng.integers(len(names)))]
+        return self._propose(InheritedTrial(inherited, rng, {changed}), candidate.edits)
+
+    def _genes(self, candidate: Candidate) -> dict[str, Gene]:
+        """All genes of a candidate by name, those of its recipe included."""
+        recipe = mask_genes.read(candidate.mask, self.settings, self._budget(self._open(candidate)))
+        return {**candidate.architecture, **recipe}  # type: ignore[dict-item]
+
+    def _design(self, candidate: Candidate) -> DesignT:
+        if candidate.space != self.name:
+            raise InvalidCandidateError(
+                f"candidate {candidate.digest} is of the space {candidate.space!r}, not of {self.name!r}"
+            )
+        recorder = Recorder(RecordedTrial(candidate.architecture))
+        design = self.design(recorder)
+        surplus = sorted(set(candidate.architecture) - set(recorder.genes))
+        if surplus:
+            raise InvalidCandidateError(
+                f"candidate {candidate.digest} has genes that mean nothing here: {', '.join(surplus)}; drop them"
+            )
+        return design
+
+    def _open(self, candidate: Candidate) -> OpenNetwork:
+        return self.network(self._design(candidate))
+
+    def _budget(self, network: OpenNetwork) -> Budget:
+        """What a recipe may keep of that network."""
+        total = sum(layer.size for layer in network.layers)
+        limit = max(1, int(self.settings.max_density * total))
+        if self.settings.max_nnz is not None:
+            limit = min(limit, self.settings.max_nnz)
+        free = _free(network)
+        return Budget(
+            free=sum(layer.size for layer in free),
+            fixed=sum(int(mask.sum()) for mask in network.structure.values()),
+            limit=limit,
+            layers=len(free),
+            gated=any(layer.gates > 1 for layer in free),
+        )
+
+
+def _free(network: OpenNetwork) -> list[MaskLayer]:
+    """Layers that follow the recipe."""
+    return [layer for layer in network.layers if layer.name not in network.structure]
+
+
+def _masks(network: OpenNetwork, recipe: MaskRecipe, edits: Sequence[MaskEdit]) -> dict[str, Mask]:
+    """The recipe's masks and the prescribed ones, then the edits."""
+    masks = {**mask_recipe.draw(recipe, _free(network)), **network.structure}
+    return mask_edits.apply(edits, masks, network.layers)
+
+
+def _fitting(network: OpenNetwork, recipe: MaskRecipe, edits: tuple[MaskEdit, ...], limit: int) -> tuple[MaskEdit, ...]:
+    """The edits, without the last ones if with them more weights than the limit are kept."""
+    while edits and sum(int(mask.sum()) for mask in _masks(network, recipe, edits).values()) > limit:
+        edits = edits[:-1]
+    return edits

@@ -1,0 +1,37 @@
+"""Expander pattern: a random near-regular bipartite graph (Prabhu et al. 2018, arXiv:1711.08757).
+
+Random regular graphs expand well with high probability. The paper fixes the degree of the out units only; here the
+degrees of both sides differ by one at most.
+"""
+
+import numpy as np
+
+from search_spaces.masks.layer import Mask, MaskLayer
+from search_spaces.masks.streams import permutation
+from search_spaces.masks.unit_graph import place_on_units
+
+
+def expander(layer: MaskLayer, nnz: int, rng: np.random.Generator) -> Mask:
+    """A near-regular graph of `nnz` connections: all out units alike in degree and all in units, up to one."""
+    return place_on_units(near_regular, layer, nnz, rng)
+
+
+def near_regular(out: int, inputs: int, edges: int, rng: np.random.Generator) -> Mask:
+    """The graph, bool ``(out, in)``: shuffled decks of in units, laid end to end and dealt to the out units in turn."""
+    each, more = divmod(edges, out)
+    # Those with one more come last: the last edge then joins units of the highest degree, in both sides.
+    ends = (each + (np.arange(out) >= out - more)).cumsum()
+    receiver = np.repeat(np.arange(out), np.diff(ends, prepend=0))
+    keys = rng.random((-(-edges // inputs), inputs))
+    decks = keys.argsort(axis=1)
+    for deck in range(1, len(decks)):
+        first = deck * inputs
+        unit = receiver[first - 1]
+        begun = first - (int(ends[unit - 1]) if unit else 0)
+        if ends[unit] > first and begun:
+            # This unit takes from both decks: what it has from the one goes to the end of the other.
+            keys[deck, decks[deck - 1, inputs - begun :]] += 1.0
+            decks[deck] = keys[deck].argsort()
+    mask = np.zeros((out, inputs), dtype=np.bool_)
+    mask[permutation(out, rng)[receiver], decks.ravel()[:edges]] = True
+    return mask

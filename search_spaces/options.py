@@ -1,0 +1,110 @@
+"""Options of the search spaces: those that all spaces share, their checks, and their JSON form."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+from search_spaces.errors import InvalidOptionError
+from search_spaces.masks import recipe
+from search_spaces.masks.recipe import DISTRIBUTIONS, PATTERNS
+from search_spaces.names import nearest, unknown
+
+OptionsT = TypeVar("OptionsT", bound="SpaceOptions")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpaceOptions:
+    """Which masks a space draws.
+
+    Attributes:
+        max_nnz: no candidate keeps more weights than this; None: no such bound.
+        min_density: least share of the weights that is kept; None: 0.02, or a quarter of `max_density` if that is less.
+        max_density: largest share of the weights that is kept, a bound like `max_nnz`.
+        min_fill: under `max_nnz`, least share of that budget that is used, in (0, 1].
+        distributions: how the density may be shared out among the layers.
+        patterns: where the kept connections of a layer may lie.
+        min_live: `sample` draws again where less than this share of the kept weights lies on a path from input to output,
+            or an output has no such path; 0: it takes whatever it draws, which is faster.
+        max_edits: most mask edits of a candidate; 0: none.
+    """
+
+    max_nnz: int | None = None
+    min_density: float | None = None
+    max_density: float = 0.5
+    min_fill: float = 0.5
+    distributions: tuple[str, ...] = tuple(DISTRIBUTIONS)
+    patterns: tuple[str, ...] = tuple(PATTERNS)
+    min_live: float = 0.5
+    max_edits: int = 12
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        if self.max_nnz is not None and (not _whole(self.max_nnz) or self.max_nnz < 1):
+            raise InvalidOptionError(f"max_nnz is {self.max_nnz!r}; it must be a whole number of at least 1, or None")
+        check_share("max_density", self.max_density)
+        check_share("min_fill", self.min_fill)
+        if self.min_live != 0:
+            check_share("min_live", self.min_live)
+        if self.min_density is None:
+            object.__setattr__(self, "min_density", min(0.02, self.max_density / 4))
+        check_share("min_density", self.min_density)
+        if self.lowest_density > self.max_density:
+            raise InvalidOptionError(
+                f"min_density {self.min_density} is above max_density {self.max_density}; lower it"
+            )
+        if not _whole(self.max_edits) or self.max_edits < 0:
+            raise InvalidOptionError(f"max_edits is {self.max_edits!r}; it must be a whole number of at least 0")
+        check_names("distributions", self.distributions, recipe.distributions.names())
+        check_names("patterns", self.patterns, recipe.patterns.names())
+
+    @property
+    def lowest_density(self) -> float:
+        """`min_density`, resolved."""
+        return self.max_density / 4 if self.min_density is None else self.min_density
+
+
+def read(options_type: type[OptionsT], values: Mapping[str, object]) -> OptionsT:
+    """Options from JSON values: lists become tuples, an unknown name is an `InvalidOptionError` with the nearest."""
+    known = [field.name for field in fields(options_type)]
+    for name in values:
+        if name not in known:
+            raise InvalidOptionError(f"{unknown('option', name, known)}")
+    typed: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    return options_type(**typed)
+
+
+def to_json(options: SpaceOptions) -> dict[str, object]:
+    """Inverse of `read`."""
+    values = {field.name: getattr(options, field.name) for field in fields(options)}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+def check_range(name: str, bounds: Sequence[int], least: int) -> None:
+    """`bounds` must be two whole numbers, `least` ≤ low ≤ high."""
+    if not isinstance(bounds, tuple) or len(bounds) != 2 or not all(_whole(bound) for bound in bounds):
+        raise InvalidOptionError(f"{name} is {bounds!r}; it must be two whole numbers, as in (1, 4)")
+    if not least <= bounds[0] <= bounds[1]:
+        raise InvalidOptionError(f"{name} is {bounds!r}; it must be (low, high) with {least} ≤ low ≤ high")
+
+
+def check_names(name: str, chosen: Sequence[str], known: Sequence[str] | Mapping[str, object]) -> None:
+    """`chosen` must be some of the known names, each once."""
+    if not isinstance(chosen, tuple) or not chosen:
+        raise InvalidOptionError(f"{name} is {chosen!r}; it must be a list of at least one of {', '.join(known)}")
+    for one in chosen:
+        if one not in known:
+            raise InvalidOptionError(
+                f"{name} holds {one!r}; did you mean {nearest(str(one), known)[0]!r}? Known: {', '.join(known)}"
+            )
+    if len(set(chosen)) != len(chosen):
+        raise InvalidOptionError(f"{name} is {chosen!r}; name each once")
+
+
+def check_share(name: str, value: object) -> None:
+    """`value` must be a number in (0, 1]."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= 1:
+        raise InvalidOptionError(f"{name} is {value!r}; it must be a number in (0, 1]")
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

@@ -1,0 +1,139 @@
+"""Layers from random graphs (Stier, Darji and Granitzer 2021, arXiv:2107.12917).
+
+A Watts–Strogatz, Barabási–Albert or Erdős–Rényi graph is oriented into a directed acyclic graph by a random order of
+its vertices. A vertex is a unit; its layer is the length of the longest path that ends in it. Edges between consecutive
+layers are the kept connections of that layer's weight, edges that jump layers those of a skip weight.
+
+The paper keeps every layer, which makes networks as deep as the graph's longest path. Here the longest-path layers are
+first merged, neighbours together, until at most `depth` are left; edges inside a merged layer are dropped.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search_spaces import genes
+from search_spaces.errors import InvalidCandidateError
+from search_spaces.masks.layer import Mask
+from search_spaces.space import TrialLike
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+FAMILIES = ("watts-strogatz", "barabasi-albert", "erdos-renyi")
+
+
+@dataclass(frozen=True)
+class LayeredGraph:
+    """A directed acyclic graph in layers.
+
+    Attributes:
+        widths: number of units of every layer, first to last.
+        masks: by (source layer, target layer), counted from 1, the edges as bool array ``(units of target, units of source)``.
+        sinks: layers, but the last, that hold a unit without successor.
+    """
+
+    widths: tuple[int, ...]
+    masks: dict[tuple[int, int], Mask]
+    sinks: tuple[int, ...]
+
+    @property
+    def edges(self) -> int:
+        """Number of edges."""
+        return sum(int(mask.sum()) for mask in self.masks.values())
+
+
+def draw(trial: TrialLike, family: str, vertices: tuple[int, int], degree: tuple[int, int], depth: int) -> LayeredGraph:
+    """Ask a trial for the genes of a graph, then draw it."""
+    return layered(
+        family,
+        vertices=genes.integer(trial, "vertices", vertices, log=True),
+        degree=genes.integer(trial, "degree", degree, step=2),
+        rewire=trial.suggest_float("rewire", 0.0, 1.0) if family == "watts-strogatz" else 0.0,
+        depth=depth,
+        seed=genes.seed(trial, "graph_seed"),
+    )
+
+
+def layered(family: str, *, vertices: int, degree: int, rewire: float, depth: int, seed: int) -> LayeredGraph:
+    """Draw a graph and orient it.
+
+    Args:
+        family: one of `FAMILIES`.
+        vertices: number of vertices.
+        degree: mean degree aimed at, in [2, vertices), best even.
+        rewire: share of rewired edges, Watts–Strogatz only.
+        depth: most layers, at least 1.
+        seed: of the graph and of the order of its vertices.
+
+    Raises:
+        InvalidCandidateError: there is no such graph.
+    """
+    order = np.random.default_rng(seed).random(vertices).argsort()
+    pairs = order[_pairs(family, vertices, degree, rewire, seed)]
+    pairs.sort(axis=1)
+    level = _longest_paths(vertices, pairs)
+    if level.max() > depth:
+        level = (level - 1) * depth // level.max() + 1
+        pairs = pairs[level[pairs[:, 0]] < level[pairs[:, 1]]]
+        # A unit whose predecessors were all merged into its own layer is a source now: it moves to layer 1.
+        level = _longest_paths(vertices, pairs)
+    return _in_layers(level, pairs)
+
+
+def adjacency(family: str, *, vertices: int, degree: int, rewire: float, seed: int) -> Mask:
+    """Symmetric adjacency matrix of a graph, not oriented; arguments and errors as in `layered`."""
+    pairs = _pairs(family, vertices, degree, rewire, seed)
+    matrix = np.zeros((vertices, vertices), dtype=np.bool_)
+    matrix[pairs[:, 0], pairs[:, 1]] = matrix[pairs[:, 1], pairs[:, 0]] = True
+    return matrix
+
+
+def _pairs(family: str, vertices: int, degree: int, rewire: float, seed: int) -> NDArray[np.int64]:
+    """Edges as int array ``(edges, 2)``."""
+    if not 2 <= degree < vertices:
+        raise InvalidCandidateError(
+            f"no graph of {vertices} vertices has degree {degree}; the degree must be in [2, vertices)"
+        )
+    return np.array(list(_graph(family, vertices, degree, rewire, seed).edges()), dtype=np.int64).reshape(-1, 2)
+
+
+def _graph(family: str, vertices: int, degree: int, rewire: float, seed: int) -> "nx.Graph[int]":
+    import networkx as nx
+
+    if family == "watts-strogatz":
+        return nx.watts_strogatz_graph(vertices, degree, rewire, seed=seed)
+    if family == "barabasi-albert":
+        return nx.barabasi_albert_graph(vertices, max(1, degree // 2), seed=seed)
+    if family == "erdos-renyi":
+        return nx.gnm_random_graph(vertices, vertices * degree // 2, seed=seed)
+    raise InvalidCandidateError(f"unknown graph family {family!r}; known: {', '.join(FAMILIES)}")
+
+
+def _longest_paths(vertices: int, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Number of vertices on the longest path that ends in each vertex; every pair goes from a lower to a higher vertex."""
+    predecessors: list[list[int]] = [[] for _ in range(vertices)]
+    for source, target in pairs.tolist():
+        predecessors[target].append(source)
+    level: list[int] = []
+    for sources in predecessors:
+        level.append(1 + max((level[source] for source in sources), default=0))
+    return np.array(level, dtype=np.int64)
+
+
+def _in_layers(level: NDArray[np.int64], pairs: NDArray[np.int64]) -> LayeredGraph:
+    widths = np.bincount(level)[1:]
+    position = np.zeros(len(level), dtype=np.int64)
+    for number in range(1, len(widths) + 1):
+        position[level == number] = np.arange(widths[number - 1])
+    masks: dict[tuple[int, int], Mask] = {}
+    for source, target in pairs.tolist():
+        key = (int(level[source]), int(level[target]))
+        if key not in masks:
+            masks[key] = np.zeros((widths[key[1] - 1], widths[key[0] - 1]), dtype=np.bool_)
+        masks[key][position[target], position[source]] = True
+    without_successor = np.setdiff1d(np.arange(len(level)), pairs[:, 0])
+    sinks = {int(number) for number in level[without_successor]} - {len(widths)}
+    return LayeredGraph(tuple(widths.tolist()), dict(sorted(masks.items())), tuple(sorted(sinks)))
