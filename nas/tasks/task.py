@@ -14,7 +14,7 @@ class Split:
     """One part of a task's data.
 
     Attributes:
-        x: float32 ``(N, *input_shape)``, normalised.
+        x: float32 ``(N, *input_shape)``, normalised, C-contiguous.
         y: int64 ``(N,)`` classes, or ``(N, T)`` next symbols where −1 marks padding that no loss or metric counts.
         legal: bool ``(N, T, outputs)``, the symbols that the grammar allows next; None where one answer is right.
     """
@@ -30,15 +30,28 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Normalisation:
-    """What turns raw inputs into a split's ``x``: ``(raw − offset) · scale``, float32, broadcast over one example."""
+    """What turns raw inputs into a split's ``x``: ``(raw − offset) · scale``, float32, broadcast over one example.
+
+    Both arrays have the rank of one example, so that they broadcast over a batch as well.
+    """
 
     offset: NDArray[np.float32]
     scale: NDArray[np.float32]
+
+    def apply(self, raw: NDArray[np.generic]) -> NDArray[np.float32]:
+        """Normalised float32 copy of raw rows ``(N, *input_shape)``."""
+        x = np.array(raw, np.float32, order="C")
+        if self.offset.any():
+            x -= self.offset
+        x *= self.scale
+        return x
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Task:
     """Data and metric. The search sees `train` and `validation`; `test` is read once, for the report.
+
+    Nothing here enforces that: whoever chooses a network, a setting or a moment to stop by looking at `test` has no test left.
 
     Attributes:
         name: as given on the command line.
@@ -46,6 +59,7 @@ class Task:
         metric: ``accuracy`` (share of right classes) or ``legality`` (share of predicted next symbols that are legal).
         normalisation: to be built into an exported model so that it takes raw inputs; None where inputs are as they come.
         classes: names of the outputs.
+        features: names of the inputs of a table, ``column`` or ``column=category``; empty for other data.
         fingerprint: hash of all three splits, so that a resumed run notices changed data.
         description: one line for `nas list tasks` and the report.
     """
@@ -58,5 +72,6 @@ class Task:
     metric: Literal["accuracy", "legality"] = "accuracy"
     normalisation: Normalisation | None = None
     classes: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
     fingerprint: str = ""
     description: str = ""

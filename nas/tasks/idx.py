@@ -1,0 +1,63 @@
+"""Reader of IDX files of bytes, the format of MNIST: ``0 0 8 rank``, each dimension as big-endian uint32, the bytes.
+
+Plain or gzip, told apart by their first bytes and not by their name.
+"""
+
+import gzip
+import struct
+import zlib
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas.errors import DataError
+
+MAX_BYTES = 8 << 30
+
+
+def read_idx(path: Path, rank: int) -> NDArray[np.uint8]:
+    """The array of an IDX file, read only.
+
+    Raises:
+        DataError: missing, damaged or cut off, another type or rank, longer than its dimensions say, over 8 GiB.
+    """
+    try:
+        with path.open("rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
+            file.seek(0)
+            if not packed:
+                return _read(file, path, rank)
+            with gzip.open(file) as unpacked:
+                return _read(unpacked, path, rank)
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(
+            f"{path}: cannot be read to its end, the file is damaged or cut off ({error}); fetch it again"
+        ) from error
+
+
+def _read(file: "IO[bytes] | gzip.GzipFile", path: Path, rank: int) -> NDArray[np.uint8]:
+    head = file.read(4 + 4 * rank)
+    expected = bytes((0, 0, 8, rank))
+    if head[:4] != expected:
+        raise DataError(
+            f"{path}: expected an IDX file beginning with {expected.hex(' ')}, found {head[:4].hex(' ') or 'nothing'}"
+        )
+    if len(head) < 4 + 4 * rank:
+        raise DataError(f"{path}: cut off inside its header, {len(head)} of {4 + 4 * rank} bytes; fetch it again")
+    shape = struct.unpack(f">{rank}I", head[4:])
+    size = int(np.prod(shape, dtype=object))
+    if not 0 < size <= MAX_BYTES:
+        raise DataError(
+            f"{path}: its header says {' × '.join(map(str, shape))} = {size} bytes; expected 1 to {MAX_BYTES}"
+        )
+    data = file.read(size + 1)  # one more, to notice a longer file and to make gzip check its sum
+    if len(data) != size:
+        found = "more" if len(data) > size else str(len(data))
+        raise DataError(
+            f"{path}: expected {size} bytes for {' × '.join(map(str, shape))}, found {found}; fetch it again"
+        )
+    return np.frombuffer(data, np.uint8).reshape(shape)
