@@ -9,6 +9,10 @@ class NotFittedError(PredictorError, RuntimeError):
     """`predict` or `save` before `fit`."""
 
 
+class InvalidTrainingSetError(PredictorError, ValueError):
+    """Graphs and accuracies that no predictor can be fitted on; the message says which network is wrong."""
+
+
 class InvalidPredictorError(PredictorError, ValueError):
     """A folder that does not hold a saved predictor, or holds one of another version."""
 

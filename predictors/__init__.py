@@ -1,0 +1,65 @@
+"""Accuracy of a network predicted from the structure of its ONNX graph and the non-zero pattern of its weights, with uncertainty."""
+
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from predictors.encode import encode
+    from predictors.errors import PredictorError
+    from predictors.persistence import FittedPredictor, load, save
+    from predictors.predictor import Prediction, Predictor
+    from predictors.registry import PREDICTORS, create
+    from predictors.structure_graph import StructureGraph
+
+__all__ = [
+    "PREDICTORS",
+    "FittedPredictor",
+    "Prediction",
+    "Predictor",
+    "PredictorError",
+    "StructureGraph",
+    "create",
+    "encode",
+    "load",
+    "save",
+]
+
+_HOMES = {
+    "PREDICTORS": "registry",
+    "FittedPredictor": "persistence",
+    "Prediction": "predictor",
+    "Predictor": "predictor",
+    "PredictorError": "errors",
+    "StructureGraph": "structure_graph",
+    "create": "registry",
+    "encode": "encode",
+    "load": "persistence",
+    "save": "persistence",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first asked for."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return sorted(__all__)
+
+
+class _Package(ModuleType):
+    """Keeps `predictors.encode` the function: importing the submodule of that name would put the module in its place."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name == "encode" and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

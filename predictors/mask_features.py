@@ -1,0 +1,283 @@
+"""Topology of one mask: degrees, dead rows and columns, block and N:M regularity, overlap, leading singular values.
+
+A mask is read as the bipartite graph of a layer: units above, inputs below, one edge a non-zero (kernel positions are
+parallel edges). σ₂ is set against √(d_in − 1) + √(d_out − 1), the bound that a Ramanujan graph meets
+(Hoang et al. 2023, "Revisiting pruning at initialization through the lens of Ramanujan graph").
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[np.float64]
+
+_DEGREES = ("mean", "cv", "min", "max", "dead", "gini")
+_SHAPE_FEATURES: tuple[str, ...] = (
+    "two_of_four",  # share of groups of four inputs with at most two non-zeros, above what chance gives at this density
+    "one_of_four",
+    "blocks",  # variance of the density of 4×4 blocks over what chance gives, log
+    "overlap",  # mean cosine between the rows of two units
+    "neighbours",  # the same between a unit and the next one
+    "locality",  # mean distance of non-zeros from the diagonal, both axes scaled to [0, 1]
+    "sigma1",  # over √(mean fan-in · mean fan-out): 1 for a biregular mask
+    "sigma2",
+    "ramanujan",  # σ₂ over √(mean fan-in − 1) + √(mean fan-out − 1)
+    "stable_rank",  # ‖A‖² / σ₁² over the smaller side
+    "spectral_radius",  # of a recurrent mask, over its mean fan-in; else 0
+)
+MASK_FEATURES: tuple[str, ...] = (
+    "density",
+    *(f"fan_in_{name}" for name in _DEGREES),
+    *(f"fan_out_{name}" for name in _DEGREES),
+    *_SHAPE_FEATURES,
+)
+_EXACT = 96  # largest side of a Gram matrix whose eigenvalues are all computed
+_ROWS = 256  # rows that are compared with one another, evenly spaced
+_ITERATIONS = 10  # of the subspace, two products each
+_LARGEST = 1 << 22  # entries of a mask beyond which evenly spaced rows stand for all
+
+
+def mask_features(masks: Sequence[NDArray[np.bool_]], recurrent: Sequence[int] | None = None) -> Array:
+    """Features of several masks at once.
+
+    Args:
+        masks: canonical, bool ``(out, in, *kernel)`` each, at least one entry.
+        recurrent: for every mask the number of directions stacked along ``out`` if it is hidden-to-hidden, else 0.
+
+    Returns:
+        float64 ``(masks, len(MASK_FEATURES))``, finite; ``fan_…_mean``, ``min`` and ``max`` are logarithms ``log(1 + x)``.
+    """
+    table = np.zeros((len(masks), len(MASK_FEATURES)))
+    edges = [edge_counts(mask) for mask in masks]
+    fans: list[Array] = []
+    for mask, counts in zip(masks, edges, strict=True):
+        thinned = len(counts) < len(mask)
+        fans.append(_exact_fan(mask, 0) if thinned else counts.sum(axis=1))
+        fans.append(_exact_fan(mask, 1) if thinned else counts.sum(axis=0))
+    table[:, 1:13] = degree_statistics(fans).reshape(len(masks), 12)
+    table[:, 0] = [fan_in.sum() / mask.size for fan_in, mask in zip(fans[::2], masks, strict=True)]
+    for rows in _batches(edges):
+        kernels = np.array([masks[row].size / (masks[row].shape[0] * masks[row].shape[1]) for row in rows])
+        table[rows, 13:-1] = mask_shapes([edges[row] for row in rows], kernels)
+    for row, mask in enumerate(masks):
+        if mask.ndim > 2:
+            table[row, 13:15] = _groups_of_four(mask)
+        if recurrent and recurrent[row]:
+            table[row, -1] = _spectral_radius(edges[row], recurrent[row])
+    return table
+
+
+def _batches(edges: Sequence[Array]) -> list[list[int]]:
+    """Masks of about one size together: they are padded to the largest among them."""
+    found: dict[int, list[int]] = {}
+    for row, counts in enumerate(edges):
+        found.setdefault(max(max(counts.shape) - 1, 63).bit_length(), []).append(row)
+    return list(found.values())
+
+
+def full_mask_features(shape: Sequence[int], recurrent: int = 0) -> Array:
+    """`mask_features` of a mask of that shape without a zero, float64 ``(len(MASK_FEATURES),)``, in constant time."""
+    out, inner, kernel = shape[0], shape[1], int(np.prod(shape[2:], dtype=np.int64))
+    row = np.zeros(len(MASK_FEATURES))
+    row[0] = 1.0
+    row[[1, 3, 4]] = np.log1p(inner * kernel)
+    row[[7, 9, 10]] = np.log1p(out * kernel)
+    row[13:] = _full_shape(out, inner, recurrent)
+    return row
+
+
+def edge_counts(mask: NDArray[np.bool_]) -> Array:
+    """Non-zeros between every unit and every input, float64 ``(out, in)``; rows are thinned where the mask is huge."""
+    if mask.size > _LARGEST:
+        mask = mask[:: -(-mask.size // _LARGEST)]
+    if mask.ndim == 2:
+        return mask.astype(np.float64)
+    return np.count_nonzero(mask.reshape(*mask.shape[:2], -1), axis=2).astype(np.float64)
+
+
+def _exact_fan(mask: NDArray[np.bool_], axis: int) -> Array:
+    others = tuple(other for other in range(mask.ndim) if other != axis)
+    return np.count_nonzero(mask, axis=others).astype(np.float64)
+
+
+def degree_statistics(degrees: Sequence[Array]) -> Array:
+    """Log mean, coefficient of variation, log min, log max, share of zeros and Gini coefficient of each list of degrees.
+
+    Returns:
+        float64 ``(lists, 6)``.
+    """
+    sizes = np.array([len(values) for values in degrees])
+    owner = np.repeat(np.arange(len(sizes)), sizes)
+    flat = np.concatenate(degrees)
+    flat = flat[np.lexsort((flat, owner))]
+    starts = np.concatenate(([0], np.cumsum(sizes)[:-1]))
+    sums = np.add.reduceat(flat, starts)
+    mean = sums / sizes
+    variance = np.add.reduceat(flat * flat, starts) / sizes - mean * mean
+    rank = np.arange(len(flat)) - starts[owner] + 1.0
+    safe = np.where(sums > 0, sums, 1.0)
+    gini = np.where(sums > 0, 2 * np.add.reduceat(flat * rank, starts) / (sizes * safe) - (sizes + 1) / sizes, 0.0)
+    cv = np.where(sums > 0, np.sqrt(np.maximum(variance, 0.0)) * sizes / safe, 0.0)
+    dead = np.add.reduceat(flat == 0, starts) / sizes
+    low, high = flat[starts], flat[starts + sizes - 1]
+    return np.stack([np.log1p(mean), cv, np.log1p(low), np.log1p(high), dead, gini], axis=1)
+
+
+def leading_singular_values(edges: Array) -> tuple[Array, Array]:
+    """σ₁ and σ₂, each ``(matrices,)``, of matrices ``(matrices, rows, columns)`` without negative entries.
+
+    Exact for small ones, by subspace iteration from a fixed start for large ones.
+    """
+    flipped = edges.swapaxes(1, 2)
+    gram = np.matmul(edges, flipped) if edges.shape[1] <= edges.shape[2] else np.matmul(flipped, edges)
+    size = gram.shape[-1]
+    if size > _EXACT:
+        block = _start(size)
+        for _ in range(_ITERATIONS):
+            block, _unused = np.linalg.qr(np.matmul(gram, np.matmul(gram, block)))
+        gram = np.matmul(block.swapaxes(-1, -2), np.matmul(gram, block))
+    values = np.sqrt(np.maximum(np.linalg.eigvalsh(gram), 0.0))
+    return values[:, -1], values[:, -2] if size > 1 else np.zeros(len(values))
+
+
+@lru_cache(maxsize=64)
+def _start(size: int) -> Array:
+    block = np.random.default_rng(0).random((size, 4)) - 0.5
+    block[:, 0] = 1.0
+    return block
+
+
+def mask_shapes(edges: Sequence[Array], kernels: NDArray[np.float64]) -> Array:
+    """`_SHAPE_FEATURES` but the spectral radius, float64 ``(masks, …)``, of masks padded to one size."""
+    rows, columns = np.array([counts.shape for counts in edges], dtype=np.float64).T
+    padded = _padded(edges)
+    squares = np.einsum("lij,lij->li", padded, padded)
+    total = padded.sum(axis=(1, 2))
+    safe = np.where(total > 0, total, 1.0)
+    sigma1, sigma2 = leading_singular_values(padded)
+    mean_in, mean_out = total / rows, total / columns
+    bound = np.sqrt(np.maximum(mean_in - 1, 0.0)) + np.sqrt(np.maximum(mean_out - 1, 0.0))
+    scale = np.sqrt(safe / rows * safe / columns)
+    energy = np.where(sigma1 > 0, sigma1 * sigma1, 1.0) * np.minimum(rows, columns)
+    features = [
+        *_regularity(padded, edges, total / (rows * columns * kernels), kernels),
+        *_overlaps(padded, squares),
+        _locality(padded, rows, columns) / safe,
+        sigma1 / scale,
+        sigma2 / scale,
+        sigma2 / np.where(bound > 0, bound, 1.0),
+        squares.sum(axis=1) / energy,
+    ]
+    return np.stack(features, axis=1) * (total > 0)[:, None]
+
+
+def _padded(edges: Sequence[Array]) -> Array:
+    """All matrices in one array, filled up with zeros to sizes that four divides."""
+    rows = max(counts.shape[0] for counts in edges)
+    columns = max(counts.shape[1] for counts in edges)
+    padded = np.zeros((len(edges), rows + -rows % 4, columns + -columns % 4))
+    for place, counts in zip(padded, edges, strict=True):
+        place[: counts.shape[0], : counts.shape[1]] = counts
+    return padded
+
+
+def _regularity(padded: Array, edges: Sequence[Array], density: Array, kernels: Array) -> list[Array]:
+    """N:M shares above chance and the variance of 4×4 blocks over chance; what is left over beside full fours is not read."""
+    whole = np.array([(counts.shape[0] // 4, counts.shape[1] // 4) for counts in edges])
+    quads = padded.reshape(*padded.shape[:2], -1, 4).sum(axis=3)
+    for place, (_, quad_columns) in zip(quads, whole, strict=True):
+        place[:, quad_columns:] = 0.0
+    heights = np.array([len(counts) for counts in edges])
+    groups = heights * whole[:, 1]
+    # Padding looks like groups without a connection.
+    spare = quads.shape[1] * quads.shape[2] - groups
+    shares = [((quads <= most).sum(axis=(1, 2)) - spare) / np.maximum(groups, 1) for most in (2, 1)]
+    expected = _chance(density)
+    for place, (block_rows, _) in zip(quads, whole, strict=True):
+        place[4 * block_rows :] = 0.0
+    blocks = quads.reshape(len(quads), -1, 4, quads.shape[2]).sum(axis=2)
+    count = whole[:, 0] * whole[:, 1]
+    mean = blocks.sum(axis=(1, 2)) / np.maximum(count, 1)
+    variance = np.maximum((blocks * blocks).sum(axis=(1, 2)) / np.maximum(count, 1) - mean * mean, 0.0)
+    chance = mean * (1 - mean / (16 * kernels))
+    spread = np.where((count > 1) & (chance > 1e-9), np.log1p(variance / np.maximum(chance, 1e-9)), 0.0)
+    return [*((share - chance_) * (groups > 0) for share, chance_ in zip(shares, expected, strict=True)), spread]
+
+
+def _chance(density: Array) -> tuple[Array, Array]:
+    """Shares of groups of four with at most two and at most one non-zero, for independent draws."""
+    q = 1.0 - density
+    one = q**4 + 4 * density * q**3
+    return one + 6 * density * density * q * q, one
+
+
+def _overlaps(padded: Array, squares: Array) -> tuple[Array, Array]:
+    """Mean cosine between two rows, over all pairs and over neighbours; of evenly spaced rows where there are many."""
+    step = -(-padded.shape[1] // _ROWS)
+    rows, norms = padded[:, ::step], np.sqrt(squares[:, ::step])
+    count = np.count_nonzero(norms, axis=1)
+    unit = rows / np.where(norms > 0, norms, 1.0)[:, :, None]
+    centre = unit.sum(axis=1)
+    pairs = (np.einsum("li,li->l", centre, centre) - count) / np.maximum(count * (count - 1), 1)
+    neighbours = np.einsum("lij,lij->l", unit[:, :-1], unit[:, 1:]) / np.maximum(count - 1, 1)
+    return pairs, neighbours
+
+
+def _locality(padded: Array, rows: Array, columns: Array) -> Array:
+    """Sum over the non-zeros of their distance from the diagonal, both axes scaled to [0, 1]."""
+    down = np.arange(padded.shape[1]) / np.maximum(rows - 1, 1)[:, None]
+    across = np.arange(padded.shape[2]) / np.maximum(columns - 1, 1)[:, None]
+    distance = np.abs(down[:, :, None] - across[:, None, :])
+    return np.einsum("lij,lij->l", distance, padded)
+
+
+def _groups_of_four(mask: NDArray[np.bool_]) -> tuple[float, float]:
+    """The N:M shares above chance of a mask with a kernel: groups are four inputs at one kernel position."""
+    groups = mask.shape[1] // 4
+    if groups == 0:
+        return 0.0, 0.0
+    rows = mask[:: -(-mask.size // _LARGEST)] if mask.size > _LARGEST else mask
+    grouped = rows[:, : 4 * groups].reshape(rows.shape[0], groups, 4, -1)
+    counts = np.bincount(np.add.reduce(grouped, axis=2, dtype=np.int64).ravel(), minlength=5)
+    two, one = _chance(np.array(np.count_nonzero(rows) / rows.size))
+    return float(counts[:3].sum() / counts.sum() - two), float(counts[:2].sum() / counts.sum() - one)
+
+
+def _full_shape(out: int, inner: int, recurrent: int) -> list[float]:
+    """`_SHAPE_FEATURES` of a mask without a zero; the kernel cancels out."""
+    overlap = 1.0 if out > 1 else 0.0
+    locality = _mean_distance(min(out, 256), min(inner, 256))
+    return [0.0, 0.0, 0.0, overlap, overlap, locality, 1.0, 0.0, 0.0, 1.0 / min(out, inner), 1.0 if recurrent else 0.0]
+
+
+@lru_cache(maxsize=1024)
+def _mean_distance(out: int, inner: int) -> float:
+    ones = np.ones((1, out, inner))
+    return float(_locality(ones, np.array([out]), np.array([inner]))[0]) / (out * inner)
+
+
+def _spectral_radius(edges: Array, directions: int, steps: int = 30) -> float:
+    """Largest eigenvalue of the hidden-to-hidden connections with all gates summed, over their mean degree.
+
+    By powers of the matrix; growth is taken over the last half of the steps, so that cycles even out. Mean over directions.
+    """
+    hidden = edges.shape[1]
+    if edges.shape[0] % (hidden * directions):
+        return 0.0
+    matrices = edges.reshape(directions, -1, hidden, hidden).sum(axis=1)
+    vector = np.full((directions, hidden, 1), 1.0 / hidden)
+    growth = np.zeros(directions)
+    for step in range(steps):
+        vector = matrices @ vector
+        size = vector.sum(axis=(1, 2))
+        if not size.any():
+            return 0.0
+        safe = np.where(size > 0, size, 1.0)
+        vector /= safe[:, None, None]
+        if step >= steps // 2:
+            growth += np.where(size > 0, np.log(safe), -50.0)
+    radius = np.exp(growth / (steps - steps // 2))
+    return float(radius.sum()) * hidden / float(edges.sum())

@@ -1,0 +1,210 @@
+"""A fitted predictor on disk: a folder with ``predictor.json`` (what it is) and ``arrays.npz`` (its state), nothing pickled.
+
+The feature names are saved with it: a predictor fitted on other features than this version computes is refused, not misread.
+"""
+
+import hashlib
+import io
+import json
+import os
+import secrets
+import shutil
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from predictors.encode import encode
+from predictors.errors import InvalidPredictorError, UnknownPredictorError
+from predictors.features import CLASSES, GRAPH_FEATURES, NODE_FEATURES
+from predictors.predictor import Prediction, Predictor
+from predictors.registry import predictor_class
+from predictors.structure_graph import StructureGraph
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
+
+FORMAT = 1
+DESCRIPTION, ARRAYS = "predictor.json", "arrays.npz"
+
+Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+ModelLike: TypeAlias = "str | Path | ir.Model | StructureGraph"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FittedPredictor:
+    """A predictor that answers for models as well as for structure graphs.
+
+    Attributes:
+        predictor: the fitted predictor itself.
+        training_graphs: how many networks it was fitted on; 0 where it does not say.
+        provenance: what `save` was told about the origin.
+    """
+
+    predictor: Predictor
+    training_graphs: int
+    provenance: Mapping[str, Json]
+
+    @property
+    def name(self) -> str:
+        """Name of the predictor."""
+        return self.predictor.name
+
+    def predict(self, models: "ModelLike | Sequence[ModelLike]") -> Prediction:
+        """Predict one model or several: paths of ONNX files, models in memory, or structure graphs; arrays ``(models,)``.
+
+        Raises:
+            onnx_graph.errors.GraphError: a model that cannot be read.
+        """
+        several = list(models) if isinstance(models, Sequence) and not isinstance(models, str) else [models]
+        return self.predictor.predict([one if isinstance(one, StructureGraph) else encode(one) for one in several])
+
+
+def save(
+    predictor: Predictor | FittedPredictor, path: Path | str, *, provenance: Mapping[str, Json] | None = None
+) -> None:
+    """Write a fitted predictor as a folder, in place of a predictor that is there; anything else there is an error.
+
+    Raises:
+        NotFittedError: the predictor is not fitted.
+        InvalidPredictorError: `path` is a file, or a folder that holds something other than a saved predictor.
+    """
+    if isinstance(predictor, FittedPredictor):
+        provenance = predictor.provenance if provenance is None else provenance
+        predictor = predictor.predictor
+    arrays = predictor.arrays()
+    target = Path(path)
+    require_free(target)
+    content = io.BytesIO()
+    np.savez_compressed(content, allow_pickle=False, **arrays)
+    description = {
+        "format": FORMAT,
+        "name": predictor.name,
+        "version": _package_version(),
+        "training_graphs": int(arrays["training_graphs"]) if "training_graphs" in arrays else 0,
+        "provenance": dict(provenance or {}),
+        "arrays_sha256": hashlib.sha256(content.getvalue()).hexdigest(),
+        **_features(),
+    }
+    _write(target, {DESCRIPTION: (json.dumps(description, indent=1) + "\n").encode(), ARRAYS: content.getvalue()})
+
+
+def require_free(path: Path | str) -> None:
+    """`InvalidPredictorError` if `save` may not write there: only a saved predictor or an empty folder is replaced."""
+    target = Path(path)
+    free = not target.exists() or (
+        target.is_dir() and {entry.name for entry in target.iterdir()} <= {DESCRIPTION, ARRAYS}
+    )
+    if not free:
+        raise InvalidPredictorError(f"{target} exists and is not a saved predictor: choose another folder")
+
+
+def load(path: Path | str) -> FittedPredictor:
+    """Read what `save` wrote.
+
+    Raises:
+        InvalidPredictorError: not a saved predictor, a damaged one, or one of another format or other features.
+    """
+    folder = Path(path)
+    description = _description(folder)
+    content = _read(folder, ARRAYS)
+    if hashlib.sha256(content).hexdigest() != description.get("arrays_sha256"):
+        raise InvalidPredictorError(f"{folder / ARRAYS} is damaged: its checksum is not the one in {DESCRIPTION}")
+    try:
+        kind = predictor_class(str(description.get("name")))
+        predictor = kind.from_arrays(_arrays(content))
+    except UnknownPredictorError as error:
+        raise InvalidPredictorError(f"{folder / DESCRIPTION}: {error}") from error
+    except InvalidPredictorError as error:
+        raise InvalidPredictorError(f"{folder / ARRAYS}: {error}") from error
+    count, provenance = description.get("training_graphs"), description.get("provenance")
+    return FittedPredictor(
+        predictor=predictor,
+        training_graphs=count if isinstance(count, int) else 0,
+        provenance=provenance if isinstance(provenance, dict) else {},
+    )
+
+
+def _description(folder: Path) -> dict[str, Json]:
+    try:
+        description = json.loads(_read(folder, DESCRIPTION).decode())
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InvalidPredictorError(f"{folder / DESCRIPTION} is not JSON: {error}") from error
+    if not isinstance(description, dict) or "format" not in description:
+        raise InvalidPredictorError(f"{folder / DESCRIPTION} does not describe a saved predictor")
+    if description["format"] != FORMAT:
+        raise InvalidPredictorError(
+            f"{folder} has format {description['format']!r}, this version reads {FORMAT}: fit it again"
+        )
+    for kind, names in _features().items():
+        if description.get(kind) != names:
+            raise InvalidPredictorError(
+                f"{folder} was fitted on other {kind.replace('_', ' ')} than this version computes"
+                f" ({_difference(description.get(kind), names)}): fit it again, or use version {description.get('version')}"
+            )
+    return description
+
+
+def _features() -> dict[str, list[str]]:
+    return {
+        "node_features": list(NODE_FEATURES),
+        "graph_features": list(GRAPH_FEATURES),
+        "operator_classes": list(CLASSES),
+    }
+
+
+def _difference(saved: Json, names: list[str]) -> str:
+    if not isinstance(saved, list):
+        return "none are named"
+    gone = [str(name) for name in saved if name not in names]
+    new = [name for name in names if name not in saved]
+    parts = [f"{label} {', '.join(found[:5])}" for label, found in (("gone:", gone), ("new:", new)) if found]
+    return "; ".join(parts) or "in another order"
+
+
+def _arrays(content: bytes) -> dict[str, NDArray[np.generic]]:
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        raise InvalidPredictorError(f"not an archive of arrays: {error}") from error
+
+
+def _read(folder: Path, name: str) -> bytes:
+    try:
+        return (folder / name).read_bytes()
+    except OSError as error:
+        raise InvalidPredictorError(
+            f"{folder} is not a saved predictor: {name} cannot be read ({error.strerror}); expected {DESCRIPTION} and {ARRAYS}"
+        ) from error
+
+
+def _write(target: Path, files: Mapping[str, bytes]) -> None:
+    """A complete folder under a temporary name first, then renamed; an old one is moved aside before and removed after."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    mark = f".{os.getpid()}-{secrets.token_hex(4)}"
+    fresh, old = target.with_name(f".{target.name}{mark}.new"), target.with_name(f".{target.name}{mark}.old")
+    fresh.mkdir()
+    try:
+        for name, content in files.items():
+            (fresh / name).write_bytes(content)
+        if target.exists():
+            target.rename(old)
+        fresh.rename(target)
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        if old.exists() and not target.exists():
+            old.rename(target)
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _package_version() -> str:
+    try:
+        return version("nas-sparse")
+    except PackageNotFoundError:
+        return "unknown"

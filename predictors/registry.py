@@ -1,0 +1,46 @@
+"""The predictors by name: the table, third parties' entry points, and `create`."""
+
+import difflib
+import importlib
+from importlib.metadata import entry_points
+
+from predictors.errors import UnknownPredictorError
+from predictors.predictor import Predictor
+
+ENTRY_POINTS = "predictors"
+
+PREDICTORS: dict[str, str] = {
+    "constant": "predictors.constant:ConstantPredictor",
+    "density": "predictors.density:DensityPredictor",
+    "linear": "predictors.linear:LinearPredictor",
+    "forest": "predictors.forest:ForestPredictor",
+    "gnn": "predictors.gnn:GNNPredictor",
+}
+
+
+def names() -> tuple[str, ...]:
+    """Every known name: the table's in its order, then installed entry points (group ``predictors``), sorted."""
+    return tuple(_targets())
+
+
+def predictor_class(name: str) -> type[Predictor]:
+    """The class behind a name, imported now; `UnknownPredictorError` lists the known names, nearest first."""
+    targets = _targets()
+    if name not in targets:
+        nearest = sorted(targets, key=lambda known: -difflib.SequenceMatcher(None, name, known).ratio())
+        raise UnknownPredictorError(f"unknown predictor {name!r}; known: {', '.join(nearest)}")
+    module, _, attribute = targets[name].partition(":")
+    found: type[Predictor] = getattr(importlib.import_module(module), attribute)
+    return found
+
+
+def create(name: str) -> Predictor:
+    """A predictor by name, not fitted, with its default options."""
+    return predictor_class(name)()
+
+
+def _targets() -> dict[str, str]:
+    found = {
+        point.name: point.value for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name)
+    }
+    return {**PREDICTORS, **{name: value for name, value in found.items() if name not in PREDICTORS}}

@@ -1,0 +1,65 @@
+"""Checks around a predictor's fitted state: what may be fitted, and what a saved state must look like."""
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from predictors.errors import InvalidPredictorError, InvalidTrainingSetError, NotFittedError
+from predictors.structure_graph import StructureGraph
+
+State = TypeVar("State")
+
+
+def check_training(graphs: Sequence[StructureGraph], accuracies: ArrayLike) -> NDArray[np.float64]:
+    """The accuracies as float64 ``(networks,)``; `InvalidTrainingSetError` unless there is one in [0, 1] for each of ≥ 2 graphs."""
+    targets = np.asarray(accuracies, np.float64)
+    if targets.shape != (len(graphs),):
+        raise InvalidTrainingSetError(
+            f"{len(graphs)} graphs need accuracies of shape ({len(graphs)},), got {targets.shape}"
+        )
+    if len(targets) < 2:
+        raise InvalidTrainingSetError(f"a predictor is fitted on at least 2 networks, got {len(targets)}")
+    wrong = ~((targets >= 0) & (targets <= 1))  # NaN is wrong too
+    if wrong.any():
+        place = int(np.flatnonzero(wrong)[0])
+        raise InvalidTrainingSetError(
+            f"accuracy {targets[place]} of network {place} is not in [0, 1]; give shares, not per cent"
+        )
+    return targets
+
+
+def require_fitted(state: State | None, name: str) -> State:
+    """The state; `NotFittedError` if there is none."""
+    if state is None:
+        raise NotFittedError(f"predictor {name!r} is not fitted: call fit first, or predictors.load a saved one")
+    return state
+
+
+def array(
+    arrays: Mapping[str, NDArray[np.generic]], name: str, kind: str, shape: tuple[int | None, ...]
+) -> NDArray[np.generic]:
+    """A saved array, checked: dtype kind (``f`` must be finite, ``i``), shape with None for any length."""
+    if name not in arrays:
+        raise InvalidPredictorError(
+            f"saved predictor lacks array {name!r}; it holds {', '.join(sorted(arrays)) or 'none'}"
+        )
+    value = arrays[name]
+    fits = value.ndim == len(shape) and all(want in (None, have) for want, have in zip(shape, value.shape, strict=True))
+    if value.dtype.kind != kind or not fits:
+        raise InvalidPredictorError(
+            f"saved array {name!r} has type {value.dtype} and shape {value.shape}, not kind {kind!r} and shape {shape}"
+        )
+    if kind == "f" and not np.isfinite(value).all():
+        raise InvalidPredictorError(f"saved array {name!r} holds values that are not finite")
+    return value
+
+
+def number(arrays: Mapping[str, NDArray[np.generic]], name: str, *, low: float = -np.inf) -> float:
+    """A saved scalar ≥ `low`, checked."""
+    kind = arrays[name].dtype.kind if name in arrays else "f"
+    value = float(array(arrays, name, "i" if kind == "i" else "f", ()))  # type: ignore[arg-type]
+    if value < low:
+        raise InvalidPredictorError(f"saved value {name!r} is {value}, below {low}")
+    return value

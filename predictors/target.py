@@ -1,0 +1,23 @@
+"""The scale on which accuracy is learnt: ``−log(1.02 − accuracy)``, so that .98 → .99 counts as much as .90 → .94.
+
+The .02 keeps a perfect accuracy finite and stops a few hundred test examples' noise near 1 from ruling the fit.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from predictors.predictor import Prediction
+
+CEILING = 1.02
+LOWEST, HIGHEST = -np.log(CEILING), -np.log(CEILING - 1)
+
+
+def to_target(accuracies: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Accuracies in [0, 1] on the learning scale, increasing."""
+    return np.asarray(-np.log(CEILING - accuracies), np.float64)
+
+
+def from_target(mean: NDArray[np.float64], std: NDArray[np.float64]) -> Prediction:
+    """Back to accuracies: the mean clipped to [0, 1], the std by the slope there (first order), finite and ≥ 0."""
+    error = np.exp(-np.clip(mean, LOWEST, HIGHEST))
+    return Prediction(np.clip(CEILING - error, 0.0, 1.0), np.minimum(error * std, 1.0))

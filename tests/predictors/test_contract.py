@@ -1,0 +1,28 @@
+import functools
+
+import pytest
+
+from predictors.registry import create, names
+from predictors.testing import PredictorContract
+
+
+@functools.cache
+def _contract(name):
+    return PredictorContract(functools.partial(create, name), learns=name != "constant")
+
+
+@pytest.mark.parametrize("check", PredictorContract.checks())
+@pytest.mark.parametrize("name", names())
+def test_contract(name, check):
+    _contract(name).run(check)
+
+
+def test_the_contract_fails_a_predictor_that_breaks_it():
+    class Careless(type(create("constant"))):
+        def predict(self, graphs):
+            return type(super().predict(graphs))(super().predict(graphs).mean, super().predict(graphs).std - 1)
+
+    with pytest.raises(AssertionError, match="std is negative"):
+        PredictorContract(Careless).run("check_shapes")
+    with pytest.raises(AssertionError, match="of a signal"):
+        PredictorContract(functools.partial(create, "constant")).run("check_learns")

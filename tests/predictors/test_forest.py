@@ -1,0 +1,81 @@
+import time
+
+import numpy as np
+import pytest
+
+from predictors.errors import InvalidPredictorError
+from predictors.features import matrix
+from predictors.forest import ForestOptions, ForestPredictor, Trees, _flatten
+from predictors.testing import synthetic_graphs
+
+
+def test_traversal_of_a_tree_by_hand():
+    # node 0: column 1 ≤ 0.5 ? node 1 (leaf, 10) : node 2 → column 0 ≤ 2 ? node 3 (leaf, 20) : node 4 (leaf, 30)
+    trees = Trees(
+        roots=np.array([0], np.int32),
+        feature=np.array([1, -1, 0, -1, -1], np.int32),
+        threshold=np.array([0.5, 0, 2.0, 0, 0]),
+        left=np.array([1, 1, 3, 3, 4], np.int32),
+        value=np.array([0.0, 10, 0, 20, 30]),
+    )
+    rows = np.array([[9, 0.5], [2, 0.6], [3, 0.6]], np.float32)
+    np.testing.assert_array_equal(trees(rows)[:, 0], [10, 20, 30])
+
+
+def test_flat_trees_say_what_scikit_learn_says():
+    from sklearn.ensemble import ExtraTreesRegressor
+
+    graphs, accuracies = synthetic_graphs(60)
+    rows = matrix(graphs)
+    model = ExtraTreesRegressor(n_estimators=7, random_state=3).fit(rows[:40], accuracies[:40])
+    expected = np.stack([tree.predict(rows) for tree in model.estimators_], axis=1)
+    np.testing.assert_array_equal(_flatten(model)(rows), expected)
+
+
+def test_seed_changes_the_forest():
+    graphs, accuracies = synthetic_graphs(30)
+    first, second = (ForestPredictor(ForestOptions(trees=5)).fit(graphs, accuracies, seed=seed) for seed in (0, 1))
+    assert (first.predict(graphs[:9]).mean != second.predict(graphs[:9]).mean).any() or (
+        first.arrays()["threshold"].shape != second.arrays()["threshold"].shape
+    )
+
+
+def test_a_thousand_graphs_are_quick():
+    graphs, accuracies = synthetic_graphs(1000)
+    predictor = ForestPredictor().fit(graphs[:200], accuracies[:200])
+    predictor.predict(graphs[:10])
+    started = time.perf_counter()
+    predictor.predict(graphs)
+    assert time.perf_counter() - started < 1.5  # 0.15 s on a core of its own
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "value"),
+    [("left", 0, 0), ("left", 0, 10**6), ("feature", 0, 10**6), ("feature", 0, -2), ("roots", 0, -1)],
+)
+def test_arrays_that_would_loop_or_leave_are_refused(name, place, value):
+    graphs, accuracies = synthetic_graphs(30)
+    arrays = {
+        key: array.copy()
+        for key, array in ForestPredictor(ForestOptions(trees=3)).fit(graphs, accuracies).arrays().items()
+    }
+    arrays[name][place] = value
+    with pytest.raises(InvalidPredictorError, match="forest is damaged"):
+        ForestPredictor.from_arrays(arrays)
+
+
+def test_missing_or_misshapen_arrays_are_refused():
+    graphs, accuracies = synthetic_graphs(30)
+    arrays = ForestPredictor(ForestOptions(trees=3)).fit(graphs, accuracies).arrays()
+    with pytest.raises(InvalidPredictorError, match="lacks array 'value'"):
+        ForestPredictor.from_arrays({name: array for name, array in arrays.items() if name != "value"})
+    with pytest.raises(InvalidPredictorError, match="'threshold' has type"):
+        ForestPredictor.from_arrays({**arrays, "threshold": arrays["threshold"][:-1]})
+    with pytest.raises(InvalidPredictorError, match="not finite"):
+        ForestPredictor.from_arrays({**arrays, "value": arrays["value"] * np.nan})
+
+
+@pytest.mark.parametrize("wrong", [{"trees": 0}, {"max_features": 0.0}, {"max_features": 1.5}, {"min_leaf": 0}])
+def test_options_out_of_range(wrong):
+    with pytest.raises(ValueError, match="need trees"):
+        ForestOptions(**wrong)

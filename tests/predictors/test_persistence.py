@@ -1,0 +1,140 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import predictors
+from predictors.errors import InvalidPredictorError, NotFittedError
+from predictors.testing import synthetic_graphs
+
+
+@pytest.fixture
+def saved(tmp_path):
+    graphs, accuracies = synthetic_graphs(20)
+    predictor = predictors.create("linear").fit(graphs, accuracies)
+    predictors.save(predictor, tmp_path / "linear", provenance={"task": "digits"})
+    return tmp_path / "linear"
+
+
+@pytest.mark.parametrize("name", ["constant", "density", "linear", "forest", "gnn"])
+def test_predictions_are_the_same_after_saving(name, tmp_path):
+    graphs, accuracies = synthetic_graphs(20)
+    predictor = predictors.create(name).fit(graphs, accuracies, seed=2)
+    predictors.save(predictor, tmp_path / "deep" / name)
+    loaded = predictors.load(tmp_path / "deep" / name)
+    np.testing.assert_array_equal(loaded.predict(graphs).mean, predictor.predict(graphs).mean)
+    np.testing.assert_array_equal(loaded.predict(graphs).std, predictor.predict(graphs).std)
+    assert (loaded.name, loaded.training_graphs) == (name, 20)
+    assert sorted(path.name for path in (tmp_path / "deep").rglob("*")) == sorted(
+        [name, "arrays.npz", "predictor.json"]
+    )
+
+
+def test_a_loaded_predictor_answers_for_one_and_for_several(saved):
+    graphs, _ = synthetic_graphs(3)
+    loaded = predictors.load(saved)
+    assert loaded.predict(graphs[0]).mean.shape == (1,)
+    assert loaded.predict(graphs).std.shape == (3,)
+    assert loaded.predict([]).mean.shape == (0,)
+
+
+def test_the_description_says_what_it_is(saved):
+    description = json.loads((saved / "predictor.json").read_text())
+    assert description["format"] == 1
+    assert description["name"] == "linear"
+    assert description["training_graphs"] == 20
+    assert description["provenance"] == {"task": "digits"}
+    assert predictors.load(saved).provenance == {"task": "digits"}
+
+
+def test_saving_a_loaded_predictor_keeps_its_provenance(saved, tmp_path):
+    predictors.save(predictors.load(saved), tmp_path / "again")
+    assert predictors.load(tmp_path / "again").provenance == {"task": "digits"}
+
+
+def test_saving_replaces_a_predictor_and_nothing_else(saved, tmp_path):
+    graphs, accuracies = synthetic_graphs(20)
+    predictors.save(predictors.create("constant").fit(graphs, accuracies), saved)
+    assert predictors.load(saved).name == "constant"
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "thesis.txt").write_text("mine")
+    for place in ("notes", "notes/thesis.txt"):
+        with pytest.raises(InvalidPredictorError, match="is not a saved predictor: choose another folder"):
+            predictors.save(predictors.load(saved), tmp_path / place)
+    assert (tmp_path / "notes" / "thesis.txt").read_text() == "mine"
+
+
+def test_saving_an_unfitted_predictor_writes_nothing(tmp_path):
+    with pytest.raises(NotFittedError):
+        predictors.save(predictors.create("forest"), tmp_path / "forest")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_write_leaves_the_old_predictor(saved, monkeypatch):
+    def full(self, content):
+        raise OSError(28, "No space left on device")
+
+    before = (saved / "arrays.npz").read_bytes()
+    predictor = predictors.load(saved)
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space"):
+        predictors.save(predictor, saved)
+    assert (saved / "arrays.npz").read_bytes() == before
+    assert [path.name for path in saved.parent.iterdir()] == ["linear"]
+
+
+def _rewrite(folder, **changes):
+    description = json.loads((folder / "predictor.json").read_text())
+    (folder / "predictor.json").write_text(json.dumps({**description, **changes}))
+
+
+def test_a_folder_that_is_no_predictor(tmp_path):
+    for place in (tmp_path, tmp_path / "missing"):
+        with pytest.raises(InvalidPredictorError, match="is not a saved predictor: predictor.json cannot be read"):
+            predictors.load(place)
+    (tmp_path / "predictor.json").write_text("{truncated")
+    with pytest.raises(InvalidPredictorError, match="is not JSON"):
+        predictors.load(tmp_path)
+    (tmp_path / "predictor.json").write_text("[1]")
+    with pytest.raises(InvalidPredictorError, match="does not describe a saved predictor"):
+        predictors.load(tmp_path)
+
+
+def test_another_format_or_name_is_refused(saved):
+    _rewrite(saved, format=2)
+    with pytest.raises(InvalidPredictorError, match="has format 2, this version reads 1"):
+        predictors.load(saved)
+    _rewrite(saved, format=1, name="oracle")
+    with pytest.raises(InvalidPredictorError, match="unknown predictor 'oracle'"):
+        predictors.load(saved)
+
+
+def test_other_features_are_refused_by_name(saved):
+    names = json.loads((saved / "predictor.json").read_text())["node_features"]
+    _rewrite(saved, node_features=["old_one", *names[1:]])
+    with pytest.raises(InvalidPredictorError, match=f"other node features .*gone: old_one; new: {names[0]}"):
+        predictors.load(saved)
+    _rewrite(saved, node_features=[*names[1:], names[0]])
+    with pytest.raises(InvalidPredictorError, match="in another order"):
+        predictors.load(saved)
+
+
+def test_changed_or_truncated_arrays_are_refused(saved):
+    content = (saved / "arrays.npz").read_bytes()
+    for damaged in (content[:-30], content[:50] + b"x" + content[51:], b""):
+        (saved / "arrays.npz").write_bytes(damaged)
+        with pytest.raises(InvalidPredictorError, match=r"arrays.npz is damaged"):
+            predictors.load(saved)
+    (saved / "arrays.npz").unlink()
+    with pytest.raises(InvalidPredictorError, match=r"arrays.npz cannot be read"):
+        predictors.load(saved)
+
+
+def test_arrays_that_hold_objects_are_not_unpickled(saved):
+    import hashlib
+
+    np.savez(saved / "arrays.npz", intercept=np.array([{"any": "object"}], dtype=object), allow_pickle=True)
+    _rewrite(saved, arrays_sha256=hashlib.sha256((saved / "arrays.npz").read_bytes()).hexdigest())
+    with pytest.raises(InvalidPredictorError, match="not an archive of arrays: Object arrays cannot be loaded"):
+        predictors.load(saved)

@@ -1,0 +1,48 @@
+import subprocess
+import sys
+
+import pytest
+
+import predictors
+from predictors.errors import UnknownPredictorError
+from predictors.registry import PREDICTORS, create, names, predictor_class
+
+
+@pytest.mark.parametrize("name", PREDICTORS)
+def test_every_predictor_knows_its_name(name):
+    assert predictor_class(name).name == name
+    assert create(name).name == name
+
+
+def test_an_unknown_name_lists_the_known_ones_nearest_first():
+    with pytest.raises(UnknownPredictorError, match=r"^unknown predictor 'forrest'; known: forest, "):
+        create("forrest")
+
+
+def test_the_table_comes_first():
+    assert names()[: len(PREDICTORS)] == ("constant", "density", "linear", "forest", "gnn")
+
+
+def test_every_public_name_is_there():
+    for name in predictors.__all__:
+        assert getattr(predictors, name) is not None
+    assert set(predictors.__all__) == set(dir(predictors))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        predictors.nothing  # noqa: B018
+
+
+def test_encode_stays_the_function_when_its_module_is_imported():
+    import importlib
+
+    importlib.import_module("predictors.encode")
+    assert callable(predictors.encode)
+    assert predictors.encode.__name__ == "encode"
+
+
+def test_import_loads_nothing_heavy():
+    code = (
+        "import sys, predictors, predictors.registry, predictors.forest, predictors.gnn, predictors.ranking;"
+        "print(sorted({'torch', 'sklearn', 'torch_geometric', 'scipy.stats'} & set(sys.modules)))"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed.strip() == "[]"
