@@ -4,11 +4,24 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 import torch
+from onnx_ir.passes.common import InlinePass
+
+from nas.importer.node import tensor_of
+from nas.importer.operators.elementwise import DTYPES
+from nas.importer.program import Program
+from nas.importer.roles import roles
+from onnx_graph.errors import InvalidModelError
+from onnx_graph.weights import array_of
+
+Tensors = dict[str, torch.Tensor]
 
 
 @dataclass(frozen=True, eq=False)
 class Network:
     """An imported ONNX graph.
+
+    A call is a pure function: it changes none of its arguments, and it runs under `torch.func.vmap` over stacked
+    parameters (with ``x`` stacked or shared), under `torch.func.grad` and plain autograd.
 
     Attributes:
         parameters: trainable initializers by ONNX name (weights, biases, normalisation scale and shift), stored orientation.
@@ -16,17 +29,54 @@ class Network:
         masks: bool tensor by name for each maskable weight, stored orientation, True = kept.
     """
 
-    parameters: dict[str, torch.Tensor]
-    buffers: dict[str, torch.Tensor]
-    masks: dict[str, torch.Tensor]
+    parameters: Tensors
+    buffers: Tensors
+    masks: Tensors
+    program: Program
 
     def __call__(
-        self, parameters: dict[str, torch.Tensor], buffers: dict[str, torch.Tensor], x: torch.Tensor, *, training: bool = False
-    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        """First output of the graph for a batch ``x``, and the buffers after it (changed in training only)."""
-        raise NotImplementedError
+        self, parameters: Tensors, buffers: Tensors, x: torch.Tensor, *, training: bool = False
+    ) -> tuple[torch.Tensor, Tensors]:
+        """First output of the graph for a batch ``x``, and the buffers after it (changed in training only).
+
+        In training, BatchNormalization normalises by the batch and Dropout does nothing.
+        """
+        outputs, after = self.program(parameters, buffers, (x,), training=training)
+        return outputs[0], after
 
 
 def import_model(model: ir.Model, *, device: str = "cpu") -> Network:
-    """Turn a graph into a function. `UnsupportedOperatorError` naming the node and operator it cannot run."""
-    raise NotImplementedError
+    """Turn a graph with one input into a function; `nas.importer.roles` says what of it is trainable.
+
+    Raises:
+        UnsupportedOperatorError: names the node and operator that cannot be run.
+        InvalidModelError: the graph has no single input, no output, or an initializer without data.
+    """
+    if model.functions:
+        model = InlinePass()(model.clone()).model
+    graph = model.graph
+    inputs = [value for value in graph.inputs if not value.is_initializer()]
+    if len(inputs) != 1 or not graph.outputs:
+        names = ", ".join(value.name or "?" for value in inputs) or "none"
+        raise InvalidModelError(
+            f"a network needs one input and an output; the graph has inputs {names}, {len(graph.outputs)} outputs"
+        )
+    found = roles(model)
+    arrays = {name: array_of(graph.initializers[name]) for name in sorted(found.parameters | found.buffers)}
+    tensors = {name: tensor_of(array).to(device) for name, array in arrays.items()}
+    masks = {name: torch.from_numpy(arrays[name] != 0).to(device) for name in sorted(found.weights)}
+    parameters = {name: tensors[name] for name in sorted(found.parameters)}
+    buffers = {name: tensors[name] for name in sorted(found.buffers)}
+    program = Program(model, found, [graph.outputs[0].name or ""], device=device)
+    _trace(program, inputs[0], parameters, buffers)
+    return Network(parameters, buffers, masks, program)
+
+
+def _trace(program: Program, value: ir.Value, parameters: Tensors, buffers: Tensors) -> None:
+    """Plan for one example where the graph states its shape, to refuse now what would fail at the first call."""
+    if value.shape is None or value.dtype is None or value.dtype.value not in DTYPES:
+        return
+    sizes = [size if isinstance(size, int) else None for size in value.shape]
+    if None not in sizes[1:] and 0 not in sizes:
+        shape = tuple(size or 1 for size in sizes)
+        program.trace(parameters, buffers, [shape], [DTYPES[value.dtype.value]])

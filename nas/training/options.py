@@ -39,10 +39,16 @@ class TrainingOptions:
         if self.epochs < 1 or self.batch_size < 1:
             raise UsageError(f"epochs and batch_size must be at least 1, got {self.epochs} and {self.batch_size}")
         if not self.learning_rate > 0 or self.weight_decay < 0:
-            raise UsageError(f"learning_rate must be positive and weight_decay not negative, got {self.learning_rate} and {self.weight_decay}")
+            raise UsageError(
+                f"learning_rate must be positive and weight_decay not negative, got {self.learning_rate} and {self.weight_decay}"
+            )
         if self.patience is not None and self.patience < 1:
             raise UsageError(f"patience must be at least 1, got {self.patience}")
-        for name, known in (("optimizer", ("adam", "sgd")), ("schedule", ("cosine", "constant")), ("init", ("fan-in", "keep"))):
+        for name, known in (
+            ("optimizer", ("adam", "sgd")),
+            ("schedule", ("cosine", "constant")),
+            ("init", ("fan-in", "keep")),
+        ):
             if getattr(self, name) not in known:
                 raise UsageError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}")
 

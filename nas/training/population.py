@@ -1,16 +1,131 @@
 """Many small networks trained as one stacked batch, each as if it were alone."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Event
 
 import onnx_ir as ir
+import torch
 
+from nas.errors import UsageError
 from nas.tasks.task import Task
+from nas.training.device import arithmetic, torch_device
+from nas.training.loop import Course, Loop
 from nas.training.options import TrainingOptions, TrainingResult
+from nas.training.stack import Member
+from nas.training.train import check_fit, result_of, threads_for
+
+LARGEST = 64
+"""Networks in a stack at most."""
+WORK = 40_000_000
+"""Multiply-accumulates of one step of a stack at most: above, a step is bound by arithmetic and memory, not by overhead."""
+OVERHEAD = 1_500_000
+"""What a step costs whatever its size, in multiply-accumulates."""
+PARTS = 4
+"""A population is divided at least so often, if its parts keep `SMALLEST` networks, so that all processors have work."""
+SMALLEST = 8
+
+Stacked = list[int]
+"""Positions of the networks of one stack in the population."""
 
 
 def train_population(
-    models: Sequence[ir.Model], task: Task, options: TrainingOptions = TrainingOptions(), *, seeds: Sequence[int], device: str = "cpu",
+    models: Sequence[ir.Model],
+    task: Task,
+    options: TrainingOptions = TrainingOptions(),
+    *,
+    seeds: Sequence[int],
+    device: str = "cpu",
 ) -> list[TrainingResult | Exception]:
-    """Train `models[i]` with `seeds[i]`; equal to `train` one by one within float tolerance. Any mix of shapes is
-    accepted: networks of one shape are stacked, the others trained alone. A diverged network gives its error."""
-    raise NotImplementedError
+    """Train `models[i]` with `seeds[i]`; equal to `train` one by one within float tolerance.
+
+    Any mix of networks is accepted: those of one graph shape are stacked (see `graph_shape`), the others trained alone. The same
+    list gives the same stacks and, on CPU, the same weights bit by bit. Stacks run side by side on the CPU threads there are.
+
+    Returns:
+        One result for each model, or the `TrainingError` of a network that diverged.
+    """
+    begin = time.perf_counter()
+    if len(models) != len(seeds):
+        raise UsageError(f"{len(models)} models need as many seeds, got {len(seeds)}")
+    where = torch_device(device)
+    for model in models:
+        check_fit(model, task)
+    members = [Member.of(model, seed) for model, seed in zip(models, seeds, strict=True)]
+    courses = _run(members, stacks(members, options.batch_size), task, options, where)
+    seconds = (time.perf_counter() - begin) / max(len(models), 1)
+    return [course.error or result_of(course, model, seconds) for course, model in zip(courses, models, strict=True)]
+
+
+def stacks(members: Sequence[Member], batch_size: int) -> list[Stacked]:
+    """Divide a population into stacks: by graph shape, then by size so that little is padded; the most work first."""
+    groups: dict[Hashable, Stacked] = {}
+    for index, member in enumerate(members):
+        groups.setdefault(member.shape.key, []).append(index)
+    work = [member.shape.cost * batch_size for member in members]
+    parts = [
+        part for group in groups.values() for part in _within_limits(sorted(group, key=lambda i: (work[i], i)), work)
+    ]
+    while len(parts) < PARTS and max(map(len, parts), default=0) >= 2 * SMALLEST:
+        widest = max((part for part in parts if len(part) >= 2 * SMALLEST), key=lambda part: _work(part, work))
+        parts.remove(widest)
+        parts += _halves(widest, work, SMALLEST)
+    return sorted(parts, key=lambda part: (-_work(part, work), part))
+
+
+def _within_limits(part: Stacked, work: Sequence[int]) -> list[Stacked]:
+    """Halve a group, sorted by work, until each part is small enough."""
+    if len(part) == 1 or (len(part) <= LARGEST and _work(part, work) <= WORK + OVERHEAD):
+        return [part]
+    return [small for half in _halves(part, work, 1) for small in _within_limits(half, work)]
+
+
+def _halves(part: Stacked, work: Sequence[int], smallest: int) -> list[Stacked]:
+    """Divide a sorted group so that the larger of both works is least."""
+    cuts = range(smallest, len(part) - smallest + 1)
+    cut = min(cuts, key=lambda at: max(_work(part[:at], work), _work(part[at:], work)))
+    return [part[:cut], part[cut:]]
+
+
+def _work(part: Stacked, work: Sequence[int]) -> int:
+    """Of one step: all are padded to the largest, which comes last."""
+    return OVERHEAD + len(part) * work[part[-1]]
+
+
+def _run(
+    members: Sequence[Member], parts: Sequence[Stacked], task: Task, options: TrainingOptions, device: torch.device
+) -> list[Course]:
+    """Train all stacks, on the CPU side by side, one thread each; a single stack may use all threads."""
+    loops = [partial(_train_stack, [members[index] for index in part], task, options, device) for part in parts]
+    workers = min(torch.get_num_threads(), len(parts)) if device.type == "cpu" else 1
+    if workers > 1:
+        with arithmetic(device, 1):
+            found = _side_by_side(loops, workers)
+    else:
+        work = max((member.shape.cost * options.batch_size for member in members), default=0)
+        with arithmetic(device, threads_for(work)):
+            found = [loop(Event()) for loop in loops]
+    courses: dict[int, Course] = {}
+    for part, results in zip(parts, found, strict=True):
+        courses.update(zip(part, results, strict=True))
+    return [courses[index] for index in range(len(members))]
+
+
+def _side_by_side(loops: Sequence[Callable[[Event], list[Course]]], workers: int) -> list[list[Course]]:
+    """Run on threads; an interrupt ends all of them after their epoch."""
+    stop = Event()
+    # The number of threads of torch belongs to the thread that sets it.
+    with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        try:
+            return list(pool.map(lambda loop: loop(stop), loops))
+        finally:
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _train_stack(
+    members: Sequence[Member], task: Task, options: TrainingOptions, device: torch.device, stop: Event
+) -> list[Course]:
+    return Loop(members, task, options, device).run(stop=stop)

@@ -1,0 +1,141 @@
+"""Normalisation by the statistics of a batch, a layer, a group, an instance or neighbouring channels."""
+
+from collections.abc import Callable, Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from nas.importer.node import Kernel, Node, Stateful
+
+
+def _across(vector: Tensor, x: Tensor) -> Tensor:
+    """A vector over the channels, shaped to broadcast over ``(N, C, *spatial)``."""
+    return vector.reshape(-1, *(1,) * (x.dim() - 2))
+
+
+def _batch_normalization(node: Node) -> Kernel:
+    """Running statistics at inference, those of the batch in training, with the ONNX momentum (weight of the old)."""
+    epsilon, momentum = node.float("epsilon", 1e-5), node.float("momentum", 0.9)
+    if node.int("training_mode"):
+        raise node.refuse("training_mode=1 normalises by the batch at inference")
+    if node.int("spatial", 1) != 1:
+        raise node.refuse("spatial=0 is not implemented")
+
+    def run(x: Tensor, scale: Tensor, bias: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+        return F.batch_norm(x, mean, variance, scale, bias, False, 0.0, epsilon)
+
+    def train(x: Tensor, scale: Tensor, bias: Tensor, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        axes = (0, *range(2, x.dim()))
+        var, mu = torch.var_mean(x, axes, correction=0)
+        factor = scale * torch.rsqrt(var + epsilon)
+        y = torch.addcmul(_across(bias - mu * factor, x), x, _across(factor, x))
+        new_mean = torch.lerp(mu.detach(), mean, momentum)
+        return y, new_mean, torch.lerp(var.detach(), variance, momentum)
+
+    return Stateful(run, train, (3, 4))
+
+
+def _layer_normalization(node: Node) -> Kernel:
+    """Over all axes from `axis` on."""
+    axis, epsilon = node.int("axis", -1), node.float("epsilon", 1e-5)
+
+    def run(x: Tensor, scale: Tensor, bias: Tensor | None = None) -> Tensor:
+        shape = x.shape[axis:]
+        if scale.shape == shape and (bias is None or bias.shape == shape):
+            return F.layer_norm(x, shape, scale, bias, epsilon)
+        y = F.layer_norm(x, shape, None, None, epsilon) * scale
+        return y if bias is None else y + bias
+
+    return run
+
+
+def _rms_normalization(node: Node) -> Kernel:
+    axis, epsilon = node.int("axis", -1), node.float("epsilon", 1e-5)
+
+    def run(x: Tensor, scale: Tensor) -> Tensor:
+        first = axis + x.dim() if axis < 0 else axis
+        power = x.square().mean(tuple(range(first, x.dim())), keepdim=True)
+        return x * torch.rsqrt(power + epsilon) * scale
+
+    return run
+
+
+def _standardise(x: Tensor, axes: tuple[int, ...], epsilon: float) -> Tensor:
+    var, mean = torch.var_mean(x, axes, correction=0, keepdim=True)
+    return (x - mean) * torch.rsqrt(var + epsilon)
+
+
+def _instance_normalization(node: Node) -> Kernel:
+    epsilon = node.float("epsilon", 1e-5)
+
+    def run(x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
+        return _standardise(x, tuple(range(2, x.dim())), epsilon) * _across(scale, x) + _across(bias, x)
+
+    return run
+
+
+def _group_normalization(node: Node) -> Kernel:
+    """Scale and bias hold one number a group in opset 18, one a channel since 21."""
+    groups, epsilon, by_group = node.int("num_groups"), node.float("epsilon", 1e-5), node.version < 21
+
+    def run(x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
+        grouped = x.reshape(x.shape[0], groups, -1)
+        y = _standardise(grouped, (2,), epsilon)
+        if by_group:
+            return (y * scale.reshape(-1, 1) + bias.reshape(-1, 1)).reshape(x.shape)
+        return y.reshape(x.shape) * _across(scale, x) + _across(bias, x)
+
+    return run
+
+
+def _lrn(node: Node) -> Kernel:
+    """Local response normalisation over `size` channels; torch's own has another window for an even size."""
+    size, alpha, beta, bias = (
+        node.int("size"),
+        node.float("alpha", 1e-4),
+        node.float("beta", 0.75),
+        node.float("bias", 1.0),
+    )
+    before, after = (size - 1) // 2, size // 2
+
+    def run(x: Tensor) -> Tensor:
+        squares = F.pad(x.square(), [0, 0] * (x.dim() - 2) + [before, after])
+        channels = x.shape[1]
+        total = sum(squares.narrow(1, shift, channels) for shift in range(size))
+        return x / (bias + alpha / size * total) ** beta
+
+    return run
+
+
+def _lp_normalization(node: Node) -> Kernel:
+    axis, p = node.int("axis", -1), node.int("p", 2)
+
+    def run(x: Tensor) -> Tensor:
+        norm = x.abs().sum(axis, keepdim=True) if p == 1 else x.square().sum(axis, keepdim=True).sqrt()
+        # A zero vector stays zero.
+        return x / torch.where(norm == 0, torch.ones_like(norm), norm)
+
+    return run
+
+
+def _mean_variance_normalization(node: Node) -> Kernel:
+    axes = node.ints("axes") or (0, 2, 3)
+
+    def run(x: Tensor) -> Tensor:
+        var, mean = torch.var_mean(x, axes, correction=0, keepdim=True)
+        return (x - mean) / (var.sqrt() + 1e-9)
+
+    return run
+
+
+NORMALISATION: Mapping[str, Callable[[Node], Kernel]] = {
+    "BatchNormalization": _batch_normalization,
+    "GroupNormalization": _group_normalization,
+    "InstanceNormalization": _instance_normalization,
+    "LRN": _lrn,
+    "LayerNormalization": _layer_normalization,
+    "LpNormalization": _lp_normalization,
+    "MeanVarianceNormalization": _mean_variance_normalization,
+    "RMSNormalization": _rms_normalization,
+}

@@ -1,0 +1,103 @@
+"""Which initializers training may change, which it updates as statistics, and which stay as they are.
+
+- Parameters are the maskable weights (`onnx_graph.weights`); the biases of Gemm, Conv, ConvTranspose, RNN, GRU and
+  LSTM; scale and shift of normalisations; the slope of PRelu; float tables that Gather looks rows up in (embeddings);
+  and what Add or Mul joins to a value that comes after a weight: the bias of a MatMul, a positional table, a
+  decomposed scale and shift.
+- Buffers are running mean and variance of BatchNormalization.
+- Everything else is constant: integers, scalars (an exponent, an epsilon, a temperature), operands of Sub and Div,
+  what is joined to the input before the first weight (preprocessing), initial states, and masks with infinities or
+  large negative numbers.
+
+An Add directly behind a MatMul, Gemm or Conv is a bias whatever its size.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+
+from nas.importer.node import STANDARD_DOMAINS
+from onnx_graph.weights import array_of, initializer_of, weights
+
+# Positions of inputs that are parameters where they are float initializers.
+_PARAMETERS: Mapping[str, tuple[int, ...]] = {
+    "BatchNormalization": (1, 2),
+    "Conv": (2,),
+    "ConvTranspose": (2,),
+    "GRU": (3,),
+    "Gather": (0,),
+    "Gemm": (2,),
+    "GroupNormalization": (1, 2),
+    "InstanceNormalization": (1, 2),
+    "LSTM": (3, 7),
+    "LayerNormalization": (1, 2),
+    "PRelu": (1,),
+    "RMSNormalization": (1,),
+    "RNN": (3,),
+}
+_BUFFERS: Mapping[str, tuple[int, ...]] = {"BatchNormalization": (3, 4)}
+_WEIGHTED = frozenset({"Conv", "ConvTranspose", "GRU", "Gather", "Gemm", "LSTM", "MatMul", "RNN"})
+_PRODUCTS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
+# What masks out an attention score is at least this large; no trained parameter is.
+_MASKING = 1e4
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Names of initializers by role; those in neither set are constants."""
+
+    parameters: frozenset[str]
+    buffers: frozenset[str]
+    weights: frozenset[str]
+
+
+def roles(model: ir.Model) -> Roles:
+    """Decide the role of every initializer of the main graph."""
+    maskable = {weight.name for weight in weights(model)}
+    parameters, buffers = set(maskable), set[str]()
+    after_weight: set[ir.Value] = set()
+    for node in model.graph:
+        standard = node.domain in STANDARD_DOMAINS
+        operator = node.op_type if standard else ""
+        parameters |= _floats(node, _PARAMETERS.get(operator, ()))
+        buffers |= _floats(node, _BUFFERS.get(operator, ()))
+        if operator in ("Add", "Mul"):
+            parameters |= _joined(node, after_weight)
+        learned = operator in _WEIGHTED and bool(_named(node) & parameters)
+        if learned or any(value in after_weight for value in node.inputs):
+            after_weight.update(node.outputs)
+    return Roles(frozenset(parameters - buffers), frozenset(buffers), frozenset(maskable))
+
+
+def _named(node: ir.Node) -> set[str]:
+    return {value.name for value in map(initializer_of, node.inputs) if value is not None and value.name}
+
+
+def _floats(node: ir.Node, positions: tuple[int, ...]) -> set[str]:
+    """Names of the float initializers with at least one axis at these inputs."""
+    values = (initializer_of(node.inputs[i]) for i in positions if i < len(node.inputs))
+    return {
+        value.name for value in values if value is not None and value.name and _is_float(value) and array_of(value).ndim
+    }
+
+
+def _is_float(value: ir.Value) -> bool:
+    return value.dtype is not None and value.dtype.is_floating_point()
+
+
+def _joined(node: ir.Node, after_weight: set[ir.Value]) -> set[str]:
+    """The initializer that an Add or Mul joins to a value after a weight."""
+    if len(node.inputs) != 2:
+        return set()
+    for position, other in ((0, 1), (1, 0)):
+        value, partner = initializer_of(node.inputs[position]), node.inputs[other]
+        if value is None or partner is None or partner not in after_weight:
+            continue
+        producer = partner.producer()
+        bias = node.op_type == "Add" and producer is not None and producer.op_type in _PRODUCTS
+        names = _floats(node, (position,))
+        if names and (bias or array_of(value).size > 1) and np.abs(array_of(value)).max(initial=0) < _MASKING:
+            return names
+    return set()

@@ -1,0 +1,256 @@
+"""Graph shape: what must agree so that networks can be trained as one stack.
+
+Two models have one graph shape when their nodes, in order, have the same operators, attributes and wiring; names do not matter.
+Where every operator leaves a unit that is all zero without effect, layer widths do not matter either: the narrower network is
+padded with such units. Where one does not (Concat, Softmax, LayerNormalization, grouped convolution, two directions, …) all
+shapes must agree.
+"""
+
+import hashlib
+import math
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+
+from nas.importer.roles import roles
+
+_ELEMENTWISE = frozenset({
+    "Relu", "LeakyRelu", "PRelu", "Elu", "Selu", "Celu", "Sigmoid", "HardSigmoid", "Tanh", "Softplus", "Softsign", "Gelu", "Swish",
+    "HardSwish", "Mish", "Identity", "Dropout", "Neg", "Abs", "Add", "Sub", "Mul", "Sum",
+})  # fmt: skip
+_RECURRENT = frozenset({"RNN", "GRU", "LSTM"})
+_LAYERS = frozenset({"Gemm", "MatMul", "Conv", "ConvTranspose"}) | _RECURRENT
+_POOLS = frozenset({"MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "BatchNormalization"})
+_WIDTHS = frozenset({"hidden_size"})
+"""Attributes that hold a width."""
+
+_BLOCKS: Mapping[str, Mapping[int, int]] = {
+    "RNN": {1: 1, 2: 1, 3: 2},
+    "GRU": {1: 3, 2: 3, 3: 6},
+    "LSTM": {1: 4, 2: 4, 3: 8, 7: 3},
+}
+"""By operator and input: into how many gates axis 1 of the initializer is divided, each of which is padded by itself."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """An initializer of a network and the place it has in the graph shape.
+
+    Attributes:
+        name: in this network.
+        shape: in this network.
+        gates: blocks of axis 1 that are padded one by one.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    gates: int = 1
+
+
+@dataclass(frozen=True)
+class GraphShape:
+    """Attributes:
+    key: equal for two networks that can be stacked.
+    slots: initializers in order of first use; the k-th ones of two networks of one key correspond.
+    cost: multiply-accumulates of one example through the dense network.
+    """
+
+    key: Hashable
+    slots: tuple[Slot, ...]
+    cost: int
+
+
+def graph_shape(model: ir.Model) -> GraphShape:
+    """The graph shape of a model."""
+    graph = model.graph
+    numbers = {value: number for number, value in enumerate(graph.inputs)}
+    slots: dict[ir.Value, Slot] = {}
+    elastic = _all_elastic(model)
+    found = roles(model)
+    learned = found.parameters | found.buffers
+    key: list[Hashable] = [
+        elastic,
+        tuple(str(value.shape) for value in graph.inputs),
+        tuple(str(value.shape) for value in graph.outputs),
+    ]
+    for node in graph:
+        for index, value in enumerate(node.inputs):
+            if value is None or value in numbers:
+                continue
+            numbers[value] = len(numbers)
+            if value.is_initializer() and value.const_value is not None:
+                slots[value] = _slot(node, index, value)
+                key.append(_initializer_key(node, value, learned=value.name in learned, elastic=elastic))
+        wiring = tuple(-1 if value is None else numbers[value] for value in node.inputs)
+        key.append(
+            (
+                node.domain,
+                node.op_type,
+                is_depthwise(node),
+                _attributes(node, elastic=elastic),
+                wiring,
+                len(node.outputs),
+                _stretched(node),
+            )
+        )
+        numbers.update({value: len(numbers) + offset for offset, value in enumerate(node.outputs)})
+    key.append(tuple(numbers.get(value, -1) for value in graph.outputs))
+    return GraphShape(tuple(key), tuple(slots.values()), _cost(model))
+
+
+def _all_elastic(model: ir.Model) -> bool:
+    """Whether layers may be padded. What is computed from the input alone has no layer width in it."""
+    rigid: set[ir.Value | None] = set(model.graph.inputs)
+    for node in model.graph:
+        if node.op_type not in _LAYERS and all(
+            value is None or value in rigid or _is_constant(value) for value in node.inputs
+        ):
+            rigid.update(node.outputs)
+        elif not _elastic(node):
+            return False
+    return True
+
+
+def _elastic(node: ir.Node) -> bool:
+    """Whether a unit of zeros in the node's input changes none of its other outputs."""
+    operator = node.op_type
+    if node.domain not in ("", "ai.onnx"):
+        return False
+    if operator in _ELEMENTWISE or operator in _POOLS:
+        return True
+    if operator in ("Gemm", "MatMul"):
+        return len(node.inputs) > 1 and _is_constant(node.inputs[1]) and not node.attributes.get_int("transA", 0)
+    if operator == "Conv":
+        return node.attributes.get_int("group", 1) == 1 or is_depthwise(node)
+    if operator in _RECURRENT:
+        return node.attributes.get_string("direction", "forward") != "bidirectional" and len(node.inputs) < 5
+    return _keeps_units_together(node)
+
+
+def is_depthwise(node: ir.Node) -> bool:
+    """Whether a convolution has one filter for each channel, so that its groups grow with the channels."""
+    shape = _shape_of(node.inputs[1]) if node.op_type == "Conv" and node.inputs[1] is not None else ()
+    return len(shape) > 2 and shape[1] == 1 and shape[0] == node.attributes.get_int("group", 1) > 1
+
+
+def _keeps_units_together(node: ir.Node) -> bool:
+    """Nodes that move data: units must stay on one axis, in one block at its start."""
+    rank = (
+        None if not node.inputs or node.inputs[0] is None or node.inputs[0].shape is None else len(node.inputs[0].shape)
+    )
+    if node.op_type == "Flatten":
+        # (N, C, H, W) becomes channel after channel; (N, T, F) would interleave the padding.
+        return node.attributes.get_int("axis", 1) == 1 and rank in (2, 4)
+    if node.op_type == "Transpose":
+        return tuple(node.attributes.get_ints("perm", ()) or ()) == (1, 0, 2)
+    if node.op_type in ("Squeeze", "Unsqueeze"):
+        return True
+    if node.op_type in ("ReduceMean", "ReduceSum", "ReduceMax"):
+        axes = _axes(node)
+        return bool(axes) and (
+            (rank == 4 and set(axes) <= {2, 3, -1, -2}) or (rank == 3 and set(axes) <= {0, 1, -2, -3})
+        )
+    if node.op_type in ("Slice", "Gather"):
+        # Steps of a sequence may be chosen, units may not.
+        axes = (node.attributes.get_int("axis", 0),) if node.op_type == "Gather" else _constant(node, 3)
+        return rank in (3, 4) and bool(axes) and set(axes) <= {0, 1} and _is_sequence(node)
+    return False
+
+
+def _is_sequence(node: ir.Node) -> bool:
+    """Whether the node reads (N, T, F) or the (T, directions, N, F) of a recurrent operator, in which units come last."""
+    value = node.inputs[0]
+    producer = value.producer() if value is not None else None
+    return (
+        value is not None
+        and value.shape is not None
+        and (len(value.shape) == 3 or (producer is not None and producer.op_type in _RECURRENT))
+    )
+
+
+def _axes(node: ir.Node) -> tuple[int, ...]:
+    return tuple(node.attributes.get_ints("axes", ()) or ()) or _constant(node, 1)
+
+
+def _constant(node: ir.Node, index: int) -> tuple[int, ...]:
+    value = node.inputs[index] if index < len(node.inputs) else None
+    if value is None or value.const_value is None:
+        return ()
+    return tuple(int(entry) for entry in np.ravel(value.const_value.numpy()))
+
+
+def _is_constant(value: ir.Value | None) -> bool:
+    return value is not None and value.is_initializer() and value.const_value is not None
+
+
+def _slot(node: ir.Node, index: int, value: ir.Value) -> Slot:
+    return Slot(value.name or "", _shape_of(value), _BLOCKS.get(node.op_type, {}).get(index, 1))
+
+
+def _shape_of(value: ir.Value) -> tuple[int, ...]:
+    return () if value.const_value is None else tuple(value.const_value.shape.numpy())
+
+
+def _initializer_key(node: ir.Node, value: ir.Value, *, learned: bool, elastic: bool) -> Hashable:
+    """What training changes by its rank and kernel, constants by their value."""
+    tensor = value.const_value
+    if tensor is None:
+        return None
+    if not learned:
+        return (str(tensor.dtype), _shape_of(value), hashlib.sha256(tensor.numpy().tobytes()).digest())
+    shape = _shape_of(value)
+    return (len(shape), shape[2:] if node.op_type == "Conv" else ()) if elastic else shape
+
+
+def _attributes(node: ir.Node, *, elastic: bool) -> Hashable:
+    skipped = _WIDTHS | ({"group"} if is_depthwise(node) else set()) if elastic else frozenset()
+    return tuple(sorted((name, _attribute(value)) for name, value in node.attributes.items() if name not in skipped))
+
+
+def _attribute(attribute: ir.Attr) -> str:
+    """A text that is equal for equal values."""
+    value = attribute.value
+    if attribute.type == ir.AttributeType.TENSOR:
+        array = attribute.as_tensor().numpy()
+        return f"{array.dtype}{array.shape}{hashlib.sha256(array.tobytes()).hexdigest()}"
+    # A network with graphs inside its nodes is stacked with no other.
+    return str(id(value)) if attribute.type in (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS) else repr(value)
+
+
+def _stretched(node: ir.Node) -> Hashable:
+    """Which axes of the operands are broadcast: a layer of width 1 must not be taken for one that is stretched."""
+    if node.op_type not in ("Add", "Sub", "Mul", "Sum", "PRelu") or node.outputs[0].shape is None:
+        return ()
+    result = list(node.outputs[0].shape)[::-1]
+    found = []
+    for value in node.inputs:
+        shape = [] if value is None or value.shape is None else list(value.shape)[::-1]
+        found.append(tuple(dim == 1 and result[axis] != 1 for axis, dim in enumerate(shape)))
+    return tuple(found)
+
+
+def _cost(model: ir.Model) -> int:
+    """Multiply-accumulates of the dense network for one example, from the static shapes."""
+    total = 0
+    for node in model.graph:
+        if node.op_type in ("Gemm", "MatMul", "Conv", *_RECURRENT):
+            entries = sum(
+                math.prod(_shape_of(value))
+                for value in node.inputs[1:3]
+                if value is not None and len(_shape_of(value)) > 1
+            )
+            total += entries * _repeats(node)
+    return total
+
+
+def _repeats(node: ir.Node) -> int:
+    """How often each weight is used in one example: spatial positions, or steps."""
+    shape = node.outputs[0].shape or (node.inputs[0].shape if node.inputs[0] is not None else None)
+    if shape is None:
+        return 1
+    sizes = [dim if isinstance(dim, int) else 1 for dim in shape]
+    if node.op_type == "Conv":
+        return math.prod(sizes[2:])
+    return math.prod(sizes[:1]) if node.op_type in _RECURRENT else math.prod(sizes[1:-1])

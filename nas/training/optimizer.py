@@ -1,0 +1,97 @@
+"""Adam (Kingma & Ba 2014, arXiv:1412.6980) and SGD with momentum on lists of tensors, with weight decay decoupled
+(Loshchilov & Hutter 2017, arXiv:1711.05101) and applied to the maskable weights only.
+
+The arithmetic is torch's own fused kernel; its `Optimizer` classes cost more per step than a small network's training.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from nas.training.options import TrainingOptions
+
+MOMENTUM = 0.9
+BETAS = (0.9, 0.999)
+EPSILON = 1e-6
+"""Larger than usual: where the true gradient is zero, as for the scale of weights in front of a normalisation, rounding noise moves nothing."""
+
+
+class Optimizer:
+    """Updates `parameters` in place. What has always had a zero gradient is never changed, so masked zeros stay zero."""
+
+    def __init__(self, parameters: Sequence[Tensor], options: TrainingOptions, *, decayed: Sequence[Tensor]) -> None:
+        """`decayed` are those of the parameters that weight decay shrinks."""
+        self.parameters = list(parameters)
+        self._options = options
+        self._decayed = list(decayed)
+        moments = 2 if options.optimizer == "adam" else 1
+        self._moments = [[torch.zeros_like(p) for p in self.parameters] for _ in range(moments)]
+        self._steps = [torch.zeros((), device=p.device) for p in self.parameters]
+        self._first = True
+
+    @torch.no_grad()
+    def step(self, gradients: Sequence[Tensor], learning_rate: float) -> None:
+        """One step down the gradients."""
+        if self._options.weight_decay and self._decayed:
+            torch._foreach_mul_(self._decayed, 1 - learning_rate * self._options.weight_decay)
+        if self._options.optimizer == "adam":
+            self._adam(list(gradients), learning_rate)
+        else:
+            self._sgd(list(gradients), learning_rate)
+
+    def select(self, parameters: Sequence[Tensor], decayed: Sequence[Tensor], rows: Tensor) -> None:
+        """Go on with some networks of a stack only: their parameters, and the rows of the moments that are theirs."""
+        self.parameters, self._decayed = list(parameters), list(decayed)
+        self._moments = [[moment[rows] for moment in moments] for moments in self._moments]
+
+    def _adam(self, gradients: list[Tensor], learning_rate: float) -> None:
+        torch._foreach_add_(self._steps, 1)
+        torch._fused_adam_(
+            self.parameters,
+            gradients,
+            *self._moments,
+            [],
+            self._steps,
+            lr=learning_rate,
+            beta1=BETAS[0],
+            beta2=BETAS[1],
+            weight_decay=0.0,
+            eps=EPSILON,
+            amsgrad=False,
+            maximize=False,
+        )
+
+    def _sgd(self, gradients: list[Tensor], learning_rate: float) -> None:
+        torch._fused_sgd_(
+            self.parameters,
+            gradients,
+            self._moments[0],
+            weight_decay=0.0,
+            momentum=MOMENTUM,
+            lr=learning_rate,
+            dampening=0.0,
+            nesterov=False,
+            maximize=False,
+            is_first_step=self._first,
+        )
+        self._first = False
+
+
+def learning_rate(options: TrainingOptions, step: int, steps: int) -> float:
+    """At step `step` of `steps`: constant, or half a cosine from the start value towards zero."""
+    if options.schedule == "constant":
+        return options.learning_rate
+    return options.learning_rate * 0.5 * (1 + math.cos(math.pi * step / steps))
+
+
+def clip(gradients: Sequence[Tensor], limit: float, *, lead: int) -> None:
+    """Scale the gradients of each network down to a norm of at most `limit`, in place; axis 0 counts networks if `lead` is 1."""
+    norms = torch.stack([torch.linalg.vector_norm(g.flatten(lead), dim=-1) for g in gradients])
+    scale = (limit / (torch.linalg.vector_norm(norms, dim=0) + 1e-6)).clamp(max=1.0)
+    if lead:
+        for gradient in gradients:
+            gradient.mul_(scale.reshape(-1, *[1] * (gradient.dim() - 1)))
+    else:
+        torch._foreach_mul_(list(gradients), scale)
