@@ -33,3 +33,9 @@ class ExportError(NasError, RuntimeError):
     """An exported model that does not compute what the trained one does."""
 
     exit_code = 3
+
+
+class UnsupportedModuleError(NasError, ValueError):
+    """A PyTorch module that cannot become an ONNX graph; the message says why."""
+
+    exit_code = 3

@@ -1,0 +1,113 @@
+"""`nas`: parses the verb, runs it, turns errors into one line and an exit code (2 asked wrongly, 3 input not supported)."""
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+
+VERBS: Mapping[str, str] = {
+    "search": "find the best sparse network for a task and a budget",
+    "resume": "go on with a search that was stopped, or give it more trainings",
+    "predict": "how good will this network get? accuracy from structure alone",
+    "inspect": "layers, non-zeros and topology of an ONNX file",
+    "train": "train an ONNX file's network on a task, keeping its mask",
+    "export": "write a network of a run as a small, checked ONNX file",
+    "report": "the result of a run again, and its page and picture anew",
+    "predictor": "fit and evaluate predictors on your own ONNX files",
+    "list": "tasks, spaces, strategies, predictors, masks, metrics",
+}
+
+EXAMPLES = """\
+examples:
+  nas search --task digits --space mlp --constraint "nnz<=600" --out runs/digits
+  nas resume runs/digits
+  nas search --task data.csv --target label --objective accuracy --objective -bytes --out runs/mine
+  nas inspect model.onnx
+  nas predict model.onnx --predictor runs/digits
+  nas list tasks
+"""
+
+
+def entry() -> None:
+    """The console script."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one command; returns the exit code."""
+    verb = next((word for word in argv if not word.startswith("-")), None)
+    args = _parser(verb if verb in VERBS else None).parse_args(argv)
+    if args.verb is None:
+        _parser(None).print_help()
+        return 2
+    _quieten(args.verbose)
+    try:
+        return int(import_module(f"nas.cli.{args.verb}_command").run(args))
+    except KeyboardInterrupt:
+        print("nas: stopped; a search goes on with `nas resume RUN`", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        code = exit_code(error)
+        if code is None or args.debug:
+            raise
+        print(f"nas: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return code
+
+
+def exit_code(error: Exception) -> int | None:
+    """2 asked wrongly, 3 input not supported, 1 the machine refused (disk, permission); None for a bug of ours."""
+    from nas.errors import NasError
+
+    if isinstance(error, NasError):
+        return error.exit_code
+    kind = type(error).__module__.partition(".")[0]
+    if kind == "onnx_graph":
+        return 3
+    if kind in ("search_spaces", "predictors"):
+        return 2
+    return 1 if isinstance(error, OSError) else None
+
+
+def _parser(verb: str | None) -> argparse.ArgumentParser:
+    """The parser; the flags of `verb` only, since those of the others need heavier imports."""
+    parser = argparse.ArgumentParser(
+        prog="nas",
+        description="Search for sparse neural networks, architecture and mask together, by predicting accuracy from structure.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"nas {_version()}")
+    commands = parser.add_subparsers(dest="verb", metavar="COMMAND", title="commands")
+    for name, help_ in VERBS.items():
+        command = commands.add_parser(
+            name,
+            help=help_,
+            description=help_[0].upper() + help_[1:] + ".",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        if name == verb:
+            module = import_module(f"nas.cli.{name}_command")
+            command.epilog = module.EXAMPLES
+            module.add_arguments(command)
+            command.add_argument("-v", "--verbose", action="store_true", help="say more on stderr")
+            command.add_argument("--debug", action="store_true", help="show tracebacks")
+    return parser
+
+
+def _version() -> str:
+    try:
+        return version("nas-sparse")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _quieten(verbose: bool) -> None:
+    """Warnings on stderr, one line each; news only where asked for."""
+    import logging
+
+    logging.basicConfig(format="nas: %(message)s", level=logging.INFO if verbose else logging.WARNING)

@@ -1,0 +1,95 @@
+"""The progress of a search: a live line on a terminal, one plain line a round elsewhere."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from nas.progress import Progress
+
+
+class Display(Protocol):
+    """Shows a search at work."""
+
+    def progress(self, progress: Progress) -> None:
+        """A round began or ended."""
+
+    def stage(self, text: str) -> None:
+        """Another part of the work begins."""
+
+
+class LineDisplay:
+    """A line whenever trainings were done: for logs and pipes."""
+
+    def __init__(self) -> None:
+        """Nothing said yet."""
+        self._last = -1
+
+    def progress(self, progress: Progress) -> None:
+        """See `Display`."""
+        if progress.trainings != self._last:
+            self._last = progress.trainings
+            print(describe(progress), file=sys.stderr, flush=True)
+
+    def stage(self, text: str) -> None:
+        """See `Display`."""
+        self._last = -1
+        print(text, file=sys.stderr, flush=True)
+
+
+class QuietDisplay:
+    """Says nothing."""
+
+    def progress(self, progress: Progress) -> None:
+        """See `Display`."""
+
+    def stage(self, text: str) -> None:
+        """See `Display`."""
+
+
+@contextmanager
+def display(*, quiet: bool = False) -> Iterator[Display]:
+    """The display that fits where stderr goes."""
+    if quiet:
+        yield QuietDisplay()
+    elif sys.stderr.isatty():
+        with _live() as live:
+            yield live
+    else:
+        yield LineDisplay()
+
+
+def describe(progress: Progress) -> str:
+    """One line: round, trainings, screened, best so far, time."""
+    parts = [
+        f"round {progress.round}",
+        f"{progress.trainings}/{progress.budget} trainings",
+        f"{progress.screened:,} screened",
+    ]
+    if progress.failed:
+        parts.append(f"{progress.failed} failed")
+    if progress.best is not None:
+        parts.append(f"best {progress.best:.2%} with {progress.best_nnz:,} non-zeros")
+    parts.append(f"{progress.elapsed:.0f} s" + ("" if progress.left is None else f", about {progress.left:.0f} s left"))
+    return " · ".join(parts)
+
+
+@contextmanager
+def _live() -> Iterator[Display]:
+    from rich.console import Console
+    from rich.progress import BarColumn, SpinnerColumn, TextColumn
+    from rich.progress import Progress as Bar
+
+    with Bar(
+        SpinnerColumn(), BarColumn(), TextColumn("{task.description}"), console=Console(stderr=True), transient=True
+    ) as bar:
+        task = bar.add_task("starting", total=None)
+
+        class _Live:
+            def progress(self, progress: Progress) -> None:
+                bar.update(task, total=progress.budget, completed=progress.trainings, description=describe(progress))
+
+            def stage(self, text: str) -> None:
+                bar.update(task, total=None, description=text)
+
+        yield _Live()

@@ -1,0 +1,57 @@
+"""`nas train`."""
+
+import argparse
+from pathlib import Path
+
+from nas.cli import output
+from nas.cli.search_flags import add_flags, config_of
+
+EXAMPLES = """\
+examples:
+  nas train model.onnx --task digits
+  nas train model.onnx --task digits --init keep --epochs 50 --repeats 3 -o trained.onnx
+"""
+
+FLAGS = (
+    "task",
+    "data_dir",
+    "target",
+    "subset",
+    "seed",
+    "repeats",
+    "epochs",
+    "batch_size",
+    "optimizer",
+    "learning_rate",
+    "schedule",
+    "weight_decay",
+    "patience",
+    "init",
+    "device",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Flags of the verb."""
+    parser.add_argument("model_file", metavar="MODEL.onnx", help="its zeros are the mask and stay zero")
+    parser.add_argument(
+        "--out", "-o", metavar="FILE.onnx", help="write the trained network (best on validation), shrunk and checked"
+    )
+    output.add_format(parser)
+    add_flags(parser, FLAGS)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train with several seeds, measure, and write the best where asked."""
+    from nas.single import train_file
+
+    config = config_of(args)
+    rows, exported = train_file(Path(args.model_file), config, None if args.out is None else Path(args.out))
+    shown = [row | {name: output.percent(row[name]) for name in ("validation", "test")} for row in rows]
+    data = {"trainings": rows, "exported": None if exported is None else exported.to_json()}
+    output.emit(args, data, shown, title=f"{args.model_file} on {config.task}")
+    if exported is not None and args.format == "table":
+        print(
+            f"{exported.path}: {exported.bytes:,} bytes, {exported.latency:.3f} ms, largest error {exported.largest_error:.1e}"
+        )
+    return 0

@@ -1,0 +1,157 @@
+"""The end of a search: train the winner and its baselines anew, read the test split once, export, report."""
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import onnx_ir as ir
+
+import onnx_graph
+from nas import __version__
+from nas.engine import Engine, front, open_engine, training_seed, winner
+from nas.errors import TrainingError
+from nas.export.export import Exported, export
+from nas.metrics import latency
+from nas.report import report as reports
+from nas.report.report import Measured
+from nas.run_folder import RunFolder, write_text
+from nas.trial import Standing, standings
+from search_spaces.candidate import Candidate
+
+FIRST_RETRAINING = 1000
+"""Repeat number of the first retraining, far from those of the search, so that no seed is used twice."""
+
+
+def conclude(engine: Engine, *, on_stage: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
+    """Write `best.onnx`, `report.json`, `report.html` and `pareto.png`; returns the report."""
+    start = time.perf_counter()
+    config, folder, task = engine.config, engine.folder, engine.task
+    known = standings(engine.record.trials)
+    best = winner(engine.objectives, known)
+    on_stage(
+        f"training the winner {best.candidate.digest} and its dense reference {config.repeats} times for the report"
+    )
+    measured = _retrain(engine, best.candidate, "winner", folder.best, best)
+    baselines = [_retrain(engine, engine.space.dense(best.candidate), "dense", folder.models / "dense.onnx")]
+    if config.random_baseline:
+        on_stage(f"random search with {config.trainings} trainings, for comparison")
+        baselines.append(_random_baseline(engine))
+    rows = [_front_row(engine, standing) for standing in front(engine.objectives, known)]
+    if engine.predictor is not None:
+        import predictors
+
+        predictors.save(engine.predictor, folder.predictor)
+    engine.seconds.total += time.perf_counter() - start
+    report = reports.build(
+        config=config.to_json(),
+        task=task,
+        trials=engine.record.trials,
+        front=rows,
+        best=measured,
+        baselines=baselines,
+        seconds=engine.seconds,
+        version=__version__,
+    )
+    write_text(folder.report, json.dumps(report, indent=1, allow_nan=False) + "\n")
+    render(folder, report)
+    return report
+
+
+def render(folder: RunFolder, report: dict[str, Any]) -> None:
+    """Write the page and the picture of a report that is on disk."""
+    from nas.report import page, picture
+
+    picture.write(folder.picture, report)
+    page.write(folder.page, report, folder)
+
+
+def export_candidate(engine: Engine, candidate: Candidate, path: Path) -> Exported:
+    """Train a candidate of a run once more and export it."""
+    results, models = _train(engine, candidate, 1)
+    (result,), (model,) = results, models
+    return export(
+        model, path, task=engine.task, provenance=_provenance(engine, candidate, result.accuracy, result.seed)
+    )
+
+
+def _retrain(engine: Engine, candidate: Candidate, name: str, path: Path, standing: Standing | None = None) -> Measured:
+    """Train with fresh seeds, measure each on the test split, export the one that is best on validation."""
+    from nas.training.train import evaluate
+
+    results, models = _train(engine, candidate, engine.config.repeats)
+    accuracies = tuple(evaluate(model, engine.task, engine.task.test, device=engine.config.device) for model in models)
+    index = max(range(len(results)), key=lambda i: results[i].accuracy)
+    exported = export(
+        models[index],
+        path,
+        task=engine.task,
+        provenance=_provenance(engine, candidate, results[index].accuracy, results[index].seed)
+        | {"test_" + engine.task.metric: f"{accuracies[index]:.6f}"},
+    )
+    score = standing.score if standing is not None else None
+    return Measured(
+        name=name,
+        digest=candidate.digest,
+        candidate=candidate.to_json(),
+        accuracies=accuracies,
+        validation=tuple(result.accuracy for result in results),
+        seeds=tuple(result.seed for result in results),
+        nnz=onnx_graph.count(models[index]).nnz,
+        bytes=exported.bytes,
+        latency=exported.latency,
+        largest_error=exported.largest_error,
+        file=str(path.relative_to(engine.folder.path)),
+        score=None if score is None else {"mean": score.mean, "std": score.std},
+    )
+
+
+def _train(engine: Engine, candidate: Candidate, repeats: int) -> "tuple[list[Any], list[ir.Model]]":
+    """Retrainings with fresh seeds: results and models with the trained weights."""
+    from nas.training.population import train_population
+
+    config = engine.config
+    models = [engine.space.build(candidate) for _ in range(repeats)]
+    seeds = [training_seed(config.seed, candidate.digest, FIRST_RETRAINING + i) for i in range(repeats)]
+    start = time.perf_counter()
+    results = train_population(models, engine.task, config.training_options(), seeds=seeds, device=config.device)
+    engine.seconds.training += time.perf_counter() - start
+    kept = [(result, model) for result, model in zip(results, models, strict=True) if not isinstance(result, Exception)]
+    if not kept:
+        raise TrainingError(f"every retraining of {candidate.digest} failed: {results[0]}")
+    for result, model in kept:
+        onnx_graph.set_weights(model, dict(result.weights))
+    return [result for result, _ in kept], [model for _, model in kept]
+
+
+def _random_baseline(engine: Engine) -> Measured:
+    """Random search under the same constraints with as many trainings, in a run folder of its own."""
+    config = dataclasses.replace(engine.config, strategy="random", predictor="none", confirm=0.0, random_baseline=False)
+    folder = RunFolder(engine.folder.path / "random")
+    if not folder.config_file.exists():
+        folder.create(config)
+    baseline = open_engine(config, folder, engine.task, on_progress=engine.on_progress)
+    baseline.run()
+    best = winner(baseline.objectives, standings(baseline.record.trials))
+    baseline.folder = engine.folder
+    return _retrain(baseline, best.candidate, "random", engine.folder.models / "random.onnx")
+
+
+def _front_row(engine: Engine, standing: Standing) -> dict[str, Any]:
+    model = onnx_graph.shrink(engine.space.build(standing.candidate))
+    return reports.front_row(standing, bytes_=onnx_graph.size(model), latency=latency(model))
+
+
+def _provenance(engine: Engine, candidate: Candidate, accuracy: float, seed: int) -> dict[str, str]:
+    """What `best.onnx` says of itself."""
+    return {
+        "candidate": json.dumps(candidate.to_json(), sort_keys=True),
+        "digest": candidate.digest,
+        "task": engine.task.name,
+        "task_fingerprint": engine.task.fingerprint,
+        "validation_" + engine.task.metric: f"{accuracy:.6f}",
+        "seed": str(seed),
+        "version": __version__,
+    }

@@ -1,0 +1,409 @@
+"""The search: propose thousands, score them by structure, train the chosen few, record, refit, again.
+
+Every round is a function of the configuration and the trials of earlier rounds alone. So a run that was killed goes on
+exactly where it stood: the round in work is planned and trained again, and only what the record lacks is added.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+import onnx_graph
+from nas import acquisition, constraints, objectives, strategies
+from nas.config import SearchConfig
+from nas.errors import ConstraintError, NasError, RunError, UsageError
+from nas.names import require
+from nas.pool import Pool, Screened
+from nas.progress import Progress
+from nas.record import Record
+from nas.run_folder import RunFolder
+from nas.seeds import derive, generator
+from nas.tasks.task import Task
+from nas.trial import Proposal, Score, Standing, Trial, standings
+from predictors.predictor import Predictor
+from predictors.structure_graph import StructureGraph
+from search_spaces.candidate import Candidate
+from search_spaces.space import SearchSpace
+
+log = logging.getLogger(__name__)
+
+FEWEST_TO_FIT = 8
+"""Trained candidates below which no predictor is fitted."""
+
+PREFLIGHT = 200
+"""Candidates drawn to see whether the constraints can be met at all."""
+
+
+@dataclass
+class Seconds:
+    """Where the wall time of this process went."""
+
+    training: float = 0.0
+    screening: float = 0.0
+    fitting: float = 0.0
+    recording: float = 0.0
+    total: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """One round.
+
+    Attributes:
+        round: its number.
+        chosen: candidates with their metrics and score.
+        repeats: the repeat number of each.
+        screened: candidates that were built and checked for it.
+    """
+
+    round: int
+    chosen: list[tuple[Screened, Score | None]]
+    repeats: list[int]
+    screened: int
+
+
+@dataclass(eq=False)
+class Engine:
+    """A search in work. Make it, call `run`."""
+
+    config: SearchConfig
+    task: Task
+    space: SearchSpace
+    record: Record
+    folder: RunFolder
+    on_progress: Callable[[Progress], None] = lambda progress: None
+    seconds: Seconds = field(default_factory=Seconds)
+    predictor: Predictor | None = None
+
+    def __post_init__(self) -> None:
+        """Resolve what the configuration names."""
+        self.objectives = objectives.parse(self.config.objective)
+        self.constraints = constraints.parse_all(self.config.constraint)
+        self.strategy = strategies.create(self.config.strategy)
+        self.screened = 0
+        self._graphs: dict[str, StructureGraph] = {}
+        self._at_start = len(self.record.trials)
+
+    def run(self) -> list[Trial]:
+        """Train until the budget of trainings or time is spent; returns all trials, earlier ones included."""
+        start = time.perf_counter()
+        trials = self.record.trials
+        self._at_start = len(trials)
+        round_ = self._open_round()
+        while len(trials) < self.config.trainings and not self._out_of_time(start):
+            plan = self._plan(round_, [trial for trial in trials if trial.round < round_])
+            if not plan.chosen:
+                log.warning(
+                    "no further candidate of the space meets the constraints: %d trainings of %d",
+                    len(trials),
+                    self.config.trainings,
+                )
+                break
+            if sum(trial.round == round_ for trial in trials) < len(plan.chosen):
+                self._train(plan, start)
+            round_ += 1
+        self.seconds.total += time.perf_counter() - start
+        return trials
+
+    def _open_round(self) -> int:
+        """The round to plan first: the last recorded one, which may be unfinished.
+
+        Not so where the budget was changed since: rounds up to there were planned under another configuration and stay.
+        """
+        trials, facts = self.record.trials, self.record.facts
+        last = trials[-1].round if trials else 0
+        if facts.get("trainings") != self.config.trainings:
+            self.record.remember("planned_from", last + 1 if trials else 0)
+            self.record.remember("trainings", self.config.trainings)
+        return max(last, int(self.record.facts["planned_from"]))
+
+    def _out_of_time(self, start: float) -> bool:
+        return self.config.timeout is not None and time.perf_counter() - start > self.config.timeout
+
+    # --- planning -------------------------------------------------------------------------------------------------
+
+    def _plan(self, round_: int, trials: Sequence[Trial]) -> Plan:
+        """The round's candidates, from the configuration and earlier rounds alone."""
+        left = self.config.trainings - len(trials)
+        reserve = confirmations(self.config)
+        if left <= reserve and standings(trials):
+            return self._confirm(round_, trials, left)
+        count = min(
+            first_round(self.config) if not trials else self.config.round, left - reserve if left > reserve else left
+        )
+        rng = generator(self.config.seed, "round", round_)
+        self._fit(trials)
+        pool = Pool(
+            self.space,
+            self.constraints,
+            self.objectives,
+            predictor=self.predictor,
+            encode=self._encoder(),
+            taken={trial.digest for trial in trials},
+        )
+        wanted = max(self.config.screen, count) if self.predictor is not None else count
+        start = time.perf_counter()
+        self.strategy.fill(pool, trials, wanted, rng=rng, trainings=self.config.trainings)
+        chosen = acquisition.choose(pool, count, explore=self.config.explore, rng=rng)
+        self.seconds.screening += time.perf_counter() - start
+        self._graphs |= {member.digest: member.graph for member, _ in chosen if member.graph is not None}
+        return Plan(round_, chosen, [0] * len(chosen), len(pool) + pool.refused)
+
+    def _confirm(self, round_: int, trials: Sequence[Trial], left: int) -> Plan:
+        """Train the leaders again: more of them first, then fewer, so that the winner is not just the luckiest."""
+        count = max(1, -(-left * 3 // 5)) if left > 2 else left
+        leaders = ranked(self.objectives, standings(trials))
+        confirmed = [leader for leader in leaders if len(leader.accuracies) > 1]
+        chosen = (confirmed or leaders)[:count]
+        tries = {s.candidate.digest: sum(trial.digest == s.candidate.digest for trial in trials) for s in chosen}
+        members = [(Screened(Proposal(candidate=s.candidate), dict(s.metrics), None), s.score) for s in chosen]
+        return Plan(round_, members, [tries[member.digest] for member, _ in members], 0)
+
+    def _encoder(self) -> Callable[[ir.Model], StructureGraph] | None:
+        if self.config.predictor == "none":
+            return None
+        import predictors
+
+        return predictors.encode
+
+    def _fit(self, trials: Sequence[Trial]) -> None:
+        """Refit the predictor on all candidates trained so far."""
+        known = standings(trials)
+        self.predictor = None
+        if self.config.predictor == "none" or len(known) < FEWEST_TO_FIT:
+            return
+        import predictors
+
+        start = time.perf_counter()
+        graphs = [self._graph(standing.candidate) for standing in known]
+        accuracies = np.array([standing.accuracy for standing in known])
+        self.predictor = predictors.create(self.config.predictor).fit(
+            graphs, accuracies, seed=derive(self.config.seed, "fit") % 2**31
+        )
+        self.seconds.fitting += time.perf_counter() - start
+
+    def _graph(self, candidate: Candidate) -> StructureGraph:
+        digest = candidate.digest
+        if digest not in self._graphs:
+            encode = self._encoder()
+            if encode is None:
+                raise RunError("no structure graph without a predictor")
+            self._graphs[digest] = encode(self.space.build(candidate))
+        return self._graphs[digest]
+
+    # --- training -------------------------------------------------------------------------------------------------
+
+    def _train(self, plan: Plan, start: float) -> None:
+        """Train a round and add to the record what it lacks.
+
+        A round of which a part is recorded is trained whole: stacked trainings are only equal to the last bit in the
+        same stack, and a resumed run must end in the same trials as an undisturbed one.
+        """
+        from nas.training.population import train_population
+
+        self._report(plan, start)
+        models = [self.space.build(member.proposal.candidate) for member, _ in plan.chosen]
+        seeds = [
+            training_seed(self.config.seed, member.digest, repeat)
+            for (member, _), repeat in zip(plan.chosen, plan.repeats, strict=True)
+        ]
+        begin = time.perf_counter()
+        results = train_population(
+            models, self.task, self.config.training_options(), seeds=seeds, device=self.config.device
+        )
+        self.seconds.training += time.perf_counter() - begin
+        self.screened += plan.screened
+        begin = time.perf_counter()
+        first = sum(trial.round < plan.round for trial in self.record.trials)
+        for index, ((member, score), repeat, seed, model, result) in enumerate(
+            zip(plan.chosen, plan.repeats, seeds, models, results, strict=True)
+        ):
+            failed = isinstance(result, Exception)
+            if isinstance(result, Exception) and not isinstance(result, NasError | onnx_graph.GraphError):
+                raise result
+            trial = Trial(
+                number=first + index,
+                round=plan.round,
+                repeat=repeat,
+                candidate=member.proposal.candidate,
+                accuracy=None if isinstance(result, Exception) else result.accuracy,
+                score=score,
+                metrics=member.metrics,
+                seconds=0.0 if isinstance(result, Exception) else result.seconds,
+                seed=seed,
+                dead_units=0 if isinstance(result, Exception) else result.dead_units,
+                error=str(result) if failed else "",
+                proposal=member.proposal if repeat == 0 else None,
+            )
+            if trial.number >= len(self.record.trials):
+                if not isinstance(result, Exception):
+                    self._save(trial, model, dict(result.weights))
+                self.record.add(trial)
+        self._keep_models()
+        self.folder.write_trials(self.record.trials)
+        self.seconds.recording += time.perf_counter() - begin
+        self._report(plan, start)
+
+    def model_file(self, digest: str, repeat: int) -> str:
+        """Name of a trained network in the models folder."""
+        return f"{digest}-{repeat}.onnx"
+
+    def _save(self, trial: Trial, model: ir.Model, weights: dict[str, NDArray[np.float32]]) -> None:
+        """Store a trained network before its trial is recorded: what the record names exists."""
+        onnx_graph.set_weights(model, weights)
+        onnx_graph.save(model, self.folder.models / self.model_file(trial.digest, trial.repeat))
+
+    def _keep_models(self) -> None:
+        """Delete the networks of candidates that neither lead nor lie on the front: a long search fills no disk."""
+        known = standings(self.record.trials)
+        keep = {s.candidate.digest for s in ranked(self.objectives, known)[:10]} | {
+            s.candidate.digest for s in front(self.objectives, known)
+        }
+        for path in self.folder.models.glob("*.onnx"):
+            if path.stem.rpartition("-")[0] not in keep:
+                path.unlink(missing_ok=True)
+
+    def _report(self, plan: Plan, start: float) -> None:
+        trials = self.record.trials
+        known = ranked(self.objectives, standings(trials))
+        elapsed = time.perf_counter() - start
+        done = len(trials) - self._at_start
+        left = elapsed / done * (self.config.trainings - len(trials)) if done else None
+        self.on_progress(
+            Progress(
+                round=plan.round,
+                trainings=len(trials),
+                budget=self.config.trainings,
+                screened=self.screened,
+                failed=sum(trial.failed for trial in trials),
+                best=known[0].accuracy if known else None,
+                best_nnz=int(known[0].metrics["nnz"]) if known else None,
+                elapsed=elapsed,
+                left=left,
+            )
+        )
+
+
+def open_engine(
+    config: SearchConfig,
+    folder: RunFolder,
+    task: Task,
+    *,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> Engine:
+    """Everything that can be refused is refused here, before any training: names, options, constraints, changed data."""
+    if config.predictor != "none":
+        import predictors
+
+        require("predictor", config.predictor, [*predictors.PREDICTORS, "none"])
+    space = make_space(config, task)
+    bounds = constraints.parse_all(config.constraint)
+    goals = objectives.parse(config.objective)
+    strategies.create(config.strategy)
+    preflight(space, bounds, goals, seed=config.seed)
+    record = Record(folder.journal, goals, bounds)
+    known = record.facts.get("fingerprint")
+    if known is None:
+        record.remember("fingerprint", task.fingerprint)
+    elif known != task.fingerprint:
+        raise RunError(
+            f"the data of task {task.name} is not what {folder.path} was begun with; restore it or begin a new run"
+        )
+    return Engine(config, task, space, record, folder, on_progress)
+
+
+def make_space(config: SearchConfig, task: Task) -> SearchSpace:
+    """The space with the options of the configuration and, where they bound nnz, of the constraints."""
+    import search_spaces
+
+    options: dict[str, object] = dict(constraints.nnz_options(constraints.parse_all(config.constraint)))
+    if config.model is not None:
+        options["model"] = config.model
+    for text in config.space_option:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise UsageError(f"space option {text!r} is not of the form NAME=VALUE")
+        options[name.strip().replace("-", "_")] = _parse_value(value)
+    return search_spaces.create(config.space, task.signature, **options)
+
+
+def preflight(
+    space: SearchSpace, bounds: Sequence[constraints.Constraint], goals: Sequence[objectives.Objective], *, seed: int
+) -> Pool:
+    """Draw candidates until one meets the constraints; `ConstraintError` with the smallest values seen where none does."""
+    pool = Pool(space, bounds, goals)
+    rng = generator(seed, "preflight")
+    for _ in range(PREFLIGHT):
+        pool.offer(Proposal(candidate=space.sample(rng)))
+        if pool.members:
+            return pool
+    seen = ", ".join(f"{name} {pool.smallest[name]:g}" for name in {c.metric for c in bounds} if name in pool.smallest)
+    raise ConstraintError(
+        f"none of {PREFLIGHT} candidates of the space {space.name} meets {' and '.join(str(c) for c in bounds)}"
+        + (f"; the least seen: {seen}" if seen else "")
+        + ". Loosen the constraint or the space"
+    )
+
+
+def first_round(config: SearchConfig) -> int:
+    """Trainings before the first fit: enough for a predictor to learn from, a quarter of a small budget."""
+    return min(config.trainings, max(config.round, -(-config.trainings // 4), FEWEST_TO_FIT))
+
+
+def confirmations(config: SearchConfig) -> int:
+    """Trainings kept for training the leaders again; none where the budget is too small to part with any."""
+    return int(config.confirm * config.trainings) if config.trainings >= 10 else 0
+
+
+def training_seed(seed: int, digest: str, repeat: int) -> int:
+    """Seed of one training: depends on the study, the candidate and the repeat, on nothing else."""
+    return derive(seed, "training", digest, repeat) % 2**31
+
+
+def ranked(goals: Sequence[objectives.Objective], known: Sequence[Standing]) -> list[Standing]:
+    """Standings, the best first: by accuracy, with several objectives the front before the rest."""
+    if not known:
+        return []
+    order = np.array([-standing.accuracy for standing in known])
+    if len(goals) > 1:
+        order = order / 2 + objectives.fronts(_losses(goals, known))
+    return [known[i] for i in np.argsort(order, kind="stable")]
+
+
+def front(goals: Sequence[objectives.Objective], known: Sequence[Standing]) -> list[Standing]:
+    """The Pareto front; with accuracy as the only objective, of accuracy against non-zeros."""
+    if not known:
+        return []
+    if len(goals) == 1:
+        goals = (*goals, objectives.Objective("nnz", "minimize"))
+    on_front = objectives.non_dominated(_losses(goals, known))
+    return sorted((s for s, on in zip(known, on_front, strict=True) if on), key=lambda s: -s.accuracy)
+
+
+def winner(goals: Sequence[objectives.Objective], known: Sequence[Standing]) -> Standing:
+    """The candidate to export: the most accurate; of those trained more than once where there are such.
+
+    A candidate that was trained once can lead by luck alone, so it never beats a confirmed one.
+    """
+    confirmed = [standing for standing in known if len(standing.accuracies) > 1]
+    if not known:
+        raise RunError("every training of the run failed; `trials.csv` says why")
+    return max(confirmed or known, key=lambda standing: (standing.accuracy, -standing.metrics["nnz"]))
+
+
+def _losses(goals: Sequence[objectives.Objective], known: Sequence[Standing]) -> NDArray[np.float64]:
+    return objectives.losses(goals, [objectives.values(goals, s.accuracy, s.metrics) for s in known])
+
+
+def _parse_value(text: str) -> object:
+    """A space option from the command line: JSON where it is such, else the text itself."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

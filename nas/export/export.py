@@ -1,0 +1,125 @@
+"""Export of a trained network: dead units removed, compared with the trained weights in onnxruntime, then written."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+import onnx_graph
+from nas.errors import ExportError
+from nas.export.normalise import prepend
+from nas.metrics import latency
+from nas.tasks.task import Task
+
+TOLERANCE = 1e-4
+"""Largest difference between the exported model's outputs and the trained network's, relative to outputs above 1."""
+
+EXAMPLES = 256
+"""Validation examples that the two are compared on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exported:
+    """An exported model.
+
+    Attributes:
+        path: of the file.
+        bytes: its size.
+        latency: median milliseconds of one example in onnxruntime on one CPU thread.
+        largest_error: largest difference of an output from the trained network's, divided by max(1, |output|).
+        nnz: non-zero weights.
+        weights: weights stored in the file, zero or not.
+    """
+
+    path: Path
+    bytes: int
+    latency: float
+    largest_error: float
+    nnz: int
+    weights: int
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return asdict(self) | {"path": str(self.path)}
+
+
+def export(model: ir.Model, path: Path, *, task: Task, provenance: Mapping[str, str]) -> Exported:
+    """Write a trained model without its dead units, taking the task's raw inputs.
+
+    Args:
+        model: trained, as `nas.training` gives it; left alone.
+        path: of the file to write; nothing is written where the check fails.
+        task: gives the normalisation to build in and the examples to check on.
+        provenance: goes into the file's metadata.
+
+    Raises:
+        ExportError: an output differs from the trained network's by more than `TOLERANCE`.
+    """
+    shrunk = onnx_graph.shrink(model)
+    if task.normalisation is not None:
+        shrunk = prepend(shrunk, task.normalisation)
+    x = task.validation.x[:EXAMPLES]
+    difference = largest_error(_trained_outputs(model, x), run(shrunk, raw_inputs(task, x)))
+    if not difference <= TOLERANCE:  # not: NaN is refused too
+        raise ExportError(
+            f"the exported model differs from the trained one by {difference:.2g} (at most {TOLERANCE:g} is allowed); nothing was written"
+        )
+    count = onnx_graph.count(shrunk)
+    metadata = {f"nas.{name}": value for name, value in provenance.items()}
+    written = onnx_graph.save(shrunk, path, metadata=metadata)
+    return Exported(
+        path=path,
+        bytes=written,
+        latency=latency(shrunk),
+        largest_error=difference,
+        nnz=count.nnz,
+        weights=count.weights,
+    )
+
+
+def raw_inputs(task: Task, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The raw inputs behind a split's normalised ones."""
+    if task.normalisation is None:
+        return x
+    return np.asarray(x / task.normalisation.scale + task.normalisation.offset, np.float32)
+
+
+def run(model: ir.Model, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """First output of a model in onnxruntime for a batch of inputs; `ExportError` where onnxruntime refuses it."""
+    import onnxruntime as ort
+    from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, InvalidGraph, NotImplemented
+
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    try:
+        session = ort.InferenceSession(
+            ir.to_proto(model).SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+        output: NDArray[np.float32] = session.run(None, {session.get_inputs()[0].name: x})[0]
+    except (Fail, InvalidArgument, InvalidGraph, NotImplemented) as error:
+        raise ExportError(f"onnxruntime refuses the model: {str(error).splitlines()[0]}") from error
+    return output
+
+
+def largest_error(expected: NDArray[np.float32], actual: NDArray[np.float32]) -> float:
+    """Largest absolute difference, divided by max(1, |expected|); infinity where the shapes differ."""
+    if expected.shape != actual.shape:
+        return float("inf")
+    return float(np.max(np.abs(expected - actual) / np.maximum(1, np.abs(expected)), initial=0.0))
+
+
+def _trained_outputs(model: ir.Model, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Outputs of the network as it was trained: in torch, dead units and all."""
+    import torch
+
+    from nas.importer.network import import_model
+
+    network = import_model(model)
+    with torch.no_grad():
+        output, _ = network(network.parameters, network.buffers, torch.from_numpy(np.ascontiguousarray(x)))
+    outputs: NDArray[np.float32] = output.numpy()
+    return outputs

@@ -1,0 +1,123 @@
+"""What `torch.onnx.export` gives, made plain: constants folded, parameters under their own names, shapes stated."""
+
+import math
+
+import numpy as np
+import onnx_ir as ir
+from onnx_ir.passes import common as passes
+
+BATCH = "N"
+_NO_LIMIT = 1 << 40
+
+
+def tidy(model: ir.Model) -> ir.Model:
+    """Fold what does not depend on the input, keep the parameters' names, state shapes, drop the exporter's notes."""
+    from onnxscript import optimizer
+
+    passes.InlinePass()(model)
+    passes.IdentityEliminationPass()(model)
+    # First, so that a matrix that is transposed for each use of a weight becomes one weight and not many.
+    passes.CommonSubexpressionEliminationPass()(model)
+    sources = _sources(model)
+    optimizer.fold_constants(model, input_size_limit=_NO_LIMIT, output_size_limit=_NO_LIMIT)
+    passes.ShapeInferencePass()(model)
+    _name_batch(model)
+    _fix_reshapes(model)
+    _drop_zero_states(model)
+    passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
+    passes.RemoveUnusedNodesPass()(model)
+    passes.CommonSubexpressionEliminationPass()(model)
+    _rename(model, sources)
+    passes.NameFixPass()(model)
+    passes.ClearMetadataAndDocStringPass()(model)
+    passes.RemoveUnusedOpsetsPass()(model)
+    for value in model.graph.initializers.values():
+        if value.const_value is not None:
+            array = np.array(value.const_value.numpy())
+            value.const_value = ir.Tensor(array, dtype=value.const_value.dtype, name=value.name)
+    model.producer_name, model.producer_version, model.graph.name = "nas", None, "network"
+    return model
+
+
+def _sources(model: ir.Model) -> dict[str, str]:
+    """For each value that comes from exactly one float initializer, as far as it is constant, the initializer's name."""
+    sources: dict[ir.Value, frozenset[str]] = {}
+    for value in model.graph.initializers.values():
+        if value.dtype is not None and value.dtype.is_floating_point():
+            sources[value] = frozenset({value.name or ""})
+    for node in model.graph:
+        if node.op_type != "Shape":
+            found = frozenset[str]().union(*(sources.get(value, ()) for value in node.inputs if value is not None))
+            sources.update(dict.fromkeys(node.outputs, found))
+    return {value.name or "": next(iter(names)) for value, names in sources.items() if len(names) == 1}
+
+
+def _rename(model: ir.Model, sources: dict[str, str]) -> None:
+    """Give a folded constant the name of the initializer that it was made of, if that one is gone."""
+    initializers = model.graph.initializers
+    for name in list(initializers):
+        source = sources.get(name, name)
+        if source != name and source not in initializers:
+            value = initializers.pop(name)
+            value.name = source
+            initializers[source] = value
+
+
+def _name_batch(model: ir.Model) -> None:
+    """Call the batch axis N wherever a shape has it; sizes computed from it stay unnamed."""
+    batch = model.graph.inputs[0].shape[0] if model.graph.inputs[0].shape is not None else None
+    values = [*model.graph.inputs, *(value for node in model.graph for value in node.outputs)]
+    for value in values:
+        if value.shape is None:
+            continue
+        sizes = [size if isinstance(size, int) else (BATCH if size == batch else None) for size in value.shape]
+        value.shape = ir.Shape(sizes)
+    model.graph.inputs[0].name = "x"
+
+
+def _fix_reshapes(model: ir.Model) -> None:
+    """Where a Reshape computes its target from the batch size and only one size of the result is open, state the target."""
+    for node in list(model.graph):
+        target, shape = (node.inputs[1] if node.op_type == "Reshape" else None), node.outputs[0].shape
+        if target is None or target.const_value is not None or shape is None:
+            continue
+        sizes = [size if isinstance(size, int) else -1 for size in _solved(node.inputs[0], shape)]
+        if sizes.count(-1) <= 1 and 0 not in sizes:
+            name = f"{node.outputs[0].name}_shape"
+            value = ir.Value(name=name, const_value=ir.tensor(np.array(sizes, dtype=np.int64), name=name))
+            value.type, value.shape = ir.TensorType(ir.DataType.INT64), ir.Shape([len(sizes)])
+            model.graph.register_initializer(value)
+            node.replace_input_with(1, value)
+
+
+def _solved(source: ir.Value | None, shape: ir.Shape) -> list[object]:
+    """The sizes of a reshaped value. One unknown beside the batch axis follows from the sizes before, if N is there too."""
+    sizes: list[object] = [size if isinstance(size, int) else size.value for size in shape]
+    before = (
+        [] if source is None or source.shape is None else [s if isinstance(s, int) else s.value for s in source.shape]
+    )
+    known, given = [s for s in sizes if isinstance(s, int)], [s for s in before if isinstance(s, int)]
+    open_sizes, open_before = sorted(map(str, set(sizes) - set(known))), [s for s in before if s not in given]
+    if open_sizes == [BATCH, "None"] and open_before == [BATCH] and len(known) == len(sizes) - 2 and math.prod(known):
+        sizes[sizes.index(None)] = math.prod(given) // math.prod(known)
+    return sizes
+
+
+def _drop_zero_states(model: ir.Model) -> None:
+    """A recurrent operator starts from zeros by itself; PyTorch makes them of the batch size."""
+    for node in model.graph:
+        if node.op_type in ("RNN", "GRU", "LSTM"):
+            for position in range(5, min(len(node.inputs), 7)):
+                if _is_zero(node.inputs[position]):
+                    node.replace_input_with(position, None)
+            while node.inputs and node.inputs[-1] is None:
+                node.resize_inputs(len(node.inputs) - 1)
+
+
+def _is_zero(value: ir.Value | None) -> bool:
+    """Whether a value is an expanded, cut or rearranged constant of zeros."""
+    while value is not None and value.const_value is None:
+        node = value.producer()
+        moves = node is not None and node.op_type in ("Expand", "Slice", "Transpose", "Unsqueeze", "Squeeze", "Reshape")
+        value = node.inputs[0] if moves and node is not None else None
+    return value is not None and value.const_value is not None and not np.any(value.const_value.numpy())

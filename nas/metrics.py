@@ -1,0 +1,73 @@
+"""What a network costs: counts, bytes and latency, all known before training."""
+
+import time
+from collections.abc import Mapping
+
+import numpy as np
+import onnx_ir as ir
+
+import onnx_graph
+from nas.errors import TrainingError
+
+COUNTED = ("nnz", "params", "weights", "macs", "density", "bytes")
+"""Exact and machine-independent."""
+
+COSTS = (*COUNTED, "latency")
+"""Everything that an objective or a constraint can name beside the accuracy."""
+
+DESCRIPTIONS: Mapping[str, str] = {
+    "nnz": "non-zero weights",
+    "params": "non-zero weights, biases and normalisation parameters",
+    "weights": "weights, zero or not",
+    "macs": "multiply-accumulates of the non-zero weights for one example",
+    "density": "non-zero weights as a share of the same architecture's weights",
+    "bytes": "size of the exported ONNX file, dead units removed",
+    "latency": "median milliseconds of one example in onnxruntime on one thread",
+}
+
+
+def counts(model: ir.Model) -> dict[str, float]:
+    """The metrics that cost well under a millisecond: nnz, params, weights, macs, density."""
+    count = onnx_graph.count(model)
+    return {
+        "nnz": count.nnz,
+        "params": count.params,
+        "weights": count.weights,
+        "macs": count.macs,
+        "density": count.nnz / max(count.weights, 1),
+    }
+
+
+def measure(model: ir.Model, name: str) -> float:
+    """``bytes`` or ``latency`` of the network as it would be exported."""
+    shrunk = onnx_graph.shrink(model)
+    if name == "bytes":
+        return onnx_graph.size(shrunk)
+    return latency(shrunk)
+
+
+def latency(model: ir.Model, *, batch: int = 1, repeats: int = 50) -> float:
+    """Median milliseconds of one call in onnxruntime on one CPU thread, after a warm-up.
+
+    Raises `TrainingError` where onnxruntime cannot run the model.
+    """
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        session = ort.InferenceSession(
+            ir.to_proto(model).SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+    except RuntimeError as error:
+        raise TrainingError(f"onnxruntime cannot run the model: {str(error).splitlines()[0]}") from error
+    (tensor,) = session.get_inputs()
+    shape = [batch, *(size if isinstance(size, int) else 1 for size in tensor.shape[1:])]
+    feed = {tensor.name: np.zeros(shape, np.float32)}
+    times = []
+    for _ in range(repeats + 5):
+        start = time.perf_counter()
+        session.run(None, feed)
+        times.append(time.perf_counter() - start)
+    return float(np.median(times[5:]) * 1e3)

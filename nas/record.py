@@ -1,0 +1,120 @@
+"""The record of a search: an Optuna study in a journal file, to which only finished trainings are added.
+
+Samplers work on copies in memory, so the journal never holds a trial that is still running: nothing can be left over by a kill.
+"""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState
+
+from nas.constraints import Constraint
+from nas.errors import RunError
+from nas.objectives import Objective, values
+from nas.trial import Proposal, Score, Trial
+from search_spaces.candidate import Candidate
+
+STUDY = "search"
+
+
+class Record:
+    """All trials of a run, on disk and in memory.
+
+    Opening it needs the run's lock: a torn last line, left by a kill or a full disk, is cut off first.
+    """
+
+    def __init__(self, path: Path, objectives: Sequence[Objective], constraints: Sequence[Constraint] = ()) -> None:
+        """Open the journal at `path`, or begin one."""
+        _repair(path)
+        self._objectives, self._constraints = tuple(objectives), tuple(constraints)
+        storage = JournalStorage(JournalFileBackend(str(path)))
+        self._study = optuna.create_study(
+            study_name=STUDY, storage=storage, directions=[o.direction for o in objectives], load_if_exists=True
+        )
+        self.trials: list[Trial] = [_from_frozen(frozen) for frozen in self._study.get_trials(deepcopy=False)]
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What the study remembers beside its trials."""
+        return self._study.user_attrs
+
+    def remember(self, name: str, value: Any) -> None:
+        """Store a fact about the study (JSON)."""
+        self._study.set_user_attr(name, value)
+
+    def add(self, trial: Trial) -> None:
+        """Write a finished training; it is on disk when this returns."""
+        if trial.number != len(self.trials):
+            raise RunError(f"trial {trial.number} does not follow the {len(self.trials)} recorded ones")
+        self._study.add_trial(to_frozen(trial, self._objectives, self._constraints))
+        self.trials.append(trial)
+
+
+def to_frozen(trial: Trial, objectives: Sequence[Objective], constraints: Sequence[Constraint] = ()) -> FrozenTrial:
+    """The trial in Optuna's form: accuracies and costs are values, scores are attributes only."""
+    proposal = trial.proposal or Proposal(candidate=trial.candidate)
+    attributes = {name: value for name, value in trial.to_json().items() if name not in ("number", "digest")}
+    attributes["digest"] = trial.digest
+    return optuna.trial.create_trial(
+        state=TrialState.FAIL if trial.accuracy is None else TrialState.COMPLETE,
+        values=None if trial.accuracy is None else values(objectives, trial.accuracy, trial.metrics),
+        params=dict(proposal.params),
+        distributions=dict(proposal.distributions),
+        user_attrs=attributes,
+        system_attrs=dict(proposal.system_attrs),
+        constraints={str(constraint): constraint.excess(trial.metrics) for constraint in constraints} or None,
+    )
+
+
+def _from_frozen(frozen: FrozenTrial) -> Trial:
+    data = frozen.user_attrs
+    try:
+        candidate = Candidate.from_json(data["candidate"])
+        score = data["score"]
+        return Trial(
+            number=frozen.number,
+            round=data["round"],
+            repeat=data["repeat"],
+            candidate=candidate,
+            accuracy=data["accuracy"],
+            score=None if score is None else Score(score["mean"], score["std"]),
+            metrics=data["metrics"],
+            seconds=data["seconds"],
+            seed=data["seed"],
+            dead_units=data["dead_units"],
+            error=data["error"],
+            proposal=Proposal(
+                candidate=candidate,
+                params=frozen.params,
+                distributions=frozen.distributions,
+                system_attrs={k: v for k, v in frozen.system_attrs.items() if not k.startswith("constraints")},
+            ),
+        )
+    except (KeyError, TypeError) as error:
+        raise RunError(
+            f"trial {frozen.number} of the journal was not written by `nas search` (missing {error})"
+        ) from error
+
+
+def _repair(path: Path) -> None:
+    """Cut a torn last line off a journal and drop a dead writer's lock; a damaged line elsewhere is a `RunError`."""
+    path.with_name(path.name + ".lock").unlink(missing_ok=True)
+    if not path.exists():
+        return
+    content = path.read_bytes()
+    whole = content[: content.rfind(b"\n") + 1]
+    for number, line in enumerate(whole.splitlines(), start=1):
+        try:
+            json.loads(line)
+        except ValueError as error:
+            raise RunError(f"{path} is damaged in line {number}: {error}") from error
+    if len(whole) < len(content):
+        with path.open("r+b") as file:
+            file.truncate(len(whole))
+            os.fsync(file.fileno())

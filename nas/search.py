@@ -1,0 +1,106 @@
+"""`search` and `resume`: the whole line from a configuration to a report."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from nas.tasks.registry import load_task
+
+from nas.conclusion import conclude
+from nas.config import SearchConfig
+from nas.device import require_device
+from nas.engine import open_engine
+from nas.progress import Progress
+from nas.run_folder import RunFolder
+from nas.tasks.task import Task
+
+
+def search(
+    config: SearchConfig,
+    out: Path | str,
+    *,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+    on_stage: Callable[[str], None] = lambda text: None,
+) -> dict[str, Any]:
+    """Search and report into a new folder `out`; returns the report.
+
+    Everything wrong with the request is an error before the folder is made and before any training.
+    """
+    task = task_of(config)
+    check(config, task)
+    folder = RunFolder(Path(out))
+    folder.create(config)
+    return _run(config, folder, task, on_progress, on_stage)
+
+
+def resume(
+    out: Path | str,
+    *,
+    trainings: int | None = None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+    on_stage: Callable[[str], None] = lambda text: None,
+) -> dict[str, Any]:
+    """Go on with a run, however it ended: nothing recorded is lost or trained twice. `trainings` raises the total."""
+    import dataclasses
+
+    from nas.run_folder import write_text
+
+    folder = RunFolder(Path(out))
+    config = folder.config()
+    if trainings is not None and trainings != config.trainings:
+        config = dataclasses.replace(config, trainings=trainings)
+        write_text(folder.config_file, config.to_toml())
+    return _run(config, folder, task_of(config), on_progress, on_stage)
+
+
+def task_of(config: SearchConfig) -> Task:
+    """The data that a configuration names."""
+    data_dir = None if config.data_dir is None else Path(config.data_dir)
+    return load_task(config.task, data_dir=data_dir, subset=config.subset, target=config.target)
+
+
+def check(config: SearchConfig, task: Task) -> None:
+    """Raise what is wrong with a configuration, without touching the disk or training anything."""
+    from nas import constraints, objectives, strategies
+    from nas.engine import make_space, preflight
+
+    require_device(config.device)
+    strategies.create(config.strategy)
+    space = make_space(config, task)
+    preflight(space, constraints.parse_all(config.constraint), objectives.parse(config.objective), seed=config.seed)
+
+
+def sizes(config: SearchConfig, task: Task, *, draws: int = 200) -> list[dict[str, Any]]:
+    """The pre-flight table: the smallest, middle and largest of some random candidates, and how many meet the constraints."""
+    from nas import constraints, objectives
+    from nas.engine import make_space, preflight
+    from nas.metrics import COUNTED
+    from nas.seeds import generator
+    from nas.trial import Proposal
+
+    bounds, goals = constraints.parse_all(config.constraint), objectives.parse(config.objective)
+    space = make_space(config, task)
+    pool = preflight(space, bounds, goals, seed=config.seed)
+    rng = generator(config.seed, "sizes")
+    for _ in range(draws):
+        pool.offer(Proposal(candidate=space.sample(rng)))
+    members = sorted(pool.members, key=lambda member: member.metrics["nnz"])
+    picks = {"smallest": members[0], "middle": members[len(members) // 2], "largest": members[-1]}
+    share = len(members) / (len(members) + pool.refused)
+    return [
+        {"candidate": name} | {m: pick.metrics[m] for m in COUNTED if m in pick.metrics} | {"feasible": f"{share:.0%}"}
+        for name, pick in picks.items()
+    ]
+
+
+def _run(
+    config: SearchConfig,
+    folder: RunFolder,
+    task: Task,
+    on_progress: Callable[[Progress], None],
+    on_stage: Callable[[str], None],
+) -> dict[str, Any]:
+    with folder.lock():
+        engine = open_engine(config, folder, task, on_progress=on_progress)
+        engine.run()
+        return conclude(engine, on_stage=on_stage)

@@ -1,0 +1,56 @@
+import tomllib
+
+import pytest
+
+from nas.config import SearchConfig, read
+from nas.errors import UsageError
+
+
+def test_a_resolved_configuration_comes_back_from_toml():
+    config = SearchConfig(task="digits", constraint=("nnz<=600",), patience=5, learning_rate=0.01, random_baseline=True)
+    assert SearchConfig.from_mapping(tomllib.loads(config.to_toml())) == config
+
+
+def test_an_unknown_option_names_the_nearest():
+    with pytest.raises(UsageError, match=r"unknown option 'traininngs'; did you mean 'trainings'\?"):
+        SearchConfig.from_mapping({"traininngs": 5})
+
+
+def test_flags_and_file_spell_names_either_way():
+    assert SearchConfig.from_mapping({"learning-rate": 1}).learning_rate == 1.0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"trainings": 0}, "trainings must be at least 1"),
+        ({"trainings": "8"}, "trainings must be int, got '8'"),
+        ({"trainings": True}, "trainings must be int"),
+        ({"epochs": 0}, "epochs"),
+        ({"optimizer": "lion"}, "optimizer must be"),
+        ({"explore": 1.5}, "explore"),
+        ({"timeout": 0}, "timeout"),
+        ({"space": "onnx"}, "needs a model"),
+        ({"model": "a.onnx"}, "needs a model"),
+        ({"screen": 2, "round": 8}, "screen must be at least 8"),
+        ({"constraint": [600]}, "constraint must be"),
+    ],
+)
+def test_values_that_no_search_can_have_are_refused(options, message):
+    with pytest.raises(UsageError, match=message):
+        SearchConfig.from_mapping(options)
+
+
+def test_the_space_onnx_starts_from_the_models_own_weights():
+    assert SearchConfig(space="onnx", model="a.onnx").training_options().init == "keep"
+    assert SearchConfig().training_options().init == "fan-in"
+    assert SearchConfig(space="onnx", model="a.onnx", init="fan-in").training_options().init == "fan-in"
+
+
+def test_a_file_that_is_no_toml_is_named(tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_text("task = digits")
+    with pytest.raises(UsageError, match=r"run\.toml is not TOML"):
+        read(path)
+    with pytest.raises(UsageError, match="cannot read"):
+        read(tmp_path / "absent.toml")

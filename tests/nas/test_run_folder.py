@@ -1,0 +1,67 @@
+import csv
+import subprocess
+import sys
+
+import pytest
+
+from nas import run_folder
+from nas.config import SearchConfig
+from nas.errors import RunError
+from nas.run_folder import RunFolder, write_text
+
+
+def test_a_run_remembers_its_configuration(tmp_path):
+    folder, config = RunFolder(tmp_path / "run"), SearchConfig(seed=4)
+    folder.create(config)
+    assert folder.config() == config
+
+
+def test_an_existing_run_is_not_overwritten(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.create(SearchConfig())
+    with pytest.raises(RunError, match="nas resume"):
+        folder.create(SearchConfig())
+
+
+def test_a_folder_with_other_things_is_left_alone(tmp_path):
+    (tmp_path / "thesis.txt").write_text("precious")
+    with pytest.raises(RunError, match="not an empty folder"):
+        RunFolder(tmp_path).create(SearchConfig())
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_a_folder_that_is_no_run_is_named(tmp_path):
+    with pytest.raises(RunError, match=r"has no config\.toml"):
+        RunFolder(tmp_path).config()
+
+
+def test_two_processes_do_not_share_a_run(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.create(SearchConfig())
+    script = f"from nas.run_folder import RunFolder\nfrom pathlib import Path\nwith RunFolder(Path({str(folder.path)!r})).lock(): print('in')"
+    with folder.lock():
+        blocked = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert "in use by another process" in blocked.stderr
+    freed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert freed.stdout == "in\n"
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path = tmp_path / "report.json"
+    write_text(path, "old")
+
+    def full_disk(fd):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(run_folder.os, "fsync", full_disk)
+    with pytest.raises(RunError, match="No space left"):
+        write_text(path, "new")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_trials_csv_keeps_scores_and_accuracies_apart(tmp_path, make_trial):
+    folder = RunFolder(tmp_path)
+    folder.write_trials([make_trial()])
+    (row,) = csv.DictReader(folder.trials_file.read_text().splitlines())
+    assert (row["accuracy"], row["score"], row["nnz"]) == ("0.9", "0.8", "100")

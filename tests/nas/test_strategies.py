@@ -1,0 +1,28 @@
+import numpy as np
+import pytest
+
+from nas import strategies
+from nas.errors import UsageError
+from nas.strategies.testing import StrategyContract
+
+
+@pytest.mark.parametrize("name", sorted(strategies.STRATEGIES))
+class TestEveryStrategy(StrategyContract):
+    pass
+
+
+def test_an_unknown_strategy_names_the_nearest():
+    with pytest.raises(UsageError, match="unknown strategy 'evolutoin'; did you mean 'evolution'"):
+        strategies.create("evolutoin")
+
+
+def test_evolution_breeds_from_the_accurate():
+    contract = StrategyContract()
+    trials = contract.trials("evolution", 24)
+    widest = max(trials, key=lambda trial: trial.accuracy)
+    pool = contract.pool(taken=[trial.digest for trial in trials])
+    strategies.create("evolution").fill(pool, trials, 40, rng=np.random.default_rng(0), trainings=48)
+    accurate = {trial.candidate.architecture["depth"] for trial in sorted(trials, key=lambda t: -t.accuracy)[:6]}
+    assert widest.candidate.architecture["depth"] in accurate
+    children = [member.proposal.candidate.architecture["depth"] in accurate for member in pool.members]
+    assert np.mean(children) > 0.5
