@@ -1,9 +1,9 @@
 """How well does structure rank sparse networks, beside density, layer densities, effective edges, and the noise of one training?
 
 Random networks of a search space (architectures and mask recipes at random) are trained twice with different seeds. Predictors
-are fitted on the first training of some of the networks; the others are ranked, and compared with their second training, which is what
-the ceiling is too: the agreement of the two trainings of the same networks. Inside cells only networks with a similar number of non-zeros are ranked
-against each other, so that size alone is worth nothing there.
+are fitted on the first training of some of the networks; the others are ranked, and compared with their second training,
+which is what the ceiling is too: the agreement of the two trainings of the same networks. Inside cells only networks with a
+similar number of non-zeros are ranked against each other, so that size alone is worth little there.
 """
 
 import argparse
@@ -103,9 +103,9 @@ def make_networks(task_name: str, space_name: str, number: int, epochs: int, see
     space = search_spaces.create(space_name, task.signature)
     rng = np.random.default_rng(seed)
     models = [space.build(space.sample(rng)) for _ in range(number)]
-    seconds = {"networks": time.perf_counter()}
+    begin = time.perf_counter()
     graphs = [encode(model) for model in models]
-    seconds = {"encode": time.perf_counter() - seconds["networks"]}
+    seconds = {"encode": time.perf_counter() - begin}
     begin = time.perf_counter()
     seeds = [1000 * seed + place for place in range(2 * number)]
     results = train_population(models + models, task, TrainingOptions(epochs=epochs), seeds=seeds)

@@ -40,10 +40,17 @@ def conclude(engine: Engine, *, on_stage: Callable[[str], None] = lambda text: N
         on_stage(f"random search with {config.trainings} trainings, for comparison")
         baselines.append(_random_baseline(engine))
     rows = [_front_row(engine, standing) for standing in front(engine.objectives, known)]
+    engine.fit(engine.record.trials)
     if engine.predictor is not None:
         import predictors
 
-        predictors.save(engine.predictor, folder.predictor)
+        provenance = {
+            "task": task.name,
+            "task_fingerprint": task.fingerprint,
+            "space": engine.space.name,
+            "seed": config.seed,
+        }
+        predictors.save(engine.predictor, folder.predictor, provenance=provenance)
     engine.seconds.total += time.perf_counter() - start
     report = reports.build(
         config=config.to_json(),

@@ -18,7 +18,6 @@ import onnx_graph
 from nas import acquisition, constraints, objectives, strategies
 from nas.config import SearchConfig
 from nas.errors import ConstraintError, NasError, RunError, UsageError
-from nas.names import require
 from nas.pool import Pool, Screened
 from nas.progress import Progress
 from nas.record import Record
@@ -138,7 +137,7 @@ class Engine:
             first_round(self.config) if not trials else self.config.round, left - reserve if left > reserve else left
         )
         rng = generator(self.config.seed, "round", round_)
-        self._fit(trials)
+        self.fit(trials)
         pool = Pool(
             self.space,
             self.constraints,
@@ -172,8 +171,8 @@ class Engine:
 
         return predictors.encode
 
-    def _fit(self, trials: Sequence[Trial]) -> None:
-        """Refit the predictor on all candidates trained so far."""
+    def fit(self, trials: Sequence[Trial]) -> None:
+        """Refit the predictor on all candidates of these trials; with too few of them there is none."""
         known = standings(trials)
         self.predictor = None
         if self.config.predictor == "none" or len(known) < FEWEST_TO_FIT:
@@ -297,17 +296,8 @@ def open_engine(
     *,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Engine:
-    """Everything that can be refused is refused here, before any training: names, options, constraints, changed data."""
-    if config.predictor != "none":
-        import predictors
-
-        require("predictor", config.predictor, [*predictors.PREDICTORS, "none"])
-    space = make_space(config, task)
-    bounds = constraints.parse_all(config.constraint)
-    goals = objectives.parse(config.objective)
-    strategies.create(config.strategy)
-    preflight(space, bounds, goals, seed=config.seed)
-    record = Record(folder.journal, goals, bounds)
+    """Open the record of a run, whose lock the caller holds; `RunError` where the data changed since it was begun."""
+    record = Record(folder.journal, objectives.parse(config.objective), constraints.parse_all(config.constraint))
     known = record.facts.get("fingerprint")
     if known is None:
         record.remember("fingerprint", task.fingerprint)
@@ -315,7 +305,7 @@ def open_engine(
         raise RunError(
             f"the data of task {task.name} is not what {folder.path} was begun with; restore it or begin a new run"
         )
-    return Engine(config, task, space, record, folder, on_progress)
+    return Engine(config, task, make_space(config, task), record, folder, on_progress)
 
 
 def make_space(config: SearchConfig, task: Task) -> SearchSpace:

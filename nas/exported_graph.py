@@ -1,7 +1,5 @@
 """What `torch.onnx.export` gives, made plain: constants folded, parameters under their own names, shapes stated."""
 
-import math
-
 import numpy as np
 import onnx_ir as ir
 from onnx_ir.passes import common as passes
@@ -31,12 +29,21 @@ def tidy(model: ir.Model) -> ir.Model:
     passes.NameFixPass()(model)
     passes.ClearMetadataAndDocStringPass()(model)
     passes.RemoveUnusedOpsetsPass()(model)
+    _forget_values(model)
     for value in model.graph.initializers.values():
         if value.const_value is not None:
             array = np.array(value.const_value.numpy())
             value.const_value = ir.Tensor(array, dtype=value.const_value.dtype, name=value.name)
     model.producer_name, model.producer_version, model.graph.name = "nas", None, "network"
     return model
+
+
+def _forget_values(model: ir.Model) -> None:
+    """Drop the exporter's notes on values, which the pass for metadata leaves."""
+    named = (*model.graph.inputs, *model.graph.outputs, *model.graph.initializers.values())
+    for value in (*named, *(value for node in model.graph for value in node.outputs)):
+        value.metadata_props.clear()
+        value.doc_string = None
 
 
 def _sources(model: ir.Model) -> dict[str, str]:
@@ -81,7 +88,9 @@ def _fix_reshapes(model: ir.Model) -> None:
         target, shape = (node.inputs[1] if node.op_type == "Reshape" else None), node.outputs[0].shape
         if target is None or target.const_value is not None or shape is None:
             continue
-        sizes = [size if isinstance(size, int) else -1 for size in _solved(node.inputs[0], shape)]
+        solved = _solved(node.inputs[0], shape)
+        node.outputs[0].shape = ir.Shape(solved)
+        sizes = [size if isinstance(size, int) else -1 for size in solved]
         if sizes.count(-1) <= 1 and 0 not in sizes:
             name = f"{node.outputs[0].name}_shape"
             value = ir.Value(name=name, const_value=ir.tensor(np.array(sizes, dtype=np.int64), name=name))
@@ -90,16 +99,18 @@ def _fix_reshapes(model: ir.Model) -> None:
             node.replace_input_with(1, value)
 
 
-def _solved(source: ir.Value | None, shape: ir.Shape) -> list[object]:
+def _sizes(shape: ir.Shape | None) -> list[int | str | None]:
+    return [size if isinstance(size, int) else size.value for size in shape or ()]
+
+
+def _solved(source: ir.Value | None, shape: ir.Shape) -> list[int | str | None]:
     """The sizes of a reshaped value. One unknown beside the batch axis follows from the sizes before, if N is there too."""
-    sizes: list[object] = [size if isinstance(size, int) else size.value for size in shape]
-    before = (
-        [] if source is None or source.shape is None else [s if isinstance(s, int) else s.value for s in source.shape]
-    )
-    known, given = [s for s in sizes if isinstance(s, int)], [s for s in before if isinstance(s, int)]
+    sizes, before = _sizes(shape), _sizes(source.shape if source is not None else None)
+    known: list[int] = [s for s in sizes if isinstance(s, int)]
+    given: list[int] = [s for s in before if isinstance(s, int)]
     open_sizes, open_before = sorted(map(str, set(sizes) - set(known))), [s for s in before if s not in given]
-    if open_sizes == [BATCH, "None"] and open_before == [BATCH] and len(known) == len(sizes) - 2 and math.prod(known):
-        sizes[sizes.index(None)] = math.prod(given) // math.prod(known)
+    if open_sizes == [BATCH, "None"] and open_before == [BATCH] and len(known) == len(sizes) - 2 and 0 not in known:
+        sizes[sizes.index(None)] = int(np.prod(given)) // int(np.prod(known))
     return sizes
 
 

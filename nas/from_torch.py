@@ -70,7 +70,7 @@ def _bake(part: nn.Module, hook: object) -> None:
     from torch.nn.utils import prune
 
     if isinstance(hook, prune.BasePruningMethod):
-        prune.remove(part, hook._tensor_name)
+        prune.remove(part, hook._tensor_name)  # type: ignore[no-untyped-call]
         return
     hook.remove(part)  # type: ignore[attr-defined]
     for key, value in list(part._forward_pre_hooks.items()):

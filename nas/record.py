@@ -34,9 +34,12 @@ class Record:
         _repair(path)
         self._objectives, self._constraints = tuple(objectives), tuple(constraints)
         storage = JournalStorage(JournalFileBackend(str(path)))
-        self._study = optuna.create_study(
-            study_name=STUDY, storage=storage, directions=[o.direction for o in objectives], load_if_exists=True
-        )
+        if STUDY in optuna.get_all_study_names(storage):
+            self._study = optuna.load_study(study_name=STUDY, storage=storage)
+        else:
+            self._study = optuna.create_study(
+                study_name=STUDY, storage=storage, directions=[o.direction for o in objectives]
+            )
         self.trials: list[Trial] = [_from_frozen(frozen) for frozen in self._study.get_trials(deepcopy=False)]
 
     @property

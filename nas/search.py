@@ -10,6 +10,7 @@ from nas.conclusion import conclude
 from nas.config import SearchConfig
 from nas.device import require_device
 from nas.engine import open_engine
+from nas.names import require
 from nas.progress import Progress
 from nas.run_folder import RunFolder
 from nas.tasks.task import Task
@@ -63,9 +64,12 @@ def check(config: SearchConfig, task: Task) -> None:
     """Raise what is wrong with a configuration, without touching the disk or training anything."""
     from nas import constraints, objectives, strategies
     from nas.engine import make_space, preflight
+    from predictors import PREDICTORS
 
     require_device(config.device)
     strategies.create(config.strategy)
+    if config.predictor != "none":
+        require("predictor", config.predictor, [*PREDICTORS, "none"])
     space = make_space(config, task)
     preflight(space, constraints.parse_all(config.constraint), objectives.parse(config.objective), seed=config.seed)
 

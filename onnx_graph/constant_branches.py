@@ -13,16 +13,16 @@ from onnx_graph.weights import WeightUse, array_of, initializer_of, weight_uses
 def drop_constant_branches(model: ir.Model) -> ir.Model:
     """Replace such branches by their constant, and leave zeros out of sums; in place where nothing needs folding.
 
-    Only where the constant is added to a tensor of the sum's shape, so that no shape changes.
+    Only where the constant is added to a tensor of the sum's shape that depends on an input, so that no shape changes.
     """
-    changed = False
-    for use in list(weight_uses(model)):
-        if not array_of(use.value).any() and _meets_a_sum(use.node.outputs[0]):
-            constant = _constant(use)
-            if constant is not None:
-                _put(model, use.node.outputs[0], constant)
-                changed = True
-    if changed:
+    weightless = [use for use in weight_uses(model) if not array_of(use.value).any()]
+    constant: set[ir.Value] = set()
+    for use in weightless:
+        array, branch = _constant(use), _branch(use.node.outputs[0], constant)
+        if array is not None and branch:
+            constant.update(branch)
+            _put(model, use.node.outputs[0], array)
+    if constant:
         model = simplify(model)
     while _drop_zero_terms(model):
         model = simplify(model)
@@ -49,23 +49,27 @@ def _constant(use: WeightUse) -> NDArray[np.generic] | None:
     return array.reshape(shape) if array.size == use.weight.shape[0] else None
 
 
-def _meets_a_sum(value: ir.Value) -> bool:
-    """Whether a value goes, through elementwise operators at most, into one sum with a tensor of the sum's shape."""
+def _branch(value: ir.Value, constant: set[ir.Value]) -> list[ir.Value]:
+    """A constant value and what elementwise operators make of it up to a sum with a tensor of the sum's shape.
+
+    Empty where it goes elsewhere. ``constant`` are the values of branches found before: no tensor to be added to.
+    """
+    branch = [value]
     while len(value.uses()) == 1 and not value.is_graph_output():
         node = next(iter(value.uses())).node
         if node.domain not in ("", "ai.onnx") or len(node.outputs) != 1:
-            return False
-        others = [other for other in node.inputs if other is not value and other is not None]
-        if node.op_type in ("Add", "Sum"):
-            shape = node.outputs[0].shape
-            if shape is not None and any(_has_shape(other, shape) for other in others):
-                return True
+            return []
+        others = [other for other in node.inputs if other is not value and other is not None and other not in constant]
+        shape = node.outputs[0].shape
+        if node.op_type in ("Add", "Sum") and shape is not None and any(_has_shape(other, shape) for other in others):
+            return branch
         if node.op_type not in (*ELEMENTWISE, "BatchNormalization") or node.op_type == "Dropout":
-            return False
+            return []
         if any(initializer_of(other) is None for other in others):
-            return False
+            return []
         value = node.outputs[0]
-    return False
+        branch.append(value)
+    return []
 
 
 def _has_shape(value: ir.Value, shape: ir.Shape) -> bool:

@@ -1,7 +1,7 @@
 """ONNX files: safe reading and durable writing."""
 
 import os
-import tempfile
+import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -49,13 +49,13 @@ def save(model: ir.Model, path: Path | str, *, metadata: Mapping[str, str] | Non
     """
     path = Path(path)
     data = _serialize(model, metadata or {})
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    temporary = path.parent / f".{path.name}.{secrets.token_hex(8)}.tmp"
+    descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, _mode())
         os.replace(temporary, path)
     except BaseException:
         with suppress(FileNotFoundError):
@@ -67,13 +67,6 @@ def save(model: ir.Model, path: Path | str, *, metadata: Mapping[str, str] | Non
 def size(model: ir.Model) -> int:
     """Bytes that `save` would write without further metadata."""
     return len(_serialize(model, {}))
-
-
-def _mode() -> int:
-    """Permissions of an ordinary new file; those of a temporary one are private."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
 
 
 def _serialize(model: ir.Model, metadata: Mapping[str, str]) -> bytes:

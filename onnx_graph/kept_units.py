@@ -2,27 +2,16 @@
 
 Operators tie units together: a sum can lose a unit only if all its operands lose it, a grouped convolution only whole
 groups, the two directions of a recurrent layer equally many. Kept units are found as the smallest set that holds all
-units an output depends on and respects every tie. They are unit maps as in `flow`, of size 1 where nothing is cut.
+units an output depends on and respects every tie. They are unit maps, of size 1 where nothing is cut.
 """
 
 import numpy as np
 import onnx_ir as ir
 
-from onnx_graph.flow import (
-    ELEMENTWISE,
-    MIX,
-    Flow,
-    UnitMap,
-    along,
-    any_over,
-    fit,
-    ints,
-    length_of,
-    rank_of,
-    rule,
-    unbroadcast,
-)
+from onnx_graph.flow import ELEMENTWISE, rule
 from onnx_graph.liveness import Liveness, captured_names, name_of_value
+from onnx_graph.moving_flow import MIX, Flow, ints
+from onnx_graph.unit_map import UnitMap, along, any_over, fit, length_of, rank_of, spread, unbroadcast
 from onnx_graph.weighted_flow import output_units, product_axes, recurrent_map, state_map, state_units
 from onnx_graph.weights import WeightUse, initializer_of, integer
 
@@ -59,7 +48,7 @@ class _Ties:
         for node in self.nodes:
             for value in node.outputs:
                 name = name_of_value(value)
-                self.kept[name] = fit(value, found.backward.get(name, np.array(False)))
+                self.kept[name] = _folded(fit(value, found.backward.get(name, np.array(False))))
         for value in (*model.graph.inputs, *model.graph.outputs):
             self.kept[name_of_value(value)] = np.ones((1,) * rank_of(value), np.bool_)
 
@@ -86,13 +75,9 @@ class _Ties:
         old = self.kept.get(name)
         if old is None or units is None or value is None:
             return
-        new = old | fit(value, units)
-        if new.all():
-            new = np.ones((1,) * new.ndim, np.bool_)
+        new = _folded(old | fit(value, units))
         if new.shape != old.shape or (new != old).any():
-            # A map of size 1 that is True says the same as a larger one that is all True.
-            self.changed |= not (old.all() and new.all())
-            self.kept[name] = new
+            self.kept[name], self.changed = new, True
 
     def _keep_all(self, name: str) -> None:
         old = self.kept.get(name)
@@ -100,7 +85,7 @@ class _Ties:
             self.kept[name], self.changed = np.ones((1,) * old.ndim, np.bool_), True
 
     def _make_regular(self, value: ir.Value) -> None:
-        """At least one unit stays, and what stays fills a rectangular tensor."""
+        """What stays of a tensor is something, and is rectangular."""
         units = self._get(value)
         if units is None or units.all():
             return
@@ -111,12 +96,13 @@ class _Ties:
         if len(axes) > 1:
             counts = units.sum(axis=axes[-1])
             if counts.min() != counts.max():
-                units = np.broadcast_to(any_over(units, axes[:-1], keepdims=True), units.shape)
-                self._grow(value, units)
-        if not units.any():
-            first = np.zeros(units.shape, np.bool_)
-            first[tuple(slice(None) if axis in axes[:-1] else 0 for axis in range(units.ndim))] = True
-            self._grow(value, first)
+                self._grow(value, _along_best_axis(units))
+
+    def _keep_one(self, value: ir.Value, axis: int, length: int) -> None:
+        """A layer that is dead altogether keeps its first unit."""
+        units = self._get(value)
+        if units is not None and units.ndim and not units.any():
+            self._grow(value, spread(np.arange(length) == 0, units.ndim, axis))
 
     def _tie(self, node: ir.Node) -> None:
         uses = self.found.weighted.uses.get(node)
@@ -217,6 +203,7 @@ class _Ties:
             self._keep_all(name_of_value(result))
         self._grow(result, self._get(bias))
         self._only_along(result, out)
+        self._keep_one(result, out, use.weight.shape[0])
         units = self._get(result)
         if bias is not None and units is not None:
             self._grow(bias, unbroadcast(bias, units))
@@ -232,6 +219,7 @@ class _Ties:
         data, result = node.inputs[0], node.outputs[0]
         self._only_along(data, 1)
         self._only_along(result, 1)
+        self._keep_one(result, 1, use.weight.shape[0])
         bias = node.inputs[2] if len(node.inputs) > 2 else None
         if use.weight.name in self.shared or not self._cuttable(bias):
             self._keep_all(name_of_value(data))
@@ -274,6 +262,22 @@ class _Ties:
         for index, operand in enumerate(node.inputs):
             if index not in (0, 5, 6):
                 self._keep_all(name_of_value(operand))
+
+
+def _folded(units: UnitMap) -> UnitMap:
+    """The same map with size 1 along every axis on which it does not vary."""
+    for axis in varying(units):
+        first = units.take([0], axis=axis)
+        if (units == first).all():
+            units = first
+    return units
+
+
+def _along_best_axis(units: UnitMap) -> UnitMap:
+    """The smallest larger map that tells units apart along one axis only."""
+    axes = varying(units)
+    lines = [any_over(units, tuple(other for other in axes if other != axis), keepdims=True) for axis in axes]
+    return min(lines, key=lambda line: float(line.mean()))
 
 
 def _equal_counts(hidden: UnitMap) -> UnitMap:

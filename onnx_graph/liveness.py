@@ -7,7 +7,9 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from onnx_graph.flow import MIX, UnitMap, along, fit, rank_of, rule
+from onnx_graph.flow import rule
+from onnx_graph.moving_flow import MIX
+from onnx_graph.unit_map import UnitMap, along, fit, rank_of
 from onnx_graph.weighted_flow import Weighted, product_axes
 from onnx_graph.weights import WeightUse, array_of, set_weights
 
@@ -190,7 +192,12 @@ def _apply(
 
 def captured_names(node: ir.Node) -> tuple[str, ...]:
     """Names of outer values that the subgraphs of an If, Loop or Scan may read."""
-    graphs = [attribute.value for attribute in node.attributes.values() if isinstance(attribute.value, ir.Graph)]
+    graphs = []
+    for attribute in node.attributes.values():
+        if attribute.type == ir.AttributeType.GRAPH:
+            graphs.append(attribute.value)
+        elif attribute.type == ir.AttributeType.GRAPHS:
+            graphs.extend(attribute.value)
     if not graphs:
         return ()
     names: list[str] = []

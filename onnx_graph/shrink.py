@@ -5,10 +5,11 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from onnx_graph.constant_branches import drop_constant_branches
-from onnx_graph.flow import ELEMENTWISE, UnitMap, along
+from onnx_graph.flow import ELEMENTWISE
 from onnx_graph.kept_units import Kept, kept_units, varying
 from onnx_graph.liveness import Liveness, liveness, name_of_value
 from onnx_graph.simplify import simplify
+from onnx_graph.unit_map import UnitMap, along
 from onnx_graph.weighted_flow import output_units, product_axes
 from onnx_graph.weights import WeightUse, initializer_of
 
@@ -23,12 +24,14 @@ def shrink(model: ir.Model) -> ir.Model:
     small = simplify(model)
     if small is model:
         small = model.clone()
-    small = drop_constant_branches(small)
-    found = liveness(small)
-    kept = kept_units(small, found)
-    if any(not units.all() for units in kept.values()):
+    while True:
+        small = drop_constant_branches(small)
+        found = liveness(small)
+        kept = kept_units(small, found)
+        if all(units.all() for units in kept.values()):
+            return small
+        # What is cut away may have been the last connections of a branch: look again.
         _Cut(small, found, kept).apply()
-    return small
 
 
 class _Cut:

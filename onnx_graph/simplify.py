@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import onnx_ir as ir
 
-from onnx_graph.flow import constant_ints
+from onnx_graph.moving_flow import constant_ints
 from onnx_graph.weights import initializer_of
 
 MAX_FOLDED_BYTES = 512 * 2**20
@@ -27,14 +27,15 @@ _NEVER = frozenset(_NEVER_NAMES.split())
 def simplify(model: ir.Model) -> ir.Model:
     """A simpler model, or the model itself where there is nothing to simplify.
 
-    Functions are inlined; constant subgraphs (``Mul(weight, mask)``, ``Transpose(weight)``, ``ConstantOfShape``, shape
-    arithmetic) are folded up to 512 MiB in all (2 GiB of ConstantOfShape, which takes no memory); Constant nodes become
-    initializers; Identity, inference Dropout, unused nodes and unused initializers go. Inputs and outputs keep names and shapes. What cannot be evaluated is left as it is.
+    Functions are inlined; constant subgraphs (``Mul(weight, mask)``, ``Transpose(weight)``, shape arithmetic) are folded
+    up to 512 MiB in all, ConstantOfShape, which takes no memory, up to 2 GiB; Constant nodes become initializers; Identity,
+    inference Dropout, unused nodes and unused initializers go. Inputs and outputs keep names and shapes. What cannot be
+    evaluated is left as it is.
     """
     if is_simple(model):
         return model
     result = model.clone()
-    for step in (_inline, _drop_dropout, _fill, _fold, _lift, _drop_identity, _drop_unused):
+    for step in (_inline, _drop_dropout, _drop_identity, _fill, _fold, _lift, _drop_identity, _drop_unused):
         step(result)
     return result
 

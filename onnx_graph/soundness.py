@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from graphlib import CycleError, TopologicalSorter
 
 import onnx
 
@@ -36,7 +37,7 @@ def _check_graph(graph: onnx.GraphProto, outer: frozenset[str]) -> None:
     for value in graph.output:
         if value.name not in defined:
             raise InvalidModelError(f"graph output {value.name!r} is computed by no node")
-    _check_order(graph, frozenset(defined.difference(produced)))
+    _check_order(graph)
     for node in graph.node:
         for attribute in node.attribute:
             for inner in (attribute.g, *attribute.graphs) if attribute.HasField("g") else attribute.graphs:
@@ -49,38 +50,30 @@ def _unique(kind: str, names: Iterable[str]) -> None:
         raise InvalidModelError(f"{kind} {double[0]!r} is defined more than once")
 
 
-def _check_order(graph: onnx.GraphProto, given: frozenset[str]) -> None:
+def _check_order(graph: onnx.GraphProto) -> None:
     """Nodes may come in any order that can be sorted; what cannot is a cycle."""
-    ready = set(given)
-    waiting = list(graph.node)
-    needs = [_needs(node, graph) for node in waiting]
-    while waiting:
-        late = [index for index, wanted in enumerate(needs) if not _settle(waiting[index], wanted, ready)]
-        if len(late) == len(waiting):
-            raise InvalidModelError(f"node {_name(waiting[0])!r} is part of, or behind, a cycle")
-        waiting, needs = [waiting[index] for index in late], [needs[index] for index in late]
+    producers = {name: index for index, node in enumerate(graph.node) for name in node.output if name}
+    needs = _needs(graph, frozenset(producers))
+    try:
+        TopologicalSorter({index: {producers[name] for name in wanted} for index, wanted in enumerate(needs)}).prepare()
+    except CycleError as error:
+        first = graph.node[error.args[1][0]]
+        raise InvalidModelError(f"node {_name(first)!r} is part of a cycle") from error
 
 
-def _settle(node: onnx.NodeProto, wanted: set[str], ready: set[str]) -> bool:
-    if not wanted <= ready:
-        return False
-    ready.update(node.output)
-    return True
-
-
-def _needs(node: onnx.NodeProto, graph: onnx.GraphProto) -> set[str]:
-    wanted = {name for name in node.input if name}
-    pending = [attribute for attribute in node.attribute if attribute.HasField("g") or attribute.graphs]
-    if not pending:
-        return wanted
-    own = {name for other in graph.node for name in other.output if name}
-    while pending:
-        attribute = pending.pop()
-        for inner in (attribute.g, *attribute.graphs):
-            wanted |= own.intersection(name for each in inner.node for name in each.input)
-            wanted |= own.intersection(value.name for value in inner.output)
-            pending.extend(a for each in inner.node for a in each.attribute if a.HasField("g") or a.graphs)
-    return wanted
+def _needs(graph: onnx.GraphProto, own: frozenset[str]) -> list[frozenset[str]]:
+    """Values of the graph's own nodes that each node reads, itself or in its subgraphs."""
+    result = []
+    for node in graph.node:
+        names, pending = list(node.input), list(node.attribute)
+        while pending:
+            attribute = pending.pop()
+            for inner in (attribute.g, *attribute.graphs) if attribute.HasField("g") else attribute.graphs:
+                names.extend(name for each in inner.node for name in each.input)
+                names.extend(value.name for value in inner.output)
+                pending.extend(each for deeper in inner.node for each in deeper.attribute)
+        result.append(own.intersection(names))
+    return result
 
 
 def _name(node: onnx.NodeProto) -> str:

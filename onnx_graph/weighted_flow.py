@@ -7,7 +7,8 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from onnx_graph.flow import DEAD, LIVE, MIX, Flow, Maps, UnitMap, along, any_over, rank_of, spread, unbroadcast
+from onnx_graph.moving_flow import MIX, Flow
+from onnx_graph.unit_map import DEAD, LIVE, Maps, UnitMap, along, any_over, rank_of, spread, unbroadcast
 from onnx_graph.weights import WeightUse, array_of, integer, weight_uses
 
 Uses = dict[int, WeightUse]
@@ -72,10 +73,12 @@ class Weighted:
 
     def hidden(self, node: ir.Node, index: int) -> NDArray[np.bool_]:
         """Pairs of a recurrent weight with the gates folded, ``(directions, hidden, in)``."""
-        use = self.uses[node][index]
-        weight = use.weight
-        mask = self.masks[weight.name].reshape(weight.directions, weight.gates, -1, weight.shape[1])
-        return any_over(mask, 1)
+        weight = self.uses[node][index].weight
+        key = f"{weight.name}\0hidden"
+        if key not in self._pairs:
+            mask = self.masks[weight.name].reshape(weight.directions, weight.gates, -1, weight.shape[1])
+            self._pairs[key] = any_over(mask, 1)
+        return self._pairs[key]
 
     def _product_forward(self, node: ir.Node, inputs: Maps) -> list[UnitMap | None]:
         (use,) = self.uses[node].values()

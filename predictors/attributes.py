@@ -58,14 +58,16 @@ _INPUT_SETTINGS: Mapping[str, Mapping[int, str]] = {
     "GatherND": {1: "indices"},
     "Pow": {1: "exponent"},
 }
-_REDUCTIONS = (
-    "ReduceMean ReduceSum ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceSumSquare"
-).split()
-_POOLS = ("MaxPool", "AveragePool", "LpPool")
+_AXES: Mapping[int, str] = {1: "axes"}
+_NO_INPUTS: Mapping[int, str] = {}
+_REDUCTIONS = frozenset(
+    "ReduceMean ReduceSum ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp"  # noqa: SIM905
+    " ReduceSumSquare".split()
+)
 
 # Without influence on the function, or told by shapes.
 _IGNORED = frozenset(
-    "epsilon momentum spatial seed ratio is_test training_mode consumed_inputs keepdims shape output_shape to saturate"
+    "epsilon momentum spatial seed ratio is_test training_mode consumed_inputs keepdims shape output_shape to saturate"  # noqa: SIM905
     " kernel_shape hidden_size num_outputs layout value dtype name storage_order sorted broadcast_dims".split()
 )
 _DEFAULTS: Mapping[str, Setting] = {
@@ -137,6 +139,11 @@ _RECURRENT_ACTIVATIONS: Mapping[str, tuple[str, ...]] = {
 }
 
 
+def setting_inputs(operator: str) -> Mapping[int, str]:
+    """Names of the inputs of an operator that are settings when they are constant, by position."""
+    return _INPUT_SETTINGS.get(operator) or (_AXES if operator in _REDUCTIONS else _NO_INPUTS)
+
+
 def settings(node: ir.Node, opset: int) -> Settings:
     """All settings of a node, whether attribute or constant input, with defaults that depend on the operator filled in."""
     found: Settings = {}
@@ -145,8 +152,7 @@ def settings(node: ir.Node, opset: int) -> Settings:
         value = _plain(attribute)
         if value is not None:
             found[name] = value
-    inputs = _INPUT_SETTINGS.get(operator) or ({1: "axes"} if operator in _REDUCTIONS else {})
-    for index, name in inputs.items():
+    for index, name in setting_inputs(operator).items():
         value = _constant(node.inputs[index]) if index < len(node.inputs) else None
         if value is not None:
             found[name] = value
@@ -194,7 +200,9 @@ def window(found: Settings, kernel: Sequence[int], size: Sequence[int]) -> tuple
     return strides, dilations, pads[:rank], pads[rank:]
 
 
-def attribute_row(operator: str, found: Settings, kernel: Sequence[int], in_shape: Shape | None, hashed: str = "") -> list[float]:
+def attribute_row(
+    operator: str, found: Settings, kernel: Sequence[int], in_shape: Shape | None, hashed: str = ""
+) -> list[float]:
     """Values of `ATTRIBUTE_FEATURES`, before the logarithm of those called ``log_…``.
 
     Args:
@@ -220,7 +228,7 @@ def attribute_row(operator: str, found: Settings, kernel: Sequence[int], in_shap
         if operator != "ConvTranspose":
             rest.pop("auto_pad", None)
         if len(kernel) > 2:
-            rest["third"] = (kernel[2:], strides[2:], dilations[2:], before[2:], after[2:])
+            rest["third"] = (tuple(kernel[2:]), strides[2:], dilations[2:], before[2:], after[2:])
     row[10] = integer(rest, "group", 1)
     if "axis" in rest:
         axis = integer(rest, "axis", 0)
@@ -260,7 +268,9 @@ def _canonical_lists(rest: Settings, operator: str, in_shape: Shape | None) -> N
     rank = len(in_shape) if in_shape else 0
     axes = integers(rest.get("axes"))
     if axes is not None and rank:
-        rest["axes"] = axes = tuple(sorted(axis % rank for axis in axes) if operator != "Slice" else (axis % rank for axis in axes))
+        rest["axes"] = axes = tuple(
+            sorted(axis % rank for axis in axes) if operator != "Slice" else (axis % rank for axis in axes)
+        )
         if operator in _REDUCTIONS and len(axes) == rank:
             del rest["axes"]
     if operator == "Transpose" and integers(rest.get("perm")) == tuple(reversed(range(rank))):
@@ -289,7 +299,9 @@ def _canonical_slice(rest: Settings, axes: Shape | None, in_shape: Shape) -> Non
 
 
 def _hash(rest: Settings, hashed: str) -> float:
-    kept = sorted((name, value) for name, value in rest.items() if name not in _IGNORED and _DEFAULTS.get(name) != value)
+    kept = sorted(
+        (name, value) for name, value in rest.items() if name not in _IGNORED and _DEFAULTS.get(name) != value
+    )
     if not kept and not hashed:
         return 0.0
     return ((zlib.crc32(f"{kept}{hashed}".encode()) >> 8) + 1) / 2**24

@@ -1,102 +1,34 @@
-"""The canonical graph: an ONNX graph read as operators of few classes, without what does not change the function.
+"""Reading an ONNX graph as a canonical graph: operators of few classes, without what does not change the function.
 
 Identity, Dropout and Cast vanish, constants become part of their operator, a bias added after a product joins it, batch
 normalisation behind a product joins it, and Gemm, MatMul and a convolution over its whole input are one class, `dense`.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from math import prod
 
 import numpy as np
 import onnx_ir as ir
-from numpy.typing import NDArray
-from onnx_graph.weights import FLOATS, GATES, WeightUse, array_of, weight_uses
 
+from onnx_graph.weights import FLOATS, GATES, WeightUse, array_of, weight_uses
 from predictors import operators
-from predictors.attributes import Settings, Shape, integers, settings
+from predictors.attributes import Shape, integers, setting_inputs, settings
+from predictors.canonical_graph import Block, CanonicalGraph, Operator
+from predictors.decompositions import join_decompositions
+from predictors.layer_fusion import join_layers
 
 _TRANSPARENT = frozenset({"Identity", "Dropout", "Cast", "CastLike"})
 _GRAPHS = frozenset({ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS})
 _SIZES = frozenset({"Shape", "Size"})
 _ELEMENTWISE = frozenset({"add", "mul"})
 _INITIAL_STATES = (4, 5, 6)  # sequence lengths, first hidden and cell state among the inputs of a recurrent node
-PRODUCTS = frozenset({"dense", "conv", "conv_transpose"})
-ACTIVATIONS = frozenset({"rectifier", "sigmoid", "tanh", "smooth", "clip"})
-
-
-@dataclass(slots=True, eq=False)
-class Block:
-    """A weight as one operator uses it.
-
-    Attributes:
-        owner: what identifies the initializer; two operators that share it share the weight.
-        kind: ``dense``, ``conv`` or ``recurrent``.
-        shape: canonical ``(out, in, *kernel)``.
-        mask: bool, canonical; None where nothing is zero.
-        nnz: number of non-zeros.
-    """
-
-    owner: object
-    kind: str
-    shape: Shape
-    mask: NDArray[np.bool_] | None
-    nnz: int
-    groups: int = 1
-    gates: int = 1
-    directions: int = 1
-
-
-@dataclass(slots=True, eq=False)
-class Operator:
-    """One operator of the canonical graph.
-
-    Attributes:
-        kind: its class, one of `operators.CLASSES`; ``reshape`` ones carry units but are no nodes of the structure graph.
-        name: ``OpType`` or ``domain::OpType``.
-        inputs: the values it reads that are not constant, in order; `positions` are their places among the node's inputs.
-        outputs: the values it makes.
-        constants: shapes of its constant float inputs that are no weights.
-        keeps: for a product with a constant that has zeros, where it has none.
-    """
-
-    kind: str
-    name: str
-    node: ir.Node | None
-    inputs: list[int]
-    positions: list[int]
-    outputs: list[int]
-    settings: Settings = field(default_factory=dict)
-    blocks: list[Block] = field(default_factory=list)
-    constants: list[Shape] = field(default_factory=list)
-    variant: float = 0.0
-    unit_axis: int = -1
-    params: int = 0
-    bias: bool = False
-    normalised: bool = False
-    activated: bool = False
-    keeps: NDArray[np.bool_] | None = None
-
-
-@dataclass(slots=True, eq=False)
-class CanonicalGraph:
-    """Operators in topological order and the shapes of the values between them.
-
-    Attributes:
-        shapes: of every value; the batch axis and unknown axes are 1, None where nothing is known.
-        unknown: operators without a class, sorted.
-    """
-
-    operators: list[Operator]
-    shapes: list[Shape | None]
-    unknown: tuple[str, ...]
 
 
 def canonical_graph(model: ir.Model) -> CanonicalGraph:
     """Read a model; constant parts should have been folded before (`onnx_graph.simplify`)."""
     reader = _Reader(model)
-    graph = CanonicalGraph(reader.read(), reader.shapes, tuple(sorted(reader.unknown)))
-    _fuse(graph)
+    graph = CanonicalGraph(join_decompositions(reader.read()), reader.shapes, tuple(sorted(reader.unknown)))
+    join_layers(graph)
     return graph
 
 
@@ -122,7 +54,9 @@ class _Reader:
 
     def read(self) -> list[Operator]:
         found = [
-            Operator("input", "input", None, [], [], [self._new(value)]) for value in self.graph.inputs if not is_constant(value)
+            Operator("input", "input", None, [], [], [self._new(value)])
+            for value in self.graph.inputs
+            if not is_constant(value)
         ]
         for node in self._live_nodes():
             found.extend(self._operator(node))
@@ -162,8 +96,13 @@ class _Reader:
             self.unknown.add(name)
             kind = operators.unknown_class(name)
         outputs = [self._new(value) for value in node.outputs if value not in self._ids and _wanted(node, value)]
-        operator = Operator(kind, name, node, [self._ids[value] for _, value in data], [place for place, _ in data], outputs)
+        operator = Operator(
+            kind, name, node, [self._ids[value] for _, value in data], [place for place, _ in data], outputs
+        )
         operator.settings = settings(node, self.opset)
+        wanted = tuple(place for place, value in enumerate(node.outputs) if value.uses() or value.is_graph_output())
+        if 0 < len(wanted) < len(node.outputs) and wanted != (0,):
+            operator.settings["outputs"] = wanted
         operator.variant = operators.variant(node.domain, node.op_type)
         self._take_constants(operator, node)
         _classify(operator, self.shapes)
@@ -172,7 +111,9 @@ class _Reader:
     def _constant(self, node: ir.Node) -> None:
         """Remember a node that depends on no input's numbers: shape arithmetic, and what would be large to compute."""
         filled = node.op_type == "ConstantOfShape" and "value" in node.attributes
-        zero = node.op_type == "ConstantOfShape" and not (filled and np.any(node.attributes["value"].as_tensor().numpy()))
+        zero = node.op_type == "ConstantOfShape" and not (
+            filled and np.any(node.attributes["value"].as_tensor().numpy())
+        )
         for value in node.outputs:
             self._virtual[value] = not zero
 
@@ -195,13 +136,17 @@ class _Reader:
             array = array_of(use.value)
             nnz = int(np.count_nonzero(array))
             mask = None if nnz == array.size else np.asarray(weight.canonical(array != 0), dtype=np.bool_)
-            known = Block(use.value, weight.kind, weight.shape, mask, nnz, weight.groups, weight.gates, weight.directions)
+            known = Block(
+                use.value, weight.kind, weight.shape, mask, nnz, weight.groups, weight.gates, weight.directions
+            )
             self._blocks[use.value] = known
         return known
 
     def _take_constant(self, operator: Operator, value: ir.Value, position: int) -> None:
         tensor = value.const_value
-        if tensor is None or tensor.dtype not in FLOATS or (operator.name in GATES and position in _INITIAL_STATES):
+        if tensor is None or tensor.dtype not in FLOATS or position in setting_inputs(operator.name):
+            return
+        if operator.name in GATES and position in _INITIAL_STATES:
             return
         shape = tuple(int(size) for size in tensor.shape.numpy())
         operator.constants.append(shape)
@@ -239,7 +184,7 @@ def _reads(node: ir.Node) -> Sequence[ir.Value | None]:
         if attribute.type == ir.AttributeType.GRAPHS:
             graphs = list(attribute.value)
         for graph in graphs:
-            inner = [one for one in graph.all_nodes()]
+            inner = list(graph.all_nodes())
             made = {value for one in inner for value in one.outputs} | set(graph.inputs)
             taken = [value for one in inner for value in one.inputs if value is not None and value not in made]
             outer.extend(dict.fromkeys([*taken, *(value for value in graph.outputs if value not in made)]))
@@ -263,6 +208,7 @@ def _random_dropout(node: ir.Node) -> bool:
 def _virtual_block(node: ir.Node, value: ir.Value, position: int, shape: Shape, *, dense: bool) -> Block | None:
     """The block of a weight whose data is not in the file but known to be all zero or free of zeros."""
     kind, groups, gates, directions = "dense", 1, 1, 1
+    canonical: Shape
     if node.op_type in ("Gemm", "MatMul") and position == 1 and len(shape) == 2:
         flipped = "transB" in node.attributes and node.attributes["transB"].value
         canonical = shape if flipped else shape[::-1]
@@ -320,65 +266,3 @@ def _as_dense(operator: Operator, shapes: list[Shape | None]) -> None:
     operator.kind, operator.unit_axis, operator.variant = "dense", 1, 0.0
     for name in ("pads", "strides", "dilations", "auto_pad", "group", "kernel_shape"):
         operator.settings.pop(name, None)
-
-
-def _fuse(graph: CanonicalGraph) -> None:
-    """Join biases and batch normalisations with the product before them, in place."""
-    consumers: dict[int, int] = {}
-    for operator in graph.operators:
-        for value in operator.inputs:
-            consumers[value] = consumers.get(value, 0) + 1
-    producer: dict[int, Operator] = {}
-    renamed: dict[int, int] = {}
-    kept = []
-    for operator in graph.operators:
-        operator.inputs = [renamed.get(value, value) for value in operator.inputs]
-        source = producer.get(operator.inputs[0]) if len(operator.inputs) == 1 else None
-        if source is not None and consumers.get(source.outputs[0]) == 1 and _absorb(source, operator, graph.shapes):
-            # The product now makes the value that its bias made.
-            renamed[operator.outputs[0]] = source.outputs[0]
-            consumers[source.outputs[0]] = consumers.get(operator.outputs[0], 0)
-            continue
-        if operator.blocks:
-            operator.bias = bool(operator.constants)
-        if operator.outputs:
-            producer[operator.outputs[0]] = operator
-        kept.append(operator)
-    graph.operators = kept
-
-
-def _absorb(source: Operator, operator: Operator, shapes: list[Shape | None]) -> bool:
-    """Let a product take in what follows it, if that is a bias or a batch normalisation; otherwise only note an activation."""
-    if source.kind not in PRODUCTS and source.kind != "batch_norm":
-        return False
-    if operator.kind in ACTIVATIONS:
-        source.activated = True
-        return False
-    if source.kind not in PRODUCTS:
-        return False
-    if operator.kind == "batch_norm":
-        source.normalised = source.bias = True
-        # Folded, scale, shift, mean and variance come down to one bias.
-        source.params = max(source.params, operator.params // 4)
-        return True
-    if operator.kind == "affine" and operator.name in ("Add", "Sub") and operator.variant == 0.0 and not source.bias:
-        if not _is_bias(source, operator.constants, shapes):
-            return False
-        source.bias = True
-        source.params += operator.params
-        return True
-    return False
-
-
-def _is_bias(source: Operator, constants: list[Shape], shapes: list[Shape | None]) -> bool:
-    """Whether a constant has one number a unit (or one for all)."""
-    if len(constants) != 1 or not source.blocks:
-        return False
-    units = source.blocks[0].shape[0]
-    shape, made = constants[0], shapes[source.outputs[0]]
-    if prod(shape) == 1:
-        return units == 1
-    if prod(shape) != units or made is None or len(shape) > len(made):
-        return False
-    axis = source.unit_axis if source.kind == "dense" else 1
-    return shape[axis % len(made) - len(made)] == units if len(shape) >= len(made) - axis % len(made) else False

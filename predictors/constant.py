@@ -34,7 +34,7 @@ class ConstantPredictor:
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """``mean``, ``std`` and ``training_graphs``, each ``()``."""
         mean, std, count = require_fitted(self._state, self.name)
-        return {"mean": np.float64(mean)[...], "std": np.float64(std)[...], "training_graphs": np.int64(count)[...]}
+        return {"mean": np.asarray(mean), "std": np.asarray(std), "training_graphs": np.asarray(count)}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:

@@ -5,13 +5,16 @@ and the ways in which exporters write the same thing leave it as it is; any attr
 """
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
-import onnx_graph
 import onnx_ir as ir
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
-from predictors.canonical import CanonicalGraph, canonical_graph
+import onnx_graph
+from predictors.canonical import canonical_graph
+from predictors.canonical_graph import CanonicalGraph
 from predictors.flow import propagate
 from predictors.graph_features import GRAPH_FEATURES, graph_features
 from predictors.node_features import NODE_FEATURES, NodeTable, node_table
@@ -35,6 +38,17 @@ def encode(model: Path | str | ir.Model) -> StructureGraph:
         model = onnx_graph.load(model)
     if _needs_folding(model):
         model = onnx_graph.simplify(_one_example(model))
+    # Threads cost more than they bring on matrices of this size, and far more where several searches share a machine.
+    with _linear_algebra().limit(limits=1, user_api="blas"):
+        return _encoded(model)
+
+
+@cache
+def _linear_algebra() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def _encoded(model: ir.Model) -> StructureGraph:
     graph = canonical_graph(model)
     flow = propagate(graph)
     table = _ordered(node_table(graph, flow))
@@ -56,7 +70,9 @@ def _needs_folding(model: ir.Model) -> bool:
         if node.op_type in _FOLDABLE:
             return True
         # ConstantOfShape is left out: weights made by it are known without making them.
-        if node.op_type != "ConstantOfShape" and all(value is None or value.const_value is not None for value in node.inputs):
+        if node.op_type != "ConstantOfShape" and all(
+            value is None or value.const_value is not None for value in node.inputs
+        ):
             return True
     return False
 

@@ -11,7 +11,7 @@ from math import frexp, log, prod
 import numpy as np
 
 from predictors.attributes import Shape
-from predictors.canonical import CanonicalGraph, Operator
+from predictors.canonical_graph import CanonicalGraph, Operator
 from predictors.flow_rules import RULES, Array, Backward, mix, same
 from predictors.weight_flow import Record, linear, recurrent
 
@@ -21,7 +21,9 @@ _LOG2 = log(2.0)
 _BUDGET = 10_000_000  # multiplications: sets how many sources are told apart
 _LARGEST = 1 << 22  # entries of the inputs' flows
 _MOST_SOURCES, _FEWEST_SOURCES = 1024, 32
-_THROUGH = frozenset({"reshape", "transpose", "affine", "batch_norm", "layer_norm", "pad", "slice", "quantise", "pointwise", "clip"})
+_THROUGH = frozenset(
+    {"reshape", "transpose", "affine", "batch_norm", "layer_norm", "pad", "slice", "quantise", "pointwise", "clip"}
+)
 _BY_CHANNEL = frozenset({"conv", "conv_transpose", "max_pool", "average_pool", "global_pool", "lrn", "resize"})
 
 
@@ -90,7 +92,12 @@ class _State:
                 self.flow.forward_log[id(operator)] = scale
 
     def _apply(
-        self, operator: Operator, flows: list[Array], before: list[Shape], after: list[Shape], records: dict[int, Record]
+        self,
+        operator: Operator,
+        flows: list[Array],
+        before: list[Shape],
+        after: list[Shape],
+        records: dict[int, Record],
     ) -> tuple[list[Array], Backward]:
         if not flows or not after:
             return [np.ones((1,) * (len(shape) + 1)) for shape in after], lambda _gradients: [None] * len(flows)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from predictors.canonical import Operator
+from predictors.canonical_graph import Operator
 from predictors.flow import Flow
 from predictors.flow_rules import Array
 

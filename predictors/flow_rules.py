@@ -6,6 +6,7 @@ image is. A rule gives the flows of its outputs, and a function from the flows b
 """
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from math import prod
 from typing import TypeAlias
 
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictors.attributes import Shape, integer, integers
-from predictors.canonical import Operator
+from predictors.canonical_graph import Operator
 
 Array: TypeAlias = NDArray[np.float64]
 Backward: TypeAlias = Callable[[Sequence[Array | None]], list[Array | None]]
@@ -122,7 +123,9 @@ def concat(operator: Operator, flows: list[Array], before: list[Shape], after: l
     rank = len(after[0])
     axis = integer(operator.settings, "axis", 1)
     if len(flows) == 1 and -rank <= axis < rank == len(before[0]) and flows[0].shape[axis % rank] == 1:
-        return [flows[0]], lambda gradients: [None if one is None else one.mean(axis=axis % rank, keepdims=True) for one in gradients]
+        return [flows[0]], lambda gradients: [
+            None if one is None else one.mean(axis=axis % rank, keepdims=True) for one in gradients
+        ]
     if operator.name != "Concat" or not -rank <= axis < rank or any(len(shape) != rank for shape in before):
         return mix(operator, flows, before, after)
     axis %= rank
@@ -196,7 +199,11 @@ def spread(operator: Operator, flows: list[Array], before: list[Shape], after: l
     """Softmax and normalisation over features: within the normalised axes every place depends on all."""
     rank = len(before[0])
     if operator.name == "InstanceNormalization" or len(flows) != 1 or not rank:
-        return same(operator, flows, before, after) if operator.name == "InstanceNormalization" else mix(operator, flows, before, after)
+        return (
+            same(operator, flows, before, after)
+            if operator.name == "InstanceNormalization"
+            else mix(operator, flows, before, after)
+        )
     first = integer(operator.settings, "axis", -1) % rank
     axes = (first,) if operator.kind == "softmax" or operator.name == "LpNormalization" else tuple(range(first, rank))
     if operator.name == "GroupNormalization":
@@ -207,7 +214,10 @@ def spread(operator: Operator, flows: list[Array], before: list[Shape], after: l
         return [known[0].mean(axis=axes, keepdims=True) if known else None]
 
     made = flows[0].mean(axis=axes, keepdims=True)
-    return [made if shape == before[0] else made.mean(axis=tuple(range(rank))).reshape((1,) * len(shape) + (-1,)) for shape in after], backward
+    return [
+        made if shape == before[0] else made.mean(axis=tuple(range(rank))).reshape((1,) * len(shape) + (-1,))
+        for shape in after
+    ], backward
 
 
 def matmul(operator: Operator, flows: list[Array], before: list[Shape], after: list[Shape]) -> Result:
@@ -226,6 +236,7 @@ def matmul(operator: Operator, flows: list[Array], before: list[Shape], after: l
     return same(operator, [rows, columns], before, after)[0], backward
 
 
+_ELEMENTWISE = "add mul affine rectifier sigmoid tanh smooth clip batch_norm lrn compare pointwise quantise"
 RULES: dict[str, Rule] = {
     "reshape": reshape,
     "transpose": transpose,
@@ -240,12 +251,7 @@ RULES: dict[str, Rule] = {
     "global_pool": channelwise,
     "pad": channelwise,
     "resize": channelwise,
-    **dict.fromkeys(
-        (
-            "add mul affine rectifier sigmoid tanh smooth clip batch_norm lrn compare pointwise quantise"
-        ).split(),
-        same,
-    ),
+    **dict.fromkeys(_ELEMENTWISE.split(), same),
 }
 
 
@@ -305,7 +311,7 @@ def _selection(operator: Operator, before: Shape, after: list[Shape]) -> list[Se
         ends = np.cumsum([0, *(shape[axis] for shape in after if len(shape) == rank)])
         if len(ends) != len(after) + 1 or ends[-1] != before[axis]:
             return None
-        return [[(axis, np.arange(start, end))] for start, end in zip(ends[:-1], ends[1:], strict=True)]
+        return [[(axis, np.arange(start, end))] for start, end in pairwise(ends)]
     if operator.name == "Gather":
         places, axis = integers(found.get("indices")), integer(found, "axis", 0)
         if places is None or not -rank <= axis < rank or len(after[0]) > rank:
@@ -320,7 +326,9 @@ def _selection(operator: Operator, before: Shape, after: list[Shape]) -> list[Se
     if any(not -rank <= axis < rank for axis in axes):
         return None
     ranges = zip(axes, starts, ends_, steps, strict=False)
-    return [[(axis % rank, np.arange(before[axis])[slice(start, end, step)]) for axis, start, end, step in ranges if step]]
+    return [
+        [(axis % rank, np.arange(before[axis])[slice(start, end, step)]) for axis, start, end, step in ranges if step]
+    ]
 
 
 def _drop(shape: Shape, selections: Selection, count: int) -> Shape:

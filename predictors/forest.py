@@ -35,7 +35,7 @@ class ForestOptions:
     """
 
     trees: int = 200
-    max_features: float = 0.5
+    max_features: float = 0.3
     min_leaf: int = 1
 
     def __post_init__(self) -> None:

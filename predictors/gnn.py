@@ -1,7 +1,7 @@
 """Graph network on the structure graph: a small ensemble that reads operators, links and masks together.
 
-Each member leaves out its own tenth of the training networks; the errors there give the noise part of the std, the disagreement of the members
-the rest.
+Each member leaves out its own tenth of the training networks; the errors there give the noise part of the std, the
+disagreement of the members the rest.
 """
 
 from collections.abc import Sequence
@@ -89,7 +89,8 @@ class GNNPredictor:
         targets = to_target(check_training(graphs, accuracies))
         scaling = _scaling(graphs, targets)
         scaled = (targets - scaling.target_centre) / scaling.target_spread
-        networks, left_out_errors = [], []
+        networks: list[StructureNetwork] = []
+        left_out_errors: list[float] = []
         for member in range(self.options.members):
             rng = np.random.default_rng([seed, member])
             order = rng.permutation(len(graphs))
@@ -98,7 +99,7 @@ class GNNPredictor:
                 network = self._train(graphs, scaled, order[len(held) :], scaling)
                 if len(held):
                     said = evaluate_network(network, _batch([graphs[row] for row in held], scaling))
-                    left_out_errors.extend(said - scaled[held])
+                    left_out_errors.extend((said - scaled[held]).tolist())
             networks.append(network)
         noise = float(np.sqrt(np.mean(np.square(left_out_errors)))) if left_out_errors else 1.0
         self._networks = networks

@@ -99,7 +99,9 @@ def graph_features(table: NodeTable, flow: Flow, inputs: list[Shape], outputs: l
     return finite(np.concatenate(parts))
 
 
-def _totals(table: NodeTable, layers: NDArray[np.int64], inputs: list[Shape], outputs: list[Shape]) -> NDArray[np.float64]:
+def _totals(
+    table: NodeTable, layers: NDArray[np.int64], inputs: list[Shape], outputs: list[Shape]
+) -> NDArray[np.float64]:
     """A weight that several nodes share counts once, its work once a node."""
     owners: dict[object, tuple[int, int]] = {}
     effective: dict[object, int] = {}
@@ -189,7 +191,8 @@ def _operator_paths(table: NodeTable) -> NDArray[np.float64]:
     before: list[list[int]] = [[] for _ in own]
     for source, target in zip(*table.edges.tolist(), strict=True):
         before[target].append(source)
-    least, most = [], []
+    least: list[list[float]] = []
+    most: list[list[float]] = []
     # Canonical order is topological.
     for node, sources in enumerate(before):
         if sources:
@@ -205,7 +208,8 @@ def _operator_paths(table: NodeTable) -> NDArray[np.float64]:
         return np.zeros(2 * weight.shape[1])
     shortest = np.min([least[end] for end in ends], axis=0)
     longest = np.max([most[end] for end in ends], axis=0)
-    return np.log1p(np.stack([shortest, longest], axis=1)).ravel()
+    found: NDArray[np.float64] = np.log1p(np.stack([shortest, longest], axis=1)).ravel()
+    return found
 
 
 def _recurrent(table: NodeTable) -> list[int]:
@@ -215,5 +219,5 @@ def _recurrent(table: NodeTable) -> list[int]:
 def _pools(rows: NDArray[np.float64], pools: tuple[str, ...]) -> list[NDArray[np.float64]]:
     if not len(rows):
         return [np.zeros(rows.shape[1]) for _ in pools]
-    reductions = {"mean": rows.mean, "min": rows.min, "max": rows.max}
-    return [reductions[pool](axis=0) for pool in pools]
+    found = {"mean": rows.mean(axis=0), "min": rows.min(axis=0), "max": rows.max(axis=0)}
+    return [found[pool] for pool in pools]

@@ -1,8 +1,8 @@
-"""Ridge regression on the whole-graph features: the Bayesian linear model, its strength chosen by leave-one-out error.
+"""Ridge regression on whole-graph and pooled node features: the Bayesian linear model, its strength chosen by leave-one-out error.
 
-Features are standardised; the leave-one-out error of every strength comes in closed form from one SVD. The std is that
-of a new measurement (posterior of the weights plus noise) and grows with the distance from the training networks. For the mean, features are held to the
-training range widened by one standard deviation: a straight line says nothing far outside.
+Features are standardised; the leave-one-out error of every strength comes in closed form from one SVD. The std is that of a
+new measurement (posterior of the weights plus noise) and grows with the distance from the training networks. For the mean,
+features are held to the training range widened by one standard deviation: a straight line says nothing far outside.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from predictors.features import GRAPH_FEATURES, summaries
+from predictors.features import matrix, matrix_width
 from predictors.predictor import Prediction
 from predictors.state import array, check_training, number, require_fitted
 from predictors.structure_graph import StructureGraph
@@ -30,7 +30,9 @@ class Ridge:
         centre, spread: of the features, float64 ``(features,)``; spread 0 marks a feature that never varied, and is not used.
         low, high: range of the standardised training features, ``(features,)``.
         weights: on standardised features, ``(features,)``.
-        covariance: of the weights, per unit of noise, as its root ``(features, features)``.
+        directions: orthonormal, ``(rank, features)``: where the training networks vary.
+        singular: how much, ``(rank,)``.
+        strength: of the penalty, > 0.
         intercept: mean target.
         noise: standard deviation of one measurement, on the target scale.
         training_graphs: how many networks it was fitted on.
@@ -41,14 +43,16 @@ class Ridge:
     low: NDArray[np.float64]
     high: NDArray[np.float64]
     weights: NDArray[np.float64]
-    covariance: NDArray[np.float64]
+    directions: NDArray[np.float64]
+    singular: NDArray[np.float64]
+    strength: float
     intercept: float
     noise: float
     training_graphs: int
 
 
 class LinearPredictor:
-    """Ridge on standardised ``GRAPH_FEATURES``, on the scale of `predictors.target`."""
+    """Ridge on `predictors.features.matrix`, standardised, on the scale of `predictors.target`."""
 
     name = "linear"
 
@@ -59,16 +63,15 @@ class LinearPredictor:
     def fit(self, graphs: Sequence[StructureGraph], accuracies: NDArray[np.float64], *, seed: int = 0) -> Self:
         """Fit in closed form; `seed` changes nothing."""
         targets = to_target(check_training(graphs, accuracies))
-        self._ridge = _fit(summaries(graphs), targets)
+        self._ridge = _fit(matrix(graphs).astype(np.float64), targets)
         return self
 
     def predict(self, graphs: Sequence[StructureGraph]) -> Prediction:
         """Posterior mean and standard deviation of a measurement."""
         ridge = require_fitted(self._ridge, self.name)
-        scaled = _standardise(summaries(graphs), ridge.centre, ridge.spread)
+        scaled = _standardise(matrix(graphs).astype(np.float64), ridge.centre, ridge.spread)
         held = np.clip(scaled, ridge.low - WIDENED, ridge.high + WIDENED)
-        doubt = np.sum((scaled @ ridge.covariance) ** 2, axis=1)
-        std = ridge.noise * np.sqrt(1.0 + 1.0 / ridge.training_graphs + doubt)
+        std = ridge.noise * np.sqrt(1.0 + 1.0 / ridge.training_graphs + _doubt(ridge, scaled))
         return from_target(held @ ridge.weights + ridge.intercept, std)
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
@@ -78,12 +81,15 @@ class LinearPredictor:
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
         """The predictor that `arrays` came from."""
-        width = len(GRAPH_FEATURES)
+        width = matrix_width()
         vectors = {key: _float(arrays, key, (width,)) for key in ("centre", "spread", "low", "high", "weights")}
+        rank = array(arrays, "singular", "f", (None,)).shape[0]
         predictor = cls()
         predictor._ridge = Ridge(
             **vectors,
-            covariance=_float(arrays, "covariance", (width, width)),
+            directions=_float(arrays, "directions", (rank, width)),
+            singular=_float(arrays, "singular", (rank,)),
+            strength=number(arrays, "strength", low=1e-12),
             intercept=number(arrays, "intercept"),
             noise=number(arrays, "noise", low=0.0),
             training_graphs=int(number(arrays, "training_graphs", low=2)),
@@ -108,7 +114,7 @@ def _fit(features: NDArray[np.float64], targets: NDArray[np.float64]) -> Ridge:
     scaled = _standardise(features, centre, spread)
     intercept, count = float(targets.mean()), len(targets)
     left, singular, right = np.linalg.svd(scaled, full_matrices=False)
-    loss, strength, noise = min(_leave_one_out(left, singular, targets - intercept, value) for value in STRENGTHS)
+    _, strength, noise = min(_leave_one_out(left, singular, targets - intercept, value) for value in STRENGTHS)
     shrunk = singular / (singular**2 + strength)
     return Ridge(
         centre=centre,
@@ -116,17 +122,20 @@ def _fit(features: NDArray[np.float64], targets: NDArray[np.float64]) -> Ridge:
         low=scaled.min(axis=0),
         high=scaled.max(axis=0),
         weights=right.T @ (shrunk * (left.T @ (targets - intercept))),
-        covariance=_posterior_root(right, singular, strength),
+        directions=right,
+        singular=singular,
+        strength=strength,
         intercept=intercept,
         noise=noise,
         training_graphs=count,
     )
 
 
-def _posterior_root(right: NDArray[np.float64], singular: NDArray[np.float64], strength: float) -> NDArray[np.float64]:
-    """Symmetric root ``(features, features)`` of the weights' covariance: 1/strength where no training network ever pointed."""
-    seen = right.T * (1.0 / np.sqrt(singular**2 + strength) - 1.0 / np.sqrt(strength))
-    return seen @ right + np.eye(right.shape[1]) / np.sqrt(strength)
+def _doubt(ridge: Ridge, scaled: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Posterior variance of the straight line at every row, per unit of noise: 1/strength along what was never seen to vary."""
+    along = (scaled @ ridge.directions.T) ** 2
+    across = np.maximum(np.sum(scaled**2, axis=1) - along.sum(axis=1), 0.0)
+    return np.asarray(along @ (1.0 / (ridge.singular**2 + ridge.strength)) + across / ridge.strength)
 
 
 def _leave_one_out(

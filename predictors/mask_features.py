@@ -34,9 +34,10 @@ MASK_FEATURES: tuple[str, ...] = (
     *(f"fan_out_{name}" for name in _DEGREES),
     *_SHAPE_FEATURES,
 )
-_EXACT = 96  # largest side of a Gram matrix whose eigenvalues are all computed
+_NOTHING = 1e-20  # squared length of a vector that is nothing but rounding, over what it was
+_EXACT = 64  # largest side of a Gram matrix whose eigenvalues are all computed
 _ROWS = 256  # rows that are compared with one another, evenly spaced
-_ITERATIONS = 10  # of the subspace, two products each
+_ITERATIONS = 6  # of the subspace, four products each
 _LARGEST = 1 << 22  # entries of a mask beyond which evenly spaced rows stand for all
 
 
@@ -95,12 +96,14 @@ def edge_counts(mask: NDArray[np.bool_]) -> Array:
         mask = mask[:: -(-mask.size // _LARGEST)]
     if mask.ndim == 2:
         return mask.astype(np.float64)
-    return np.count_nonzero(mask.reshape(*mask.shape[:2], -1), axis=2).astype(np.float64)
+    found: Array = np.count_nonzero(mask.reshape(*mask.shape[:2], -1), axis=2).astype(np.float64)
+    return found
 
 
 def _exact_fan(mask: NDArray[np.bool_], axis: int) -> Array:
     others = tuple(other for other in range(mask.ndim) if other != axis)
-    return np.count_nonzero(mask, axis=others).astype(np.float64)
+    found: Array = np.count_nonzero(mask, axis=others).astype(np.float64)
+    return found
 
 
 def degree_statistics(degrees: Sequence[Array]) -> Array:
@@ -129,23 +132,50 @@ def degree_statistics(degrees: Sequence[Array]) -> Array:
 def leading_singular_values(edges: Array) -> tuple[Array, Array]:
     """σ₁ and σ₂, each ``(matrices,)``, of matrices ``(matrices, rows, columns)`` without negative entries.
 
-    Exact for small ones, by subspace iteration from a fixed start for large ones.
+    Exact for small ones; for large ones by subspace iteration, where σ₂ may come out a few percent low.
     """
     flipped = edges.swapaxes(1, 2)
     gram = np.matmul(edges, flipped) if edges.shape[1] <= edges.shape[2] else np.matmul(flipped, edges)
     size = gram.shape[-1]
     if size > _EXACT:
-        block = _start(size)
-        for _ in range(_ITERATIONS):
-            block, _unused = np.linalg.qr(np.matmul(gram, np.matmul(gram, block)))
-        gram = np.matmul(block.swapaxes(-1, -2), np.matmul(gram, block))
+        gram = _leading_part(gram)
     values = np.sqrt(np.maximum(np.linalg.eigvalsh(gram), 0.0))
     return values[:, -1], values[:, -2] if size > 1 else np.zeros(len(values))
 
 
-@lru_cache(maxsize=64)
+def _leading_part(gram: Array) -> Array:
+    """Symmetric matrices ``(matrices, n, n)`` seen from the subspace of their leading eigenvectors, ``(matrices, 3, 3)``."""
+    largest = np.abs(gram).max(axis=(1, 2), keepdims=True)
+    scaled = gram / np.where(largest > 0, largest, 1.0)
+    squared = np.matmul(scaled, scaled)
+    # The start is the same whatever the size, so that padding changes nothing.
+    block = np.broadcast_to(
+        _start(1 << (gram.shape[-1] - 1).bit_length())[: gram.shape[-1]], (len(gram), gram.shape[-1], 3)
+    )
+    for _ in range(_ITERATIONS):
+        block = _orthonormal(np.matmul(squared, np.matmul(squared, block)))
+    found: Array = np.matmul(block.swapaxes(1, 2), np.matmul(gram, block))
+    return found
+
+
+def _orthonormal(block: Array) -> Array:
+    """Columns ``(matrices, n, 3)`` made orthonormal one after the other; what all but vanishes becomes zero."""
+    columns: list[Array] = []
+    for index in range(block.shape[2]):
+        column = block[:, :, index]
+        before = np.einsum("ln,ln->l", column, column)
+        for other in columns:
+            column = column - np.einsum("ln,ln->l", other, column)[:, None] * other
+        left = np.einsum("ln,ln->l", column, column)
+        some = left > _NOTHING * before
+        columns.append(column * (some / np.sqrt(np.where(some, left, 1.0)))[:, None])
+    return np.stack(columns, axis=2)
+
+
+@lru_cache(maxsize=32)
 def _start(size: int) -> Array:
-    block = np.random.default_rng(0).random((size, 4)) - 0.5
+    """Fixed first vectors ``(size, 3)``; those of a smaller size are their beginning."""
+    block = np.random.default_rng(0).random((size, 3)) - 0.5
     block[:, 0] = 1.0
     return block
 
@@ -171,7 +201,8 @@ def mask_shapes(edges: Sequence[Array], kernels: NDArray[np.float64]) -> Array:
         sigma2 / np.where(bound > 0, bound, 1.0),
         squares.sum(axis=1) / energy,
     ]
-    return np.stack(features, axis=1) * (total > 0)[:, None]
+    found: Array = np.stack(features, axis=1) * (total > 0)[:, None]
+    return found
 
 
 def _padded(edges: Sequence[Array]) -> Array:
@@ -231,7 +262,8 @@ def _locality(padded: Array, rows: Array, columns: Array) -> Array:
     down = np.arange(padded.shape[1]) / np.maximum(rows - 1, 1)[:, None]
     across = np.arange(padded.shape[2]) / np.maximum(columns - 1, 1)[:, None]
     distance = np.abs(down[:, :, None] - across[:, None, :])
-    return np.einsum("lij,lij->l", distance, padded)
+    found: Array = np.einsum("lij,lij->l", distance, padded)
+    return found
 
 
 def _groups_of_four(mask: NDArray[np.bool_]) -> tuple[float, float]:
@@ -280,4 +312,4 @@ def _spectral_radius(edges: Array, directions: int, steps: int = 30) -> float:
         if step >= steps // 2:
             growth += np.where(size > 0, np.log(safe), -50.0)
     radius = np.exp(growth / (steps - steps // 2))
-    return float(radius.sum()) * hidden / float(edges.sum())
+    return float(radius.sum() * hidden / edges.sum())

@@ -9,14 +9,31 @@ from numpy.typing import NDArray
 
 from predictors import operators
 from predictors.attributes import ATTRIBUTE_FEATURES, Shape, attribute_row, integers
-from predictors.canonical import Block, CanonicalGraph, Operator
+from predictors.canonical_graph import Block, CanonicalGraph, Operator
 from predictors.flow import Flow
 from predictors.flow_features import FLOW_FEATURES, flow_features
 from predictors.mask_features import MASK_FEATURES, full_mask_features, mask_features
 
-_SHAPES = ("log_in_channels", "log_out_channels", "log_in_spatial", "log_out_spatial", "log_out_elements", "rank", "variant")
+_SHAPES = (
+    "log_in_channels",
+    "log_out_channels",
+    "log_in_spatial",
+    "log_out_spatial",
+    "log_out_elements",
+    "rank",
+    "variant",
+)
 _FLAGS = ("bias", "normalised", "activated")
-_SIZES = ("log_weights", "log_nnz", "log_effective", "log_params", "log_macs", "log_sparse_macs", "effective_density", "effective_share")
+_SIZES = (
+    "log_weights",
+    "log_nnz",
+    "log_effective",
+    "log_params",
+    "log_macs",
+    "log_sparse_macs",
+    "effective_density",
+    "effective_share",
+)
 _PLACE = ("depth_in", "depth_out", "log_in_degree", "log_out_degree")
 
 NODE_FEATURES: tuple[str, ...] = (
@@ -96,6 +113,7 @@ def _plain_row(operator: Operator, shapes: Sequence[Shape | None], effective: in
     if operator.blocks:
         block = operator.blocks[0]
         in_channels, out_channels = block.shape[1] * block.groups, block.shape[0]
+        in_spatial = _elements(source) // max(in_channels, 1)
         out_spatial = _elements(made) // max(out_channels, 1)
     kernel = _kernel(operator)
     row: list[float] = [
@@ -104,7 +122,7 @@ def _plain_row(operator: Operator, shapes: Sequence[Shape | None], effective: in
         in_spatial,
         out_spatial,
         _elements(made),
-        float(len(made or source or ())),
+        sum(size > 1 for size in (made or source or ())[1:]),
         operator.variant,
     ]
     hashed = "".join(map(str, operator.positions)) if operator.kind.startswith("unknown") else ""
@@ -125,9 +143,14 @@ def _kernel(operator: Operator) -> Shape:
 
 
 def _extent(shape: Shape | None) -> tuple[int, int]:
-    """Channels and places of one example: axis 1 of an image, the last axis of anything else."""
+    """Channels and places of one example: axis 1 of an image, the last axis of anything else.
+
+    Trailing axes of length 1 are not counted, so that squeezed and unsqueezed are the same.
+    """
     if not shape:
         return 0, 0
+    while len(shape) > 2 and shape[-1] == 1:
+        shape = shape[:-1]
     channels = shape[1] if len(shape) >= 4 else shape[-1]
     return channels, _elements(shape) // max(channels, 1)
 

@@ -42,7 +42,11 @@ def canonical_order(
 
 
 def _sorted(
-    by_depth: Sequence[int], depth: Sequence[int], past: Sequence[bytes], future: Sequence[bytes], before: Sequence[Sequence[int]]
+    by_depth: Sequence[int],
+    depth: Sequence[int],
+    past: Sequence[bytes],
+    future: Sequence[bytes],
+    before: Sequence[Sequence[int]],
 ) -> list[int]:
     place: dict[int, int] = {}
     level: list[int] = []

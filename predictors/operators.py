@@ -72,7 +72,9 @@ INDEX: Mapping[str, int] = {name: index for index, name in enumerate(CLASSES)}
 
 _CLASS_OF: Mapping[str, str] = {operator: name for name, members in _MEMBERS.items() for operator in members.split()}
 _VARIANT: Mapping[str, float] = {
-    operator: index / len(members.split()) for members in _MEMBERS.values() for index, operator in enumerate(members.split())
+    operator: index / len(members.split())
+    for members in _MEMBERS.values()
+    for index, operator in enumerate(members.split())
 }
 _KNOWN_DOMAINS = frozenset({"", "ai.onnx", "com.microsoft", "qonnx.custom_op.general", "onnx.brevitas"})
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 DESCRIPTION, ARRAYS = "predictor.json", "arrays.npz"
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 ModelLike: TypeAlias = "str | Path | ir.Model | StructureGraph"
 
 

@@ -107,8 +107,8 @@ def evaluate_table(
 
     Returns:
         ``rows``, ``cells`` (0 without the column), ``folds``, ``repeats``, ``seed`` and ``predictors``: for each ``name`` the mean
-        over repeats of ``tau``, ``rho``, ``r2``, ``rmse``, ``tau_inside`` (None where no cell ranks anything) and ``coverage_90`` (share of measurements in
-        the stated 90 % interval), and under ``spread`` their standard deviations over repeats.
+        over repeats of ``tau``, ``rho``, ``r2``, ``rmse``, ``tau_inside`` (None where no cell ranks anything) and ``coverage_90``
+        (share of measurements in the stated 90 % interval), and under ``spread`` their standard deviations over repeats.
     """
     kinds = {name: predictor_class(name) for name in (*BASELINES, *names)}
     if folds < 2 or repeats < 1:
@@ -144,7 +144,7 @@ def cross_validate(
     """The prediction of every network by a predictor fitted on the other folds; `fold` ``(networks,)`` gives each its fold."""
     mean, std = np.empty(len(graphs)), np.empty(len(graphs))
     for test in np.unique(fold):
-        inside, outside = np.flatnonzero(fold == test), np.flatnonzero(fold != test)
+        inside, outside = np.flatnonzero(fold == test).tolist(), np.flatnonzero(fold != test).tolist()
         predictor = create(name).fit([graphs[row] for row in outside], measured[outside], seed=seed)
         prediction = predictor.predict([graphs[row] for row in inside])
         mean[inside], std[inside] = prediction.mean, prediction.std

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictors.attributes import Shape, integer
-from predictors.canonical import Block, Operator
+from predictors.canonical_graph import Block, Operator
 from predictors.flow_rules import Array, Result, mix, total
 
 _CHUNK = 1 << 22  # entries of a mask turned into numbers at once
@@ -56,10 +56,10 @@ class Linear:
         if self.edges is None:
             return self._chunked(flow, self.mask)
         if self.groups == 1:
-            return np.matmul(self.edges, flow)
+            return _product(self.edges, flow)
         grouped = flow.reshape(*flow.shape[:-2], self.groups, self.inner, flow.shape[-1])
         edges = self.edges.reshape(self.groups, -1, self.inner)
-        return np.matmul(edges, grouped).reshape(*flow.shape[:-2], self.out, flow.shape[-1])
+        return _product(edges, grouped).reshape(*flow.shape[:-2], self.out, flow.shape[-1])
 
     def backward(self, flow: Array) -> Array:
         """Flow ``(…, out or 1, 1)`` to ``(…, in or 1, 1)``."""
@@ -68,10 +68,10 @@ class Linear:
         flow = _expand(flow, -2, self.out)
         edges = self.edges if self.edges is not None else self._edges(self.mask)
         if self.groups == 1:
-            return np.matmul(edges.T, flow)
+            return _product(edges.T, flow)
         grouped = flow.reshape(*flow.shape[:-2], self.groups, -1, flow.shape[-1])
         edges = edges.reshape(self.groups, -1, self.inner).swapaxes(1, 2)
-        return np.matmul(edges, grouped).reshape(*flow.shape[:-2], self.sources, flow.shape[-1])
+        return _product(edges, grouped).reshape(*flow.shape[:-2], self.sources, flow.shape[-1])
 
     def effective(self, live_in: NDArray[np.bool_], live_out: NDArray[np.bool_]) -> int:
         """Non-zeros between live inputs ``(in,)`` and live units ``(out,)``."""
@@ -86,7 +86,8 @@ class Linear:
         if flow.shape[-2] == 1:
             return flow * float(inner * self.kernel)
         if self.groups == 1:
-            return flow.sum(axis=-2, keepdims=True) * float(self.kernel)
+            found: Array = flow.sum(axis=-2, keepdims=True) * float(self.kernel)
+            return found
         grouped = flow.reshape(*flow.shape[:-2], self.groups, -1, flow.shape[-1]).sum(axis=-2) * float(self.kernel)
         return np.repeat(grouped, out // self.groups, axis=-2)
 
@@ -105,10 +106,13 @@ class Linear:
     def _edges(self, mask: NDArray[np.bool_]) -> Array:
         if mask.ndim == 2:
             return mask.astype(np.float64)
-        return np.count_nonzero(mask.reshape(*mask.shape[:2], -1), axis=2).astype(np.float64)
+        found: Array = np.count_nonzero(mask.reshape(*mask.shape[:2], -1), axis=2).astype(np.float64)
+        return found
 
 
-def linear(operator: Operator, flows: list[Array], before: list[Shape], after: list[Shape], records: dict[int, Record]) -> Result:
+def linear(
+    operator: Operator, flows: list[Array], before: list[Shape], after: list[Shape], records: dict[int, Record]
+) -> Result:
     """Dense layers and convolutions; leaves a `Record` when run backwards."""
     block = operator.blocks[0]
     product = Linear(block)
@@ -135,7 +139,7 @@ def linear(operator: Operator, flows: list[Array], before: list[Shape], after: l
         records[id(operator)] = _record(product, columns, made, behind)
         found = product.backward(behind)
         if flattened:
-            found = _broadcast(found, (1, product.sources)).reshape(*before[0], 1)
+            found = _broadcast(found, (product.sources,)).reshape(1, *before[0][1:], 1)
         elif image:
             found = found.reshape(1, found.shape[-2], *(1,) * (rank - 2), 1)
         elif axis != rank - 1:
@@ -152,9 +156,14 @@ def linear(operator: Operator, flows: list[Array], before: list[Shape], after: l
 def _record(product: Linear, columns: Array, made: Array, behind: Array) -> Record:
     forward = _broadcast(_collapsed(made), (product.out,))
     backward = _broadcast(_collapsed(behind), (product.out,))[:, 0]
-    inputs = _collapsed(columns).any(axis=1)
+    inputs = np.logical_or.reduce(_collapsed(columns), axis=1)
     live_in = inputs if len(inputs) == product.sources else np.broadcast_to(inputs, (product.sources,))
     return Record(forward, backward, [product.effective(live_in, backward > 0)])
+
+
+def _product(edges: Array, flow: Array) -> Array:
+    found: Array = np.matmul(edges, flow)
+    return found
 
 
 def _collapsed(flow: Array) -> Array:
@@ -162,11 +171,14 @@ def _collapsed(flow: Array) -> Array:
     if flow.ndim == 2:
         return flow
     if flow.ndim == 3 and len(flow) == 1:
-        return flow[0]
-    return flow.mean(axis=tuple(range(flow.ndim - 2)))
+        return flow.reshape(flow.shape[1:])
+    found: Array = flow.mean(axis=tuple(range(flow.ndim - 2)))
+    return found
 
 
-def recurrent(operator: Operator, flows: list[Array], before: list[Shape], after: list[Shape], records: dict[int, Record]) -> Result:
+def recurrent(
+    operator: Operator, flows: list[Array], before: list[Shape], after: list[Shape], records: dict[int, Record]
+) -> Result:
     """RNN, GRU and LSTM: paths through at most `_STEPS` steps, gates summed, the same at every step."""
     if len(operator.blocks) != 2 or flows[0].ndim != 4 or operator.positions[0] != 0:
         return mix(operator, flows, before, after)
@@ -187,10 +199,12 @@ def recurrent(operator: Operator, flows: list[Array], before: list[Shape], after
             if gradient is not None:
                 behind += _hidden(gradient, shape, first.directions, hidden)
         behind = _closure(within.swapaxes(1, 2), behind, steps)
-        live_in, live_hidden, live_out = source.any(axis=1), made.any(axis=2), behind[..., 0] > 0
+        live_out = behind[..., 0] > 0
+        live_in = np.logical_or.reduce(source, axis=1)
+        live_hidden = np.logical_or.reduce(made, axis=2)[:, None]
         effective = [
-            round(float((np.matmul(_per_gate(first), live_in.astype(np.float64)) * live_out[:, None]).sum())),
-            round(float((np.matmul(_per_gate(second), live_hidden[:, None, :, None].astype(np.float64))[..., 0] * live_out[:, None]).sum())),
+            int((_per_gate(first) * live_in * live_out[:, None, :, None]).sum()),
+            int((_per_gate(second) * live_hidden[:, :, None] * live_out[:, None, :, None]).sum()),
         ]
         records[id(operator)] = Record(made.reshape(-1, made.shape[-1]), behind.reshape(-1), effective)
         found = np.matmul(inward.swapaxes(1, 2), behind).sum(axis=0)[None, None]
@@ -221,7 +235,8 @@ def _per_gate(block: Block) -> Array:
 
 
 def _gates_summed(block: Block) -> Array:
-    return _per_gate(block).sum(axis=1)
+    found: Array = _per_gate(block).sum(axis=1)
+    return found
 
 
 def _closure(matrix: Array, start: Array, steps: int) -> Array:
@@ -253,11 +268,13 @@ def _channels(flow: Array) -> Array:
     if flow.ndim == 2:
         return flow
     others = (0, *range(2, flow.ndim - 1))
-    return flow.mean(axis=others)
+    found: Array = flow.mean(axis=others)
+    return found
 
 
 def _flatten(flow: Array, shape: Shape) -> Array:
     """Flow ``(…, sources)`` of one example as ``(elements or 1, sources)``."""
     if all(size == 1 for size in flow.shape[1:-1]):
-        return flow.mean(axis=0).reshape(1, -1)
+        found: Array = flow.mean(axis=0).reshape(1, -1)
+        return found
     return np.broadcast_to(flow.mean(axis=0), (*shape[1:], flow.shape[-1])).reshape(-1, flow.shape[-1])

@@ -77,6 +77,7 @@ class Candidate:
             if not isinstance(candidate.space, str):
                 raise TypeError(f"space is {candidate.space!r}, no name")
             _ = candidate.digest  # fails for what is no JSON: NaN, options that are no mapping
+            _check_whole_numbers(candidate.to_json())
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidCandidateError(f"not a candidate ({error}): {str(data)[:200]}") from error
         return candidate
@@ -86,3 +87,14 @@ class Candidate:
         """Hash of the canonical JSON, 16 hexadecimal digits: two equal candidates share it, on any machine."""
         canonical = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def _check_whole_numbers(value: Json) -> None:
+    """NumPy fails on more than 63 bits, and other readers of JSON round them."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            _check_whole_numbers(item)
+    elif isinstance(value, int) and abs(value) >= 2**63:
+        raise ValueError("a whole number of more than 63 bits")

@@ -30,6 +30,12 @@ DesignT = TypeVar("DesignT")
 _EDIT_SHARE = 0.4
 _MOST_PRESCRIBED = 0.8
 _ATTEMPTS = 50
+_DRAWS = 20
+_RAISES = 3
+_SPENT = 0.95
+"""Share of the wanted live weights that is near enough."""
+_STEEPEST = 3.0
+"""Largest factor of one raise of the density: the live share grows faster than the density."""
 
 
 class OpenNetwork(Protocol):
@@ -80,10 +86,10 @@ class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
         raise NotImplementedError(f"space {self.name!r} prescribes connections and must say how to do without")
 
     def sample(self, rng: np.random.Generator) -> Candidate:
-        """A random candidate, drawn again (50 times at most) while too much of it is dead: see `SpaceOptions.min_live`."""
+        """A random candidate, drawn again (20 times at most) while too much of it is dead: see `SpaceOptions.min_live`."""
         trial = RandomTrial(rng)
         candidate = self._propose(trial)
-        for _ in range(_ATTEMPTS if self.settings.min_live else 0):
+        for _ in range(_DRAWS if self.settings.min_live else 0):
             if self._is_alive(candidate):
                 break
             candidate = self._propose(trial)
@@ -140,8 +146,34 @@ class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
             network = self.network(self.design(RecordedTrial(architecture)))
             budget = self._budget(network)
         recipe = mask_genes.suggest(trial, self.settings, budget)
-        edits = _fitting(network, recipe, edits, budget.limit)
-        return Candidate(space=self.name, architecture=architecture, mask=recipe, edits=edits)
+        candidate = Candidate(space=self.name, architecture=architecture, mask=recipe, edits=edits)
+        return candidate if self.settings.max_nnz is None else self._settled(candidate, budget)
+
+    def _settled(self, candidate: Candidate, budget: Budget) -> Candidate:
+        """The candidate with as many live weights as its recipe meant to keep.
+
+        What the mask leaves dead is not counted, so the density is raised until the budget is spent on live weights.
+        Edits that overdraw it are dropped, the last ones first.
+        """
+        live = self._live(candidate)
+        while candidate.edits and live > budget.limit:
+            candidate = replace(candidate, edits=candidate.edits[:-1])
+            live = self._live(candidate)
+        wanted = round(candidate.mask.density * budget.free) + budget.fixed
+        for _ in range(_RAISES):
+            if live >= _SPENT * wanted or candidate.mask.density >= 1:
+                break
+            density = min(1.0, candidate.mask.density * min(wanted / max(live, 1), _STEEPEST))
+            denser = replace(candidate, mask=replace(candidate.mask, density=density))
+            raised = self._live(denser)
+            if raised > budget.limit:
+                break
+            candidate, live = denser, raised
+        return candidate
+
+    def _live(self, candidate: Candidate) -> int:
+        """Non-zero weights on a live path."""
+        return onnx_graph.count(self.build(candidate)).nnz
 
     def _is_alive(self, candidate: Candidate) -> bool:
         """Every output depends on the input, and `min_live` of the kept weights lie on a path between them."""
@@ -162,7 +194,9 @@ class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
             dropped = int(rng.integers(len(edits)))
             edits = edits[:dropped] + edits[dropped + 1 :]
         edit = mask_edits.random_edit(_masks(network, candidate.mask, edits), network.layers, rng)
-        return replace(candidate, edits=_fitting(network, candidate.mask, (*edits, edit), self._budget(network).limit))
+        edited = replace(candidate, edits=(*edits, edit))
+        over = self._live(edited) > self._budget(network).limit
+        return candidate if over else edited
 
     def _changed(self, candidate: Candidate, rng: np.random.Generator) -> Candidate:
         """One gene changed, of the architecture or of the recipe with an even chance."""
@@ -220,10 +254,3 @@ def _masks(network: OpenNetwork, recipe: MaskRecipe, edits: Sequence[MaskEdit]) 
     """The recipe's masks and the prescribed ones, then the edits."""
     masks = {**mask_recipe.draw(recipe, _free(network)), **network.structure}
     return mask_edits.apply(edits, masks, network.layers)
-
-
-def _fitting(network: OpenNetwork, recipe: MaskRecipe, edits: tuple[MaskEdit, ...], limit: int) -> tuple[MaskEdit, ...]:
-    """The edits, without the last ones if with them more weights than the limit are kept."""
-    while edits and sum(int(mask.sum()) for mask in _masks(network, recipe, edits).values()) > limit:
-        edits = edits[:-1]
-    return edits

@@ -81,24 +81,24 @@ class Node:
         """Whether the attribute is given."""
         return name in self._attributes
 
-    def int(self, name: str, default: int = 0) -> int:
+    def integer(self, name: str, default: int = 0) -> int:
         """An integer attribute."""
         return self._attributes.get_int(name, default)
 
-    def float(self, name: str, default: float = 0.0) -> float:
+    def number(self, name: str, default: float = 0.0) -> float:
         """A float attribute."""
         return self._attributes.get_float(name, default)
 
-    def string(self, name: str, default: str = "") -> str:
+    def text(self, name: str, default: str = "") -> str:
         """A text attribute."""
         return self._attributes.get_string(name, default)
 
-    def ints(self, name: str) -> "tuple[int, ...] | None":
+    def ints(self, name: str) -> tuple[int, ...] | None:
         """An attribute that is a list of integers, or None."""
         values = self._attributes.get_ints(name)
         return None if values is None else tuple(values)
 
-    def floats(self, name: str) -> "tuple[float, ...] | None":
+    def floats(self, name: str) -> tuple[float, ...] | None:
         """An attribute that is a list of floats, or None."""
         values = self._attributes.get_floats(name)
         return None if values is None else tuple(values)
@@ -110,12 +110,12 @@ class Node:
 
     def option(self, name: str, default: str, known: Sequence[str]) -> str:
         """A text attribute that must be one of `known`."""
-        value = self.string(name, default)
+        value = self.text(name, default)
         if value not in known:
             raise self.refuse(f"{name} is {value!r}, supported: {', '.join(known)}")
         return value
 
-    def integers(self, attribute: str, position: int) -> "tuple[int, ...] | None":
+    def integers_at(self, attribute: str, position: int) -> tuple[int, ...] | None:
         """Integers that are an attribute in older opsets and an input in newer ones; None where neither is given."""
         if self.attribute(attribute):
             return self.ints(attribute)

@@ -7,6 +7,7 @@ transforms, where `x.shape` is the shape of one network's data.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -206,7 +207,13 @@ class Program:
         return plan
 
     def _on_device(self, array: Array) -> Tensor:
-        return tensor_of(array).to(self._device)
+        tensor = tensor_of(array)
+        if self._device == "cpu":
+            return tensor
+        # A `torch.func` transform around this call would wrap the copy, and the plan outlives the transform. A thread of
+        # its own knows no transforms.
+        with ThreadPoolExecutor(1) as outside:
+            return outside.submit(tensor.to, self._device).result()
 
     def _with_constants(self, constants: Mapping[int, Array]) -> Values:
         """All slots, with the constants that tensor steps or outputs read."""

@@ -23,7 +23,7 @@ WORK = 40_000_000
 """Multiply-accumulates of one step of a stack at most: above, a step is bound by arithmetic and memory, not by overhead."""
 OVERHEAD = 1_500_000
 """What a step costs whatever its size, in multiply-accumulates."""
-PARTS = 4
+PARTS = 2
 """A population is divided at least so often, if its parts keep `SMALLEST` networks, so that all processors have work."""
 SMALLEST = 8
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from nas.importer.network import Network, import_model
 from nas.training.graph_shape import GraphShape, Slot, graph_shape, is_depthwise
 from nas.training.initialisation import Arrays, initial_values
-from onnx_graph.weights import GATES, array_of
+from onnx_graph.weights import GATES, array_of, weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,8 @@ class Member:
 class Stack:
     """Networks that are trained together.
 
-    Tensors have the network's axis first, if `lead` is 1. A single network is not stacked: `lead` is 0.
+    Tensors have the network's axis first, if `lead` is 1. A single network is not stacked: `lead` is 0. Stacked matrices ``(out,
+    in)`` lie in memory as ``(in, out)``, which is how their gradients come out of a batched product.
 
     Attributes:
         parameters: what is trained, by the name it has in the first member.
@@ -59,6 +60,7 @@ class Stack:
         self.lead = 0 if len(members) == 1 else 1
         model = _envelope([member.model for member in members], [member.shape for member in members])
         self._network: Network = import_model(model, device=str(device))
+        self._turned = frozenset(_read_transposed(model) if self.lead else ())
         self._slots = {slot.name: index for index, slot in enumerate(members[0].shape.slots)}
         self._shapes = {slot.name: slot.shape for slot in graph_shape(model).slots} if self.lead else {}
         values = [member.values(fresh=fresh) for member in members]
@@ -77,10 +79,10 @@ class Stack:
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of a training batch ``(*lead, N, …)``, each network its own examples; updates the buffers."""
-        if not self.lead:
+        if self.lead:
+            logits, self.buffers = torch.func.vmap(self._train)(self._upright(), self.buffers, x)
+        else:
             logits, self.buffers = self._network(self.parameters, self.buffers, x, training=True)
-            return logits
-        logits, self.buffers = torch.func.vmap(self._train)(self.parameters, self.buffers, x)
         return logits
 
     @torch.no_grad()
@@ -88,7 +90,7 @@ class Stack:
         """Logits ``(*lead, N, …)`` of the same examples ``(N, …)`` for every network."""
         if not self.lead:
             return self._network(self.parameters, self.buffers, x)[0]
-        return torch.func.vmap(self._evaluate, in_dims=(0, 0, None))(self.parameters, self.buffers, x)
+        return torch.func.vmap(self._evaluate, in_dims=(0, 0, None))(self._upright(), self.buffers, x)
 
     def select(self, rows: Sequence[int], device: torch.device) -> Tensor:
         """Go on with these members only; returns the rows as a tensor."""
@@ -105,8 +107,9 @@ class Stack:
         found = {}
         for name, tensor in {**self.parameters, **self.buffers}.items():
             slot = member.shape.slots[self._slots[name]]
-            array = (tensor[row] if self.lead else tensor).detach().cpu().numpy()
-            array = (_cut(array, slot) if self.lead else array).astype(np.float32, copy=True)
+            tensor = tensor.detach()[row] if self.lead else tensor.detach()
+            array = (tensor.t() if name in self._turned else tensor).cpu().numpy()
+            array = np.array(_cut(array, slot) if self.lead else array, np.float32, order="C")
             if name in self.weights:
                 # A kept weight that training has brought to exactly zero would drop out of the mask.
                 kept = np.asarray(array_of(member.model.graph.initializers[slot.name])) != 0
@@ -122,6 +125,10 @@ class Stack:
     def _evaluate(self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor) -> Tensor:
         return self._network(parameters, buffers, x)[0]
 
+    def _upright(self) -> dict[str, Tensor]:
+        """The parameters as the network reads them."""
+        return {name: p.transpose(1, 2) if name in self._turned else p for name, p in self.parameters.items()}
+
     def _fill(
         self, templates: Mapping[str, Tensor], values: Sequence[Arrays], device: torch.device
     ) -> dict[str, Tensor]:
@@ -134,13 +141,19 @@ class Stack:
                 rows = [self._padded(name, member, arrays) for member, arrays in zip(self.members, values, strict=True)]
             else:
                 rows = [values[0][name]]
-            array = np.stack(rows) if self.lead else np.array(rows[0])
+            rows = [row.T for row in rows] if name in self._turned else rows
+            array = np.array(np.stack(rows) if self.lead else rows[0], np.float32, order="C")
             filled[name] = torch.from_numpy(array).to(device)
         return filled
 
     def _padded(self, name: str, member: Member, values: Arrays) -> NDArray[np.float32]:
         slot = member.shape.slots[self._slots[name]]
         return _pad(values[slot.name], slot.gates, self._shapes[name])
+
+
+def _read_transposed(model: ir.Model) -> set[str]:
+    """Weights of Gemm nodes that are stored ``(out, in)``."""
+    return {weight.name for weight in weights(model) if weight.operator == "Gemm" and not weight.transposed}
 
 
 def _pad(array: NDArray[np.float32], gates: int, shape: tuple[int, ...]) -> NDArray[np.float32]:

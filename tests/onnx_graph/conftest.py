@@ -31,7 +31,9 @@ def _answers(model: ir.Model, feeds: dict[str, NDArray[np.generic]]) -> Answers:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(ir.to_proto(model).SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        ir.to_proto(model).SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
     return list(session.run(None, {each.name: feeds[each.name] for each in session.get_inputs()}))
 
 

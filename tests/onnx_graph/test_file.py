@@ -198,7 +198,9 @@ def test_external_data_in_the_folder_is_read(tmp_path):
     assert onnx_graph.load(path).graph.initializers["w"].const_value.numpy().tolist() == [[0, 1], [2, 3], [4, 5]]
 
 
-@pytest.mark.parametrize("location", ["../w.bin", "sub/../../w.bin", "/etc/passwd", "..\\w.bin", "C:\\w.bin", "", "a\0b"])
+@pytest.mark.parametrize(
+    "location", ["../w.bin", "sub/../../w.bin", "/etc/passwd", "..\\w.bin", "C:\\w.bin", "", "a\0b"]
+)
 def test_external_data_must_be_named_below_the_folder(tmp_path, location):
     (tmp_path / "w.bin").write_bytes(bytes(24))
     (tmp_path / "model").mkdir()
@@ -235,7 +237,9 @@ def sparse(indices: np.ndarray, dims: list[int]) -> onnx.ModelProto:
     model = proto()
     del model.graph.initializer[:]
     values = numpy_helper.from_array(np.float32([7, 8]), "w")
-    model.graph.sparse_initializer.append(helper.make_sparse_tensor(values, numpy_helper.from_array(indices, "i"), dims))
+    model.graph.sparse_initializer.append(
+        helper.make_sparse_tensor(values, numpy_helper.from_array(indices, "i"), dims)
+    )
     return model
 
 

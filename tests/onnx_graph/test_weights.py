@@ -53,7 +53,7 @@ def test_transposed_convolution_with_groups_lists_outputs_first(from_text):
 @pytest.mark.parametrize(("operator", "gates"), [("RNN", 1), ("GRU", 3), ("LSTM", 4)])
 def test_recurrent_weights_stack_directions_and_gates(from_text, operator, gates):
     model = from_text(
-        f"g (float[T,N,5] x) => (float[T,2,N,3] y) {{ y = {operator}<hidden_size=3, direction=\"bidirectional\">(x, w, r) }}",
+        f'g (float[T,N,5] x) => (float[T,2,N,3] y) {{ y = {operator}<hidden_size=3, direction="bidirectional">(x, w, r) }}',
         w=np.ones((2, gates * 3, 5)),
         r=np.ones((2, gates * 3, 3)),
     )

@@ -2,13 +2,16 @@ import functools
 
 import pytest
 
+from predictors.gnn import GNNOptions, GNNPredictor
 from predictors.registry import create, names
 from predictors.testing import PredictorContract
+
+QUICK = {"gnn": functools.partial(GNNPredictor, GNNOptions(members=2, hidden=16, layers=2, steps=100))}
 
 
 @functools.cache
 def _contract(name):
-    return PredictorContract(functools.partial(create, name), learns=name != "constant")
+    return PredictorContract(QUICK.get(name, functools.partial(create, name)), learns=name != "constant")
 
 
 @pytest.mark.parametrize("check", PredictorContract.checks())

@@ -33,11 +33,18 @@ def test_flat_trees_say_what_scikit_learn_says():
 
 
 def test_seed_changes_the_forest():
-    graphs, accuracies = synthetic_graphs(30)
-    first, second = (ForestPredictor(ForestOptions(trees=5)).fit(graphs, accuracies, seed=seed) for seed in (0, 1))
-    assert (first.predict(graphs[:9]).mean != second.predict(graphs[:9]).mean).any() or (
-        first.arrays()["threshold"].shape != second.arrays()["threshold"].shape
+    graphs, accuracies = synthetic_graphs(40)
+    first, second = (
+        ForestPredictor(ForestOptions(trees=5)).fit(graphs[:30], accuracies[:30], seed=seed) for seed in (0, 1)
     )
+    assert (first.predict(graphs[30:]).mean != second.predict(graphs[30:]).mean).any()
+
+
+def test_the_trees_agree_where_they_were_grown_and_not_elsewhere():
+    graphs, accuracies = synthetic_graphs(40)
+    predictor = ForestPredictor(ForestOptions(trees=20)).fit(graphs[:30], accuracies[:30])
+    np.testing.assert_allclose(predictor.predict(graphs[:30]).std, 0, atol=1e-9)
+    assert predictor.predict(graphs[30:]).std.min() > 1e-3
 
 
 def test_a_thousand_graphs_are_quick():

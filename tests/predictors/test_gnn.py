@@ -87,5 +87,5 @@ def test_a_state_of_another_shape_is_refused(fitted):
 
 @pytest.mark.parametrize("wrong", [{"members": 0}, {"batch_size": 1}, {"dropout": 1.0}, {"learning_rate": 0.0}])
 def test_options_out_of_range(wrong):
-    with pytest.raises(ValueError, match="must be ≥|need learning_rate"):
+    with pytest.raises(ValueError, match=r"must be ≥|need learning_rate"):
         GNNOptions(**wrong)

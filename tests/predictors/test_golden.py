@@ -15,14 +15,14 @@ from predictors.persistence import load, save
 from predictors.structure_graph import StructureGraph
 
 FOLDER = Path(__file__).with_name("golden_forest")
-MEAN = [0.0, 0.0, 0.0]
-STD = [0.0, 0.0, 0.0]
+MEAN = [0.6670874444033426, 0.4654246365678979, 0.5520347557067076, 0.3816329507856612]
+STD = [0.1756897534337586, 0.04455397478717629, 0.1794648412502953, 0.10863942582615535]
 
 
-def graphs(count: int = 3) -> list[StructureGraph]:
+def graphs(first: int, last: int) -> list[StructureGraph]:
     """Graphs by formula, not by generator: the same for ever."""
     found = []
-    for number in range(count):
+    for number in range(first, last):
         nodes = 2 + number % 3
         rows = np.arange(nodes)[:, None] + 1.7 * number
         found.append(
@@ -38,7 +38,7 @@ def graphs(count: int = 3) -> list[StructureGraph]:
 
 def test_the_golden_predictor_still_loads_and_says_the_same():
     loaded = load(FOLDER)
-    prediction = loaded.predict(graphs())
+    prediction = loaded.predict(graphs(12, 16))
     np.testing.assert_allclose(prediction.mean, MEAN, atol=1e-9)
     np.testing.assert_allclose(prediction.std, STD, atol=1e-9)
     assert (loaded.name, loaded.training_graphs) == ("forest", 12)
@@ -46,8 +46,8 @@ def test_the_golden_predictor_still_loads_and_says_the_same():
 
 
 if __name__ == "__main__":
-    predictor = ForestPredictor(ForestOptions(trees=3)).fit(graphs(12), np.linspace(0.3, 0.9, 12), seed=0)
+    predictor = ForestPredictor(ForestOptions(trees=3)).fit(graphs(0, 12), np.linspace(0.3, 0.9, 12), seed=0)
     shutil.rmtree(FOLDER, ignore_errors=True)
     save(predictor, FOLDER, provenance={"made by": "tests/predictors/test_golden.py"})
-    prediction = predictor.predict(graphs())
+    prediction = predictor.predict(graphs(12, 16))
     sys.stdout.write(f"MEAN = {prediction.mean.tolist()}\nSTD = {prediction.std.tolist()}\n")

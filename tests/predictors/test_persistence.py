@@ -6,6 +6,7 @@ import pytest
 
 import predictors
 from predictors.errors import InvalidPredictorError, NotFittedError
+from predictors.gnn import GNNOptions, GNNPredictor
 from predictors.testing import synthetic_graphs
 
 
@@ -20,7 +21,8 @@ def saved(tmp_path):
 @pytest.mark.parametrize("name", ["constant", "density", "linear", "forest", "gnn"])
 def test_predictions_are_the_same_after_saving(name, tmp_path):
     graphs, accuracies = synthetic_graphs(20)
-    predictor = predictors.create(name).fit(graphs, accuracies, seed=2)
+    predictor = GNNPredictor(GNNOptions(members=2, steps=10)) if name == "gnn" else predictors.create(name)
+    predictor.fit(graphs, accuracies, seed=2)
     predictors.save(predictor, tmp_path / "deep" / name)
     loaded = predictors.load(tmp_path / "deep" / name)
     np.testing.assert_array_equal(loaded.predict(graphs).mean, predictor.predict(graphs).mean)
@@ -37,6 +39,32 @@ def test_a_loaded_predictor_answers_for_one_and_for_several(saved):
     assert loaded.predict(graphs[0]).mean.shape == (1,)
     assert loaded.predict(graphs).std.shape == (3,)
     assert loaded.predict([]).mean.shape == (0,)
+
+
+MODEL = """
+    <ir_version: 10, opset_import: ["": 17]>
+    net (float[N, 2] x) => (float[N, 2] y)
+    <float[2, 2] W = {WEIGHTS}>
+    { y = MatMul(x, W) }
+"""
+
+
+def test_a_loaded_predictor_reads_onnx_files_and_models(saved, tmp_path):
+    import onnx
+
+    import onnx_graph
+
+    loaded = predictors.load(saved)
+    for name, weights in (("full", "{1, 2, 3, 4}"), ("sparse", "{1, 0, 0, 4}")):
+        onnx.save(onnx.parser.parse_model(MODEL.replace("{WEIGHTS}", weights)), tmp_path / f"{name}.onnx")
+    full, sparse = tmp_path / "full.onnx", tmp_path / "sparse.onnx"
+    one = loaded.predict(str(full))
+    assert one.mean.shape == one.std.shape == (1,)
+    several = loaded.predict([full, sparse, onnx_graph.load(sparse), predictors.encode(full)])
+    np.testing.assert_allclose(several.mean[[0, 1]], several.mean[[3, 2]])
+    np.testing.assert_allclose(several.mean[0], one.mean[0])
+    with pytest.raises(onnx_graph.InvalidModelError):
+        loaded.predict(saved / "predictor.json")
 
 
 def test_the_description_says_what_it_is(saved):
@@ -91,7 +119,7 @@ def _rewrite(folder, **changes):
 
 def test_a_folder_that_is_no_predictor(tmp_path):
     for place in (tmp_path, tmp_path / "missing"):
-        with pytest.raises(InvalidPredictorError, match="is not a saved predictor: predictor.json cannot be read"):
+        with pytest.raises(InvalidPredictorError, match=r"is not a saved predictor: predictor.json cannot be read"):
             predictors.load(place)
     (tmp_path / "predictor.json").write_text("{truncated")
     with pytest.raises(InvalidPredictorError, match="is not JSON"):

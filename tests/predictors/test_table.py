@@ -84,7 +84,7 @@ def test_a_model_that_cannot_be_read_is_named_with_its_line(tmp_path, monkeypatc
 
     monkeypatch.setattr(table, "encode", broken)
     path = _write(tmp_path, ["0.onnx,0.5", "1.onnx,0.6"])
-    with pytest.raises(InvalidTableError, match="line 2, column 'model': 0.onnx is not an ONNX model"):
+    with pytest.raises(InvalidTableError, match=r"line 2, column 'model': 0.onnx is not an ONNX model"):
         table.fit_table(path, "constant", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -97,6 +97,24 @@ def test_fit_writes_a_predictor_with_its_origin(rows, tmp_path):
     assert loaded.provenance["seed"] == 3
     graphs, _ = synthetic_graphs(40)
     np.testing.assert_array_equal(loaded.predict(graphs).mean, fitted.predict(graphs).mean)
+
+
+def test_fits_on_real_onnx_files(tmp_path):
+    import onnx
+
+    text = """<ir_version: 10, opset_import: ["": 17]>
+    net (float[N, 4] x) => (float[N, 4] y) <float[4, 4] W = {KEPT}> { y = MatMul(x, W) }"""
+    for kept in range(4, 16):
+        values = ", ".join("1" if place < kept else "0" for place in range(16))
+        onnx.save(onnx.parser.parse_model(text.replace("KEPT", values)), tmp_path / f"{kept}.onnx")
+    path = tmp_path / "rows.csv"
+    path.write_text("model,accuracy\n" + "".join(f"{kept}.onnx,{kept / 20}\n" for kept in range(4, 16)))
+    fitted = table.fit_table(path, "density", tmp_path / "out")
+    few, many = fitted.predict([tmp_path / "5.onnx", tmp_path / "14.onnx"]).mean
+    assert few < 0.35 < 0.6 < many
+    (tmp_path / "7.onnx").write_text("not a model")
+    with pytest.raises(InvalidTableError, match=r"line 5, column 'model': .*7.onnx"):
+        table.fit_table(path, "density", tmp_path / "other")
 
 
 def test_fit_refuses_a_wrong_name_or_folder_before_any_work(rows, tmp_path, monkeypatch):

@@ -54,6 +54,7 @@ def test_json_round_trip():
         {"mask": {"densty": 0.5}},
         {"mask": {"options": [1]}},
         {"mask": {"density": float("nan")}},
+        {"mask": {"options": {"size": 2**63}}},
         {"edits": "abc"},
         {"edits": [{"operator": "rewire", "arguments": 3}]},
         {"edits": None},

@@ -4,57 +4,57 @@ import math
 from collections.abc import Callable, Mapping
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 
 from nas.importer.node import Function, Kernel, Node
 from nas.importer.operators.elementwise import plain
 
 
 def _leaky_relu(node: Node) -> Kernel:
-    slope = node.float("alpha", 0.01)
-    return lambda x: F.leaky_relu(x, slope)
+    slope = node.number("alpha", 0.01)
+    return lambda x: functional.leaky_relu(x, slope)
 
 
 def _elu(node: Node) -> Kernel:
-    alpha = node.float("alpha", 1.0)
-    return lambda x: F.elu(x, alpha)
+    alpha = node.number("alpha", 1.0)
+    return lambda x: functional.elu(x, alpha)
 
 
 def _celu(node: Node) -> Kernel:
-    alpha = node.float("alpha", 1.0)
-    return lambda x: F.celu(x, alpha)
+    alpha = node.number("alpha", 1.0)
+    return lambda x: functional.celu(x, alpha)
 
 
 def _selu(node: Node) -> Kernel:
-    alpha = node.float("alpha", 1.67326319217681884765625)
-    gamma = node.float("gamma", 1.05070102214813232421875)
-    return lambda x: gamma * F.elu(x, alpha)
+    alpha = node.number("alpha", 1.67326319217681884765625)
+    gamma = node.number("gamma", 1.05070102214813232421875)
+    return lambda x: gamma * functional.elu(x, alpha)
 
 
 def _hard_sigmoid(node: Node) -> Kernel:
-    alpha, beta = node.float("alpha", 0.2), node.float("beta", 0.5)
+    alpha, beta = node.number("alpha", 0.2), node.number("beta", 0.5)
     return lambda x: torch.clamp(alpha * x + beta, 0, 1)
 
 
 def _thresholded_relu(node: Node) -> Kernel:
-    alpha = node.float("alpha", 1.0)
-    return lambda x: F.threshold(x, alpha, 0.0)
+    alpha = node.number("alpha", 1.0)
+    return lambda x: functional.threshold(x, alpha, 0.0)
 
 
 def _shrink(node: Node) -> Kernel:
-    bias, lambd = node.float("bias", 0.0), node.float("lambd", 0.5)
+    bias, lambd = node.number("bias", 0.0), node.number("lambd", 0.5)
     return lambda x: torch.where(x < -lambd, x + bias, torch.where(x > lambd, x - bias, torch.zeros_like(x)))
 
 
 def _gelu(node: Node) -> Kernel:
     approximate = node.option("approximate", "none", ("none", "tanh"))
-    return lambda x: F.gelu(x, approximate=approximate)
+    return lambda x: functional.gelu(x, approximate=approximate)
 
 
 def _swish(node: Node) -> Kernel:
-    alpha = node.float("alpha", 1.0)
-    return F.silu if alpha == 1 else lambda x: x * torch.sigmoid(alpha * x)
+    alpha = node.number("alpha", 1.0)
+    return functional.silu if alpha == 1 else lambda x: x * torch.sigmoid(alpha * x)
 
 
 def _prelu(x: Tensor, slope: Tensor) -> Tensor:
@@ -66,9 +66,9 @@ def _softmax_like(function: Callable[[Tensor, int], Tensor]) -> Callable[[Node],
 
     def build(node: Node) -> Kernel:
         if node.version >= 13:
-            axis = node.int("axis", -1)
+            axis = node.integer("axis", -1)
             return lambda x: function(x, axis)
-        return _flattened(function, node.int("axis", 1))
+        return _flattened(function, node.integer("axis", 1))
 
     return build
 
@@ -106,19 +106,19 @@ ACTIVATIONS: Mapping[str, Callable[[Node], Kernel]] = {
     "Elu": _elu,
     "Gelu": _gelu,
     "HardSigmoid": _hard_sigmoid,
-    "HardSwish": plain(F.hardswish),
+    "HardSwish": plain(functional.hardswish),
     "Hardmax": _softmax_like(_hardmax),
     "LeakyRelu": _leaky_relu,
     "LogSoftmax": _softmax_like(_log_softmax),
-    "Mish": plain(F.mish),
+    "Mish": plain(functional.mish),
     "PRelu": plain(_prelu),
     "Relu": plain(torch.relu),
     "Selu": _selu,
     "Shrink": _shrink,
     "Sigmoid": plain(torch.sigmoid),
     "Softmax": _softmax_like(_softmax),
-    "Softplus": plain(F.softplus),
-    "Softsign": plain(F.softsign),
+    "Softplus": plain(functional.softplus),
+    "Softsign": plain(functional.softsign),
     "Swish": _swish,
     "Tanh": plain(torch.tanh),
     "ThresholdedRelu": _thresholded_relu,

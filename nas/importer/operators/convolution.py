@@ -3,14 +3,17 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 
-from nas.importer.node import Function, Kernel, Node
+from nas.importer.node import Kernel, Node
 
-_CONV: Mapping[int, Function] = {3: F.conv1d, 4: F.conv2d, 5: F.conv3d}
-_TRANSPOSED: Mapping[int, Function] = {3: F.conv_transpose1d, 4: F.conv_transpose2d, 5: F.conv_transpose3d}
+CONV: Mapping[int, Callable[..., Tensor]] = {3: functional.conv1d, 4: functional.conv2d, 5: functional.conv3d}
+_TRANSPOSED: Mapping[int, Callable[..., Tensor]] = {
+    3: functional.conv_transpose1d,
+    4: functional.conv_transpose2d,
+    5: functional.conv_transpose3d,
+}
 AUTO_PADS = ("NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID")
 
 
@@ -19,7 +22,7 @@ def pad_ends(x: Tensor, begins: Sequence[int], ends: Sequence[int], value: float
     if not any(begins) and not any(ends):
         return x
     pairs = [amount for pair in reversed(list(zip(begins, ends, strict=True))) for amount in pair]
-    return F.pad(x, pairs, value=value)
+    return functional.pad(x, pairs, value=value)
 
 
 def same_pads(
@@ -36,7 +39,7 @@ def same_pads(
 
 
 def _conv(node: Node) -> Kernel:
-    groups = node.int("group", 1)
+    groups = node.integer("group", 1)
     strides, dilations, pads = node.ints("strides"), node.ints("dilations"), node.ints("pads")
     auto = node.option("auto_pad", "NOTSET", AUTO_PADS)
     if auto.startswith("SAME"):
@@ -45,8 +48,8 @@ def _conv(node: Node) -> Kernel:
     stride, dilation = strides or 1, dilations or 1
     if begins == ends:
         padding = begins or 0
-        return lambda x, w, b=None: _CONV[w.dim()](x, w, b, stride, padding, dilation, groups)
-    return lambda x, w, b=None: _CONV[w.dim()](pad_ends(x, begins, ends), w, b, stride, 0, dilation, groups)
+        return lambda x, w, b=None: CONV[w.dim()](x, w, b, stride, padding, dilation, groups)
+    return lambda x, w, b=None: CONV[w.dim()](pad_ends(x, begins, ends), w, b, stride, 0, dilation, groups)
 
 
 def _split_pads(pads: Sequence[int] | None) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -62,22 +65,22 @@ def _same_conv(strides: Sequence[int] | None, dilations: Sequence[int] | None, g
         stride, dilation = strides or ones, dilations or ones
         begins, ends = same_pads(x.shape[2:], w.shape[2:], stride, dilation, upper=upper)
         if begins == ends:
-            return _CONV[w.dim()](x, w, b, stride, begins, dilation, groups)
-        return _CONV[w.dim()](pad_ends(x, begins, ends), w, b, stride, 0, dilation, groups)
+            return CONV[w.dim()](x, w, b, stride, begins, dilation, groups)
+        return CONV[w.dim()](pad_ends(x, begins, ends), w, b, stride, 0, dilation, groups)
 
     return run
 
 
 def _conv_transpose(node: Node) -> Kernel:
     """The full transposed convolution, from which the padding is cut away."""
-    groups, auto = node.int("group", 1), node.option("auto_pad", "NOTSET", AUTO_PADS)
+    groups, auto = node.integer("group", 1), node.option("auto_pad", "NOTSET", AUTO_PADS)
     begins, ends = _split_pads(node.ints("pads") if auto == "NOTSET" else None)
     strides, dilations = node.ints("strides"), node.ints("dilations")
     extra, shape = node.ints("output_padding"), node.ints("output_shape")
 
     def run(x: Tensor, w: Tensor, b: Tensor | None = None) -> Tensor:
         rank = w.dim() - 2
-        zeros, stride, dilation = (0,) * rank, strides or (1,) * rank, dilations or (1,) * rank
+        stride, dilation = strides or (1,) * rank, dilations or (1,) * rank
         full = [
             (n - 1) * s + (k - 1) * d + 1 for n, s, k, d in zip(x.shape[2:], stride, w.shape[2:], dilation, strict=True)
         ]

@@ -41,7 +41,7 @@ def _div(x: Tensor, y: Tensor) -> Tensor:
 
 def _mod(node: Node) -> Kernel:
     """Remainder with the sign of the divisor, or of the dividend with fmod=1."""
-    return torch.fmod if node.int("fmod") else torch.remainder
+    return torch.fmod if node.integer("fmod") else torch.remainder
 
 
 def _pow(node: Node) -> Kernel:
@@ -64,8 +64,8 @@ def _mean(*xs: Tensor) -> Tensor:
 def _clip(node: Node) -> Kernel:
     """Attributes before opset 11, inputs since."""
     if node.attribute("min") or node.attribute("max"):
-        low = node.float("min") if node.attribute("min") else None
-        high = node.float("max") if node.attribute("max") else None
+        low = node.number("min") if node.attribute("min") else None
+        high = node.number("max") if node.attribute("max") else None
         return lambda x: torch.clamp(x, low, high)
     if not node.has(1) and not node.has(2):
         return lambda x, *_: x
@@ -82,7 +82,7 @@ def _number(array: "np.ndarray[tuple[int, ...], np.dtype[np.generic]] | None") -
 
 
 def _cast(node: Node) -> Kernel:
-    target = node.int("to")
+    target = node.integer("to")
     if target not in DTYPES:
         raise node.refuse(f"it casts to ONNX type {target}, which torch has not")
     dtype = DTYPES[target]
@@ -90,7 +90,7 @@ def _cast(node: Node) -> Kernel:
 
 
 def _is_inf(node: Node) -> Kernel:
-    negative, positive = node.int("detect_negative", 1), node.int("detect_positive", 1)
+    negative, positive = node.integer("detect_negative", 1), node.integer("detect_positive", 1)
     if negative and positive:
         return torch.isinf
     if not negative and not positive:

@@ -15,12 +15,12 @@ def _wrapped(index: Tensor, size: int) -> Tensor:
 
 
 def _gather(node: Node) -> Kernel:
-    axis, index = node.int("axis"), node.constant(1)
+    axis, index = node.integer("axis"), node.constant(1)
     if index is not None and index.ndim == 0:
         position = int(index.item())
         return lambda x, _: x.select(axis, position)
 
-    never_negative = index is not None and bool(np.all(index >= 0))
+    never_negative = index is not None and bool(np.all(index.astype(np.int64) >= 0))
 
     def run(x: Tensor, index: Tensor) -> Tensor:
         at = axis % x.dim()
@@ -32,13 +32,13 @@ def _gather(node: Node) -> Kernel:
 
 
 def _gather_elements(node: Node) -> Kernel:
-    axis = node.int("axis")
+    axis = node.integer("axis")
     return lambda x, index: torch.gather(x, axis, _wrapped(index, x.shape[axis]))
 
 
 def _gather_nd(node: Node) -> Kernel:
     """Rows of indices, each pointing at an entry or slice of `x`; the first `batch_dims` axes go in step."""
-    batch = node.int("batch_dims")
+    batch = node.integer("batch_dims")
 
     def run(x: Tensor, index: Tensor) -> Tensor:
         shape = index.shape[:-1] + x.shape[batch + index.shape[-1] :]
@@ -56,7 +56,7 @@ _REDUCE = {"add": "sum", "mul": "prod", "max": "amax", "min": "amin"}
 
 
 def _scatter_elements(node: Node) -> Kernel:
-    axis, reduction = node.int("axis"), node.option("reduction", "none", ("none", *_REDUCE))
+    axis, reduction = node.integer("axis"), node.option("reduction", "none", ("none", *_REDUCE))
 
     def run(x: Tensor, index: Tensor, updates: Tensor) -> Tensor:
         at = _wrapped(index, x.shape[axis])
@@ -79,7 +79,7 @@ def _scatter_nd(node: Node) -> Kernel:
 
 def _one_hot(node: Node) -> Kernel:
     """`values` = (off, on); an index out of range gives a row of off."""
-    depth, axis = int(node.known(1, "depth").item()), node.int("axis", -1)
+    depth, axis = int(node.known(1, "depth").item()), node.integer("axis", -1)
 
     def run(index: Tensor, _: object, values: Tensor) -> Tensor:
         at = axis % (index.dim() + 1)

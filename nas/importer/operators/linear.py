@@ -11,8 +11,8 @@ from nas.importer.operators.elementwise import plain
 
 def _gemm(node: Node) -> Kernel:
     """alpha·A'·B' + beta·C, where ' transposes on demand and C is broadcast."""
-    alpha, beta = node.float("alpha", 1.0), node.float("beta", 1.0)
-    trans_a, trans_b = node.int("transA"), node.int("transB")
+    alpha, beta = node.number("alpha", 1.0), node.number("beta", 1.0)
+    trans_a, trans_b = node.integer("transA"), node.integer("transB")
 
     def run(a: Tensor, b: Tensor, c: Tensor | None = None) -> Tensor:
         if trans_a:
@@ -28,7 +28,7 @@ def _gemm(node: Node) -> Kernel:
 
 
 def _einsum(node: Node) -> Kernel:
-    equation = node.string("equation")
+    equation = node.text("equation")
     return lambda *xs: torch.einsum(equation, *xs)
 
 

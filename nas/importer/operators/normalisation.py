@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 
 from nas.importer.node import Kernel, Node, Stateful
 
@@ -16,14 +16,14 @@ def _across(vector: Tensor, x: Tensor) -> Tensor:
 
 def _batch_normalization(node: Node) -> Kernel:
     """Running statistics at inference, those of the batch in training, with the ONNX momentum (weight of the old)."""
-    epsilon, momentum = node.float("epsilon", 1e-5), node.float("momentum", 0.9)
-    if node.int("training_mode"):
+    epsilon, momentum = node.number("epsilon", 1e-5), node.number("momentum", 0.9)
+    if node.integer("training_mode"):
         raise node.refuse("training_mode=1 normalises by the batch at inference")
-    if node.int("spatial", 1) != 1:
+    if node.integer("spatial", 1) != 1:
         raise node.refuse("spatial=0 is not implemented")
 
     def run(x: Tensor, scale: Tensor, bias: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
-        return F.batch_norm(x, mean, variance, scale, bias, False, 0.0, epsilon)
+        return functional.batch_norm(x, mean, variance, scale, bias, False, 0.0, epsilon)
 
     def train(x: Tensor, scale: Tensor, bias: Tensor, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         axes = (0, *range(2, x.dim()))
@@ -38,20 +38,20 @@ def _batch_normalization(node: Node) -> Kernel:
 
 def _layer_normalization(node: Node) -> Kernel:
     """Over all axes from `axis` on."""
-    axis, epsilon = node.int("axis", -1), node.float("epsilon", 1e-5)
+    axis, epsilon = node.integer("axis", -1), node.number("epsilon", 1e-5)
 
     def run(x: Tensor, scale: Tensor, bias: Tensor | None = None) -> Tensor:
         shape = x.shape[axis:]
         if scale.shape == shape and (bias is None or bias.shape == shape):
-            return F.layer_norm(x, shape, scale, bias, epsilon)
-        y = F.layer_norm(x, shape, None, None, epsilon) * scale
+            return functional.layer_norm(x, shape, scale, bias, epsilon)
+        y = functional.layer_norm(x, shape, None, None, epsilon) * scale
         return y if bias is None else y + bias
 
     return run
 
 
 def _rms_normalization(node: Node) -> Kernel:
-    axis, epsilon = node.int("axis", -1), node.float("epsilon", 1e-5)
+    axis, epsilon = node.integer("axis", -1), node.number("epsilon", 1e-5)
 
     def run(x: Tensor, scale: Tensor) -> Tensor:
         first = axis + x.dim() if axis < 0 else axis
@@ -67,7 +67,7 @@ def _standardise(x: Tensor, axes: tuple[int, ...], epsilon: float) -> Tensor:
 
 
 def _instance_normalization(node: Node) -> Kernel:
-    epsilon = node.float("epsilon", 1e-5)
+    epsilon = node.number("epsilon", 1e-5)
 
     def run(x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
         return _standardise(x, tuple(range(2, x.dim())), epsilon) * _across(scale, x) + _across(bias, x)
@@ -77,7 +77,7 @@ def _instance_normalization(node: Node) -> Kernel:
 
 def _group_normalization(node: Node) -> Kernel:
     """Scale and bias hold one number a group in opset 18, one a channel since 21."""
-    groups, epsilon, by_group = node.int("num_groups"), node.float("epsilon", 1e-5), node.version < 21
+    groups, epsilon, by_group = node.integer("num_groups"), node.number("epsilon", 1e-5), node.version < 21
 
     def run(x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
         grouped = x.reshape(x.shape[0], groups, -1)
@@ -92,15 +92,15 @@ def _group_normalization(node: Node) -> Kernel:
 def _lrn(node: Node) -> Kernel:
     """Local response normalisation over `size` channels; torch's own has another window for an even size."""
     size, alpha, beta, bias = (
-        node.int("size"),
-        node.float("alpha", 1e-4),
-        node.float("beta", 0.75),
-        node.float("bias", 1.0),
+        node.integer("size"),
+        node.number("alpha", 1e-4),
+        node.number("beta", 0.75),
+        node.number("bias", 1.0),
     )
     before, after = (size - 1) // 2, size // 2
 
     def run(x: Tensor) -> Tensor:
-        squares = F.pad(x.square(), [0, 0] * (x.dim() - 2) + [before, after])
+        squares = functional.pad(x.square(), [0, 0] * (x.dim() - 2) + [before, after])
         channels = x.shape[1]
         total = sum(squares.narrow(1, shift, channels) for shift in range(size))
         return x / (bias + alpha / size * total) ** beta
@@ -109,7 +109,7 @@ def _lrn(node: Node) -> Kernel:
 
 
 def _lp_normalization(node: Node) -> Kernel:
-    axis, p = node.int("axis", -1), node.int("p", 2)
+    axis, p = node.integer("axis", -1), node.integer("p", 2)
 
     def run(x: Tensor) -> Tensor:
         norm = x.abs().sum(axis, keepdim=True) if p == 1 else x.square().sum(axis, keepdim=True).sqrt()

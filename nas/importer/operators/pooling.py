@@ -5,16 +5,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 
-from nas.importer.node import Function, Kernel, Node
-from nas.importer.operators.convolution import AUTO_PADS, pad_ends, same_pads
+from nas.importer.node import Kernel, Node
+from nas.importer.operators.convolution import AUTO_PADS, CONV, pad_ends, same_pads
 from nas.importer.operators.elementwise import plain
 
-_MAX: Mapping[int, Function] = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
-_MEAN: Mapping[int, Function] = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
-_CONV: Mapping[int, Function] = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
+_MAX: Mapping[int, Callable[..., Tensor]] = {
+    1: functional.max_pool1d,
+    2: functional.max_pool2d,
+    3: functional.max_pool3d,
+}
+_MEAN: Mapping[int, Callable[..., Tensor]] = {
+    1: functional.avg_pool1d,
+    2: functional.avg_pool2d,
+    3: functional.avg_pool3d,
+}
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,7 @@ def _windows(node: Node) -> Callable[[Tensor], _Windows]:
     ones = (1,) * len(kernel)
     strides, dilations = node.ints("strides") or ones, node.ints("dilations") or ones
     pads = node.ints("pads") or (0,) * (2 * len(kernel))
-    auto, ceil = node.option("auto_pad", "NOTSET", AUTO_PADS), bool(node.int("ceil_mode"))
+    auto, ceil = node.option("auto_pad", "NOTSET", AUTO_PADS), bool(node.integer("ceil_mode"))
 
     def find(x: Tensor) -> _Windows:
         sizes = x.shape[2:]
@@ -86,7 +93,7 @@ def _max_pool(node: Node) -> Kernel:
 
 
 def _average_pool(node: Node) -> Kernel:
-    find, count_pad = _windows(node), bool(node.int("count_include_pad"))
+    find, count_pad = _windows(node), bool(node.integer("count_include_pad"))
     pool = _MEAN[len(node.ints("kernel_shape") or ())]
 
     def run(x: Tensor) -> Tensor:
@@ -106,12 +113,12 @@ def _window_sums(x: Tensor, w: _Windows) -> Tensor:
     """Sum over each window of ``(N, C, *spatial)``, as a convolution of each channel with ones."""
     rows = x.reshape(-1, 1, *x.shape[2:])
     ones = torch.ones((1, 1, *w.kernel), dtype=x.dtype, device=x.device)
-    sums = _CONV[len(w.kernel)](rows, ones, None, w.strides, 0, w.dilations)
+    sums = CONV[len(w.kernel) + 2](rows, ones, None, w.strides, 0, w.dilations)
     return sums.reshape(x.shape[0], x.shape[1], *sums.shape[2:])
 
 
 def _lp_pool(node: Node) -> Kernel:
-    find, p = _windows(node), node.int("p", 2)
+    find, p = _windows(node), node.integer("p", 2)
 
     def run(x: Tensor) -> Tensor:
         w = find(x)
@@ -126,7 +133,7 @@ def _spatial(x: Tensor) -> Sequence[int]:
 
 
 def _global_lp_pool(node: Node) -> Kernel:
-    p = node.int("p", 2)
+    p = node.integer("p", 2)
     return lambda x: (x.abs() ** p).sum(tuple(_spatial(x)), keepdim=True) ** (1 / p)
 
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 
 from nas.importer.node import Kernel, Node, Several
 
@@ -22,8 +22,8 @@ _ACTIVATIONS: Mapping[str, Activation] = {
     "relu": torch.relu,
     "tanh": torch.tanh,
     "sigmoid": torch.sigmoid,
-    "softsign": F.softsign,
-    "softplus": F.softplus,
+    "softsign": functional.softsign,
+    "softplus": functional.softplus,
 }
 _BACKWARD = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}
 
@@ -70,11 +70,11 @@ def _layer(node: Node, defaults: tuple[str, ...]) -> _Layer:
     unknown = [name for name in names if name not in _ACTIVATIONS]
     if unknown:
         raise node.refuse(f"activation {unknown[0]!r} is not one of {', '.join(_ACTIVATIONS)}")
-    clip = node.float("clip") if node.attribute("clip") else None
+    clip = node.number("clip") if node.attribute("clip") else None
     functions = tuple(_clipped(_ACTIVATIONS[name], clip) for name in names)
     count = len(defaults)
     by_direction = tuple(functions[d * count : (d + 1) * count] for d in range(len(backward)))
-    return _Layer(backward, bool(node.int("layout")), by_direction)
+    return _Layer(backward, bool(node.integer("layout")), by_direction)
 
 
 def _clipped(function: Activation, limit: float | None) -> Activation:
@@ -182,7 +182,7 @@ def _rnn(node: Node) -> Kernel:
 
 def _gru(node: Node) -> Kernel:
     """Gates z (update), r (reset), h (hidden). The reset comes before or after the recurrent product."""
-    after = bool(node.int("linear_before_reset"))
+    after = bool(node.integer("linear_before_reset"))
 
     def cell(weights: _Weights, activations: tuple[Activation, ...]) -> Step:
         (rz, rr, rh), bias, (f, g) = weights.recurrent, weights.hidden_bias, activations
@@ -204,7 +204,7 @@ def _gru(node: Node) -> Kernel:
 
 def _lstm(node: Node) -> Kernel:
     """Gates i (input), o (output), f (forget), c (cell); peepholes, where given, look at the cell."""
-    if node.int("input_forget"):
+    if node.integer("input_forget"):
         raise node.refuse("input_forget=1 is not implemented")
 
     def cell(weights: _Weights, activations: tuple[Activation, ...]) -> Step:

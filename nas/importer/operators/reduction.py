@@ -12,8 +12,8 @@ def _reduce(function: Function) -> Callable[[Node], Kernel]:
     """The builder for `function(x, axes, keepdim)`; axes are an attribute in older opsets, an input in newer."""
 
     def build(node: Node) -> Kernel:
-        axes, keep = node.integers("axes", 1), bool(node.int("keepdims", 1))
-        if not axes and node.int("noop_with_empty_axes"):
+        axes, keep = node.integers_at("axes", 1), bool(node.integer("keepdims", 1))
+        if not axes and node.integer("noop_with_empty_axes"):
             return lambda x, *_: function(x, (), keep)
         if axes:
             return lambda x, *_: function(x, axes, keep)
@@ -46,7 +46,7 @@ def _arg(function: Function) -> Callable[[Node], Kernel]:
     """Position of the first extreme, or of the last with select_last_index."""
 
     def build(node: Node) -> Kernel:
-        axis, keep, last = node.int("axis"), bool(node.int("keepdims", 1)), node.int("select_last_index")
+        axis, keep, last = node.integer("axis"), bool(node.integer("keepdims", 1)), node.integer("select_last_index")
         if not last:
             return lambda x: function(x, axis, keepdim=keep)
         return lambda x: x.shape[axis] - 1 - function(x.flip(axis), axis, keepdim=keep)
@@ -56,8 +56,8 @@ def _arg(function: Function) -> Callable[[Node], Kernel]:
 
 def _top_k(node: Node) -> Kernel:
     """The k most extreme entries in order; of equal ones the first, for which `torch.topk` does not vouch."""
-    k = node.int("k") if node.attribute("k") else int(node.known(1, "k").item())
-    axis, largest = node.int("axis", -1), bool(node.int("largest", 1))
+    k = node.integer("k") if node.attribute("k") else int(node.known(1, "k").item())
+    axis, largest = node.integer("axis", -1), bool(node.integer("largest", 1))
 
     def run(x: Tensor, *_: object) -> tuple[Tensor, Tensor]:
         values, index = torch.sort(x, dim=axis, descending=largest, stable=True)
@@ -68,7 +68,7 @@ def _top_k(node: Node) -> Kernel:
 
 def _cumsum(node: Node) -> Kernel:
     axis = int(node.known(1, "axis").item())
-    exclusive, backward = node.int("exclusive"), node.int("reverse")
+    exclusive, backward = node.integer("exclusive"), node.integer("reverse")
 
     def run(x: Tensor, _: object) -> Tensor:
         if backward:

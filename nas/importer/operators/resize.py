@@ -35,16 +35,16 @@ class _Sampling:
 def _resize(node: Node) -> Kernel:
     """Opset 10 samples as asymmetric, floor; since 11 the attributes say how."""
     old = node.version < 11
-    if node.int("antialias"):
+    if node.integer("antialias"):
         raise node.refuse("antialias=1 is not implemented")
-    if node.string("keep_aspect_ratio_policy", "stretch") != "stretch":
+    if node.text("keep_aspect_ratio_policy", "stretch") != "stretch":
         raise node.refuse("keep_aspect_ratio_policy is supported as stretch only")
     sampling = _Sampling(
         node.option("mode", "nearest", _MODES),
         "asymmetric" if old else node.option("coordinate_transformation_mode", "half_pixel", _COORDINATES),
         "floor" if old else node.option("nearest_mode", "round_prefer_floor", tuple(_ROUND)),
-        node.float("cubic_coeff_a", -0.75),
-        bool(node.int("exclude_outside")),
+        node.number("cubic_coeff_a", -0.75),
+        bool(node.integer("exclude_outside")),
     )
     scales, sizes = _optional(node, 1 if old else 2), None if old else _optional(node, 3)
     return _sampler(node, sampling, scales, sizes)

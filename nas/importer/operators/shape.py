@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 
 from nas.importer.node import Kernel, Node, Several
 
@@ -14,7 +14,7 @@ from nas.importer.node import Kernel, Node, Several
 def _reshape(node: Node) -> Kernel:
     """0 keeps a dimension (unless allowzero), -1 is inferred."""
     target = tuple(node.known(1, "shape").astype(np.int64).tolist())
-    if 0 not in target or node.int("allowzero"):
+    if 0 not in target or node.integer("allowzero"):
         return lambda x, _: x.reshape(target)
 
     def run(x: Tensor, _: object) -> Tensor:
@@ -24,7 +24,7 @@ def _reshape(node: Node) -> Kernel:
 
 
 def _flatten(node: Node) -> Kernel:
-    axis = node.int("axis", 1)
+    axis = node.integer("axis", 1)
 
     def run(x: Tensor) -> Tensor:
         return x.reshape(math.prod(x.shape[:axis]), math.prod(x.shape[axis:]))
@@ -40,7 +40,7 @@ def _transpose(node: Node) -> Kernel:
 
 
 def _squeeze(node: Node) -> Kernel:
-    axes = node.integers("axes", 1)
+    axes = node.integers_at("axes", 1)
     if axes is None:
         return lambda x, *_: x.squeeze()
     return lambda x, *_: x.squeeze(axes)
@@ -48,7 +48,7 @@ def _squeeze(node: Node) -> Kernel:
 
 def _unsqueeze(node: Node) -> Kernel:
     """The axes count in the output."""
-    axes = node.integers("axes", 1) or ()
+    axes = node.integers_at("axes", 1) or ()
     if len(axes) == 1:
         return lambda x, *_: x.unsqueeze(axes[0])
 
@@ -63,7 +63,7 @@ def _unsqueeze(node: Node) -> Kernel:
 
 def _expand(node: Node) -> Kernel:
     target = tuple(node.known(1, "shape").tolist())
-    return lambda x, _: x.expand(torch.broadcast_shapes(x.shape, target))
+    return lambda x, _: x.expand(np.broadcast_shapes(x.shape, target))
 
 
 def _tile(node: Node) -> Kernel:
@@ -72,29 +72,32 @@ def _tile(node: Node) -> Kernel:
 
 
 def _concat(node: Node) -> Kernel:
-    axis = node.int("axis", 1)
+    axis = node.integer("axis", 1)
     return lambda *xs: torch.cat(xs, axis)
 
 
 def _split(node: Node) -> Kernel:
     """Into stated sizes, or into equal parts of which the last may be smaller."""
-    axis, sizes = node.int("axis"), node.integers("split", 1)
-    parts = node.int("num_outputs") or node.outputs
+    axis, sizes = node.integer("axis"), node.integers_at("split", 1)
+    parts = node.integer("num_outputs") or node.outputs
     if sizes is not None:
-        return Several(lambda x, *_: x.split(list(sizes), axis))
+        return Several(lambda x, *_: torch.split_with_sizes(x, sizes, axis))
 
     def run(x: Tensor, *_: object) -> Sequence[Tensor]:
         size = math.ceil(x.shape[axis] / parts)
         last = x.shape[axis] - size * (parts - 1)
-        return x.split([size] * (parts - 1) + [last], axis)
+        return torch.split_with_sizes(x, [size] * (parts - 1) + [last], axis)
 
     return Several(run)
 
 
 def _slice(node: Node) -> Kernel:
     """Python's slices; a negative step, which torch has not, picks by index."""
-    starts, ends = node.integers("starts", 1) or (), node.integers("ends", 2) or ()
-    axes, steps = node.integers("axes", 3) or tuple(range(len(starts))), node.integers("steps", 4) or (1,) * len(starts)
+    starts, ends = node.integers_at("starts", 1) or (), node.integers_at("ends", 2) or ()
+    axes, steps = (
+        node.integers_at("axes", 3) or tuple(range(len(starts))),
+        node.integers_at("steps", 4) or (1,) * len(starts),
+    )
     forward = [(a, slice(s, e, k)) for a, s, e, k in zip(axes, starts, ends, steps, strict=True) if k > 0]
     backward = [(a, slice(s, e, k)) for a, s, e, k in zip(axes, starts, ends, steps, strict=True) if k < 0]
 
@@ -113,18 +116,19 @@ def _slice(node: Node) -> Kernel:
 
 def _pad(node: Node) -> Kernel:
     mode = node.option("mode", "constant", ("constant", "reflect", "edge", "wrap"))
-    pads, axes = node.integers("pads", 1) or (), node.integers("axes", 3)
-    fill = node.constant(2)
-    if node.has(2) and fill is None:
-        raise node.refuse("its fill value depends on the data")
-    value = node.float("value") if fill is None else fill.item()
+    pads, axes = node.integers_at("pads", 1) or (), node.integers_at("axes", 3)
+    constant = node.constant(2)
+    number = node.number("value") if constant is None else constant.item()
 
-    def run(x: Tensor, *_: object) -> Tensor:
+    def run(x: Tensor, _: object = None, fill: Tensor | None = None, *rest: object) -> Tensor:
         begins, ends = _pads_by_axis(x.dim(), pads, axes)
-        if mode == "constant":
-            pairs = [amount for pair in reversed(list(zip(begins, ends, strict=True))) for amount in pair]
-            return F.pad(x, pairs, value=value)
-        return _pad_by_index(x, begins, ends, mode)
+        if mode != "constant":
+            return _pad_by_index(x, begins, ends, mode)
+        pairs = [amount for pair in reversed(list(zip(begins, ends, strict=True))) for amount in pair]
+        if fill is None or constant is not None:
+            return functional.pad(x, pairs, value=number)
+        inside = functional.pad(torch.ones_like(x, dtype=torch.bool), pairs)
+        return torch.where(inside, functional.pad(x, pairs), fill)
 
     return run
 
@@ -149,7 +153,7 @@ def _pad_by_index(x: Tensor, begins: Sequence[int], ends: Sequence[int], mode: s
 
 def _depth_to_space(node: Node) -> Kernel:
     """Channels to pixels: block outermost in the channels (DCR), or innermost (CRD)."""
-    block, mode = node.int("blocksize"), node.option("mode", "DCR", ("DCR", "CRD"))
+    block, mode = node.integer("blocksize"), node.option("mode", "DCR", ("DCR", "CRD"))
 
     def run(x: Tensor) -> Tensor:
         n, channels, height, width = x.shape
@@ -164,7 +168,7 @@ def _depth_to_space(node: Node) -> Kernel:
 
 
 def _space_to_depth(node: Node) -> Kernel:
-    block, mode = node.int("blocksize"), node.option("mode", "DCR", ("DCR", "CRD"))
+    block, mode = node.integer("blocksize"), node.option("mode", "DCR", ("DCR", "CRD"))
     order = (0, 3, 5, 1, 2, 4) if mode == "DCR" else (0, 1, 3, 5, 2, 4)
 
     def run(x: Tensor) -> Tensor:
@@ -177,15 +181,15 @@ def _space_to_depth(node: Node) -> Kernel:
 
 def _trilu(node: Node) -> Kernel:
     diagonal = int(node.known(1, "diagonal").item()) if node.has(1) else 0
-    function = torch.triu if node.int("upper", 1) else torch.tril
+    function = torch.triu if node.integer("upper", 1) else torch.tril
     return lambda x, *_: function(x, diagonal)
 
 
 def _eye_like(node: Node) -> Kernel:
     from nas.importer.operators.elementwise import DTYPES
 
-    diagonal = node.int("k")
-    dtype = DTYPES[node.int("dtype")] if node.attribute("dtype") else None
+    diagonal = node.integer("k")
+    dtype = DTYPES[node.integer("dtype")] if node.attribute("dtype") else None
 
     def run(x: Tensor) -> Tensor:
         ones = torch.ones(x.shape, dtype=dtype or x.dtype, device=x.device)

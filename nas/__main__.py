@@ -1,0 +1,5 @@
+"""`python -m nas`."""
+
+from nas.cli.main import entry
+
+entry()

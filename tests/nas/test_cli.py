@@ -1,0 +1,325 @@
+"""The command line: what it prints, its exit codes, and one clear line for whatever is wrong."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnx.parser
+import pytest
+
+import onnx_graph
+import search_spaces
+from nas.cli.main import VERBS, main
+from nas.tasks import load_task
+
+DATA = os.environ.get("NAS_DATA_DIR")
+
+
+@pytest.fixture
+def model(tmp_path):
+    """A small masked network for digits."""
+    space = search_spaces.create("mlp", load_task("digits").signature, max_nnz=300)
+    path = tmp_path / "model.onnx"
+    onnx_graph.save(space.build(space.sample(np.random.default_rng(1))), path)
+    return path
+
+
+def run(capsys, *argv):
+    """Exit code, stdout, stderr."""
+    code = main([str(word) for word in argv])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def refused(capsys, *argv):
+    """Exit code and the one line on stderr; nothing on stdout."""
+    code, out, err = run(capsys, *argv)
+    assert out == ""
+    lines = err.strip().splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("nas: error: ")
+    return code, lines[0]
+
+
+def test_help_loads_none_of_the_heavy_libraries():
+    script = "import sys\nfrom nas.cli.main import main\ntry: main(['--help'])\nexcept SystemExit: pass\nprint(sorted(sys.modules), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = set(done.stderr.replace("'", "").strip("[]\n").split(", "))
+    assert not loaded & {
+        "torch",
+        "torch_geometric",
+        "sklearn",
+        "optuna",
+        "onnx",
+        "onnxruntime",
+        "numpy",
+        "matplotlib",
+        "rich",
+    }
+    assert all(verb in done.stdout for verb in VERBS)
+
+
+@pytest.mark.parametrize("verb", sorted(VERBS))
+def test_every_verb_has_help_with_examples(capsys, verb):
+    with pytest.raises(SystemExit) as stop:
+        main([verb, "--help"])
+    assert stop.value.code == 0
+    assert f"nas {verb}" in capsys.readouterr().out.partition("examples:")[2]
+
+
+def test_no_command_is_a_usage_error(capsys):
+    code, out, _ = run(capsys)
+    assert code == 2
+    assert "examples:" in out
+
+
+@pytest.mark.parametrize("what", ["tasks", "spaces", "strategies", "predictors", "masks", "metrics"])
+def test_list_gives_names_with_their_meaning(capsys, what):
+    code, out, _ = run(capsys, "list", what, "--format", "json")
+    rows = json.loads(out)
+    assert code == 0
+    assert len(rows) >= 3
+    assert all(row["name"] and row["meaning"] for row in rows)
+    _, table, _ = run(capsys, "list", what)
+    assert all(row["name"] in table for row in rows)
+
+
+def test_inspect_counts_what_the_file_holds(capsys, model):
+    _, out, _ = run(capsys, "inspect", model, "--format", "json")
+    data = json.loads(out)
+    loaded = onnx_graph.load(model)
+    assert (
+        data["model"]["non-zero weights"]
+        == onnx_graph.count(loaded).nnz
+        == sum(row["non-zeros"] for row in data["layers"])
+    )
+    assert data["model"]["effective non-zeros"] == data["model"]["non-zero weights"]
+    _, table, _ = run(capsys, "inspect", model)
+    assert all(row["weight"] in table for row in data["layers"])
+
+
+def test_train_keeps_the_mask_and_writes_a_checked_file(capsys, model, tmp_path):
+    out_file = tmp_path / "trained.onnx"
+    code, out, _ = run(
+        capsys,
+        "train",
+        model,
+        "--task",
+        "digits",
+        "--subset",
+        200,
+        "--epochs",
+        2,
+        "--repeats",
+        2,
+        "-o",
+        out_file,
+        "--format",
+        "json",
+    )
+    data = json.loads(out)
+    assert code == 0
+    assert len({row["seed"] for row in data["trainings"]}) == 2
+    assert all(0 <= row["test"] <= 1 for row in data["trainings"])
+    assert data["exported"]["nnz"] == onnx_graph.count(onnx_graph.load(out_file)).nnz <= data["trainings"][0]["nnz"]
+    assert data["exported"]["largest_error"] <= 1e-4
+
+
+def test_search_report_export_and_predict_hang_together(capsys, tmp_path):
+    folder = tmp_path / "run"
+    flags = [
+        "--subset",
+        200,
+        "--epochs",
+        1,
+        "--trainings",
+        10,
+        "--round",
+        2,
+        "--screen",
+        4,
+        "--repeats",
+        1,
+        "--learning-rate",
+        0.01,
+    ]
+    code, out, err = run(capsys, "search", "--task", "digits", "--constraint", "nnz<=300", *flags, "--out", folder)
+    assert code == 0
+    assert "Pareto front" in out
+    assert str(folder / "best.onnx") in out
+    assert "10/10 trainings" in err
+    _, report, _ = run(capsys, "report", folder, "--format", "json")
+    assert json.loads(report)["best"]["nnz"] <= 300
+    code, _, _ = run(capsys, "export", folder, "-o", tmp_path / "small.onnx")
+    assert code == 0
+    assert onnx_graph.load(tmp_path / "small.onnx").metadata_props["nas.task"] == "digits"
+    _, scores, _ = run(
+        capsys, "predict", tmp_path / "small.onnx", folder / "best.onnx", "--predictor", folder, "--format", "json"
+    )
+    assert all(0 <= row["score"] <= 1 and row["std"] >= 0 for row in json.loads(scores))
+    assert refused(capsys, "search", "--task", "digits", "--out", folder)[0] == 2
+    code, line = refused(capsys, "export", folder, "--trial", 99, "-o", tmp_path / "x.onnx")
+    assert (code, "has no trial 99" in line) == (2, True)
+
+
+def test_predictor_fit_evaluate_and_predict_on_ones_own_files(capsys, tmp_path):
+    space = search_spaces.create("mlp", search_spaces.Signature(input_shape=(6,), outputs=2))
+    rng = np.random.default_rng(0)
+    lines = ["model,accuracy,cell"]
+    for number in range(24):
+        built = space.build(space.sample(rng))
+        onnx_graph.save(built, tmp_path / f"{number}.onnx")
+        lines.append(f"{number}.onnx,{min(0.99, 0.3 + 0.1 * np.log1p(onnx_graph.count(built).nnz)):.4f},{number % 2}")
+    table = tmp_path / "rows.csv"
+    table.write_text("\n".join(lines))
+    code, out, _ = run(capsys, "predictor", "evaluate", "--table", table, "--predictor", "forest", "--format", "json")
+    result = json.loads(out)
+    scores = {row["name"]: row for row in result["predictors"]}
+    assert code == 0
+    assert scores["forest"]["tau"] > 0.5
+    assert scores["forest"]["r2"] > scores["constant"]["r2"]
+    code, _, _ = run(capsys, "predictor", "fit", "--table", table, "--predictor", "forest", "--out", tmp_path / "mine")
+    assert code == 0
+    _, out, _ = run(capsys, "predict", tmp_path / "3.onnx", "--predictor", tmp_path / "mine", "--format", "json")
+    assert json.loads(out)[0]["model"].endswith("3.onnx")
+
+
+def test_dry_run_shows_sizes_and_makes_nothing(capsys, tmp_path):
+    code, out, _ = run(
+        capsys,
+        "search",
+        "--task",
+        "digits",
+        "--constraint",
+        "nnz<=300",
+        "--dry-run",
+        "--out",
+        tmp_path / "run",
+        "--format",
+        "json",
+    )
+    sizes = {row["candidate"]: row for row in json.loads(out)["sizes"]}
+    assert code == 0
+    assert sizes["smallest"]["nnz"] <= sizes["middle"]["nnz"] <= sizes["largest"]["nnz"] <= 300
+    assert not (tmp_path / "run").exists()
+
+
+def test_flags_win_over_the_file(capsys, tmp_path):
+    config = tmp_path / "run.toml"
+    config.write_text('task = "digits"\nconstraint = ["nnz<=300"]\ntrainings = 7\nseed = 1\n')
+    _, out, _ = run(capsys, "search", "--config", config, "--seed", 5, "--dry-run", "--format", "json")
+    resolved = json.loads(out)["config"]
+    assert (resolved["trainings"], resolved["seed"], resolved["constraint"]) == (7, 5, ["nnz<=300"])
+
+
+def test_an_unknown_key_in_the_file_names_the_nearest(capsys, tmp_path):
+    config = tmp_path / "run.toml"
+    config.write_text("epoch = 3\n")
+    code, line = refused(capsys, "search", "--config", config)
+    assert (code, "unknown option 'epoch'; did you mean 'epochs'?" in line) == (2, True)
+
+
+# --- broken input -----------------------------------------------------------------------------------------------------
+
+
+def write_broken(kind: str, path: Path, good: Path) -> None:
+    """A file that is no usable model."""
+    if kind == "truncated":
+        path.write_bytes(good.read_bytes()[:-40])
+    elif kind == "text":
+        path.write_text("this is not a model")
+    elif kind == "empty":
+        path.write_bytes(b"")
+    elif kind in ("outside", "absolute"):
+        (path.parent.parent / "secret.bin").write_bytes(bytes(16))
+        proto = onnx.parser.parse_model(
+            '<ir_version: 8, opset_import: ["": 17]> g (float[N, 2] x) => (float[N, 2] y) { y = MatMul(x, w) }'
+        )
+        tensor = onnx.TensorProto(name="w", data_type=1, dims=[2, 2], data_location=onnx.TensorProto.EXTERNAL)
+        location = "../secret.bin" if kind == "outside" else str(path.parent.parent / "secret.bin")
+        tensor.external_data.add(key="location", value=location)
+        proto.graph.initializer.append(tensor)
+        path.write_bytes(proto.SerializeToString())
+    elif kind == "folder":
+        path.mkdir()
+
+
+@pytest.mark.parametrize("verb", ["inspect", "predict", "train"])
+@pytest.mark.parametrize("kind", ["missing", "truncated", "text", "empty", "outside", "absolute", "folder"])
+def test_a_broken_model_is_one_line_and_exit_code_3(capsys, tmp_path, model, kind, verb):
+    (tmp_path / "in").mkdir()
+    path = tmp_path / "in" / "broken.onnx"
+    write_broken(kind, path, model)
+    flags = {
+        "inspect": [],
+        "predict": ["--predictor", GOLDEN],
+        "train": ["--task", "digits", "-o", tmp_path / "out.onnx"],
+    }[verb]
+    code, line = refused(capsys, verb, path, *flags)
+    assert code == 3
+    assert "broken.onnx" in line
+    assert not (tmp_path / "out.onnx").exists()
+
+
+GOLDEN = next((Path(__file__).parents[1] / "predictors").rglob("predictor.json")).parent
+"""A saved predictor that the tests of persistence keep."""
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"x": np.zeros((0, 3)), "y": np.zeros(0, int)}, "empty"),
+        ({"x": np.full((40, 3), np.nan), "y": np.arange(40) % 2}, "nan"),
+        ({"x": np.ones((40, 3)), "y": np.zeros(40, int)}, "class"),
+        ({"x": np.ones((40, 3)), "y": np.arange(39) % 2}, "39"),
+        ({"x": np.ones((40, 3))}, "y"),
+    ],
+)
+def test_broken_data_is_one_line_and_exit_code_2(capsys, tmp_path, arrays, message):
+    path = tmp_path / "data.npz"
+    np.savez(path, **arrays)
+    code, line = refused(capsys, "search", "--task", path, "--out", tmp_path / "run")
+    assert code == 2
+    assert message in line.lower()
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_model_that_does_not_fit_the_task_is_refused(capsys, tmp_path):
+    space = search_spaces.create("mlp", search_spaces.Signature(input_shape=(7,), outputs=10))
+    onnx_graph.save(space.build(space.sample(np.random.default_rng(0))), tmp_path / "seven.onnx")
+    code, line = refused(capsys, "train", tmp_path / "seven.onnx", "--task", "digits")
+    assert code in (2, 3)
+    assert "7" in line
+    assert "8" in line
+
+
+@pytest.mark.skipif(DATA is None, reason="NAS_DATA_DIR is not set: no files that onnxruntime rejects")
+def test_files_that_onnxruntime_rejects_are_refused_by_train(capsys, tmp_path):
+    import csv
+
+    folder = Path(DATA or "") / "onnx"
+    with (folder / "onnx_index.csv").open() as file:
+        rejected = [row["file"] for row in csv.DictReader(file) if row["ort_loads"] == "0"]
+    assert len(rejected) >= 5
+    for name in rejected:
+        code, line = refused(
+            capsys, "train", folder / name, "--task", "digits", "--epochs", 1, "-o", tmp_path / "out.onnx"
+        )
+        assert code in (2, 3), line
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_no_run_is_refused_by_every_verb_that_needs_one(capsys, tmp_path):
+    for argv in (["resume", tmp_path], ["report", tmp_path], ["export", tmp_path, "-o", tmp_path / "x.onnx"]):
+        code, line = refused(capsys, *argv)
+        assert code == 2
+        assert "config.toml" in line
+
+
+def test_debug_shows_the_traceback(capsys, tmp_path):
+    with pytest.raises(onnx_graph.InvalidModelError):
+        main(["inspect", str(tmp_path / "absent.onnx"), "--debug"])
