@@ -48,7 +48,12 @@ def rnn(cell: str, hidden: int = 32) -> Make:
     def make(task: Task, seed: int) -> ir.Model:
         builder = NetworkBuilder(task.signature.input_shape, "rnn")
         steps, _ = builder.recurrent(
-            builder.transpose(builder.input, (1, 0, 2), "time_first"), cell, hidden, "layer", every_step=True, last_step=False
+            builder.transpose(builder.input, (1, 0, 2), "time_first"),
+            cell,
+            hidden,
+            "layer",
+            every_step=True,
+            last_step=False,
         )
         assert steps is not None
         x = builder.matmul(builder.transpose(steps, (1, 0, 2), "batch_first"), task.signature.outputs, "head")
@@ -94,7 +99,9 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     rows = []
-    print(f"{'network':22} {'one by one':>12} {'population':>12} {'speed-up':>9} {'target':>7}   networks a second, median (min..max)")
+    print(
+        f"{'network':22} {'one by one':>12} {'population':>12} {'speed-up':>9} {'target':>7}   networks a second, median (min..max)"
+    )
     for name, target, task, make, epochs in CASES:
         if arguments.case and not name.startswith(tuple(arguments.case)):
             continue
@@ -150,7 +157,10 @@ def table_line(row: dict[str, object]) -> str:
     assert isinstance(one, dict)
     assert isinstance(many, dict)
     target = "-" if row["target"] is None else f"{row['target']:.1f}"
-    spreads = f"one by one {one['min']:.1f}..{one['max']:.1f} ({row['one_by_one_threads']}), population {many['min']:.1f}..{many['max']:.1f}"
+    spreads = (
+        f"one by one {one['min']:.1f}..{one['max']:.1f} ({row['one_by_one_threads']}), "
+        f"population {many['min']:.1f}..{many['max']:.1f}"
+    )
     return f"{row['network']:22} {one['median']:12.2f} {many['median']:12.2f} {row['speed_up']:8.1f}x {target:>7}   {spreads}"
 
 

@@ -88,7 +88,7 @@ def _reduce_backward(node: ir.Node, outputs: Maps) -> list[UnitMap | None]:
     if not integer(node, "keepdims", 1) and units.ndim + len(axes) == rank:
         units = np.expand_dims(units, axes)
     if units.ndim != rank:
-        return _mix_backward(node, outputs)
+        return MIX.backward(node, outputs)
     return [any_over(units, axes, keepdims=True)] + [None] * (len(node.inputs) - 1)
 
 

@@ -48,6 +48,8 @@ class _Ties:
         for node in self.nodes:
             for value in node.outputs:
                 name = name_of_value(value)
+                if not name:  # an output left out
+                    continue
                 self.kept[name] = _folded(fit(value, found.backward.get(name, np.array(False))))
         for value in (*model.graph.inputs, *model.graph.outputs):
             self.kept[name_of_value(value)] = np.ones((1,) * rank_of(value), np.bool_)

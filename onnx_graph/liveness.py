@@ -150,8 +150,8 @@ def _forward(model: ir.Model, weighted: Weighted, opset: int, forward: dict[str,
         else:
             outputs = _apply(weighted, opset, node, inputs, inputs, 0)
         for value, units in zip(node.outputs, outputs, strict=False):
-            if units is not None:
-                forward[name_of_value(value)] = fit(value, units)
+            if units is not None and value.name:  # an output left out has an empty name
+                forward[value.name] = fit(value, units)
         yield node, inputs
 
 

@@ -46,7 +46,8 @@ class _Reader:
         self.shapes: list[Shape | None] = []
         self.unknown: set[str] = set()
         self._ids: dict[ir.Value, int] = {}
-        self._virtual: dict[ir.Value, bool] = {}  # constants without data here: whether they hold no zero
+        # Constants without data here: whether they hold no zero, and their shape.
+        self._virtual: dict[ir.Value, tuple[bool, Shape | None]] = {}
         self._uses: dict[ir.Node, list[WeightUse]] = {}
         self._blocks: dict[ir.Value, Block] = {}
         for use in weight_uses(model):
@@ -115,7 +116,9 @@ class _Reader:
             filled and np.any(node.attributes["value"].as_tensor().numpy())
         )
         for value in node.outputs:
-            self._virtual[value] = not zero
+            # Quantisers of other domains have no shape inference; what they make has their input's shape.
+            like = node.inputs[0] if operators.class_of(node.domain, node.op_type) == "quantise" else None
+            self._virtual[value] = (not zero, _static(value.shape or (like.shape if like is not None else None)))
 
     def _take_constants(self, operator: Operator, node: ir.Node) -> None:
         uses = {use.index: use for use in self._uses.get(node, ())}
@@ -157,10 +160,10 @@ class _Reader:
                 operator.keeps = kept
 
     def _take_virtual(self, operator: Operator, node: ir.Node, value: ir.Value, position: int) -> None:
-        shape = _static(value.shape)
+        dense, shape = self._virtual[value]
         if shape is None:
             return
-        block = _virtual_block(node, value, position, shape, dense=self._virtual[value])
+        block = _virtual_block(node, value, position, shape, dense=dense)
         if block is not None:
             operator.blocks.append(block)
         else:
@@ -247,8 +250,19 @@ def _classify(operator: Operator, shapes: list[Shape | None]) -> None:
         operator.kind = "embedding"
     elif operator.kind == "conv":
         _as_dense(operator, shapes)
-    elif operator.kind == "reshape":
+    elif operator.kind == "reshape" or (operator.name == "Transpose" and _keeps_order(operator, shapes)):
+        operator.kind = "reshape"
         operator.settings.clear()
+
+
+def _keeps_order(operator: Operator, shapes: list[Shape | None]) -> bool:
+    """Whether a Transpose only moves axes of length 1, or the batch axis: one example's numbers stay where they are."""
+    shape = shapes[operator.inputs[0]]
+    if shape is None:
+        return False
+    order = integers(operator.settings.get("perm")) or tuple(reversed(range(len(shape))))
+    moved = [axis for axis in order if axis < len(shape) and shape[axis] > 1]
+    return moved == sorted(moved)
 
 
 def _as_dense(operator: Operator, shapes: list[Shape | None]) -> None:

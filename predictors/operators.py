@@ -23,7 +23,7 @@ _MEMBERS: Mapping[str, str] = {
     "rectifier": "Relu LeakyRelu PRelu Elu Selu Celu ThresholdedRelu Shrink",
     "sigmoid": "Sigmoid HardSigmoid",
     "tanh": "Tanh Softsign",
-    "smooth": "Gelu Swish HardSwish Mish Softplus FastGelu QuickGelu",
+    "smooth": "Gelu Swish HardSwish Mish Softplus FastGelu QuickGelu SwiGLU",
     "clip": "Clip",
     "softmax": "Softmax LogSoftmax Hardmax",
     "batch_norm": "BatchNormalization",
@@ -40,11 +40,11 @@ _MEMBERS: Mapping[str, str] = {
     "global_pool": "GlobalAveragePool GlobalMaxPool GlobalLpPool",
     "reduce": (
         "ReduceMean ReduceSum ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp"
-        " ReduceSumSquare CumSum"
+        " ReduceSumSquare CumSum CumProd"
     ),
-    "concat": "Concat ConcatFromSequence SequenceConstruct SplitToSequence SequenceAt",
+    "concat": "Concat ConcatFromSequence SequenceConstruct SplitToSequence SequenceAt SequenceInsert SequenceErase",
     "slice": "Split Slice Gather GatherElements GatherND Compress Trilu",
-    "scatter": "Scatter ScatterElements ScatterND OneHot EyeLike",
+    "scatter": "Scatter ScatterElements ScatterND OneHot EyeLike TensorScatter",
     "pad": "Pad",
     "resize": "Resize Upsample GridSample AffineGrid RoiAlign CenterCropPad Tile Expand",
     "transpose": "Transpose DepthToSpace SpaceToDepth Col2Im ReverseSequence",
@@ -55,7 +55,7 @@ _MEMBERS: Mapping[str, str] = {
     ),
     "pointwise": (
         "Exp Log Sqrt Reciprocal Neg Abs Sign Floor Ceil Round Erf Pow Sin Cos Tan Asin Acos Atan Sinh Cosh Asinh Acosh"
-        " Atanh Not BitwiseNot Identity Cast CastLike Dropout"
+        " Atanh Not BitwiseNot Identity Cast CastLike BitCast Dropout"
     ),
     "sort": "ArgMax ArgMin TopK NonZero NonMaxSuppression Unique",
     "quantise": (
@@ -76,7 +76,9 @@ _VARIANT: Mapping[str, float] = {
     for members in _MEMBERS.values()
     for index, operator in enumerate(members.split())
 }
-_KNOWN_DOMAINS = frozenset({"", "ai.onnx", "com.microsoft", "qonnx.custom_op.general", "onnx.brevitas"})
+_KNOWN_DOMAINS = frozenset(
+    {"", "ai.onnx", "com.microsoft", "qonnx.custom_op.general", "finn.custom_op.general", "onnx.brevitas"}
+)
 
 
 def class_of(domain: str, operator: str) -> str | None:

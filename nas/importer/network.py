@@ -48,6 +48,10 @@ class Network:
 def import_model(model: ir.Model, *, device: str = "cpu") -> Network:
     """Turn a graph with one input into a function; `nas.importer.roles` says what of it is trainable.
 
+    Constants are folded inside, while names stay the model's own, so that `onnx_graph.set_weights` takes what was trained.
+    What is computed from a weight before it is used (``Mul(weight, mask)``) is constant: `onnx_graph.simplify` makes such
+    a model one with plain weights. Nodes must be in order, as `onnx_graph.load` leaves them.
+
     Raises:
         UnsupportedOperatorError: names the node and operator that cannot be run.
         InvalidModelError: the graph has no single input, no output, or an initializer without data.

@@ -15,7 +15,7 @@ import onnx_ir as ir
 import torch
 from torch import Tensor
 
-from nas.importer.fold import RANDOM, constant_value, evaluate
+from nas.importer.fold import FURTHER, RANDOM, SLOW, constant_value, evaluate
 from nas.importer.node import (
     STANDARD_DOMAINS,
     Array,
@@ -158,7 +158,7 @@ class Program:
             raise UnsupportedOperatorError(name_of(node), operator_of(node), "it is random")
         if node.op_type == "Constant":
             self._constants[outputs[0]] = constant_value(node)
-        elif inputs and all(slot == _ABSENT or slot in self._constants for slot in inputs):
+        elif _foldable(node) and inputs and all(slot == _ABSENT or slot in self._constants for slot in inputs):
             found = evaluate(node, version, [self._constants.get(slot) for slot in inputs])
             self._constants.update(zip(outputs, found, strict=True))
         else:
@@ -166,7 +166,7 @@ class Program:
 
     def _entry(self, node: ir.Node, version: int, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> _Entry:
         known = [slot == _ABSENT or slot in self._constants or slot in self._host for slot in inputs]
-        if inputs and (node.op_type in _SHAPES or all(known)):
+        if inputs and _foldable(node) and (node.op_type in _SHAPES or all(known)):
             self._host.update(outputs)
             return _Entry(node, version, True, None, inputs, outputs)
         if operator_of(node) not in OPERATORS:
@@ -238,6 +238,13 @@ def _version(model: ir.Model, node: ir.Node) -> int:
     """The opset version of a node's domain."""
     names = STANDARD_DOMAINS if node.domain in STANDARD_DOMAINS else (node.domain,)
     return next((model.opset_imports[name] for name in names if name in model.opset_imports), 1)
+
+
+def _foldable(node: ir.Node) -> bool:
+    """Whether numpy computes the node where its inputs are known."""
+    if node.domain not in STANDARD_DOMAINS:
+        return False
+    return node.op_type in _SHAPES | FURTHER or (node.op_type in OPERATORS and node.op_type not in SLOW)
 
 
 def _needed(graph: ir.Graph, outputs: Sequence[str]) -> Iterator[ir.Node]:

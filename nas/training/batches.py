@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -47,7 +48,7 @@ def bounds(count: int, batch_size: int) -> list[tuple[int, int]]:
     """
     batches = -(-count // batch_size)
     edges = [round(index * count / batches) for index in range(batches + 1)]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(pairwise(edges))
 
 
 def order(seed: int, epoch: int, count: int) -> NDArray[np.int64]:

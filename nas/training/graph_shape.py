@@ -65,14 +65,14 @@ class GraphShape:
 def graph_shape(model: ir.Model) -> GraphShape:
     """The graph shape of a model."""
     graph = model.graph
-    numbers = {value: number for number, value in enumerate(graph.inputs)}
+    numbers = {value: number for number, value in enumerate(_data_inputs(model))}
     slots: dict[ir.Value, Slot] = {}
     elastic = _all_elastic(model)
     found = roles(model)
     learned = found.parameters | found.buffers
     key: list[Hashable] = [
         elastic,
-        tuple(str(value.shape) for value in graph.inputs),
+        tuple(str(value.shape) for value in numbers),
         tuple(str(value.shape) for value in graph.outputs),
     ]
     for node in graph:
@@ -100,9 +100,14 @@ def graph_shape(model: ir.Model) -> GraphShape:
     return GraphShape(tuple(key), tuple(slots.values()), _cost(model))
 
 
+def _data_inputs(model: ir.Model) -> list[ir.Value]:
+    """Old models list their initializers among the inputs."""
+    return [value for value in model.graph.inputs if not value.is_initializer()]
+
+
 def _all_elastic(model: ir.Model) -> bool:
     """Whether layers may be padded. What is computed from the input alone has no layer width in it."""
-    rigid: set[ir.Value | None] = set(model.graph.inputs)
+    rigid: set[ir.Value | None] = set(_data_inputs(model))
     for node in model.graph:
         if node.op_type not in _LAYERS and all(
             value is None or value in rigid or _is_constant(value) for value in node.inputs
@@ -122,6 +127,8 @@ def _elastic(node: ir.Node) -> bool:
         return True
     if operator in ("Gemm", "MatMul"):
         return len(node.inputs) > 1 and _is_constant(node.inputs[1]) and not node.attributes.get_int("transA", 0)
+    if operator in _LAYERS and not all(value is None or _is_constant(value) for value in node.inputs[1:]):
+        return False
     if operator == "Conv":
         return node.attributes.get_int("group", 1) == 1 or is_depthwise(node)
     if operator in _RECURRENT:

@@ -4,9 +4,8 @@ Logits are ``(*lead, N, K)`` or ``(*lead, N, T, K)``; lead is ``()`` for one net
 logits' shape without K, or without lead where all networks see the same examples. A target of −1 counts nowhere.
 """
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 
 IGNORED = -1
 _MANY_ROWS = 512
@@ -23,9 +22,9 @@ def cross_entropy(logits: Tensor, targets: Tensor, *, lead: int, padded: bool) -
     flat = targets.reshape(-1)
     if len(rows) >= _MANY_ROWS:
         # Softmax over a short last axis is not vectorised: five times faster with the classes first.
-        each = F.cross_entropy(rows.t().contiguous()[None], flat[None], reduction="none", ignore_index=IGNORED)
+        each = functional.cross_entropy(rows.t().contiguous()[None], flat[None], reduction="none", ignore_index=IGNORED)
     else:
-        each = F.cross_entropy(rows, flat, reduction="none", ignore_index=IGNORED)
+        each = functional.cross_entropy(rows, flat, reduction="none", ignore_index=IGNORED)
     each = each.reshape(*logits.shape[:lead], -1)
     if not padded:
         return each.mean(-1)

@@ -15,7 +15,7 @@ from nas.training.options import TrainingOptions
 MOMENTUM = 0.9
 BETAS = (0.9, 0.999)
 EPSILON = 1e-6
-"""Larger than usual: where the true gradient is zero, as for the scale of weights in front of a normalisation, rounding noise moves nothing."""
+"""Larger than usual: where the true gradient is zero, as along weights in front of a normalisation, noise moves nothing."""
 
 
 class Optimizer:
@@ -48,10 +48,12 @@ class Optimizer:
 
     def _adam(self, gradients: list[Tensor], learning_rate: float) -> None:
         torch._foreach_add_(self._steps, 1)
+        means, squares = self._moments
         torch._fused_adam_(
             self.parameters,
             gradients,
-            *self._moments,
+            means,
+            squares,
             [],
             self._steps,
             lr=learning_rate,

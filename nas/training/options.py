@@ -53,6 +53,9 @@ class TrainingOptions:
                 raise UsageError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}")
 
 
+DEFAULTS = TrainingOptions()
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TrainingResult:
     """What one training gave.

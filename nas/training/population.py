@@ -13,7 +13,7 @@ from nas.errors import UsageError
 from nas.tasks.task import Task
 from nas.training.device import arithmetic, torch_device
 from nas.training.loop import Course, Loop
-from nas.training.options import TrainingOptions, TrainingResult
+from nas.training.options import DEFAULTS, TrainingOptions, TrainingResult
 from nas.training.stack import Member
 from nas.training.train import check_fit, result_of, threads_for
 
@@ -34,7 +34,7 @@ Stacked = list[int]
 def train_population(
     models: Sequence[ir.Model],
     task: Task,
-    options: TrainingOptions = TrainingOptions(),
+    options: TrainingOptions = DEFAULTS,
     *,
     seeds: Sequence[int],
     device: str = "cpu",

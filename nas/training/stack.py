@@ -12,6 +12,7 @@ from torch import Tensor
 from nas.importer.network import Network, import_model
 from nas.training.graph_shape import GraphShape, Slot, graph_shape, is_depthwise
 from nas.training.initialisation import Arrays, initial_values
+from nas.training.perceptron_stack import perceptron_stack
 from onnx_graph.weights import GATES, array_of, weights
 
 
@@ -60,6 +61,8 @@ class Stack:
         self.lead = 0 if len(members) == 1 else 1
         model = _envelope([member.model for member in members], [member.shape for member in members])
         self._network: Network = import_model(model, device=str(device))
+        learned = frozenset(self._network.parameters)
+        self._perceptrons = perceptron_stack(model, learned) if self.lead else None
         self._turned = frozenset(_read_transposed(model) if self.lead else ())
         self._slots = {slot.name: index for index, slot in enumerate(members[0].shape.slots)}
         self._shapes = {slot.name: slot.shape for slot in graph_shape(model).slots} if self.lead else {}
@@ -79,6 +82,8 @@ class Stack:
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of a training batch ``(*lead, N, …)``, each network its own examples; updates the buffers."""
+        if self._perceptrons is not None:
+            return self._perceptrons(self.parameters, x)
         if self.lead:
             logits, self.buffers = torch.func.vmap(self._train)(self._upright(), self.buffers, x)
         else:
@@ -90,6 +95,8 @@ class Stack:
         """Logits ``(*lead, N, …)`` of the same examples ``(N, …)`` for every network."""
         if not self.lead:
             return self._network(self.parameters, self.buffers, x)[0]
+        if self._perceptrons is not None:
+            return self._perceptrons(self.parameters, x.expand(len(self), *x.shape))
         return torch.func.vmap(self._evaluate, in_dims=(0, 0, None))(self._upright(), self.buffers, x)
 
     def select(self, rows: Sequence[int], device: torch.device) -> Tensor:

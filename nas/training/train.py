@@ -11,7 +11,7 @@ from nas.tasks.task import Split, Task
 from nas.training.batches import examples
 from nas.training.device import arithmetic, torch_device
 from nas.training.loop import Course, Loop, accuracy
-from nas.training.options import TrainingOptions, TrainingResult
+from nas.training.options import DEFAULTS, TrainingOptions, TrainingResult
 from nas.training.stack import Member, Stack
 from onnx_graph.liveness import dead_units
 
@@ -23,7 +23,7 @@ _EVALUATED = 256
 def train(
     model: ir.Model,
     task: Task,
-    options: TrainingOptions = TrainingOptions(),
+    options: TrainingOptions = DEFAULTS,
     *,
     seed: int = 0,
     device: str = "cpu",
@@ -79,20 +79,22 @@ def threads_for(work: int) -> int:
 
 def check_fit(model: ir.Model, task: Task) -> None:
     """`UsageError` if the model's input or output is not the task's; `TrainingError` if there is nothing to train on."""
+    inputs = [value for value in model.graph.inputs if not value.is_initializer()]
     signature = task.signature
-    wanted = (*signature.input_shape,)
-    for value, shape, what in (
-        (model.graph.inputs[0], wanted, "input"),
-        (model.graph.outputs[0], (signature.outputs,), "output"),
-    ):
-        if value.shape is None:
-            continue
-        found = list(value.shape)[1:] if what == "input" else list(value.shape)[-1:]
-        if len(found) != len(shape) or any(
-            isinstance(dim, int) and dim != want for dim, want in zip(found, shape, strict=True)
-        ):
-            raise UsageError(
-                f"the model's {what} {value.name!r} has shape {value.shape}, task {task.name!r} needs (N, …, {shape})"
-            )
+    _check_shape("input", inputs[0], slice(1, None), signature.input_shape, task.name)
+    _check_shape("output", model.graph.outputs[0], slice(-1, None), (signature.outputs,), task.name)
     if len(task.train) == 0 or len(task.validation) == 0:
         raise TrainingError(f"task {task.name!r} has no training or no validation examples")
+
+
+def _check_shape(what: str, value: ir.Value, axes: slice, wanted: tuple[int, ...], task: str) -> None:
+    """Compare the known dimensions of these axes."""
+    if value.shape is None:
+        return
+    found = list(value.shape)[axes]
+    if len(found) != len(wanted) or any(
+        isinstance(dim, int) and dim != want for dim, want in zip(found, wanted, strict=True)
+    ):
+        raise UsageError(
+            f"the model's {what} {value.name!r} has shape {value.shape}, task {task!r} needs (N, …, {', '.join(map(str, wanted))})"
+        )

@@ -254,6 +254,30 @@ def test_constants_are_folded_at_import() -> None:
     assert y.tolist() == [[3.0, 6.0]]
 
 
+def test_convolution_of_constants_runs_as_a_kernel() -> None:
+    text = f"""{HEADER} g (float[N, 1, 1, 1] x) => (float y)
+    <float[1, 1, 2, 2] a = {{1, 2, 3, 4}}, float[1, 1, 2, 2] k = {{1, 0, 0, 1}}>
+    {{ c = Conv(a, k) y = Mul(x, c) }}"""
+    network = import_model(_load(text))
+    y, _ = network(network.parameters, {}, torch.tensor([[[[2.0]]]]))
+    assert y.tolist() == [[[[10.0]]]]
+
+
+HUGE = [
+    "s = Constant<value = int64[3] {100000, 100000, 10}>() c = ConstantOfShape(s) y = Add(x, c)",
+    "a = Constant<value = int64 {0}>() b = Constant<value = int64 {1000000000}>() d = Constant<value = int64 {1}>()"
+    " r = Range(a, b, d) f = Cast<to = 1>(r) y = Add(x, f)",
+    "s = Constant<value = int64[2] {100000, 100000}>() e = Constant<value = float {1}>() c = Expand(e, s) y = Add(x, c)",
+    "s = Constant<value = int64[1] {1000000000}>() e = Constant<value = float[1] {1}>() c = Tile(e, s) y = Add(x, c)",
+]
+
+
+@pytest.mark.parametrize("body", HUGE)
+def test_constant_larger_than_memory_is_refused(body: str) -> None:
+    with pytest.raises(UnsupportedOperatorError, match="elements is too large"):
+        import_model(_load(f"{HEADER} g (float[N, 3] x) => (float y) {{ {body} }}"))
+
+
 def test_only_the_first_output_is_computed() -> None:
     text = f"""{HEADER} g (float[N, 3] x) => (float y, float z)
     {{ y = Relu(x) z = NonZero(x) }}"""

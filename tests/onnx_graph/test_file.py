@@ -2,6 +2,7 @@
 
 import errno
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -306,3 +307,13 @@ def test_real_files_load(answers):
             continue
         assert all(value.is_initializer() is False for value in model.graph.inputs)
     assert refusals == ["resnet18-v1-7-no-weight.onnx"]
+
+
+def test_long_files_in_reverse_order_are_sorted_quickly(tmp_path):
+    model = proto()
+    del model.graph.node[:]
+    names = ["y", *(f"v{number}" for number in range(3000)), "x"]
+    model.graph.node.extend(helper.make_node("Relu", [right], [left]) for left, right in pairwise(names))
+    nodes = list(onnx_graph.load(write(tmp_path, model)).graph)
+    assert nodes[0].inputs[0].name == "x"
+    assert nodes[-1].outputs[0].name == "y"

@@ -183,6 +183,18 @@ def test_directions_keep_equally_many_hidden_units(from_text, answers):
     np.testing.assert_allclose(answers(small, x)[0], answers(model, x)[0], atol=1e-6)
 
 
+def test_an_output_left_out_holds_no_unit_back(from_text):
+    model = from_text(
+        "g (float[T,N,1] x) => (float[T,1,N,1] y) { h, last = RNN<hidden_size=2>(x, w, r)  y = MatMul(h, v) }",
+        w=[[[1.0], [1]]],
+        r=np.zeros((1, 2, 2)),
+        v=[[1.0], [0]],
+    )
+    model.graph[0].outputs[1].name = ""
+    model.graph[0].outputs[1].shape = None
+    assert shapes(onnx_graph.shrink(model)) == {"w": (1, 1, 1), "r": (1, 1, 1), "v": (1, 1)}
+
+
 def test_shared_weights_stay_whole(from_text):
     model = from_text(
         "g (float[N,2] x) => (float[N,1] y) { a = MatMul(x, w)  b = MatMul(a, w)  y = MatMul(b, v) }",

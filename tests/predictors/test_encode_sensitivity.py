@@ -1,4 +1,5 @@
 """What must change the encoding: every attribute that changes the function, every edit of a mask."""
+# ruff: noqa: E501
 
 import numpy as np
 import onnx
@@ -119,7 +120,9 @@ CONSTANTS = {
 }
 
 
-@pytest.mark.parametrize(("signature", "first", "second"), [case[:3] for case in CASES], ids=[case[3] for case in CASES])
+@pytest.mark.parametrize(
+    ("signature", "first", "second"), [case[:3] for case in CASES], ids=[case[3] for case in CASES]
+)
 def test_every_attribute_changes_the_encoding(signature, first, second):
     if "(float[7,D,N,4]" in signature and "h, y" in second:
         signature = signature.replace("float[7,D,N,4]", "float[a,b,c,d]")
@@ -200,7 +203,9 @@ def test_even_a_regular_network_feels_which_units_it_joins():
         ring[row, [row, (row + 1) % 8]] = 1
     pairs = np.kron(np.eye(4), np.ones((2, 2))).astype(np.float32)
     text = "(float[N,8] x) => (float[N,8] y) { h = Gemm<transB = 1>(x, a) y = Gemm<transB = 1>(h, b) }"
-    graphs = [encode(network(text, a=first, b=second)) for first, second in ((ring, ring), (ring, pairs), (pairs, pairs))]
+    graphs = [
+        encode(network(text, a=first, b=second)) for first, second in ((ring, ring), (ring, pairs), (pairs, pairs))
+    ]
     reach = [graph.summary[GRAPH_FEATURES.index("path_fraction")] for graph in graphs]
     # ring ∘ ring: 3 inputs an output; pairs ∘ ring: 3; pairs ∘ pairs: 2.
     assert reach == pytest.approx([3 / 8, 3 / 8, 2 / 8])

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from torch import Tensor
 from torch.nn import functional
 
+from nas.importer import stacking
 from nas.importer.node import Kernel, Node
 
-CONV: Mapping[int, Callable[..., Tensor]] = {3: functional.conv1d, 4: functional.conv2d, 5: functional.conv3d}
+CONV: Mapping[int, Callable[..., Tensor]] = {3: functional.conv1d, 4: stacking.conv2d, 5: functional.conv3d}
 _TRANSPOSED: Mapping[int, Callable[..., Tensor]] = {
     3: functional.conv_transpose1d,
     4: functional.conv_transpose2d,

@@ -8,18 +8,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from nas.importer import stacking
 from nas.importer.node import Kernel, Node
 from nas.importer.operators.convolution import AUTO_PADS, CONV, pad_ends, same_pads
 from nas.importer.operators.elementwise import plain
 
 _MAX: Mapping[int, Callable[..., Tensor]] = {
     1: functional.max_pool1d,
-    2: functional.max_pool2d,
+    2: stacking.max_pool2d,
     3: functional.max_pool3d,
 }
 _MEAN: Mapping[int, Callable[..., Tensor]] = {
     1: functional.avg_pool1d,
-    2: functional.avg_pool2d,
+    2: stacking.avg_pool2d,
     3: functional.avg_pool3d,
 }
 
