@@ -28,6 +28,7 @@ def main() -> None:
     parser.add_argument("--constraint", default="nnz<=600")
     parser.add_argument("--trainings", type=int, default=48)
     parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--learning-rate", type=float, default=0.01)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--strategy", nargs="+", default=["evolution"])
@@ -68,6 +69,7 @@ def _run(args: argparse.Namespace, strategy: str, seed: int, *, first: bool) -> 
         trainings=args.trainings,
         epochs=args.epochs,
         repeats=args.repeats,
+        learning_rate=args.learning_rate,
         strategy=strategy,
         predictor=args.predictor,
         random_baseline=first,

@@ -34,10 +34,10 @@ MASK_FEATURES: tuple[str, ...] = (
     *(f"fan_out_{name}" for name in _DEGREES),
     *_SHAPE_FEATURES,
 )
-_NOTHING = 1e-20  # squared length of a vector that is nothing but rounding, over what it was
+_NOTHING = 1e-13  # share that is nothing but rounding
 _EXACT = 64  # largest side of a Gram matrix whose eigenvalues are all computed
 _ROWS = 256  # rows that are compared with one another, evenly spaced
-_ITERATIONS = 6  # of the subspace, four products each
+_POWER = 16
 _LARGEST = 1 << 22  # entries of a mask beyond which evenly spaced rows stand for all
 
 
@@ -132,34 +132,46 @@ def degree_statistics(degrees: Sequence[Array]) -> Array:
 def leading_singular_values(edges: Array) -> tuple[Array, Array]:
     """σ₁ and σ₂, each ``(matrices,)``, of matrices ``(matrices, rows, columns)`` without negative entries.
 
-    Exact for small ones; for large ones by subspace iteration, where σ₂ may come out a few percent low.
+    Exact for small ones; for large ones by power iteration, where σ₂ may come out a few percent low.
     """
     flipped = edges.swapaxes(1, 2)
     gram = np.matmul(edges, flipped) if edges.shape[1] <= edges.shape[2] else np.matmul(flipped, edges)
     size = gram.shape[-1]
     if size > _EXACT:
-        gram = _leading_part(gram)
+        return _power_iteration(gram)
     values = np.sqrt(np.maximum(np.linalg.eigvalsh(gram), 0.0))
     return values[:, -1], values[:, -2] if size > 1 else np.zeros(len(values))
 
 
-def _leading_part(gram: Array) -> Array:
-    """Symmetric matrices ``(matrices, n, n)`` seen from the subspace of their leading eigenvectors, ``(matrices, 3, 3)``."""
-    largest = np.abs(gram).max(axis=(1, 2), keepdims=True)
-    scaled = gram / np.where(largest > 0, largest, 1.0)
-    squared = np.matmul(scaled, scaled)
-    # The start is the same whatever the size, so that padding changes nothing.
-    block = np.broadcast_to(
-        _start(1 << (gram.shape[-1] - 1).bit_length())[: gram.shape[-1]], (len(gram), gram.shape[-1], 3)
-    )
-    for _ in range(_ITERATIONS):
-        block = _orthonormal(np.matmul(squared, np.matmul(squared, block)))
-    found: Array = np.matmul(block.swapaxes(1, 2), np.matmul(gram, block))
-    return found
+def _power_iteration(gram: Array) -> tuple[Array, Array]:
+    """Roots of the two largest eigenvalues of symmetric matrices ``(matrices, n, n)``."""
+    largest = gram.max(axis=(1, 2))
+    scaled = gram / np.where(largest > 0, largest, 1.0)[:, None, None]
+    # The starts are the same whatever the size, so that padding changes nothing.
+    first = _orthonormal(_powers(scaled, np.ones((len(gram), gram.shape[-1], 1))))
+    value = np.matmul(first.swapaxes(1, 2), np.matmul(scaled, first))
+    # What the first eigenvector explains is taken out.
+    rest = scaled - value * np.matmul(first, first.swapaxes(1, 2))
+    start = _start(1 << (gram.shape[-1] - 1).bit_length())[: gram.shape[-1]]
+    block = _orthonormal(_powers(rest, np.broadcast_to(start, (len(gram), *start.shape))))
+    second = np.linalg.eigvalsh(np.matmul(block.swapaxes(1, 2), np.matmul(rest, block)))[:, -1]
+    # Of a matrix of rank one nothing but rounding is left.
+    second = np.where(second > _NOTHING * value[:, 0, 0], second, 0.0)
+    return np.sqrt(np.maximum(value[:, 0, 0], 0.0) * largest), np.sqrt(second * largest)
+
+
+def _powers(matrix: Array, block: Array) -> Array:
+    """A power of symmetric matrices times columns ``(matrices, n, columns)``, scaled."""
+    for step in range(_POWER):
+        block = np.matmul(matrix, block)
+        if step % 4 == 3:
+            size = np.abs(block).max(axis=(1, 2), keepdims=True)
+            block = block / np.where(size > 0, size, 1.0)
+    return block
 
 
 def _orthonormal(block: Array) -> Array:
-    """Columns ``(matrices, n, 3)`` made orthonormal one after the other; what all but vanishes becomes zero."""
+    """Columns made orthonormal one after the other; what all but vanishes becomes zero."""
     columns: list[Array] = []
     for index in range(block.shape[2]):
         column = block[:, :, index]
@@ -174,10 +186,8 @@ def _orthonormal(block: Array) -> Array:
 
 @lru_cache(maxsize=32)
 def _start(size: int) -> Array:
-    """Fixed first vectors ``(size, 3)``; those of a smaller size are their beginning."""
-    block = np.random.default_rng(0).random((size, 3)) - 0.5
-    block[:, 0] = 1.0
-    return block
+    """Fixed first vectors ``(size, 2)``; those of a smaller size are their beginning."""
+    return np.random.default_rng(0).random((size, 2)) - 0.5
 
 
 def mask_shapes(edges: Sequence[Array], kernels: NDArray[np.float64]) -> Array:

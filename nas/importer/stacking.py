@@ -18,7 +18,7 @@ Dims = Sequence[int | None]
 def conv2d(x: Tensor, w: Tensor, b: Tensor | None, stride: Any, padding: Any, dilation: Any, groups: int) -> Tensor:
     """`functional.conv2d`."""
     if _vmapped() and x.device.type == "cpu":
-        result: Tensor = _Convolution.apply(x, w, b, stride, padding, dilation, groups)
+        result: Tensor = _Convolution.apply(x, w, b, stride, padding, dilation, groups)  # type: ignore[no-untyped-call]
         return result
     return functional.conv2d(x, w, b, stride, padding, dilation, groups)
 
@@ -26,7 +26,7 @@ def conv2d(x: Tensor, w: Tensor, b: Tensor | None, stride: Any, padding: Any, di
 def max_pool2d(x: Tensor, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Tensor:
     """`functional.max_pool2d`."""
     if _vmapped() and x.device.type == "cpu":
-        result: Tensor = _MaxPool.apply(x, kernel, stride, padding, dilation)
+        result: Tensor = _MaxPool.apply(x, kernel, stride, padding, dilation)  # type: ignore[no-untyped-call]
         return result
     return functional.max_pool2d(x, kernel, stride, padding, dilation)
 
@@ -34,7 +34,7 @@ def max_pool2d(x: Tensor, kernel: Any, stride: Any, padding: Any, dilation: Any)
 def avg_pool2d(x: Tensor, kernel: Any, stride: Any, padding: Any, *, count_include_pad: bool) -> Tensor:
     """`functional.avg_pool2d`."""
     if _vmapped() and x.device.type == "cpu":
-        result: Tensor = _AveragePool.apply(x, kernel, stride, padding, count_include_pad)
+        result: Tensor = _AveragePool.apply(x, kernel, stride, padding, count_include_pad)  # type: ignore[no-untyped-call]
         return result
     return functional.avg_pool2d(x, kernel, stride, padding, count_include_pad=count_include_pad)
 
@@ -54,6 +54,11 @@ def _side_by_side(x: Tensor, dim: int | None, size: int) -> Tensor:
 def _channels_last(x: Tensor) -> Tensor:
     # A tensor of an outer vmap knows no memory formats.
     return x if _vmapped() else x.contiguous(memory_format=torch.channels_last)
+
+
+def _apart(y: Tensor, size: int) -> Tensor:
+    """``(N, size, C, H, W)``, the inverse of `_side_by_side`."""
+    return y.view(y.shape[0], size, -1, *y.shape[2:])
 
 
 def _front(w: Tensor, dim: int | None, size: int) -> Tensor:
@@ -85,14 +90,14 @@ class _Convolution(_Rule):
         bias = None if b is None else _front(b, dims[2], size)
         filters = _channels_last(_front(w, dims[1], size))
         y = functional.conv2d(rows, filters, bias, stride, padding, dilation, groups)
-        return y.unflatten(1, (size, -1)), 1
+        return _apart(y, size), 1
 
 
 class _MaxPool(_Rule):
     @staticmethod
     def vmap(info: Any, dims: Dims, x: Tensor, *options: Any) -> tuple[Tensor, int]:
         y = functional.max_pool2d(_side_by_side(x, dims[0], info.batch_size), *options)
-        return y.unflatten(1, (info.batch_size, -1)), 1
+        return _apart(y, info.batch_size), 1
 
 
 class _AveragePool(_Rule):
@@ -101,4 +106,4 @@ class _AveragePool(_Rule):
         kernel, stride, padding, count_include_pad = options
         rows = _side_by_side(x, dims[0], info.batch_size)
         y = functional.avg_pool2d(rows, kernel, stride, padding, count_include_pad=count_include_pad)
-        return y.unflatten(1, (info.batch_size, -1)), 1
+        return _apart(y, info.batch_size), 1

@@ -210,7 +210,7 @@ def _widen(node: ir.Node, others: Sequence[ir.Node]) -> None:
         node.attributes["hidden_size"] = ir.AttrInt64(
             "hidden_size", max(other.attributes.get_int("hidden_size", 0) for other in others)
         )
-    if is_depthwise(node):
+    if is_depthwise(others[0]):
         node.attributes["group"] = ir.AttrInt64("group", max(other.attributes.get_int("group", 1) for other in others))
     for index, value in enumerate(node.outputs):
         found = [other.outputs[index].shape for other in others]
