@@ -13,7 +13,7 @@ import numpy as np
 import onnx_ir as ir
 from threadpoolctl import threadpool_limits
 
-from predictors.encode import encode
+from predictors.encoder import encode
 from predictors.forest import ForestPredictor
 from predictors.graph_features import GRAPH_FEATURES
 from predictors.node_features import NODE_FEATURES

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from onnx_graph.count import count
-from onnx_graph.weights import masks
+from onnx_graph.counts import count
+from onnx_graph.weight import masks
 from predictors import ranking
 from predictors.registry import create
 from predictors.structure_graph import StructureGraph
@@ -97,7 +97,7 @@ def make_networks(task_name: str, space_name: str, number: int, epochs: int, see
     from nas.tasks import load_task
     from nas.training.options import TrainingOptions, TrainingResult
     from nas.training.population import train_population
-    from predictors.encode import encode
+    from predictors.encoder import encode
 
     task = load_task(task_name)
     space = search_spaces.create(space_name, task.signature)

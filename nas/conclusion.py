@@ -44,7 +44,7 @@ def conclude(engine: Engine, *, on_stage: Callable[[str], None] = lambda text: N
     if engine.predictor is not None:
         import predictors
 
-        provenance = {
+        provenance: dict[str, Any] = {
             "task": task.name,
             "task_fingerprint": task.fingerprint,
             "space": engine.space.name,

@@ -123,7 +123,9 @@ class Engine:
         return max(last, int(self.record.facts["planned_from"]))
 
     def _out_of_time(self, start: float) -> bool:
-        return self.config.timeout is not None and time.perf_counter() - start > self.config.timeout
+        """Whether to begin no further round; the first is always begun, or there would be nothing to report."""
+        timeout = self.config.timeout
+        return timeout is not None and bool(self.record.trials) and time.perf_counter() - start > timeout
 
     # --- planning -------------------------------------------------------------------------------------------------
 

@@ -10,9 +10,8 @@ import onnx_graph
 
 def inspect(path: Path | str) -> dict[str, Any]:
     """Layers and whole-network measures as plain JSON values. Errors as `onnx_graph.load`."""
-    from predictors.encode import GRAPH_FEATURES
-
     import predictors
+    from predictors.encoder import GRAPH_FEATURES
 
     raw = onnx_graph.load(path)
     model = onnx_graph.simplify(raw)

@@ -4,8 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from nas.tasks.registry import load_task
-
 from nas.conclusion import conclude
 from nas.config import SearchConfig
 from nas.device import require_device
@@ -13,6 +11,7 @@ from nas.engine import open_engine
 from nas.names import require
 from nas.progress import Progress
 from nas.run_folder import RunFolder
+from nas.tasks.registry import load_task
 from nas.tasks.task import Task
 
 

@@ -5,9 +5,9 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from onnx_graph.flow import ELEMENTWISE
-from onnx_graph.simplify import simplify
+from onnx_graph.simplification import simplify
+from onnx_graph.weight import WeightUse, array_of, initializer_of, weight_uses
 from onnx_graph.weighted_flow import product_axes
-from onnx_graph.weights import WeightUse, array_of, initializer_of, weight_uses
 
 
 def drop_constant_branches(model: ir.Model) -> ir.Model:

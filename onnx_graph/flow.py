@@ -10,7 +10,7 @@ import onnx_ir as ir
 
 from onnx_graph.moving_flow import MIX, MOVING, Flow, ints
 from onnx_graph.unit_map import Maps, UnitMap, any_over, join, rank_of, unbroadcast
-from onnx_graph.weights import integer
+from onnx_graph.weight import integer
 
 
 def rule(node: ir.Node, opset: int, inputs: Maps) -> Flow:

@@ -9,11 +9,11 @@ import numpy as np
 import onnx_ir as ir
 
 from onnx_graph.flow import ELEMENTWISE, rule
-from onnx_graph.liveness import Liveness, captured_names, name_of_value
+from onnx_graph.live_units import Liveness, captured_names, name_of_value
 from onnx_graph.moving_flow import MIX, Flow, ints
 from onnx_graph.unit_map import UnitMap, along, any_over, fit, length_of, rank_of, spread, unbroadcast
+from onnx_graph.weight import WeightUse, initializer_of, integer
 from onnx_graph.weighted_flow import output_units, product_axes, recurrent_map, state_map, state_units
-from onnx_graph.weights import WeightUse, initializer_of, integer
 
 Kept = dict[str, UnitMap]
 # Their constants would have to be cut with them, or they read the shape itself.

@@ -8,7 +8,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from onnx_graph.unit_map import Maps, UnitMap, join, length_of, rank_of, reshape
-from onnx_graph.weights import initializer_of, integer
+from onnx_graph.weight import initializer_of, integer
 
 
 class Flow(NamedTuple):

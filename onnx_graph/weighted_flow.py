@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from onnx_graph.moving_flow import MIX, Flow
 from onnx_graph.unit_map import DEAD, LIVE, Maps, UnitMap, along, any_over, rank_of, spread, unbroadcast
-from onnx_graph.weights import WeightUse, array_of, integer, weight_uses
+from onnx_graph.weight import WeightUse, array_of, integer, weight_uses
 
 Uses = dict[int, WeightUse]
 

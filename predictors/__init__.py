@@ -1,12 +1,10 @@
 """Accuracy of a network predicted from the structure of its ONNX graph and the non-zero pattern of its weights, with uncertainty."""
 
 import importlib
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from predictors.encode import encode
+    from predictors.encoder import encode
     from predictors.errors import PredictorError
     from predictors.persistence import FittedPredictor, load, save
     from predictors.predictor import Prediction, Predictor
@@ -34,7 +32,7 @@ _HOMES = {
     "PredictorError": "errors",
     "StructureGraph": "structure_graph",
     "create": "registry",
-    "encode": "encode",
+    "encode": "encoder",
     "load": "persistence",
     "save": "persistence",
 }
@@ -52,14 +50,3 @@ def __getattr__(name: str) -> object:
 def __dir__() -> list[str]:
     """The public names."""
     return sorted(__all__)
-
-
-class _Package(ModuleType):
-    """Keeps `predictors.encode` the function: importing the submodule of that name would put the module in its place."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (name == "encode" and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

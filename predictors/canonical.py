@@ -10,7 +10,7 @@ from math import prod
 import numpy as np
 import onnx_ir as ir
 
-from onnx_graph.weights import FLOATS, GATES, WeightUse, array_of, weight_uses
+from onnx_graph.weight import FLOATS, GATES, WeightUse, array_of, weight_uses
 from predictors import operators
 from predictors.attributes import Shape, integers, setting_inputs, settings
 from predictors.canonical_graph import Block, CanonicalGraph, Operator

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from predictors.encode import encode
+from predictors.encoder import encode
 from predictors.errors import InvalidPredictorError, UnknownPredictorError
 from predictors.features import CLASSES, GRAPH_FEATURES, NODE_FEATURES
 from predictors.predictor import Prediction, Predictor

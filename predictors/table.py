@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from onnx_graph.errors import GraphError
 from predictors import ranking
-from predictors.encode import encode
+from predictors.encoder import encode
 from predictors.errors import InvalidTableError
 from predictors.persistence import FittedPredictor, Json, require_free, save
 from predictors.predictor import Prediction

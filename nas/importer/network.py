@@ -11,7 +11,7 @@ from nas.importer.operators.elementwise import DTYPES
 from nas.importer.program import Program
 from nas.importer.roles import roles
 from onnx_graph.errors import InvalidModelError
-from onnx_graph.weights import array_of
+from onnx_graph.weight import array_of
 
 Tensors = dict[str, torch.Tensor]
 

@@ -19,7 +19,7 @@ import numpy as np
 import onnx_ir as ir
 
 from nas.importer.node import STANDARD_DOMAINS
-from onnx_graph.weights import array_of, initializer_of, weights
+from onnx_graph.weight import array_of, initializer_of, weights
 
 # Positions of inputs that are parameters where they are float initializers.
 _PARAMETERS: Mapping[str, tuple[int, ...]] = {

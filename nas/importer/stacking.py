@@ -1,4 +1,4 @@
-"""Convolution and pooling of stacked networks: the channels of all networks side by side, and last in memory.
+"""Convolution, pooling and batch normalisation of stacked networks: the channels of all networks side by side, and last in memory.
 
 `torch.func.vmap` makes one grouped convolution of many by itself, but in the order (N, C, H, W), in which the grouped CPU
 kernels take up to twice the time. Under vmap on the CPU these functions use rules of their own. Elementwise operations
@@ -15,7 +15,7 @@ from torch.nn import functional
 Dims = Sequence[int | None]
 
 
-def conv2d(x: Tensor, w: Tensor, b: Tensor | None, stride: Any, padding: Any, dilation: Any, groups: int) -> Tensor:
+def conv2d(x: Tensor, w: Tensor, b: Tensor | None, stride: Any, padding: Any, dilation: Any, groups: int = 1) -> Tensor:
     """`functional.conv2d`."""
     if _vmapped() and x.device.type == "cpu":
         result: Tensor = _Convolution.apply(x, w, b, stride, padding, dilation, groups)  # type: ignore[no-untyped-call]
@@ -37,6 +37,14 @@ def avg_pool2d(x: Tensor, kernel: Any, stride: Any, padding: Any, *, count_inclu
         result: Tensor = _AveragePool.apply(x, kernel, stride, padding, count_include_pad)  # type: ignore[no-untyped-call]
         return result
     return functional.avg_pool2d(x, kernel, stride, padding, count_include_pad=count_include_pad)
+
+
+def batch_norm(x: Tensor, scale: Tensor, bias: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Normalisation by the batch: the result, and by channel the batch's mean and 1 / sqrt(variance + epsilon)."""
+    if x.dim() == 4 and _vmapped() and x.device.type == "cpu":
+        result: tuple[Tensor, Tensor, Tensor] = _BatchNorm.apply(x, scale, bias, epsilon)  # type: ignore[no-untyped-call]
+        return result
+    return torch.native_batch_norm(x, scale, bias, None, None, True, 0.0, epsilon)
 
 
 def _vmapped() -> bool:
@@ -83,6 +91,10 @@ class _Convolution(_Rule):
     @staticmethod
     def vmap(info: Any, dims: Dims, x: Tensor, w: Tensor, b: Tensor | None, *options: Any) -> tuple[Tensor, int]:
         size, (stride, padding, dilation, groups) = info.batch_size, options
+        if dims[0] is not None and dims[1] is None and (b is None or dims[2] is None):
+            # Shared filters: more examples for one network.
+            y = functional.conv2d(x.movedim(dims[0], 0).flatten(0, 1), w, b, stride, padding, dilation, groups)
+            return y.view(size, -1, *y.shape[1:]), 0
         if dims[0] is None and groups == 1:
             rows = _channels_last(x)
         else:
@@ -107,3 +119,12 @@ class _AveragePool(_Rule):
         rows = _side_by_side(x, dims[0], info.batch_size)
         y = functional.avg_pool2d(rows, kernel, stride, padding, count_include_pad=count_include_pad)
         return _apart(y, info.batch_size), 1
+
+
+class _BatchNorm(_Rule):
+    @staticmethod
+    def vmap(info: Any, dims: Dims, x: Tensor, scale: Tensor, bias: Tensor, epsilon: float) -> tuple[Any, Any]:
+        size = info.batch_size
+        rows, scale, bias = _side_by_side(x, dims[0], size), _front(scale, dims[1], size), _front(bias, dims[2], size)
+        y, mean, inverse = torch.native_batch_norm(rows, scale, bias, None, None, True, 0.0, epsilon)
+        return (_apart(y, size), mean.view(size, -1), inverse.view(size, -1)), (1, 0, 0)

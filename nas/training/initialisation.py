@@ -13,7 +13,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from onnx_graph.weights import Weight, array_of, weights
+from onnx_graph.weight import Weight, array_of, weights
 
 Arrays = dict[str, NDArray[np.float32]]
 

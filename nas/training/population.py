@@ -17,9 +17,9 @@ from nas.training.options import DEFAULTS, TrainingOptions, TrainingResult
 from nas.training.stack import Member
 from nas.training.train import check_fit, result_of, threads_for
 
-LARGEST = 64
+LARGEST = 32
 """Networks in a stack at most."""
-WORK = 40_000_000
+WORK = 250_000_000
 """Multiply-accumulates of one step of a stack at most: above, a step is bound by arithmetic and memory, not by overhead."""
 OVERHEAD = 1_500_000
 """What a step costs whatever its size, in multiply-accumulates."""

@@ -13,7 +13,7 @@ from nas.importer.network import Network, import_model
 from nas.training.graph_shape import GraphShape, Slot, graph_shape, is_depthwise
 from nas.training.initialisation import Arrays, initial_values
 from nas.training.perceptron_stack import perceptron_stack
-from onnx_graph.weights import GATES, array_of, weights
+from onnx_graph.weight import GATES, array_of, weights
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from nas.training.device import arithmetic, torch_device
 from nas.training.loop import Course, Loop, accuracy
 from nas.training.options import DEFAULTS, TrainingOptions, TrainingResult
 from nas.training.stack import Member, Stack
-from onnx_graph.liveness import dead_units
+from onnx_graph.live_units import dead_units
 
 THREADED = 200_000_000
 """Multiply-accumulates of a batch above which a second thread gains more than the threads' waiting for each other costs."""

@@ -210,7 +210,7 @@ def test_changed_data_stops_a_resume(finished, tmp_path, monkeypatch):
     copy = copy_of(folder, tmp_path / "copy")
     task = dataclasses.replace(searches.task_of(CONFIG), fingerprint="other")
     monkeypatch.setattr(searches, "task_of", lambda config: task)
-    with pytest.raises(RunError, match="is not what .* was begun with"):
+    with pytest.raises(RunError, match=r"is not what .* was begun with"):
         searches.resume(copy)
 
 

@@ -209,10 +209,3 @@ def test_importing_the_package_loads_no_torch() -> None:
     code = "import sys, nas, nas.errors, nas.importer; print('torch' in sys.modules, nas.__version__)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.split() == ["False", nas.__version__]
-
-
-def test_from_torch_stays_the_function() -> None:
-    import nas.from_torch
-
-    assert callable(nas.from_torch)
-    assert not hasattr(nas, "no_such_name")

@@ -9,7 +9,7 @@ import torch
 from nas.importer import import_model
 from nas.importer.roles import roles
 from onnx_graph.errors import InvalidModelError, UnsupportedOperatorError
-from onnx_graph.weights import set_weights
+from onnx_graph.weight import set_weights
 
 HEADER = '<ir_version: 8, opset_import: ["": 17]>'
 MLP = f"""{HEADER}

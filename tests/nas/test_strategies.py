@@ -19,10 +19,7 @@ def test_an_unknown_strategy_names_the_nearest():
 def test_evolution_breeds_from_the_accurate():
     contract = StrategyContract()
     trials = contract.trials("evolution", 24)
-    widest = max(trials, key=lambda trial: trial.accuracy)
     pool = contract.pool(taken=[trial.digest for trial in trials])
     strategies.create("evolution").fill(pool, trials, 40, rng=np.random.default_rng(0), trainings=48)
-    accurate = {trial.candidate.architecture["depth"] for trial in sorted(trials, key=lambda t: -t.accuracy)[:6]}
-    assert widest.candidate.architecture["depth"] in accurate
-    children = [member.proposal.candidate.architecture["depth"] in accurate for member in pool.members]
-    assert np.mean(children) > 0.5
+    measured = np.mean([trial.metrics["nnz"] for trial in trials])
+    assert np.mean([member.metrics["nnz"] for member in pool.members]) > measured + 3

@@ -14,7 +14,7 @@ from nas.training import TrainingOptions, apply_result, evaluate, train
 from nas.training.batches import bounds, order
 from nas.training.initialisation import initial_values
 from nas.training.optimizer import Optimizer, clip, learning_rate
-from onnx_graph.weights import masks
+from onnx_graph.weight import masks
 from search_spaces.signature import Signature
 
 MLP = """

@@ -14,8 +14,8 @@ def test_every_public_name_is_there():
 
 
 def test_functions_win_over_the_files_of_their_name():
-    from onnx_graph.count import Counts
-    from onnx_graph.shrink import shrink
+    from onnx_graph.counts import Counts
+    from onnx_graph.shrinking import shrink
 
     assert onnx_graph.shrink is shrink
     assert onnx_graph.count.__annotations__["return"] is Counts

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import onnx_graph
-from predictors.encode import encode
+from predictors.encoder import encode
 from predictors.graph_features import GRAPH_FEATURES
 from predictors.structure_graph import StructureGraph
 

@@ -7,7 +7,7 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-from predictors.encode import encode
+from predictors.encoder import encode
 
 
 def value(name: str, *shape: int | str) -> ir.Value:

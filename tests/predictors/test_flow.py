@@ -10,7 +10,7 @@ from onnx import numpy_helper
 
 import onnx_graph
 from predictors.canonical import canonical_graph
-from predictors.encode import encode
+from predictors.encoder import encode
 from predictors.flow import Flow, propagate
 from predictors.graph_features import GRAPH_FEATURES
 

@@ -34,7 +34,7 @@ def test_every_public_name_is_there():
 def test_encode_stays_the_function_when_its_module_is_imported():
     import importlib
 
-    importlib.import_module("predictors.encode")
+    importlib.import_module("predictors.encoder")
     assert callable(predictors.encode)
     assert predictors.encode.__name__ == "encode"
 

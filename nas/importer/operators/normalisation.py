@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from nas.importer.node import Kernel, Node, Stateful
+from nas.importer.stacking import batch_norm
 
 
 def _across(vector: Tensor, x: Tensor) -> Tensor:
@@ -26,8 +27,7 @@ def _batch_normalization(node: Node) -> Kernel:
         return functional.batch_norm(x, mean, variance, scale, bias, False, 0.0, epsilon)
 
     def train(x: Tensor, scale: Tensor, bias: Tensor, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        # One kernel, which vmap spreads over the channels of all networks; it gives 1 / sqrt(variance + epsilon).
-        y, mu, inverse = torch.native_batch_norm(x, scale, bias, None, None, True, 0.0, epsilon)
+        y, mu, inverse = batch_norm(x, scale, bias, epsilon)
         var = inverse.detach().square().reciprocal() - epsilon
         return y, torch.lerp(mu.detach(), mean, momentum), torch.lerp(var, variance, momentum)
 

@@ -9,7 +9,7 @@ import numpy as np
 import onnx_ir as ir
 
 from onnx_graph.moving_flow import constant_ints
-from onnx_graph.weights import initializer_of
+from onnx_graph.weight import initializer_of
 
 MAX_FOLDED_BYTES = 512 * 2**20
 MAX_FILLED_BYTES = 2**31 - 1

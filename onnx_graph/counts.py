@@ -6,7 +6,7 @@ from math import prod
 import numpy as np
 import onnx_ir as ir
 
-from onnx_graph.weights import FLOATS, WeightUse, array_of, integer, weight_uses
+from onnx_graph.weight import FLOATS, WeightUse, array_of, integer, weight_uses
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 from onnx_graph.constant_branches import drop_constant_branches
 from onnx_graph.flow import ELEMENTWISE
 from onnx_graph.kept_units import Kept, kept_units, varying
-from onnx_graph.liveness import Liveness, liveness, name_of_value
-from onnx_graph.simplify import simplify
+from onnx_graph.live_units import Liveness, liveness, name_of_value
+from onnx_graph.simplification import simplify
 from onnx_graph.unit_map import UnitMap, along
+from onnx_graph.weight import WeightUse, initializer_of
 from onnx_graph.weighted_flow import output_units, product_axes
-from onnx_graph.weights import WeightUse, initializer_of
 
 
 def shrink(model: ir.Model) -> ir.Model:

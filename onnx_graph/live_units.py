@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from onnx_graph.flow import rule
 from onnx_graph.moving_flow import MIX
 from onnx_graph.unit_map import UnitMap, along, fit, rank_of
+from onnx_graph.weight import WeightUse, array_of, set_weights
 from onnx_graph.weighted_flow import Weighted, product_axes
-from onnx_graph.weights import WeightUse, array_of, set_weights
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ import pytest
 from onnx import numpy_helper
 
 import onnx_graph
-from predictors.encode import encode
+from predictors.encoder import encode
 from predictors.graph_features import GRAPH_FEATURES
 from predictors.node_features import NODE_FEATURES
 from predictors.operators import CLASSES
