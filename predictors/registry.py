@@ -15,6 +15,7 @@ PREDICTORS: dict[str, str] = {
     "linear": "predictors.linear:LinearPredictor",
     "forest": "predictors.forest:ForestPredictor",
     "gnn": "predictors.gnn:GNNPredictor",
+    "ensemble": "predictors.ensemble:EnsemblePredictor",
 }
 
 

@@ -9,6 +9,7 @@ first merged, neighbours together, until at most `depth` are left; edges inside 
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -57,8 +58,9 @@ def draw(trial: TrialLike, family: str, vertices: tuple[int, int], degree: tuple
     )
 
 
+@lru_cache(maxsize=512)
 def layered(family: str, *, vertices: int, degree: int, rewire: float, depth: int, seed: int) -> LayeredGraph:
-    """Draw a graph and orient it.
+    """Draw a graph and orient it; remembered, since a candidate is opened several times while it is made.
 
     Args:
         family: one of `FAMILIES`.

@@ -20,7 +20,7 @@ def test_an_unknown_name_lists_the_known_ones_nearest_first():
 
 
 def test_the_table_comes_first():
-    assert names()[: len(PREDICTORS)] == ("constant", "density", "linear", "forest", "gnn")
+    assert names()[: len(PREDICTORS)] == ("constant", "density", "linear", "forest", "gnn", "ensemble")
 
 
 def test_every_public_name_is_there():
