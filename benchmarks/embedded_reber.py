@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--trainings", type=int, default=16)
     parser.add_argument("--constraint", nargs="*", default=["nnz<=1000"])
-    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--epochs", type=int, default=None)
     parser.add_argument("--quick", action="store_true", help="a smoke test: few trainings, one seed")
     args = parser.parse_args()
     if args.quick:

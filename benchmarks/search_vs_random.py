@@ -27,12 +27,11 @@ def main() -> None:
     parser.add_argument("--space", default="mlp")
     parser.add_argument("--constraint", default="nnz<=600")
     parser.add_argument("--trainings", type=int, default=48)
-    parser.add_argument("--epochs", type=int, default=40)
-    parser.add_argument("--learning-rate", type=float, default=0.01)
+    parser.add_argument("--epochs", type=int, default=None)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--strategy", nargs="+", default=["evolution"])
-    parser.add_argument("--predictor", default="forest")
+    parser.add_argument("--predictor", default="ensemble")
     parser.add_argument("--quick", action="store_true", help="a smoke test: few trainings, one seed")
     parser.add_argument("--out", type=Path, default=None)
     args = parser.parse_args()
@@ -69,7 +68,6 @@ def _run(args: argparse.Namespace, strategy: str, seed: int, *, first: bool) -> 
         trainings=args.trainings,
         epochs=args.epochs,
         repeats=args.repeats,
-        learning_rate=args.learning_rate,
         strategy=strategy,
         predictor=args.predictor,
         random_baseline=first,

@@ -28,6 +28,7 @@ def search(
     """
     task = task_of(config)
     check(config, task)
+    config = config.resolved(len(task.train))
     folder = RunFolder(Path(out))
     folder.create(config)
     return _run(config, folder, task, on_progress, on_stage)

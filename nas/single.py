@@ -32,6 +32,7 @@ def train_file(path: Path, config: SearchConfig, out: Path | None) -> tuple[list
     if out is not None and out.suffix != ".onnx":
         raise UsageError(f"--out must be a .onnx file, got {out}")
     task = task_of(config)
+    config = config.resolved(len(task.train))
     model = onnx_graph.simplify(onnx_graph.load(path))
     count = onnx_graph.count(model)
     rows, networks = [], []

@@ -10,10 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictors.errors import InvalidPredictorError
-from predictors.forest import ForestPredictor
+from predictors.forest import ForestOptions, ForestPredictor
 from predictors.linear import LinearPredictor
 from predictors.predictor import Prediction
 from predictors.structure_graph import StructureGraph
+
+TREES = ForestOptions(trees=100)
+"""Half the forest's own: the line steadies the mean, and a search fits anew every round."""
 
 SEPARATOR = "/"
 """Between a member's name and the name of its array."""
@@ -26,7 +29,7 @@ class EnsemblePredictor:
 
     def __init__(self) -> None:
         """Not fitted yet."""
-        self._members: tuple[LinearPredictor | ForestPredictor, ...] = (LinearPredictor(), ForestPredictor())
+        self._members: tuple[LinearPredictor | ForestPredictor, ...] = (LinearPredictor(), ForestPredictor(TREES))
 
     def fit(self, graphs: Sequence[StructureGraph], accuracies: NDArray[np.float64], *, seed: int = 0) -> Self:
         """Fit every member on all networks."""
@@ -44,7 +47,9 @@ class EnsemblePredictor:
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """The members' arrays, each under ``member/array``."""
         return {
-            f"{member.name}{SEPARATOR}{name}": value for member in self._members for name, value in member.arrays().items()
+            f"{member.name}{SEPARATOR}{name}": value
+            for member in self._members
+            for name, value in member.arrays().items()
         }
 
     @classmethod

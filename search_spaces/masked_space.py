@@ -5,7 +5,7 @@ A space adds its genes (`design`) and its graph (`network`).
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import ClassVar, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -55,6 +55,23 @@ class OpenNetwork(Protocol):
         """The network with the canonical mask of every layer; once."""
 
 
+@dataclass(frozen=True, eq=False)
+class _Draft:
+    """A candidate with its network, built and trimmed to see what it keeps.
+
+    Attributes:
+        candidate: the candidate.
+        model: its network.
+        kept: non-zero weights before trimming.
+        live: non-zero weights after it.
+    """
+
+    candidate: Candidate
+    model: ir.Model
+    kept: int
+    live: int
+
+
 class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
     """A search space of masked networks; see `search_spaces.space.SearchSpace`.
 
@@ -72,6 +89,7 @@ class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
         """Raises `InvalidOptionError` where the space has no network of that signature."""
         self.signature = signature
         self.settings = settings
+        self._drafted: _Draft | None = None
 
     @abstractmethod
     def design(self, trial: TrialLike) -> DesignT:
@@ -90,7 +108,7 @@ class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
         trial = RandomTrial(rng)
         candidate = self._propose(trial)
         for _ in range(_DRAWS if self.settings.min_live else 0):
-            if self._is_alive(candidate):
+            if self._is_alive(self._draft(candidate)):
                 break
             candidate = self._propose(trial)
         return candidate
@@ -120,9 +138,8 @@ class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
 
     def build(self, candidate: Candidate) -> ir.Model:
         """The untrained masked network, trimmed."""
-        network = self._open(candidate)
-        model = network.model(_masks(network, candidate.mask, candidate.edits))
-        onnx_graph.trim(model)
+        model = self._draft(candidate).model
+        self._drafted = None  # a model is handed out once: the caller may change it
         return model
 
     def dense(self, candidate: Candidate) -> Candidate:
@@ -155,36 +172,38 @@ class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
         What the mask leaves dead is not counted, so the density is raised until the budget is spent on live weights.
         Edits that overdraw it are dropped, the last ones first.
         """
-        live = self._live(candidate)
-        while candidate.edits and live > budget.limit:
-            candidate = replace(candidate, edits=candidate.edits[:-1])
-            live = self._live(candidate)
+        draft = self._draft(candidate)
+        while draft.candidate.edits and draft.live > budget.limit:
+            draft = self._draft(replace(draft.candidate, edits=draft.candidate.edits[:-1]))
         wanted = round(candidate.mask.density * budget.free) + budget.fixed
         for _ in range(_RAISES):
-            if live >= _SPENT * wanted or candidate.mask.density >= 1:
+            recipe = draft.candidate.mask
+            if draft.live >= _SPENT * wanted or recipe.density >= 1:
                 break
-            density = min(1.0, candidate.mask.density * min(wanted / max(live, 1), _STEEPEST))
-            denser = replace(candidate, mask=replace(candidate.mask, density=density))
-            raised = self._live(denser)
-            if raised > budget.limit:
+            density = min(1.0, recipe.density * min(wanted / max(draft.live, 1), _STEEPEST))
+            denser = self._draft(replace(draft.candidate, mask=replace(recipe, density=density)))
+            if denser.live > budget.limit:
                 break
-            candidate, live = denser, raised
-        return candidate
+            draft = denser
+        self._drafted = draft
+        return draft.candidate
 
-    def _live(self, candidate: Candidate) -> int:
-        """Non-zero weights on a live path."""
-        return onnx_graph.count(self.build(candidate)).nnz
+    def _draft(self, candidate: Candidate) -> _Draft:
+        """Build and trim; the last draft is kept, since a candidate that was just made is built next."""
+        if self._drafted is None or self._drafted.candidate != candidate:
+            network = self._open(candidate)
+            model = network.model(_masks(network, candidate.mask, candidate.edits))
+            cut = onnx_graph.trim(model)
+            live = onnx_graph.count(model).nnz
+            self._drafted = _Draft(candidate, model, kept=live + cut, live=live)
+        return self._drafted
 
-    def _is_alive(self, candidate: Candidate) -> bool:
+    def _is_alive(self, draft: _Draft) -> bool:
         """Every output depends on the input, and `min_live` of the kept weights lie on a path between them."""
-        network = self._open(candidate)
-        masks = _masks(network, candidate.mask, candidate.edits)
-        model = network.model(masks)
-        reached = onnx_graph.liveness(model).forward.get(model.graph.outputs[0].name or "")
-        if reached is None or not reached.all():
+        if draft.live < self.settings.min_live * draft.kept:
             return False
-        kept = sum(int(mask.sum()) for mask in masks.values())
-        return onnx_graph.trim(model) <= (1 - self.settings.min_live) * kept
+        reached = onnx_graph.liveness(draft.model).forward.get(draft.model.graph.outputs[0].name or "")
+        return reached is not None and bool(reached.all())
 
     def _edited(self, candidate: Candidate, rng: np.random.Generator) -> Candidate:
         """One random edit more."""
@@ -195,7 +214,7 @@ class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
             edits = edits[:dropped] + edits[dropped + 1 :]
         edit = mask_edits.random_edit(_masks(network, candidate.mask, edits), network.layers, rng)
         edited = replace(candidate, edits=(*edits, edit))
-        over = self._live(edited) > self._budget(network).limit
+        over = self._draft(edited).live > self._budget(network).limit
         return candidate if over else edited
 
     def _changed(self, candidate: Candidate, rng: np.random.Generator) -> Candidate:

@@ -82,7 +82,7 @@ def best_so_far(report: Mapping[str, Any]) -> Figure:
 
 def layer_densities(layers: Sequence[Mapping[str, Any]]) -> Figure:
     """Share of kept weights, layer by layer."""
-    figure, axes = _figure(height=0.5 + 0.34 * max(len(layers), 2))
+    figure, axes = _figure(height=0.8 + 0.34 * max(len(layers), 2), left=0.4)
     names = [f"{layer['weight']}  {layer['shape']}" for layer in layers]
     axes.barh(names, [layer["density"] for layer in layers], color=SECOND)
     for index, layer in enumerate(layers):
@@ -98,8 +98,11 @@ def wiring(masks: Mapping[str, NDArray[np.bool_]]) -> Figure:
     count = max(len(masks), 1)
     columns = min(count, 4)
     rows = -(-count // columns)
-    figure = Figure(figsize=(8, 2.3 * rows), layout="constrained")
+    figure = Figure(figsize=(8, 2.3 * rows))
     grid = figure.subplots(rows, columns, squeeze=False)
+    figure.subplots_adjust(
+        left=0.05, right=0.98, bottom=0.3 / (2.3 * rows), top=1 - 0.3 / (2.3 * rows), wspace=0.25, hspace=0.35
+    )
     for axes in grid.flat:
         axes.axis("off")
     for axes, (name, mask) in zip(grid.flat, masks.items(), strict=False):
@@ -112,9 +115,10 @@ def wiring(masks: Mapping[str, NDArray[np.bool_]]) -> Figure:
     return figure
 
 
-def _figure(height: float = 3.6) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(6.4, height), layout="constrained")
-    axes = figure.subplots()
+def _figure(height: float = 3.6, left: float = 0.12) -> tuple[Figure, Axes]:
+    # Fixed margins: matplotlib's own layout engines draw every figure several times.
+    figure = Figure(figsize=(6.4, height))
+    axes = figure.add_axes((left, 0.55 / height, 0.97 - left, 1 - 0.7 / height))
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25, lw=0.6)
     axes.set_axisbelow(True)

@@ -19,7 +19,7 @@ from search_spaces.candidate import Candidate
 CROSSOVER = 0.25
 """Share of children with two parents."""
 
-FRESH = 0.15
+FRESH = 0.5
 """Share of a pool drawn anew from the space, so that no search gets stuck."""
 
 GENERATIONS = 3

@@ -28,7 +28,7 @@ class TrainingOptions:
     epochs: int = 30
     batch_size: int = 64
     optimizer: Literal["adam", "sgd"] = "adam"
-    learning_rate: float = 3e-3
+    learning_rate: float = 1e-2
     schedule: Literal["cosine", "constant"] = "cosine"
     weight_decay: float = 0.0
     patience: int | None = None

@@ -47,6 +47,14 @@ def test_the_space_onnx_starts_from_the_models_own_weights():
     assert SearchConfig(space="onnx", model="a.onnx", init="fan-in").training_options().init == "fan-in"
 
 
+def test_open_epochs_are_about_1700_steps_between_10_and_100():
+    config = SearchConfig(batch_size=64)
+    assert config.resolved(1078).epochs == 100  # 17 steps an epoch
+    assert config.resolved(4000).epochs == 27  # 63 steps an epoch
+    assert config.resolved(54000).epochs == 10  # 844 steps an epoch
+    assert SearchConfig(epochs=7).resolved(54000).epochs == 7
+
+
 def test_a_file_that_is_no_toml_is_named(tmp_path):
     path = tmp_path / "run.toml"
     path.write_text("task = digits")
