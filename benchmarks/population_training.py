@@ -6,6 +6,7 @@ Usage: python benchmarks/population_training.py [--quick] [--networks 32] [--rep
 
 import argparse
 import json
+import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -126,10 +127,11 @@ def main() -> None:
 def measure(task: Task, make: Make, options: TrainingOptions, networks: int, repeats: int) -> dict[str, object]:
     """Networks a second of each way, the ways taken in turn so that a busy moment of the machine meets all of them."""
     models = [make(task, seed) for seed in range(networks)]
-    few = range(0, networks, 4)
+    few = range(0, networks, 8)
     rates: dict[str, list[float]] = {"one thread": [], "all threads": [], "population": []}
     alone: dict[int, TrainingResult] = {}
     together: Sequence[TrainingResult | Exception] = []
+    watch = _Elsewhere()
     for _ in range(repeats):
         for way in ("one thread", "all threads"):
             # `train` chooses by the size of the network; here both are measured.
@@ -148,6 +150,7 @@ def measure(task: Task, make: Make, options: TrainingOptions, networks: int, rep
         "population": _spread(rates["population"]),
         "speed_up": statistics.median(rates["population"]) / statistics.median(rates[best]),
         "largest_accuracy_difference": max(differences),
+        "processors_busy_elsewhere": watch.share(),
     }
 
 
@@ -162,6 +165,32 @@ def table_line(row: dict[str, object]) -> str:
         f"population {many['min']:.1f}..{many['max']:.1f}"
     )
     return f"{row['network']:22} {one['median']:12.2f} {many['median']:12.2f} {row['speed_up']:8.1f}x {target:>7}   {spreads}"
+
+
+class _Elsewhere:
+    """How much of the machine other programs use meanwhile: a measurement on a busy machine says little."""
+
+    def __init__(self) -> None:
+        self.start = self._now()
+
+    def share(self) -> float | None:
+        """Share of all processors' time since the start; None where the system does not tell."""
+        now = self._now()
+        if now is None or self.start is None:
+            return None
+        busy, own, wall = (after - before for after, before in zip(now, self.start, strict=True))
+        return round(max(0.0, (busy - own) / (wall * (os.cpu_count() or 1))), 2)
+
+    def _now(self) -> tuple[float, float, float] | None:
+        try:
+            fields = [int(field) for field in Path("/proc/stat").read_text().split()[1:9]]
+        except (OSError, ValueError):
+            return None
+        return (
+            (sum(fields) - fields[3] - fields[4]) / os.sysconf("SC_CLK_TCK"),
+            time.process_time(),
+            time.perf_counter(),
+        )
 
 
 def _masked(builder: NetworkBuilder, rng: np.random.Generator) -> ir.Model:

@@ -10,7 +10,6 @@ from nas.errors import UsageError
 from nas.names import nearest
 from nas.training.options import TrainingOptions
 
-
 STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 1700, 10, 100
 """Default length of a training. On digits, sparse networks gain nothing from twice the 1,700 steps that 100 epochs are."""
 

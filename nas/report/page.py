@@ -19,7 +19,8 @@ h1{font-size:1.5rem;margin:0 0 .3rem}h2{font-size:1.1rem;margin:2.4rem 0 .6rem}p
 .grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(26rem,1fr));gap:1.2rem}figure{margin:0}svg{max-width:100%;height:auto}
 figcaption{color:#64748b;font-size:.85rem}.scroll{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.88rem}
 th,td{text-align:right;padding:.25rem .7rem;border-bottom:1px solid #e2e8f0}th:first-child,td:first-child{text-align:left}
-thead th{border-bottom:2px solid #94a3b8}code,td:first-child{font-family:ui-monospace,monospace}pre{background:#f8fafc;padding:1rem;overflow-x:auto;font-size:.8rem}
+thead th{border-bottom:2px solid #94a3b8}code,td:first-child{font-family:ui-monospace,monospace}
+pre{background:#f8fafc;padding:1rem;overflow-x:auto;font-size:.8rem}
 """
 
 

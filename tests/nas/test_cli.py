@@ -46,7 +46,11 @@ def refused(capsys, *argv):
 
 
 def test_help_loads_none_of_the_heavy_libraries():
-    script = "import sys\nfrom nas.cli.main import main\ntry: main(['--help'])\nexcept SystemExit: pass\nprint(sorted(sys.modules), file=sys.stderr)"
+    script = (
+        "import sys\nfrom nas.cli.main import main\n"
+        "try: main(['--help'])\nexcept SystemExit: pass\n"
+        "print(sorted(sys.modules), file=sys.stderr)"
+    )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     loaded = set(done.stderr.replace("'", "").strip("[]\n").split(", "))
     assert not loaded & {

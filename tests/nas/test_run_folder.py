@@ -38,7 +38,10 @@ def test_a_folder_that_is_no_run_is_named(tmp_path):
 def test_two_processes_do_not_share_a_run(tmp_path):
     folder = RunFolder(tmp_path / "run")
     folder.create(SearchConfig())
-    script = f"from nas.run_folder import RunFolder\nfrom pathlib import Path\nwith RunFolder(Path({str(folder.path)!r})).lock(): print('in')"
+    script = (
+        "from nas.run_folder import RunFolder\nfrom pathlib import Path\n"
+        f"with RunFolder(Path({str(folder.path)!r})).lock(): print('in')"
+    )
     with folder.lock():
         blocked = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert "in use by another process" in blocked.stderr
