@@ -8,6 +8,7 @@ import json
 import tempfile
 from pathlib import Path
 
+import optuna
 from rich.console import Console
 from rich.table import Table
 
@@ -29,6 +30,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=None)
     parser.add_argument("--quick", action="store_true", help="a smoke test: few trainings, one seed")
     args = parser.parse_args()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     if args.quick:
         args.seeds, args.trainings, args.epochs = args.seeds[:1], 8, 5
     task = load_task("embedded-reber")

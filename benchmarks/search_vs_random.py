@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from statistics import mean, stdev
 
+import optuna
 from rich.console import Console
 from rich.table import Table
 
@@ -35,6 +36,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a smoke test: few trainings, one seed")
     parser.add_argument("--out", type=Path, default=None)
     args = parser.parse_args()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     if args.quick:
         args.trainings, args.epochs, args.repeats, args.seeds = 12, 3, 2, args.seeds[:1]
     rows = [
