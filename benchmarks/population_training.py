@@ -96,7 +96,12 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a third of the epochs")
     parser.add_argument("--networks", type=int, default=32)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--case", action="append", default=[], help="only cases whose name starts so")
+    parser.add_argument(
+        "--case",
+        action="append",
+        default=[],
+        help="only cases whose name starts so; other rows of an existing result are kept",
+    )
     parser.add_argument("--output", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     rows = []
@@ -118,7 +123,7 @@ def main() -> None:
         "seeds": list(range(arguments.networks)),
         "repeats": arguments.repeats,
         "density": DENSITY,
-        "rows": rows,
+        "rows": _merged(rows, arguments.output) if arguments.case else rows,
     }
     arguments.output.write_text(json.dumps(report, indent=1) + "\n")
     print(f"written to {arguments.output}")
@@ -165,6 +170,13 @@ def table_line(row: dict[str, object]) -> str:
         f"population {many['min']:.1f}..{many['max']:.1f}"
     )
     return f"{row['network']:22} {one['median']:12.2f} {many['median']:12.2f} {row['speed_up']:8.1f}x {target:>7}   {spreads}"
+
+
+def _merged(rows: Sequence[dict[str, object]], path: Path) -> list[dict[str, object]]:
+    """The rows of the result on disk with the new ones in their places."""
+    old = json.loads(path.read_text())["rows"] if path.exists() else []
+    found = {row["network"]: row for row in [*old, *rows]}
+    return [found[name] for name, *_ in CASES if name in found]
 
 
 class _Elsewhere:

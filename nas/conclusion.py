@@ -27,7 +27,6 @@ FIRST_RETRAINING = 1000
 
 def conclude(engine: Engine, *, on_stage: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
     """Write `best.onnx`, `report.json`, `report.html` and `pareto.png`; returns the report."""
-    start = time.perf_counter()
     config, folder, task = engine.config, engine.folder, engine.task
     known = standings(engine.record.trials)
     best = winner(engine.objectives, known)
@@ -51,7 +50,7 @@ def conclude(engine: Engine, *, on_stage: Callable[[str], None] = lambda text: N
             "seed": config.seed,
         }
         predictors.save(engine.predictor, folder.predictor, provenance=provenance)
-    engine.seconds.total += time.perf_counter() - start
+    engine.seconds.total = time.perf_counter() - engine.begun
     report = reports.build(
         config=config.to_json(),
         task=task,
@@ -139,11 +138,10 @@ def _random_baseline(engine: Engine) -> Measured:
     folder = RunFolder(engine.folder.path / "random")
     if not folder.config_file.exists():
         folder.create(config)
-    baseline = open_engine(config, folder, engine.task, on_progress=engine.on_progress)
+    baseline = open_engine(config, folder, engine.task, on_progress=engine.on_progress, seconds=engine.seconds)
     baseline.run()
     best = winner(baseline.objectives, standings(baseline.record.trials))
-    baseline.folder = engine.folder
-    return _retrain(baseline, best.candidate, "random", engine.folder.models / "random.onnx")
+    return _retrain(engine, best.candidate, "random", engine.folder.models / "random.onnx")
 
 
 def _front_row(engine: Engine, standing: Standing) -> dict[str, Any]:

@@ -41,7 +41,7 @@ PREFLIGHT = 200
 
 @dataclass
 class Seconds:
-    """Where the wall time of this process went."""
+    """Where the wall time of this process went, baselines included; `total` holds the parts and the report."""
 
     training: float = 0.0
     screening: float = 0.0
@@ -86,6 +86,7 @@ class Engine:
         self.constraints = constraints.parse_all(self.config.constraint)
         self.strategy = strategies.create(self.config.strategy)
         self.screened = 0
+        self.begun = time.perf_counter()
         self._graphs: dict[str, StructureGraph] = {}
         self._at_start = len(self.record.trials)
 
@@ -107,7 +108,6 @@ class Engine:
             if sum(trial.round == round_ for trial in trials) < len(plan.chosen):
                 self._train(plan, start)
             round_ += 1
-        self.seconds.total += time.perf_counter() - start
         return trials
 
     def _open_round(self) -> int:
@@ -297,6 +297,7 @@ def open_engine(
     task: Task,
     *,
     on_progress: Callable[[Progress], None] = lambda progress: None,
+    seconds: Seconds | None = None,
 ) -> Engine:
     """Open the record of a run, whose lock the caller holds; `RunError` where the data changed since it was begun."""
     record = Record(folder.journal, objectives.parse(config.objective), constraints.parse_all(config.constraint))
@@ -307,7 +308,7 @@ def open_engine(
         raise RunError(
             f"the data of task {task.name} is not what {folder.path} was begun with; restore it or begin a new run"
         )
-    return Engine(config, task, make_space(config, task), record, folder, on_progress)
+    return Engine(config, task, make_space(config, task), record, folder, on_progress, seconds or Seconds())
 
 
 def make_space(config: SearchConfig, task: Task) -> SearchSpace:
