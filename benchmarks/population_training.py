@@ -24,7 +24,7 @@ from search_spaces.network_builder import NetworkBuilder
 DENSITY = 0.3
 RESULTS = Path(__file__).parent / "results" / "population_training.json"
 
-one_by_one = import_module("nas.training.train")
+one_by_one = import_module("nas.training.single")
 
 Make = Callable[[Task, int], ir.Model]
 

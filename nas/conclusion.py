@@ -13,7 +13,8 @@ import onnx_graph
 from nas import __version__
 from nas.engine import Engine, front, open_engine, training_seed, winner
 from nas.errors import TrainingError
-from nas.export.export import Exported, export
+from nas.export.export import as_exported, export
+from nas.export.provenance import provenance
 from nas.metrics import latency
 from nas.report import report as reports
 from nas.report.report import Measured
@@ -27,6 +28,7 @@ FIRST_RETRAINING = 1000
 
 def conclude(engine: Engine, *, on_stage: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
     """Write `best.onnx`, `report.json`, `report.html` and `pareto.png`; returns the report."""
+    engine.folder.models.mkdir(exist_ok=True)
     config, folder, task = engine.config, engine.folder, engine.task
     known = standings(engine.record.trials)
     best = winner(engine.objectives, known)
@@ -74,28 +76,20 @@ def render(folder: RunFolder, report: dict[str, Any]) -> None:
     page.write(folder.page, report, folder)
 
 
-def export_candidate(engine: Engine, candidate: Candidate, path: Path) -> Exported:
-    """Train a candidate of a run once more and export it."""
-    results, models = _train(engine, candidate, 1)
-    (result,), (model,) = results, models
-    return export(
-        model, path, task=engine.task, provenance=_provenance(engine, candidate, result.accuracy, result.seed)
-    )
-
-
 def _retrain(engine: Engine, candidate: Candidate, name: str, path: Path, standing: Standing | None = None) -> Measured:
     """Train with fresh seeds, measure each on the test split, export the one that is best on validation."""
-    from nas.training.train import evaluate
+    from nas.training.single import evaluate
 
+    task = engine.task
     results, models = _train(engine, candidate, engine.config.repeats)
-    accuracies = tuple(evaluate(model, engine.task, engine.task.test, device=engine.config.device) for model in models)
+    accuracies = tuple(evaluate(model, task, task.test, device=engine.config.device) for model in models)
     index = max(range(len(results)), key=lambda i: results[i].accuracy)
     exported = export(
         models[index],
         path,
-        task=engine.task,
-        provenance=_provenance(engine, candidate, results[index].accuracy, results[index].seed)
-        | {"test_" + engine.task.metric: f"{accuracies[index]:.6f}"},
+        task=task,
+        origin=provenance(task, candidate, results[index].accuracy, results[index].seed)
+        | {"test_" + task.metric: f"{accuracies[index]:.6f}"},
     )
     score = standing.score if standing is not None else None
     return Measured(
@@ -145,18 +139,5 @@ def _random_baseline(engine: Engine) -> Measured:
 
 
 def _front_row(engine: Engine, standing: Standing) -> dict[str, Any]:
-    model = onnx_graph.shrink(engine.space.build(standing.candidate))
+    model = as_exported(engine.space.build(standing.candidate), engine.task, standing.candidate)
     return reports.front_row(standing, bytes_=onnx_graph.size(model), latency=latency(model))
-
-
-def _provenance(engine: Engine, candidate: Candidate, accuracy: float, seed: int) -> dict[str, str]:
-    """What `best.onnx` says of itself."""
-    return {
-        "candidate": json.dumps(candidate.to_json(), sort_keys=True),
-        "digest": candidate.digest,
-        "task": engine.task.name,
-        "task_fingerprint": engine.task.fingerprint,
-        "validation_" + engine.task.metric: f"{accuracy:.6f}",
-        "seed": str(seed),
-        "version": __version__,
-    }

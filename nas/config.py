@@ -10,6 +10,12 @@ from nas.errors import UsageError
 from nas.names import nearest
 from nas.training.options import TrainingOptions
 
+ALIASES = {"n_trials": "trainings"}
+"""Other names of options, as users of Optuna know them."""
+
+FREE = ("trainings", "timeout", "repeats", "random_baseline", "device", "data_dir")
+"""Options that do not decide what is tried: how much of it, where, and what is compared with it."""
+
 STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 1700, 10, 100
 """Default length of a training. On digits, sparse networks gain nothing from twice the 1,700 steps that 100 epochs are."""
 
@@ -34,7 +40,7 @@ class SearchConfig:
     subset: int | None = _option(None, "use that many training and validation examples only")
     objective: tuple[str, ...] = _option(("accuracy",), "accuracy, or a cost to make small such as -nnz; repeatable")
     constraint: tuple[str, ...] = _option(
-        (), "hard bound such as 'nnz<=600', 'nnz<=10%%' (of dense) or 'bytes<=20000'; repeatable"
+        (), "hard bound such as 'nnz<=600', 'nnz<=10%' (of dense) or 'bytes<=20000'; repeatable"
     )
     strategy: str = _option("evolution", "how candidates are proposed (see `nas list strategies`)")
     predictor: str = _option("ensemble", "what screens them before training (see `nas list predictors`), or none")
@@ -68,7 +74,7 @@ class SearchConfig:
         _at_least("seed", self.seed, 0)
         if not 0 <= self.explore <= 1 or not 0 <= self.confirm < 1:
             raise UsageError(f"explore must lie in [0, 1] and confirm in [0, 1), got {self.explore} and {self.confirm}")
-        if self.timeout is not None and self.timeout <= 0:
+        if self.timeout is not None and not self.timeout > 0:
             raise UsageError(f"timeout must be positive seconds, got {self.timeout}")
         if (self.space == "onnx") != (self.model is not None):
             raise UsageError("the space onnx needs a model (--model FILE.onnx), and only that space takes one")
@@ -77,11 +83,16 @@ class SearchConfig:
         self.training_options()
 
     def resolved(self, examples: int) -> "SearchConfig":
-        """With every choice that was left open made for a training split of so many examples."""
-        if self.epochs is not None:
-            return self
+        """With paths made absolute, and every choice that was left open made for a training split of so many examples."""
         steps = -(-examples // self.batch_size)
-        return replace(self, epochs=min(MOST_EPOCHS, max(FEWEST_EPOCHS, round(STEPS / steps))))
+        epochs = min(MOST_EPOCHS, max(FEWEST_EPOCHS, round(STEPS / steps)))
+        return replace(
+            self,
+            epochs=epochs if self.epochs is None else self.epochs,
+            task=_absolute(self.task) if self.task.endswith((".npz", ".csv")) else self.task,
+            model=None if self.model is None else _absolute(self.model),
+            data_dir=None if self.data_dir is None else _absolute(self.data_dir),
+        )
 
     def training_options(self) -> TrainingOptions:
         """The part that concerns one training; a number of epochs that is still open counts as the fewest."""
@@ -93,6 +104,10 @@ class SearchConfig:
     def to_json(self) -> dict[str, Any]:
         """All options by name; tuples as lists."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+    def identity(self) -> dict[str, Any]:
+        """The options that decide which trials there are; the others may change when a run goes on."""
+        return {name: value for name, value in self.to_json().items() if name not in FREE}
 
     def to_toml(self) -> str:
         """The resolved configuration; `from_mapping(tomllib.loads(...))` gives it back."""
@@ -106,7 +121,7 @@ class SearchConfig:
         types = get_type_hints(cls)
         arguments = {}
         for name, value in data.items():
-            known = name.replace("-", "_")
+            known = ALIASES.get(name.replace("-", "_"), name.replace("-", "_"))
             if known not in types:
                 close = nearest(known, types)
                 raise UsageError(
@@ -124,6 +139,10 @@ def read(path: Path) -> dict[str, Any]:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not TOML: {error}") from error
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).resolve())
 
 
 def _at_least(name: str, value: int, least: int) -> None:
@@ -148,5 +167,15 @@ def _coerce(where: str, value: Any, type_: Any) -> Any:
             return float(value)
         elif option in (int, str, bool) and type(value) is option:
             return value
-    expected = getattr(type_, "__name__", None) or str(type_).replace("typing.", "")
-    raise UsageError(f"{where} must be {expected}, got {value!r}")
+    raise UsageError(f"{where} must be {_described(type_)}, got {value!r}")
+
+
+def _described(type_: Any) -> str:
+    """A field's type in words."""
+    if get_origin(type_) is Literal:
+        return " or ".join(get_args(type_))
+    if get_origin(type_) is tuple:
+        return "a list of texts"
+    names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+    options = [option for option in get_args(type_) or (type_,) if option is not type(None)]
+    return " or ".join(names.get(option, str(option)) for option in options)

@@ -1,5 +1,6 @@
 """Hard constraints, counted before any training: `nnz<=600`, `nnz<=10%` of dense, `bytes<=20000`, `latency<=0.5`."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -56,6 +57,8 @@ def parse(text: str) -> Constraint:
             f"constraint {text!r}: unknown metric {metric!r}; did you mean {nearest(metric, COSTS)[0]!r}? Known: {', '.join(COSTS)}"
         )
     bound = float(number)
+    if not math.isfinite(bound):
+        raise ConstraintError(f"constraint {text!r}: the bound is beyond every number; give a smaller one")
     if percent:
         if metric != "nnz":
             raise ConstraintError(f"constraint {text!r}: only nnz can be a share of the dense network")

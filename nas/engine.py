@@ -18,6 +18,7 @@ import onnx_graph
 from nas import acquisition, constraints, objectives, strategies
 from nas.config import SearchConfig
 from nas.errors import ConstraintError, NasError, RunError, UsageError
+from nas.export.export import as_exported
 from nas.pool import Pool, Screened
 from nas.progress import Progress
 from nas.record import Record
@@ -34,6 +35,9 @@ log = logging.getLogger(__name__)
 
 FEWEST_TO_FIT = 8
 """Trained candidates below which no predictor is fitted."""
+
+MOST_UNGUIDED = 24
+"""Trainings of the first round at the most: a round is recorded when it is done."""
 
 PREFLIGHT = 200
 """Candidates drawn to see whether the constraints can be met at all."""
@@ -147,6 +151,7 @@ class Engine:
             predictor=self.predictor,
             encode=self._encoder(),
             taken={trial.digest for trial in trials},
+            finish=lambda model, candidate: as_exported(model, self.task, candidate),
         )
         wanted = max(self.config.screen, count) if self.predictor is not None else count
         start = time.perf_counter()
@@ -301,14 +306,29 @@ def open_engine(
 ) -> Engine:
     """Open the record of a run, whose lock the caller holds; `RunError` where the data changed since it was begun."""
     record = Record(folder.journal, objectives.parse(config.objective), constraints.parse_all(config.constraint))
-    known = record.facts.get("fingerprint")
-    if known is None:
+    require_unchanged(record, config, task, folder)
+    return Engine(config, task, make_space(config, task), record, folder, on_progress, seconds or Seconds())
+
+
+def require_unchanged(record: Record, config: SearchConfig, task: Task, folder: RunFolder) -> None:
+    """`RunError` where the data, or an option that decides the trials, is not what the run was begun with."""
+    options = config.identity()
+    if "options" not in record.facts:
+        if record.trials or folder.trials_file.exists():
+            raise RunError(
+                f"{folder.journal} is not the journal that this run was begun with; restore it or begin a new run"
+            )
         record.remember("fingerprint", task.fingerprint)
-    elif known != task.fingerprint:
+        record.remember("options", options)
+    if record.facts["fingerprint"] != task.fingerprint:
         raise RunError(
             f"the data of task {task.name} is not what {folder.path} was begun with; restore it or begin a new run"
         )
-    return Engine(config, task, make_space(config, task), record, folder, on_progress, seconds or Seconds())
+    changed = [name for name, value in options.items() if record.facts["options"].get(name) != value]
+    if changed:
+        raise RunError(
+            f"{', '.join(changed)} in {folder.config_file} changed since the run was begun; restore them or begin a new run"
+        )
 
 
 def make_space(config: SearchConfig, task: Task) -> SearchSpace:
@@ -327,26 +347,32 @@ def make_space(config: SearchConfig, task: Task) -> SearchSpace:
 
 
 def preflight(
-    space: SearchSpace, bounds: Sequence[constraints.Constraint], goals: Sequence[objectives.Objective], *, seed: int
+    space: SearchSpace,
+    task: Task,
+    bounds: Sequence[constraints.Constraint],
+    goals: Sequence[objectives.Objective],
+    *,
+    seed: int,
 ) -> Pool:
     """Draw candidates until one meets the constraints; `ConstraintError` with the smallest values seen where none does."""
-    pool = Pool(space, bounds, goals)
+    pool = Pool(space, bounds, goals, finish=lambda model, candidate: as_exported(model, task, candidate))
     rng = generator(seed, "preflight")
     for _ in range(PREFLIGHT):
         pool.offer(Proposal(candidate=space.sample(rng)))
         if pool.members:
             return pool
     seen = ", ".join(f"{name} {pool.smallest[name]:g}" for name in {c.metric for c in bounds} if name in pool.smallest)
+    wanted = f"meets {' and '.join(str(c) for c in bounds)}" if bounds else "has a live path from input to output"
     raise ConstraintError(
-        f"none of {PREFLIGHT} candidates of the space {space.name} meets {' and '.join(str(c) for c in bounds)}"
+        f"none of {PREFLIGHT} candidates of the space {space.name} {wanted}"
         + (f"; the least seen: {seen}" if seen else "")
         + ". Loosen the constraint or the space"
     )
 
 
 def first_round(config: SearchConfig) -> int:
-    """Trainings before the first fit: enough for a predictor to learn from, a quarter of a small budget."""
-    return min(config.trainings, max(config.round, -(-config.trainings // 4), FEWEST_TO_FIT))
+    """Trainings before the first fit: a quarter of the budget, but no more than a predictor needs to begin with."""
+    return min(config.trainings, max(config.round, min(-(-config.trainings // 4), MOST_UNGUIDED), FEWEST_TO_FIT))
 
 
 def confirmations(config: SearchConfig) -> int:

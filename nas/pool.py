@@ -8,12 +8,14 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+import onnx_graph
 from nas.constraints import Constraint
 from nas.metrics import counts, measure
 from nas.objectives import Objective, fronts, losses, values
 from nas.trial import Proposal, Score
 from predictors.predictor import Predictor
 from predictors.structure_graph import StructureGraph
+from search_spaces.candidate import Candidate
 from search_spaces.space import SearchSpace
 
 
@@ -47,6 +49,7 @@ class Pool:
         predictor: fitted, or None; without one every candidate is as fit as another.
         encode: reads the structure graph; None where no predictor is used in the search.
         taken: digests that were trained before.
+        finish: brings a network into the form that it would be exported in, for its bytes and latency.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Pool:
         predictor: Predictor | None = None,
         encode: Callable[[ir.Model], StructureGraph] | None = None,
         taken: Iterable[str] = (),
+        finish: Callable[[ir.Model, Candidate], ir.Model] = lambda model, candidate: onnx_graph.shrink(model),
     ) -> None:
         """An empty pool."""
         self.space, self.constraints, self.objectives = space, constraints, objectives
@@ -65,7 +69,7 @@ class Pool:
         self.refused = 0
         self.smallest: dict[str, float] = {}
         self.seconds = 0.0
-        self._predictor, self._encode = predictor, encode
+        self._predictor, self._encode, self._finish = predictor, encode, finish
         self._seen = set(taken)
         self._scores: list[Score] = []
 
@@ -100,7 +104,7 @@ class Pool:
             return None
         for name in {c.metric for c in self.constraints} | {o.name for o in self.objectives} - {"accuracy"}:
             if name not in metrics:
-                metrics[name] = measure(model, name)
+                metrics[name] = measure(self._finish(model, proposal.candidate), name)
                 self.smallest[name] = min(metrics[name], self.smallest.get(name, metrics[name]))
         if any(c.excess(metrics) > 0 for c in self.constraints):
             return None

@@ -19,6 +19,7 @@ from nas.errors import RunError
 from nas.objectives import Objective, values
 from nas.trial import Proposal, Score, Trial
 from search_spaces.candidate import Candidate
+from search_spaces.errors import SpaceError
 
 STUDY = "search"
 
@@ -33,14 +34,14 @@ class Record:
         """Open the journal at `path`, or begin one."""
         _repair(path)
         self._objectives, self._constraints = tuple(objectives), tuple(constraints)
-        storage = JournalStorage(JournalFileBackend(str(path)))
-        if STUDY in optuna.get_all_study_names(storage):
-            self._study = optuna.load_study(study_name=STUDY, storage=storage)
-        else:
-            self._study = optuna.create_study(
-                study_name=STUDY, storage=storage, directions=[o.direction for o in objectives]
-            )
-        self.trials: list[Trial] = [_from_frozen(frozen) for frozen in self._study.get_trials(deepcopy=False)]
+        try:
+            self._study = _open(path, objectives)
+            self.trials: list[Trial] = [_from_frozen(frozen) for frozen in self._study.get_trials(deepcopy=False)]
+        except (KeyError, TypeError, AttributeError, AssertionError, ValueError, SpaceError) as error:
+            # What Optuna and we raise on valid JSON that is no record of ours.
+            raise RunError(
+                f"{path} was not written by `nas search`, or is damaged ({type(error).__name__}: {error})"
+            ) from error
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -57,6 +58,13 @@ class Record:
             raise RunError(f"trial {trial.number} does not follow the {len(self.trials)} recorded ones")
         self._study.add_trial(to_frozen(trial, self._objectives, self._constraints))
         self.trials.append(trial)
+
+
+def _open(path: Path, objectives: Sequence[Objective]) -> optuna.Study:
+    storage = JournalStorage(JournalFileBackend(str(path)))
+    if STUDY in optuna.get_all_study_names(storage):
+        return optuna.load_study(study_name=STUDY, storage=storage)
+    return optuna.create_study(study_name=STUDY, storage=storage, directions=[o.direction for o in objectives])
 
 
 def to_frozen(trial: Trial, objectives: Sequence[Objective], constraints: Sequence[Constraint] = ()) -> FrozenTrial:
@@ -76,33 +84,29 @@ def to_frozen(trial: Trial, objectives: Sequence[Objective], constraints: Sequen
 
 
 def _from_frozen(frozen: FrozenTrial) -> Trial:
+    """The trial that `to_frozen` wrote; anything else raises one of the errors that `Record` expects."""
     data = frozen.user_attrs
-    try:
-        candidate = Candidate.from_json(data["candidate"])
-        score = data["score"]
-        return Trial(
-            number=frozen.number,
-            round=data["round"],
-            repeat=data["repeat"],
+    candidate = Candidate.from_json(data["candidate"])
+    score = data["score"]
+    return Trial(
+        number=frozen.number,
+        round=int(data["round"]),
+        repeat=int(data["repeat"]),
+        candidate=candidate,
+        accuracy=None if data["accuracy"] is None else float(data["accuracy"]),
+        score=None if score is None else Score(float(score["mean"]), float(score["std"])),
+        metrics={"nnz": float(data["metrics"]["nnz"]), **{name: float(v) for name, v in data["metrics"].items()}},
+        seconds=float(data["seconds"]),
+        seed=int(data["seed"]),
+        dead_units=int(data["dead_units"]),
+        error=str(data["error"]),
+        proposal=Proposal(
             candidate=candidate,
-            accuracy=data["accuracy"],
-            score=None if score is None else Score(score["mean"], score["std"]),
-            metrics=data["metrics"],
-            seconds=data["seconds"],
-            seed=data["seed"],
-            dead_units=data["dead_units"],
-            error=data["error"],
-            proposal=Proposal(
-                candidate=candidate,
-                params=frozen.params,
-                distributions=frozen.distributions,
-                system_attrs={k: v for k, v in frozen.system_attrs.items() if not k.startswith("constraints")},
-            ),
-        )
-    except (KeyError, TypeError) as error:
-        raise RunError(
-            f"trial {frozen.number} of the journal was not written by `nas search` (missing {error})"
-        ) from error
+            params=frozen.params,
+            distributions=frozen.distributions,
+            system_attrs={k: v for k, v in frozen.system_attrs.items() if not k.startswith("constraints")},
+        ),
+    )
 
 
 def _repair(path: Path) -> None:
@@ -114,9 +118,11 @@ def _repair(path: Path) -> None:
     whole = content[: content.rfind(b"\n") + 1]
     for number, line in enumerate(whole.splitlines(), start=1):
         try:
-            json.loads(line)
-        except ValueError as error:
-            raise RunError(f"{path} is damaged in line {number}: {error}") from error
+            sound = isinstance(json.loads(line), dict)
+        except ValueError:
+            sound = False
+        if not sound:
+            raise RunError(f"{path} is damaged in line {number}: {line[:60].decode(errors='replace')!r}")
     if len(whole) < len(content):
         with path.open("r+b") as file:
             file.truncate(len(whole))

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from nas.compatibility import require_trainable
 from nas.conclusion import conclude
 from nas.config import SearchConfig
 from nas.device import require_device
@@ -71,7 +72,11 @@ def check(config: SearchConfig, task: Task) -> None:
     if config.predictor != "none":
         require("predictor", config.predictor, [*PREDICTORS, "none"])
     space = make_space(config, task)
-    preflight(space, constraints.parse_all(config.constraint), objectives.parse(config.objective), seed=config.seed)
+    pool = preflight(
+        space, task, constraints.parse_all(config.constraint), objectives.parse(config.objective), seed=config.seed
+    )
+    if config.space == "onnx":  # the other spaces build nothing that cannot be trained or exported
+        require_trainable(space.build(pool.members[0].proposal.candidate), task)
 
 
 def sizes(config: SearchConfig, task: Task, *, draws: int = 200) -> list[dict[str, Any]]:
@@ -84,7 +89,7 @@ def sizes(config: SearchConfig, task: Task, *, draws: int = 200) -> list[dict[st
 
     bounds, goals = constraints.parse_all(config.constraint), objectives.parse(config.objective)
     space = make_space(config, task)
-    pool = preflight(space, bounds, goals, seed=config.seed)
+    pool = preflight(space, task, bounds, goals, seed=config.seed)
     rng = generator(config.seed, "sizes")
     for _ in range(draws):
         pool.offer(Proposal(candidate=space.sample(rng)))

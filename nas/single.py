@@ -1,40 +1,45 @@
 """Single networks: train one ONNX file, export one trial of a run."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
 import onnx_graph
 from nas import __version__
+from nas.compatibility import require_trainable
 from nas.config import SearchConfig
 from nas.device import require_device
-from nas.engine import winner
+from nas.engine import open_engine
 from nas.errors import RunError, UsageError
-from nas.export.export import Exported, export
-from nas.objectives import parse
-from nas.record import Record
+from nas.export.export import Exported, copy_of, export
+from nas.export.provenance import provenance
 from nas.run_folder import RunFolder
 from nas.search import task_of
 from nas.seeds import derive
-from nas.trial import Trial, standings
+from nas.trial import Trial
 
 
 def train_file(path: Path, config: SearchConfig, out: Path | None) -> tuple[list[dict[str, Any]], Exported | None]:
     """Train an ONNX file's network `config.repeats` times with its mask fixed.
 
     Returns:
-        One row a training (seed, validation and test metric, nnz, density, dead units, seconds), and what was written to
+        One row a training (seed, validation and test metric, nnz, density, dead units, seconds; where the model's own weights
+        are the start, the validation metric ``before``), and what was written to
         `out`: the network that is best on the validation split.
     """
-    from nas.training.train import evaluate, train
+    from nas.training.single import evaluate, train
 
     require_device(config.device)
-    if out is not None and out.suffix != ".onnx":
-        raise UsageError(f"--out must be a .onnx file, got {out}")
+    if out is not None:
+        _require_writable(out)
     task = task_of(config)
     config = config.resolved(len(task.train))
     model = onnx_graph.simplify(onnx_graph.load(path))
+    require_trainable(model, task)
     count = onnx_graph.count(model)
+    keeps = config.training_options().init == "keep"
+    before = evaluate(model, task, task.validation, device=config.device) if keeps else None
     rows, networks = [], []
     for repeat in range(config.repeats):
         result = train(
@@ -54,6 +59,7 @@ def train_file(path: Path, config: SearchConfig, out: Path | None) -> tuple[list
                 "test": evaluate(trained, task, task.test, device=config.device),
                 "nnz": count.nnz,
                 "density": count.nnz / max(count.weights, 1),
+                **({"before": before} if before is not None else {}),
                 "dead_units": result.dead_units,
                 "seconds": result.seconds,
             }
@@ -61,7 +67,7 @@ def train_file(path: Path, config: SearchConfig, out: Path | None) -> tuple[list
     if out is None:
         return rows, None
     best = max(range(len(rows)), key=lambda i: float(rows[i]["validation"]))
-    provenance = {
+    origin = {
         "source": path.name,
         "task": task.name,
         "task_fingerprint": task.fingerprint,
@@ -71,44 +77,50 @@ def train_file(path: Path, config: SearchConfig, out: Path | None) -> tuple[list
         "seed": str(rows[best]["seed"]),
         "version": __version__,
     }
-    return rows, export(networks[best], out, task=task, provenance=provenance)
+    return rows, export(networks[best], out, task=task, origin=origin)
 
 
 def export_trial(path: Path, number: int | None, out: Path) -> Exported:
-    """Export a trial of a run with the weights that its training gave (default: the winner's best training)."""
-    if out.suffix != ".onnx":
-        raise UsageError(f"--out must be a .onnx file, got {out}")
+    """Export a trial of a run (default: the winner, as in ``best.onnx``).
+
+    A leader's network is kept in the run and exported as it was trained; another trial is trained again with its seed.
+    """
+    _require_writable(out)
     folder = RunFolder(path)
     config = folder.config()
-    with folder.lock():
-        record = Record(folder.journal, parse(config.objective))
-    trial = _trial(record.trials, number, config)
-    stored = folder.models / f"{trial.digest}-{trial.repeat}.onnx"
-    if not stored.exists():
-        raise RunError(
-            f"trial {trial.number} is not among the leaders whose networks are kept; train it again with `nas train`"
-        )
     task = task_of(config)
-    provenance = {
-        "candidate": str(trial.candidate.to_json()),
-        "digest": trial.digest,
-        "task": task.name,
-        "task_fingerprint": task.fingerprint,
-        f"validation_{task.metric}": f"{trial.accuracy:.6f}",
-        "seed": str(trial.seed),
-        "version": __version__,
-    }
-    return export(onnx_graph.load(stored), out, task=task, provenance=provenance)
-
-
-def _trial(trials: list[Trial], number: int | None, config: SearchConfig) -> Trial:
+    with folder.lock():
+        engine = open_engine(config, folder, task)
     if number is None:
-        best = winner(parse(config.objective), standings(trials))
-        own = [t for t in trials if t.digest == best.candidate.digest and t.accuracy is not None]
-        return max(own, key=lambda trial: trial.accuracy or 0.0)
-    for trial in trials:
-        if trial.number == number:
-            if trial.failed:
-                raise UsageError(f"trial {number} failed: {trial.error}")
-            return trial
-    raise UsageError(f"the run has no trial {number}; it has {len(trials)}, from 0")
+        if not folder.best.exists():
+            raise RunError(f"{folder.path} has no best.onnx yet: finish it with `nas resume {folder.path}`")
+        return copy_of(folder.best, out)
+    trial = _trial(engine.record.trials, number)
+    stored = folder.models / engine.model_file(trial.digest, trial.repeat)
+    if stored.exists():
+        model = onnx_graph.load(stored)
+    else:
+        from nas.training.single import train
+        from nas.training.trained import apply_result
+
+        model = engine.space.build(trial.candidate)
+        model = apply_result(
+            model, train(model, task, config.training_options(), seed=trial.seed, device=config.device)
+        )
+    return export(model, out, task=task, origin=provenance(task, trial.candidate, trial.accuracy or 0.0, trial.seed))
+
+
+def _require_writable(out: Path) -> None:
+    """Refuse a target that could not be written, before the work is done."""
+    if out.suffix != ".onnx":
+        raise UsageError(f"--out must be a .onnx file, got {out}")
+    if not out.absolute().parent.is_dir():
+        raise UsageError(f"cannot write {out}: there is no folder {out.parent}")
+
+
+def _trial(trials: Sequence[Trial], number: int) -> Trial:
+    if not 0 <= number < len(trials):
+        raise UsageError(f"the run has no trial {number}; it has {len(trials)}, from 0")
+    if trials[number].failed:
+        raise UsageError(f"trial {number} failed: {trials[number].error}")
+    return trials[number]

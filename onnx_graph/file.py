@@ -35,6 +35,20 @@ def load(path: Path | str) -> ir.Model:
         raise InvalidModelError(f"{path}: {error}") from error.__cause__
 
 
+def from_proto(proto: onnx.ModelProto) -> ir.Model:
+    """The model that `load` would read from a file of this content; the protobuf itself is left as it is.
+
+    Raises:
+        InvalidModelError: an unsound model, or one whose weights lie in other files: give the path of its file then.
+    """
+    copy = onnx.ModelProto()
+    copy.CopyFrom(proto)
+    soundness.check(copy)
+    tensor_data.make_plain(copy, None)
+    _infer_shapes(copy)
+    return _to_memory(copy)
+
+
 def save(model: ir.Model, path: Path | str, *, metadata: Mapping[str, str] | None = None) -> int:
     """Write a model under a temporary name in the same folder, then rename; returns the bytes written.
 

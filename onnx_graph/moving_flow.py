@@ -141,7 +141,7 @@ def _split_backward(node: ir.Node, outputs: Maps) -> list[UnitMap | None]:
     return [np.concatenate(parts, axis=axis)] + [None] * (len(node.inputs) - 1)
 
 
-def _picked(node: ir.Node, rank: int) -> tuple[slice | NDArray[np.int64], ...] | None:
+def picked(node: ir.Node, rank: int) -> tuple[slice | NDArray[np.int64], ...] | None:
     """The constant index, one entry an axis, that a Slice or Gather takes; None where it is not constant."""
     entries: list[slice | NDArray[np.int64]] = [slice(None)] * rank
     if node.op_type == "Gather":
@@ -166,7 +166,7 @@ def _picked(node: ir.Node, rank: int) -> tuple[slice | NDArray[np.int64], ...] |
 
 def _pick_forward(node: ir.Node, inputs: Maps) -> list[UnitMap | None]:
     units = join(inputs)
-    entries = _picked(node, units.ndim)
+    entries = picked(node, units.ndim)
     if entries is None:
         return _mix_forward(node, inputs)
     # Along an axis where the units are one, they stay one, however many of them are taken.
@@ -182,25 +182,27 @@ def _pick_forward(node: ir.Node, inputs: Maps) -> list[UnitMap | None]:
 def _pick_backward(node: ir.Node, outputs: Maps) -> list[UnitMap | None]:
     units, value = join(outputs), node.inputs[0]
     rank = rank_of(value)
-    entries = _picked(node, rank) if rank else None
+    entries = picked(node, rank) if rank else None
     if entries is None or value is None:
         return _mix_backward(node, outputs)
-    shape, position = [], 0
+    shape, position, held = [], 0, list(entries)
     for axis, entry in enumerate(entries):
-        width = entry.ndim if isinstance(entry, np.ndarray) else 1
-        taken = entry if isinstance(entry, np.ndarray) else None if entry == slice(None) else entry
         length = length_of(value, axis)
-        if taken is not None and length is None:
+        whole = isinstance(entry, slice) and entry == slice(None)
+        if not whole and length is None and isinstance(entry, slice) and units.shape[position] == 1:
+            # Which of an unknown number (of examples) are taken does not matter where the units are one.
+            held[axis], whole = slice(None), True
+        if not whole and length is None:
             return _mix_backward(node, outputs)
-        shape.append(length if taken is not None and length is not None else units.shape[position])
-        position += width
+        shape.append(units.shape[position] if whole or length is None else length)
+        position += entry.ndim if isinstance(entry, np.ndarray) else 1
     if position != units.ndim:
         return _mix_backward(node, outputs)
     result = np.zeros(shape, np.bool_)
     if node.op_type == "Gather":
-        np.logical_or.at(result, entries, units)  # type: ignore[arg-type]  # an element may be taken twice
+        np.logical_or.at(result, tuple(held), units)  # type: ignore[arg-type]  # an element may be taken twice
     else:
-        result[entries] = units
+        result[tuple(held)] = units
     return [result] + [None] * (len(node.inputs) - 1)
 
 

@@ -8,11 +8,13 @@ from functools import partial
 import numpy as np
 import onnx_ir as ir
 
-from onnx_graph.moving_flow import constant_ints
+from onnx_graph.moving_flow import constant_ints, ints, picked
+from onnx_graph.unit_map import length_of, rank_of
 from onnx_graph.weight import initializer_of
 
 MAX_FOLDED_BYTES = 512 * 2**20
 MAX_FILLED_BYTES = 2**31 - 1
+_ENDLESS = 2**31 - 1  # as the end of a Slice: no axis is that long
 _MAX_PRODUCTS = 10**10  # multiplications spent on one constant
 # Folding may evaluate any operator of the reference implementation; these are slow there, or can run on and on.
 _NEVER_NAMES = """
@@ -29,13 +31,13 @@ def simplify(model: ir.Model) -> ir.Model:
 
     Functions are inlined; constant subgraphs (``Mul(weight, mask)``, ``Transpose(weight)``, shape arithmetic) are folded
     up to 512 MiB in all, ConstantOfShape, which takes no memory, up to 2 GiB; Constant nodes become initializers; Identity,
-    inference Dropout, unused nodes and unused initializers go. Inputs and outputs keep names and shapes. What cannot be
+    inference Dropout, a Slice that takes everything, a Transpose that moves nothing, unused nodes and initializers go. Inputs and outputs keep names and shapes. What cannot be
     evaluated is left as it is.
     """
     if is_simple(model):
         return model
     result = model.clone()
-    for step in (_inline, _drop_dropout, _drop_identity, _fill, _fold, _lift, _drop_identity, _drop_unused):
+    for step in (_inline, _drop_dropout, _drop_identity, _fill, _fold, _lift, _drop_idle, _drop_identity, _drop_unused):
         step(result)
     return result
 
@@ -46,13 +48,36 @@ def is_simple(model: ir.Model) -> bool:
     if model.functions:
         return False
     for node in graph:
-        if node.op_type in ("Constant", "Identity", "Dropout", "Shape", "Size"):
+        if node.op_type in ("Constant", "Identity", "Dropout", "Shape", "Size") or is_idle(node):
             return False
         if all(value is None or value.is_initializer() for value in node.inputs):
             return False
         if not any(value.uses() or value.is_graph_output() for value in node.outputs):
             return False
     return all(value.uses() or value.is_graph_output() for value in graph.initializers.values())
+
+
+def is_idle(node: ir.Node) -> bool:
+    """Whether a node is a Slice that takes everything or a Transpose that moves nothing."""
+    if node.op_type not in ("Slice", "Transpose") or node.domain not in ("", "ai.onnx") or not node.inputs:
+        return False
+    if node.op_type == "Transpose":
+        order = ints(node, "perm", 1)
+        return order is not None and order == tuple(range(len(order)))
+    value, rank = node.inputs[0], rank_of(node.inputs[0])
+    try:
+        entries = picked(node, rank) if rank else None
+    except (ValueError, IndexError):  # axes or lengths that do not fit
+        return False
+    return entries is not None and all(_is_whole(entry, length_of(value, axis)) for axis, entry in enumerate(entries))
+
+
+def _is_whole(entry: object, length: int | None) -> bool:
+    if not isinstance(entry, slice) or entry == slice(None):
+        return isinstance(entry, slice)
+    if length is None:
+        return entry.start == 0 and entry.step == 1 and entry.stop >= _ENDLESS
+    return entry.indices(length) == (0, length, 1)
 
 
 def _inline(model: ir.Model) -> None:
@@ -74,14 +99,22 @@ def _drop_dropout(model: ir.Model) -> None:
             continue
         if any(value.uses() or value.is_graph_output() for value in node.outputs[1:]):
             continue
-        # As an Identity it goes, or stays where it joins an input and an output, by one rule.
-        identity = ir.Node("", "Identity", [node.inputs[0]], name=node.name)
-        identity.outputs[0].shape, identity.outputs[0].type = node.outputs[0].shape, node.outputs[0].type
-        name = node.outputs[0].name
-        ir.convenience.replace_nodes_and_values(
-            model.graph, node, [node], [identity], [node.outputs[0]], identity.outputs
-        )
-        identity.outputs[0].name = name
+        _make_identity(model, node)
+
+
+def _drop_idle(model: ir.Model) -> None:
+    for node in list(model.graph):
+        if is_idle(node):
+            _make_identity(model, node)
+
+
+def _make_identity(model: ir.Model, node: ir.Node) -> None:
+    """As an Identity a node goes, or stays where it joins an input and an output, by one rule."""
+    identity = ir.Node("", "Identity", [node.inputs[0]], name=node.name)
+    identity.outputs[0].shape, identity.outputs[0].type = node.outputs[0].shape, node.outputs[0].type
+    name = node.outputs[0].name
+    ir.convenience.replace_nodes_and_values(model.graph, node, [node], [identity], [node.outputs[0]], identity.outputs)
+    identity.outputs[0].name = name
 
 
 def _is_false(value: ir.Value | None) -> bool:

@@ -1,6 +1,7 @@
 """`nas`: parses the verb, runs it, turns errors into one line and an exit code (2 asked wrongly, 3 input not supported)."""
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -37,16 +38,24 @@ def entry() -> None:
 
 def main(argv: Sequence[str]) -> int:
     """Run one command; returns the exit code."""
+    argv = _joined(argv)
     verb = next((word for word in argv if not word.startswith("-")), None)
     args = _parser(verb if verb in VERBS else None).parse_args(argv)
     if args.verb is None:
         _parser(None).print_help()
         return 2
     _quieten(args.verbose)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that lacks τ must not end a search
     try:
         return int(import_module(f"nas.cli.{args.verb}_command").run(args))
     except KeyboardInterrupt:
-        print("nas: stopped; a search goes on with `nas resume RUN`", file=sys.stderr)
+        out = getattr(args, "out", None) or getattr(args, "run", None)
+        print(
+            "nas: stopped" + (f"; if {out} was begun, `nas resume {out}` goes on with it" if out else ""),
+            file=sys.stderr,
+        )
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -55,7 +64,11 @@ def main(argv: Sequence[str]) -> int:
         code = exit_code(error)
         if code is None or args.debug:
             raise
-        print(f"nas: error: {' '.join(str(error).split())}", file=sys.stderr)
+        place = f" ({error.filename})" if isinstance(error, OSError) and error.filename else ""
+        print(
+            f"nas: error: {' '.join(str(error).split())}{place if place[2:-1] not in str(error) else ''}",
+            file=sys.stderr,
+        )
         return code
 
 
@@ -97,6 +110,17 @@ def _parser(verb: str | None) -> argparse.ArgumentParser:
             command.add_argument("-v", "--verbose", action="store_true", help="say more on stderr")
             command.add_argument("--debug", action="store_true", help="show tracebacks")
     return parser
+
+
+def _joined(argv: Sequence[str]) -> list[str]:
+    """``--objective -nnz`` as ``--objective=-nnz``: argparse would take the minimised cost for a flag."""
+    words: list[str] = []
+    for word in argv:
+        if words and words[-1] == "--objective":
+            words[-1] += f"={word}"
+        else:
+            words.append(word)
+    return words
 
 
 def _version() -> str:

@@ -52,13 +52,6 @@ def text(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def percent(mean: float | None, std: float | None = None) -> str:
-    """An accuracy, with its spread where there is one."""
-    if mean is None:
-        return ""
-    return f"{mean:.2%}" if std is None else f"{mean:.2%} ± {std:.2%}"
-
-
 def remark(message: str) -> None:
     """A line for people, on stderr."""
     print(message, file=sys.stderr, flush=True)

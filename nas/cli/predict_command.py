@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 
 from nas.cli import output
+from nas.errors import RunError
+from nas.percent import percent
 
 EXAMPLES = """\
 examples:
@@ -24,12 +26,18 @@ def run(args: argparse.Namespace) -> int:
     import predictors
 
     folder = Path(args.predictor)
-    predictor = predictors.load(folder / "predictor" if (folder / "config.toml").exists() else folder)
+    if (folder / "config.toml").exists():
+        if not (folder / "predictor").exists():
+            raise RunError(
+                f"{folder} has no predictor: its search used none, trained too few networks or is not finished"
+            )
+        folder = folder / "predictor"
+    predictor = predictors.load(folder)
     prediction = predictor.predict(args.models)
     rows = [
         {"model": model, "score": float(mean), "std": float(std)}
         for model, mean, std in zip(args.models, prediction.mean, prediction.std, strict=True)
     ]
-    shown = [{"model": row["model"], "predicted": output.percent(row["score"], row["std"])} for row in rows]
+    shown = [{"model": row["model"], "predicted": percent(row["score"], row["std"])} for row in rows]
     output.emit(args, rows, shown, title="predicted accuracy")
     return 0

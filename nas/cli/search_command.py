@@ -8,6 +8,7 @@ from typing import Any
 from nas.cli import output
 from nas.cli.progress_display import display
 from nas.cli.search_flags import add_flags, config_of
+from nas.percent import percent
 
 EXAMPLES = """\
 examples:
@@ -62,7 +63,9 @@ def show(args: argparse.Namespace, report: dict[str, Any], out: Path) -> None:
     )
     if args.format == "json":
         return
-    output.table(test_rows(report), title=f"{report['task']['metric'].capitalize()} on the test split, read once")
+    output.table(
+        test_rows(report), title=f"{report['task']['metric'].capitalize()} on the test split, read for this report only"
+    )
     print(f"{report['sentence']}\n")
     for name in ("best.onnx", "report.html", "pareto.png", "report.json", "trials.csv", "config.toml"):
         print(out / name)
@@ -74,9 +77,9 @@ def front_rows(report: dict[str, Any]) -> list[dict[str, Any]]:
     return [
         {
             "candidate": row["digest"],
-            "measured": output.percent(row["accuracy"]),
+            "measured": percent(row["accuracy"]),
             "trainings": len(row["accuracies"]),
-            "predicted": output.percent(row["score"]["mean"], row["score"]["std"]) if row["score"] else "",
+            "predicted": percent(row["score"]["mean"], row["score"]["std"]) if row["score"] else "",
             "non-zeros": row["nnz"],
             "bytes": row["bytes"],
             "latency ms": f"{row['latency']:.3f}",
@@ -90,7 +93,7 @@ def test_rows(report: dict[str, Any]) -> list[dict[str, Any]]:
     return [
         {
             "network": row["name"],
-            "measured": output.percent(row["test"]["mean"], row["test"]["std"]),
+            "measured": percent(row["test"]["mean"], row["test"]["std"]),
             "trainings": row["test"]["trainings"],
             "non-zeros": row["nnz"],
             "bytes": row["bytes"],

@@ -5,7 +5,7 @@ from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from nas.config import SearchConfig, read
+from nas.config import ALIASES, SearchConfig, read
 
 GROUPS = {
     "what": ("task", "space", "model", "space_option", "data_dir", "target", "subset"),
@@ -35,7 +35,6 @@ GROUPS = {
         "device",
     ),
 }
-ALIASES = {"trainings": ("--n-trials",)}
 
 
 def add_flags(parser: argparse.ArgumentParser, names: tuple[str, ...] | None = None) -> None:
@@ -61,6 +60,7 @@ def config_of(args: argparse.Namespace) -> SearchConfig:
 
 def _add(group: "argparse._ArgumentGroup", field: "Field[Any]", type_: Any) -> None:
     flag = "--" + field.name.replace("_", "-")
+    aliases = [f"--{alias.replace('_', '-')}" for alias, name in ALIASES.items() if name == field.name]
     default = field.default
     help_ = field.metadata["help"].replace("%", "%%")
     if default is not None and default != () and default is not False:
@@ -79,4 +79,4 @@ def _add(group: "argparse._ArgumentGroup", field: "Field[Any]", type_: Any) -> N
         kind["choices"] = get_args(plain)
     else:
         kind |= {"type": plain, "metavar": {int: "N", float: "X"}.get(plain, "TEXT")}
-    group.add_argument(flag, *ALIASES.get(field.name, ()), dest=field.name, **kind)
+    group.add_argument(flag, *aliases, dest=field.name, **kind)

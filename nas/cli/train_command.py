@@ -5,6 +5,7 @@ from pathlib import Path
 
 from nas.cli import output
 from nas.cli.search_flags import add_flags, config_of
+from nas.percent import percent
 
 EXAMPLES = """\
 examples:
@@ -47,7 +48,9 @@ def run(args: argparse.Namespace) -> int:
 
     config = config_of(args)
     rows, exported = train_file(Path(args.model_file), config, None if args.out is None else Path(args.out))
-    shown = [row | {name: output.percent(row[name]) for name in ("validation", "test")} for row in rows]
+    shown = [
+        row | {name: percent(row[name]) for name in ("before", "validation", "test") if name in row} for row in rows
+    ]
     data = {"trainings": rows, "exported": None if exported is None else exported.to_json()}
     output.emit(args, data, shown, title=f"{args.model_file} on {config.task}")
     if exported is not None and args.format == "table":

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 import onnx_graph
 from nas.errors import ExportError
 from nas.export.normalise import prepend
+from nas.export.provenance import provenance
 from nas.metrics import latency
 from nas.tasks.task import Task
+from search_spaces.candidate import Candidate
 
 TOLERANCE = 1e-4
 """Largest difference between the exported model's outputs and the trained network's, relative to outputs above 1."""
@@ -47,29 +49,28 @@ class Exported:
         return asdict(self) | {"path": str(self.path)}
 
 
-def export(model: ir.Model, path: Path, *, task: Task, provenance: Mapping[str, str]) -> Exported:
+def export(model: ir.Model, path: Path, *, task: Task, origin: Mapping[str, str]) -> Exported:
     """Write a trained model without its dead units, taking the task's raw inputs.
 
     Args:
         model: trained, as `nas.training` gives it; left alone.
         path: of the file to write; nothing is written where the check fails.
         task: gives the normalisation to build in and the examples to check on.
-        provenance: goes into the file's metadata.
+        origin: goes into the file's metadata.
 
     Raises:
         ExportError: an output differs from the trained network's by more than `TOLERANCE`.
     """
-    shrunk = onnx_graph.shrink(model)
-    if task.normalisation is not None:
-        shrunk = prepend(shrunk, task.normalisation)
+    shrunk = _finished(model, task)
     x = task.validation.x[:EXAMPLES]
-    difference = largest_error(_trained_outputs(model, x), run(shrunk, raw_inputs(task, x)))
+    exported = run(shrunk, raw_inputs(task, x))
+    difference = largest_error(_trained_outputs(model, x)[: len(exported)], exported)
     if not difference <= TOLERANCE:  # not: NaN is refused too
         raise ExportError(
             f"the exported model differs from the trained one by {difference:.2g} (at most {TOLERANCE:g} is allowed); nothing was written"
         )
     count = onnx_graph.count(shrunk)
-    metadata = {f"nas.{name}": value for name, value in provenance.items()}
+    metadata = {f"nas.{name}": value for name, value in origin.items()} | {"nas.largest_error": f"{difference:.1e}"}
     written = onnx_graph.save(shrunk, path, metadata=metadata)
     return Exported(
         path=path,
@@ -81,6 +82,32 @@ def export(model: ir.Model, path: Path, *, task: Task, provenance: Mapping[str, 
     )
 
 
+def as_exported(model: ir.Model, task: Task, candidate: Candidate) -> ir.Model:
+    """The untrained network in the form that it would be exported in, metadata included: what ``bytes`` and ``latency`` count."""
+    finished = _finished(model, task)
+    draft = provenance(task, candidate, 0.0, 2**31 - 1)
+    draft |= {f"test_{task.metric}": f"{0.0:.6f}", "largest_error": f"{0.0:.1e}"}
+    finished.metadata_props.update({f"nas.{name}": value for name, value in draft.items()})
+    return finished
+
+
+def _finished(model: ir.Model, task: Task) -> ir.Model:
+    """A new model without dead units that takes the task's raw inputs."""
+    shrunk = onnx_graph.shrink(model)
+    return shrunk if task.normalisation is None else prepend(shrunk, task.normalisation)
+
+
+def copy_of(source: Path, path: Path) -> Exported:
+    """Copy an exported model to another file and say again what it is; the export's check is not repeated."""
+    model = onnx_graph.load(source)
+    count = onnx_graph.count(model)
+    written = onnx_graph.save(model, path, metadata=dict(model.metadata_props))
+    error = float(model.metadata_props.get("nas.largest_error", "nan"))
+    return Exported(
+        path=path, bytes=written, latency=latency(model), largest_error=error, nnz=count.nnz, weights=count.weights
+    )
+
+
 def raw_inputs(task: Task, x: NDArray[np.float32]) -> NDArray[np.float32]:
     """The raw inputs behind a split's normalised ones."""
     if task.normalisation is None:
@@ -89,7 +116,10 @@ def raw_inputs(task: Task, x: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def run(model: ir.Model, x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """First output of a model in onnxruntime for a batch of inputs; `ExportError` where onnxruntime refuses it."""
+    """First output of a model in onnxruntime for a batch of inputs; `ExportError` where onnxruntime refuses it.
+
+    A model whose batch size is fixed is given that many examples at a time; what is left over is not computed.
+    """
     import onnxruntime as ort
     from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, InvalidGraph, NotImplemented
 
@@ -99,7 +129,11 @@ def run(model: ir.Model, x: NDArray[np.float32]) -> NDArray[np.float32]:
         session = ort.InferenceSession(
             ir.to_proto(model).SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
-        output: NDArray[np.float32] = session.run(None, {session.get_inputs()[0].name: x})[0]
+        value = session.get_inputs()[0]
+        size = value.shape[0] if value.shape and isinstance(value.shape[0], int) else len(x)
+        starts = range(0, len(x) - size + 1, size)
+        outputs = [session.run(None, {value.name: x[start : start + size]})[0] for start in starts]
+        output: NDArray[np.float32] = np.concatenate(outputs)
     except (Fail, InvalidArgument, InvalidGraph, NotImplemented) as error:
         raise ExportError(f"onnxruntime refuses the model: {str(error).splitlines()[0]}") from error
     return output

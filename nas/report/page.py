@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 import onnx_graph
 from nas.inspection import inspect
+from nas.percent import percent
 from nas.report import figures
 from nas.run_folder import RunFolder, write_text
 
@@ -44,7 +45,7 @@ def render(report: Mapping[str, Any], folder: RunFolder) -> str:
         _figure(figures.best_so_far(report), "Best measured accuracy after each training."),
         _optional(figures.predicted_against_measured(report), "Prediction before each training against its result."),
         "</div>",
-        "<h2>Test split, read once</h2>",
+        "<h2>Test split, read for this report only</h2>",
         _table(_test_rows(report)),
         "<h2>Pareto front</h2>",
         _table(_front_rows(report)),
@@ -78,7 +79,7 @@ def _test_rows(report: Mapping[str, Any]) -> list[dict[str, str]]:
     return [
         {
             "network": row["name"],
-            "measured": f"{row['test']['mean']:.2%} ± {row['test']['std']:.2%}",
+            "measured": percent(row["test"]["mean"], row["test"]["std"]),
             "trainings": str(row["test"]["trainings"]),
             "non-zeros": f"{row['nnz']:,}",
             "bytes": f"{row['bytes']:,}",
@@ -122,7 +123,7 @@ def _trial_rows(report: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def _score(score: Mapping[str, float] | None) -> str:
-    return "" if score is None else f"{score['mean']:.2%} ± {score['std']:.2%}"
+    return "" if score is None else percent(score["mean"], score["std"])
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -7,6 +7,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from nas.engine import Seconds
+from nas.percent import percent
 from nas.tasks.task import Task
 from nas.trial import Standing, Trial
 
@@ -60,7 +61,8 @@ class Measured:
         data = asdict(self)
         data["accuracies"], data["seeds"] = list(self.accuracies), list(self.seeds)
         data["validation"] = list(self.validation)
-        data["test"] = {"mean": self.mean, "std": self.std, "trainings": len(self.accuracies)}
+        std = self.std if len(self.accuracies) > 1 else None
+        data["test"] = {"mean": self.mean, "std": std, "trainings": len(self.accuracies)}
         return data
 
 
@@ -128,9 +130,10 @@ _LABELS = {
 
 
 def _figures(measured: Measured, task: Task) -> str:
+    spread = measured.std if len(measured.accuracies) > 1 else None
     trainings = f"{len(measured.accuracies)} trainings" if len(measured.accuracies) > 1 else "1 training"
     return (
-        f"{measured.mean:.2%} ± {measured.std:.2%} {task.metric} ({trainings}) with {measured.nnz:,} non-zeros, "
+        f"{percent(measured.mean, spread)} {task.metric} ({trainings}) with {measured.nnz:,} non-zeros, "
         f"{measured.bytes:,} bytes and {measured.latency:.3f} ms"
     )
 
@@ -138,6 +141,8 @@ def _figures(measured: Measured, task: Task) -> str:
 def _verdict(best: Measured, other: Measured) -> str:
     """Better, worse or within noise: the difference against twice its standard error."""
     difference = best.mean - other.mean
+    if min(len(best.accuracies), len(other.accuracies)) < 2:
+        return f"{difference * 100:+.2f} points for the winner, of single trainings: the noise is not known"
     error = math.sqrt(best.std**2 / len(best.accuracies) + other.std**2 / len(other.accuracies))
     points = f"{abs(difference) * 100:.2f} points"
     if abs(difference) <= 2 * error or difference == 0:

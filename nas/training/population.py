@@ -14,8 +14,8 @@ from nas.tasks.task import Task
 from nas.training.device import arithmetic, torch_device
 from nas.training.loop import Course, Loop
 from nas.training.options import DEFAULTS, TrainingOptions, TrainingResult
+from nas.training.single import check_fit, result_of, threads_for
 from nas.training.stack import Member
-from nas.training.train import check_fit, result_of, threads_for
 
 LARGEST = 32
 """Networks in a stack at most."""

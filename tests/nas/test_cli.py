@@ -160,6 +160,14 @@ def test_search_report_export_and_predict_hang_together(capsys, tmp_path):
     assert json.loads(report)["best"]["nnz"] <= 300
     code, _, _ = run(capsys, "export", folder, "-o", tmp_path / "small.onnx")
     assert code == 0
+    assert onnx_graph.size(onnx_graph.load(tmp_path / "small.onnx")) == onnx_graph.size(
+        onnx_graph.load(folder / "best.onnx")
+    )
+    for number in range(10):
+        code, out, _ = run(
+            capsys, "export", folder, "--trial", number, "-o", tmp_path / "trial.onnx", "--format", "json"
+        )
+        assert (code, json.loads(out)["largest_error"] <= 1e-4) == (0, True)
     assert onnx_graph.load(tmp_path / "small.onnx").metadata_props["nas.task"] == "digits"
     _, scores, _ = run(
         capsys, "predict", tmp_path / "small.onnx", folder / "best.onnx", "--predictor", folder, "--format", "json"
@@ -218,6 +226,66 @@ def test_flags_win_over_the_file(capsys, tmp_path):
     _, out, _ = run(capsys, "search", "--config", config, "--seed", 5, "--dry-run", "--format", "json")
     resolved = json.loads(out)["config"]
     assert (resolved["trainings"], resolved["seed"], resolved["constraint"]) == (7, 5, ["nnz<=300"])
+
+
+def test_a_minimised_cost_is_no_flag(capsys):
+    words = [
+        "search",
+        "--task",
+        "digits",
+        "--objective",
+        "accuracy",
+        "--objective",
+        "-nnz",
+        "--dry-run",
+        "--format",
+        "json",
+    ]
+    code, out, _ = run(capsys, *words)
+    assert code == 0
+    assert json.loads(out)["config"]["objective"] == ["accuracy", "-nnz"]
+
+
+def fixed_batch(path, *, type_="float"):
+    """A linear model for digits whose batch size is 1."""
+    text = f'<ir_version: 8, opset_import: ["": 17]> g ({type_}[1, 1, 8, 8] x) => ({type_}[1, 10] y) {{ f = Flatten(x)\n y = MatMul(f, w) }}'
+    proto = onnx.parser.parse_model(text)
+    values = np.random.default_rng(0).normal(size=(64, 10)).astype(np.float32 if type_ == "float" else np.float64)
+    proto.graph.initializer.append(onnx.numpy_helper.from_array(values, "w"))
+    path.write_bytes(proto.SerializeToString())
+
+
+def test_a_model_of_batch_size_1_is_trained_and_exported(capsys, tmp_path):
+    fixed_batch(tmp_path / "one.onnx")
+    words = ["train", tmp_path / "one.onnx", "--task", "digits", "--subset", 200, "--epochs", 1, "--repeats", 1]
+    code, out, _ = run(capsys, *words, "--init", "keep", "-o", tmp_path / "out.onnx", "--format", "json")
+    assert code == 0
+    assert 0 <= json.loads(out)["trainings"][0]["before"] <= 1
+    assert json.loads(out)["exported"]["largest_error"] <= 1e-4
+
+
+def test_a_float64_model_is_refused_before_training(capsys, tmp_path):
+    fixed_batch(tmp_path / "double.onnx", type_="double")
+    code, line = refused(capsys, "train", tmp_path / "double.onnx", "--task", "digits", "-o", tmp_path / "out.onnx")
+    assert (code, "only float32 models are supported" in line) == (2, True)
+    code, line = refused(
+        capsys,
+        "search",
+        "--task",
+        "digits",
+        "--space",
+        "onnx",
+        "--model",
+        tmp_path / "double.onnx",
+        "--out",
+        tmp_path / "run",
+    )
+    assert (code, "only float32 models are supported" in line) == (2, True)
+
+
+def test_a_folder_that_is_missing_is_named_before_training(capsys, model, tmp_path):
+    code, line = refused(capsys, "train", model, "--task", "digits", "-o", tmp_path / "absent" / "x.onnx")
+    assert (code, "there is no folder" in line) == (2, True)
 
 
 def test_an_unknown_key_in_the_file_names_the_nearest(capsys, tmp_path):

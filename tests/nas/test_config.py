@@ -16,6 +16,10 @@ def test_an_unknown_option_names_the_nearest():
         SearchConfig.from_mapping({"traininngs": 5})
 
 
+def test_optunas_name_of_the_budget_is_known():
+    assert SearchConfig.from_mapping({"n-trials": 9}).trainings == 9
+
+
 def test_flags_and_file_spell_names_either_way():
     assert SearchConfig.from_mapping({"learning-rate": 1}).learning_rate == 1.0
 
@@ -24,16 +28,17 @@ def test_flags_and_file_spell_names_either_way():
     ("options", "message"),
     [
         ({"trainings": 0}, "trainings must be at least 1"),
-        ({"trainings": "8"}, "trainings must be int, got '8'"),
-        ({"trainings": True}, "trainings must be int"),
+        ({"trainings": "8"}, "trainings must be a whole number, got '8'"),
+        ({"trainings": True}, "trainings must be a whole number"),
         ({"epochs": 0}, "epochs"),
-        ({"optimizer": "lion"}, "optimizer must be"),
+        ({"optimizer": "lion"}, "optimizer must be adam or sgd"),
         ({"explore": 1.5}, "explore"),
         ({"timeout": 0}, "timeout"),
+        ({"timeout": float("nan")}, "timeout"),
         ({"space": "onnx"}, "needs a model"),
         ({"model": "a.onnx"}, "needs a model"),
         ({"screen": 2, "round": 8}, "screen must be at least 8"),
-        ({"constraint": [600]}, "constraint must be"),
+        ({"constraint": [600]}, "constraint must be a list of texts"),
     ],
 )
 def test_values_that_no_search_can_have_are_refused(options, message):
@@ -45,6 +50,14 @@ def test_the_space_onnx_starts_from_the_models_own_weights():
     assert SearchConfig(space="onnx", model="a.onnx").training_options().init == "keep"
     assert SearchConfig().training_options().init == "fan-in"
     assert SearchConfig(space="onnx", model="a.onnx", init="fan-in").training_options().init == "fan-in"
+
+
+def test_a_resolved_configuration_names_files_absolutely(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    resolved = SearchConfig(task="mine.csv", data_dir="data").resolved(100)
+    assert resolved.task == str(tmp_path / "mine.csv")
+    assert resolved.data_dir == str(tmp_path / "data")
+    assert SearchConfig(task="digits").resolved(100).task == "digits"
 
 
 def test_open_epochs_are_about_1700_steps_between_10_and_100():

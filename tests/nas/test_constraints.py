@@ -22,6 +22,7 @@ def test_a_constraint_prints_as_it_was_written(text):
         ("nnz=600", "not of the form"),
         ("nnz<600", "not of the form"),
         ("nnz<=many", "not of the form"),
+        ("nnz<=1e400", "beyond every number"),
         ("nonzeros<=600", "unknown metric 'nonzeros'; did you mean"),
         ("nnz<=0", "can never be met"),
         ("nnz<=-5", "not of the form"),

@@ -214,6 +214,49 @@ def test_changed_data_stops_a_resume(finished, tmp_path, monkeypatch):
         searches.resume(copy)
 
 
+def test_changed_options_stop_a_resume(finished, tmp_path):
+    folder, _ = finished
+    copy = copy_of(folder, tmp_path / "copy")
+    text = (copy / "config.toml").read_text()
+    (copy / "config.toml").write_text(text.replace("nnz<=400", "nnz<=100").replace("seed = 0", "seed = 5"))
+    with pytest.raises(RunError, match=r"constraint, seed in .* changed since the run was begun"):
+        searches.resume(copy)
+
+
+def test_a_lost_journal_beside_trials_is_an_error_not_a_new_search(finished, tmp_path):
+    folder, _ = finished
+    copy = copy_of(folder, tmp_path / "copy")
+    (copy / "trials.csv").write_bytes((folder / "trials.csv").read_bytes())
+    (copy / "journal.log").unlink()
+    with pytest.raises(RunError, match="not the journal that this run was begun with"):
+        searches.resume(copy)
+
+
+def test_a_bound_on_bytes_holds_for_the_exported_file(tmp_path):
+    rng = np.random.default_rng(0)
+    path = tmp_path / "data.csv"
+    rows = [f"{a:.3f},{b:.3f},{'yes' if a > b else 'no'}" for a, b in rng.normal(size=(120, 2))]
+    path.write_text("\n".join(["height,weight,tall", *rows]))
+    config = SearchConfig(
+        task=str(path),
+        target="tall",
+        constraint=("bytes<=4000",),
+        trainings=8,
+        round=4,
+        screen=8,
+        epochs=2,
+        predictor="none",
+        repeats=1,
+    )
+    report = searches.search(config, tmp_path / "run")
+    assert (tmp_path / "run" / "best.onnx").stat().st_size == report["best"]["bytes"] <= 4000
+    metadata = onnxruntime.InferenceSession(tmp_path / "run" / "best.onnx").get_modelmeta().custom_metadata_map
+    assert json.loads(metadata["nas.features"]) == ["height", "weight"]
+    assert json.loads(metadata["nas.classes"]) == ["no", "yes"]
+    assert report["best"]["test"]["std"] is None
+    assert "±" not in report["sentence"]
+
+
 def test_a_failed_training_is_a_recorded_trial(tmp_path, monkeypatch):
     import nas.training.population as population
 

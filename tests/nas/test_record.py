@@ -63,6 +63,26 @@ def test_damage_in_the_middle_is_an_error_that_names_the_line(journal, make_tria
         Record(journal, GOALS)
 
 
+@pytest.mark.parametrize("line", [b"{}", b'{"op_code":99,"worker_id":"x"}'])
+def test_sound_json_that_is_no_record_is_an_error(journal, make_trial, line):
+    Record(journal, GOALS).add(make_trial(0))
+    journal.write_bytes(journal.read_bytes() + line + b"\n")
+    with pytest.raises(RunError, match="was not written by `nas search`, or is damaged"):
+        Record(journal, GOALS)
+
+
+@pytest.mark.parametrize(
+    ("was", "is_"), [(b'"accuracy":0.9', b'"accuracy":"high"'), (b'"metrics":{"nnz":100}', b'"metrics":{}')]
+)
+def test_a_trial_with_other_values_is_an_error(journal, make_trial, was, is_):
+    Record(journal, GOALS).add(make_trial(0))
+    content = journal.read_bytes()
+    assert was in content
+    journal.write_bytes(content.replace(was, is_))
+    with pytest.raises(RunError, match="damaged"):
+        Record(journal, GOALS)
+
+
 def test_trials_are_added_in_order(journal, make_trial):
     with pytest.raises(RunError, match="does not follow"):
         Record(journal, GOALS).add(make_trial(3))
