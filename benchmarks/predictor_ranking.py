@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--labels", type=int, nargs="+", default=[100, 200])
     parser.add_argument("--splits", type=int, default=5, help="number of random splits into fitted and ranked networks")
     parser.add_argument("--seed", type=int, default=0, help="of the networks, their trainings and the splits")
-    parser.add_argument("--predictors", nargs="+", default=["linear", "forest", "gnn"])
+    parser.add_argument("--predictors", nargs="+", default=["linear", "forest", "ensemble", "gnn"])
     parser.add_argument("--quick", action="store_true", help="a smoke test: few networks, two epochs")
     parser.add_argument("--out", type=Path, default=None)
     args = parser.parse_args()

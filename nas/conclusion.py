@@ -11,10 +11,11 @@ import onnx_ir as ir
 
 import onnx_graph
 from nas import __version__
-from nas.engine import Engine, front, open_engine, training_seed, winner
+from nas.engine import Engine, open_engine, training_seed
 from nas.errors import TrainingError
 from nas.export.export import as_exported, export
 from nas.export.provenance import provenance
+from nas.leaders import front, winner
 from nas.metrics import latency
 from nas.report import report as reports
 from nas.report.report import Measured

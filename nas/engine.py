@@ -4,7 +4,6 @@ Every round is a function of the configuration and the trials of earlier rounds 
 exactly where it stood: the round in work is planned and trained again, and only what the record lacks is added.
 """
 
-import json
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -17,15 +16,18 @@ from numpy.typing import NDArray
 import onnx_graph
 from nas import acquisition, constraints, objectives, strategies
 from nas.config import SearchConfig
-from nas.errors import ConstraintError, NasError, RunError, UsageError
+from nas.errors import NasError, RunError
 from nas.export.export import as_exported
+from nas.leaders import front, ranked
 from nas.pool import Pool, Screened
+from nas.preflight import make_space
 from nas.progress import Progress
 from nas.record import Record
 from nas.run_folder import RunFolder
 from nas.seeds import derive, generator
 from nas.tasks.task import Task
-from nas.trial import Proposal, Score, Standing, Trial, standings
+from nas.training.options import TrainingResult
+from nas.trial import Proposal, Score, Trial, standings
 from predictors.predictor import Predictor
 from predictors.structure_graph import StructureGraph
 from search_spaces.candidate import Candidate
@@ -38,9 +40,6 @@ FEWEST_TO_FIT = 8
 
 MOST_UNGUIDED = 24
 """Trainings of the first round at the most: a round is recorded when it is done."""
-
-PREFLIGHT = 200
-"""Candidates drawn to see whether the constraints can be met at all."""
 
 
 @dataclass
@@ -227,26 +226,8 @@ class Engine:
         self.screened += plan.screened
         begin = time.perf_counter()
         first = sum(trial.round < plan.round for trial in self.record.trials)
-        for index, ((member, score), repeat, seed, model, result) in enumerate(
-            zip(plan.chosen, plan.repeats, seeds, models, results, strict=True)
-        ):
-            failed = isinstance(result, Exception)
-            if isinstance(result, Exception) and not isinstance(result, NasError | onnx_graph.GraphError):
-                raise result
-            trial = Trial(
-                number=first + index,
-                round=plan.round,
-                repeat=repeat,
-                candidate=member.proposal.candidate,
-                accuracy=None if isinstance(result, Exception) else result.accuracy,
-                score=score,
-                metrics=member.metrics,
-                seconds=0.0 if isinstance(result, Exception) else result.seconds,
-                seed=seed,
-                dead_units=0 if isinstance(result, Exception) else result.dead_units,
-                error=str(result) if failed else "",
-                proposal=member.proposal if repeat == 0 else None,
-            )
+        for index, (model, result) in enumerate(zip(models, results, strict=True)):
+            trial = _trial(plan, index, first + index, seeds[index], result)
             if trial.number >= len(self.record.trials):
                 if not isinstance(result, Exception):
                     self._save(trial, model, dict(result.weights))
@@ -310,6 +291,31 @@ def open_engine(
     return Engine(config, task, make_space(config, task), record, folder, on_progress, seconds or Seconds())
 
 
+def _trial(plan: Plan, index: int, number: int, seed: int, result: TrainingResult | Exception) -> Trial:
+    """A training of a plan as a trial; an error that is none of ours is a bug and raised."""
+    if isinstance(result, Exception) and not isinstance(result, NasError | onnx_graph.GraphError):
+        raise result
+    member, score = plan.chosen[index]
+    if isinstance(result, Exception):
+        accuracy, seconds, dead_units, error = None, 0.0, 0, str(result)
+    else:
+        accuracy, seconds, dead_units, error = result.accuracy, result.seconds, result.dead_units, ""
+    return Trial(
+        number=number,
+        round=plan.round,
+        repeat=plan.repeats[index],
+        candidate=member.proposal.candidate,
+        accuracy=accuracy,
+        score=score,
+        metrics=member.metrics,
+        seconds=seconds,
+        seed=seed,
+        dead_units=dead_units,
+        error=error,
+        proposal=member.proposal if plan.repeats[index] == 0 else None,
+    )
+
+
 def require_unchanged(record: Record, config: SearchConfig, task: Task, folder: RunFolder) -> None:
     """`RunError` where the data, or an option that decides the trials, is not what the run was begun with."""
     options = config.identity()
@@ -331,45 +337,6 @@ def require_unchanged(record: Record, config: SearchConfig, task: Task, folder: 
         )
 
 
-def make_space(config: SearchConfig, task: Task) -> SearchSpace:
-    """The space with the options of the configuration and, where they bound nnz, of the constraints."""
-    import search_spaces
-
-    options: dict[str, object] = dict(constraints.nnz_options(constraints.parse_all(config.constraint)))
-    if config.model is not None:
-        options["model"] = config.model
-    for text in config.space_option:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise UsageError(f"space option {text!r} is not of the form NAME=VALUE")
-        options[name.strip().replace("-", "_")] = _parse_value(value)
-    return search_spaces.create(config.space, task.signature, **options)
-
-
-def preflight(
-    space: SearchSpace,
-    task: Task,
-    bounds: Sequence[constraints.Constraint],
-    goals: Sequence[objectives.Objective],
-    *,
-    seed: int,
-) -> Pool:
-    """Draw candidates until one meets the constraints; `ConstraintError` with the smallest values seen where none does."""
-    pool = Pool(space, bounds, goals, finish=lambda model, candidate: as_exported(model, task, candidate))
-    rng = generator(seed, "preflight")
-    for _ in range(PREFLIGHT):
-        pool.offer(Proposal(candidate=space.sample(rng)))
-        if pool.members:
-            return pool
-    seen = ", ".join(f"{name} {pool.smallest[name]:g}" for name in {c.metric for c in bounds} if name in pool.smallest)
-    wanted = f"meets {' and '.join(str(c) for c in bounds)}" if bounds else "has a live path from input to output"
-    raise ConstraintError(
-        f"none of {PREFLIGHT} candidates of the space {space.name} {wanted}"
-        + (f"; the least seen: {seen}" if seen else "")
-        + ". Loosen the constraint or the space"
-    )
-
-
 def first_round(config: SearchConfig) -> int:
     """Trainings before the first fit: a quarter of the budget, but no more than a predictor needs to begin with."""
     return min(config.trainings, max(config.round, min(-(-config.trainings // 4), MOST_UNGUIDED), FEWEST_TO_FIT))
@@ -383,46 +350,3 @@ def confirmations(config: SearchConfig) -> int:
 def training_seed(seed: int, digest: str, repeat: int) -> int:
     """Seed of one training: depends on the study, the candidate and the repeat, on nothing else."""
     return derive(seed, "training", digest, repeat) % 2**31
-
-
-def ranked(goals: Sequence[objectives.Objective], known: Sequence[Standing]) -> list[Standing]:
-    """Standings, the best first: by accuracy, with several objectives the front before the rest."""
-    if not known:
-        return []
-    order = np.array([-standing.accuracy for standing in known])
-    if len(goals) > 1:
-        order = order / 2 + objectives.fronts(_losses(goals, known))
-    return [known[i] for i in np.argsort(order, kind="stable")]
-
-
-def front(goals: Sequence[objectives.Objective], known: Sequence[Standing]) -> list[Standing]:
-    """The Pareto front; with accuracy as the only objective, of accuracy against non-zeros."""
-    if not known:
-        return []
-    if len(goals) == 1:
-        goals = (*goals, objectives.Objective("nnz", "minimize"))
-    on_front = objectives.non_dominated(_losses(goals, known))
-    return sorted((s for s, on in zip(known, on_front, strict=True) if on), key=lambda s: -s.accuracy)
-
-
-def winner(goals: Sequence[objectives.Objective], known: Sequence[Standing]) -> Standing:
-    """The candidate to export: the most accurate; of those trained more than once where there are such.
-
-    A candidate that was trained once can lead by luck alone, so it never beats a confirmed one.
-    """
-    confirmed = [standing for standing in known if len(standing.accuracies) > 1]
-    if not known:
-        raise RunError("every training of the run failed; `trials.csv` says why")
-    return max(confirmed or known, key=lambda standing: (standing.accuracy, -standing.metrics["nnz"]))
-
-
-def _losses(goals: Sequence[objectives.Objective], known: Sequence[Standing]) -> NDArray[np.float64]:
-    return objectives.losses(goals, [objectives.values(goals, s.accuracy, s.metrics) for s in known])
-
-
-def _parse_value(text: str) -> object:
-    """A space option from the command line: JSON where it is such, else the text itself."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text

@@ -64,7 +64,7 @@ def task_of(config: SearchConfig) -> Task:
 def check(config: SearchConfig, task: Task) -> None:
     """Raise what is wrong with a configuration, without touching the disk or training anything."""
     from nas import constraints, objectives, strategies
-    from nas.engine import make_space, preflight
+    from nas.preflight import make_space, preflight
     from predictors import PREDICTORS
 
     require_device(config.device)
@@ -82,8 +82,8 @@ def check(config: SearchConfig, task: Task) -> None:
 def sizes(config: SearchConfig, task: Task, *, draws: int = 200) -> list[dict[str, Any]]:
     """The pre-flight table: the smallest, middle and largest of some random candidates, and how many meet the constraints."""
     from nas import constraints, objectives
-    from nas.engine import make_space, preflight
     from nas.metrics import COUNTED
+    from nas.preflight import make_space, preflight
     from nas.seeds import generator
     from nas.trial import Proposal
 

@@ -1,22 +1,22 @@
 """Single networks: train one ONNX file, export one trial of a run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
 import onnx_graph
-from nas import __version__
 from nas.compatibility import require_trainable
 from nas.config import SearchConfig
 from nas.device import require_device
 from nas.engine import open_engine
 from nas.errors import RunError, UsageError
 from nas.export.export import Exported, copy_of, export
-from nas.export.provenance import provenance
+from nas.export.provenance import of_task, provenance
 from nas.run_folder import RunFolder
 from nas.search import task_of
 from nas.seeds import derive
+from nas.tasks.task import Task
 from nas.trial import Trial
 
 
@@ -67,17 +67,18 @@ def train_file(path: Path, config: SearchConfig, out: Path | None) -> tuple[list
     if out is None:
         return rows, None
     best = max(range(len(rows)), key=lambda i: float(rows[i]["validation"]))
-    origin = {
+    return rows, export(networks[best], out, task=task, origin=_origin(path, task, rows, best))
+
+
+def _origin(path: Path, task: Task, rows: Sequence[Mapping[str, Any]], best: int) -> dict[str, str]:
+    """What the exported file says of its training."""
+    return {
         "source": path.name,
-        "task": task.name,
-        "task_fingerprint": task.fingerprint,
         f"validation_{task.metric}": f"{rows[best]['validation']:.6f}",
         f"test_{task.metric}": f"{rows[best]['test']:.6f}",
         f"mean_test_{task.metric}": f"{mean(float(row['test']) for row in rows):.6f}",
         "seed": str(rows[best]["seed"]),
-        "version": __version__,
-    }
-    return rows, export(networks[best], out, task=task, origin=origin)
+    } | of_task(task)
 
 
 def export_trial(path: Path, number: int | None, out: Path) -> Exported:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from onnx_graph.counts import Counts, count
     from onnx_graph.errors import GraphError, InvalidModelError, UnsupportedOperatorError, WeightError
-    from onnx_graph.file import load, save, size
+    from onnx_graph.file import from_proto, load, save, size
     from onnx_graph.live_units import Liveness, dead_units, effective_masks, liveness, trim
     from onnx_graph.shrinking import shrink
     from onnx_graph.simplification import simplify
@@ -23,6 +23,7 @@ __all__ = [
     "count",
     "dead_units",
     "effective_masks",
+    "from_proto",
     "liveness",
     "load",
     "masks",
@@ -38,7 +39,7 @@ __all__ = [
 _MODULES = {
     "counts": ("Counts", "count"),
     "errors": ("GraphError", "InvalidModelError", "UnsupportedOperatorError", "WeightError"),
-    "file": ("load", "save", "size"),
+    "file": ("from_proto", "load", "save", "size"),
     "live_units": ("Liveness", "dead_units", "effective_masks", "liveness", "trim"),
     "shrinking": ("shrink",),
     "simplification": ("simplify",),

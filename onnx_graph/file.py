@@ -16,7 +16,7 @@ NEWEST_IR_VERSION = 13  # that onnxruntime reads
 _SMALL = 1024  # bytes of an initializer that shape inference gets to see: shapes and axes, not weights
 
 
-def load(path: Path | str) -> ir.Model:
+def load(path: os.PathLike[str] | str) -> ir.Model:
     """Read an ONNX file with shapes inferred (left unknown where inference fails).
 
     Sparse initializers become dense, external data is read into memory; nothing outside the file's folder is opened.

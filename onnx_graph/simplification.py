@@ -31,8 +31,8 @@ def simplify(model: ir.Model) -> ir.Model:
 
     Functions are inlined; constant subgraphs (``Mul(weight, mask)``, ``Transpose(weight)``, shape arithmetic) are folded
     up to 512 MiB in all, ConstantOfShape, which takes no memory, up to 2 GiB; Constant nodes become initializers; Identity,
-    inference Dropout, a Slice that takes everything, a Transpose that moves nothing, unused nodes and initializers go. Inputs and outputs keep names and shapes. What cannot be
-    evaluated is left as it is.
+    inference Dropout, a Slice that takes everything, a Transpose that moves nothing, unused nodes and initializers go.
+    Inputs and outputs keep names and shapes. What cannot be evaluated is left as it is.
     """
     if is_simple(model):
         return model
@@ -73,11 +73,14 @@ def is_idle(node: ir.Node) -> bool:
 
 
 def _is_whole(entry: object, length: int | None) -> bool:
-    if not isinstance(entry, slice) or entry == slice(None):
-        return isinstance(entry, slice)
+    if not isinstance(entry, slice):
+        return False
+    if entry == slice(None):
+        return True
     if length is None:
-        return entry.start == 0 and entry.step == 1 and entry.stop >= _ENDLESS
-    return entry.indices(length) == (0, length, 1)
+        return bool(entry.start == 0 and entry.step == 1 and entry.stop >= _ENDLESS)
+    first, end, step = entry.indices(length)
+    return (first, end, step) == (0, length, 1)
 
 
 def _inline(model: ir.Model) -> None:

@@ -26,8 +26,8 @@ _FIELDS = {
 }
 
 
-def make_plain(model: onnx.ModelProto, folder: Path) -> None:
-    """Check every tensor; read external ones (inside ``folder`` only) and turn sparse ones dense, in place.
+def make_plain(model: onnx.ModelProto, folder: Path | None) -> None:
+    """Check every tensor; read external ones (inside ``folder`` only, none without a folder) and turn sparse ones dense, in place.
 
     Raises:
         InvalidModelError: data and declared shape differ, external data is missing or leaves the folder, or all
@@ -129,8 +129,10 @@ def _check(tensor: onnx.TensorProto) -> None:
         )
 
 
-def _read_external(tensor: onnx.TensorProto, folder: Path) -> None:
+def _read_external(tensor: onnx.TensorProto, folder: Path | None) -> None:
     """Move external bytes into ``raw_data``. Only regular files below the folder, links resolved, are opened."""
+    if folder is None:
+        raise InvalidModelError(f"tensor {tensor.name!r} lies in another file: give the path of the model's file")
     entries = {entry.key: entry.value for entry in tensor.external_data}
     location = entries.get("location", "")
     windows = PureWindowsPath(location)  # splits at both kinds of slash
@@ -173,7 +175,7 @@ def _number(entries: dict[str, str], key: str, default: int, tensor: onnx.Tensor
     return int(text)
 
 
-def _dense(sparse: onnx.SparseTensorProto, limit: int, folder: Path) -> onnx.TensorProto:
+def _dense(sparse: onnx.SparseTensorProto, limit: int, folder: Path | None) -> onnx.TensorProto:
     """The dense tensor of a sparse one. onnx_ir drops sparse initializers in silence."""
     name, dims = sparse.values.name, tuple(sparse.dims)
     if any(dim < 0 for dim in dims):

@@ -10,12 +10,16 @@ from math import prod
 import numpy as np
 import onnx_ir as ir
 
-from onnx_graph.weight import FLOATS, GATES, WeightUse, array_of, weight_uses
+from onnx_graph.errors import InvalidModelError
+from onnx_graph.weight import FLOATS, GATES, WeightUse, array_of, name_of, weight_uses
 from predictors import operators
 from predictors.attributes import Shape, integers, setting_inputs, settings
 from predictors.canonical_graph import Block, CanonicalGraph, Operator
 from predictors.decompositions import join_decompositions
 from predictors.layer_fusion import join_layers
+
+MAX_VIRTUAL, MAX_VIRTUAL_RECURRENT = 2**31, 2**27
+"""Numbers of the largest weight without data in the file that is read; the gates of a recurrent one are written out."""
 
 _TRANSPARENT = frozenset({"Identity", "Dropout", "Cast", "CastLike"})
 _GRAPHS = frozenset({ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS})
@@ -225,7 +229,13 @@ def _virtual_block(node: ir.Node, value: ir.Value, position: int, shape: Shape, 
         canonical = (shape[0] * shape[1], shape[2])
     else:
         return None
-    mask = None if dense else np.zeros(canonical, dtype=np.bool_)
+    limit = MAX_VIRTUAL_RECURRENT if node.op_type in GATES else MAX_VIRTUAL
+    if prod(canonical) > limit:
+        raise InvalidModelError(
+            f"weight {value.name!r} of node {name_of(node)!r} is made by the graph itself with shape {list(shape)}, "
+            f"more than {limit} numbers"
+        )
+    mask = None if dense else np.broadcast_to(np.False_, canonical)
     return Block(value, kind, canonical, mask, prod(canonical) if dense else 0, groups, gates, directions)
 
 

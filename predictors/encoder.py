@@ -6,41 +6,63 @@ and the ways in which exporters write the same thing leave it as it is; any attr
 
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
+from os import PathLike
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx_ir as ir
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 import onnx_graph
+from onnx_graph.simplification import is_idle
 from predictors.canonical import canonical_graph
 from predictors.canonical_graph import CanonicalGraph
+from predictors.errors import ModelTypeError
 from predictors.flow import propagate
 from predictors.graph_features import GRAPH_FEATURES, graph_features
 from predictors.node_features import NODE_FEATURES, NodeTable, node_table
 from predictors.node_order import canonical_order
 from predictors.structure_graph import StructureGraph
 
+if TYPE_CHECKING:
+    import onnx
+
 __all__ = ["GRAPH_FEATURES", "NODE_FEATURES", "encode"]
 
 _FOLDABLE = frozenset({"Constant", "Shape", "Size"})
 
 
-def encode(model: Path | str | ir.Model) -> StructureGraph:
+def encode(model: "str | PathLike[str] | ir.Model | onnx.ModelProto") -> StructureGraph:
     """The structure graph of a network; the model is left as it is.
 
     An operator without a class of its own is hashed to one of a few and named in `StructureGraph.unknown`.
 
     Raises:
-        onnx_graph.InvalidModelError: a path that is not a readable ONNX model.
+        onnx_graph.InvalidModelError: a path that is not a readable ONNX model, an unsound model, or one that makes
+            larger weights than can be read.
+        ModelTypeError: neither a path nor a model.
     """
-    if not isinstance(model, ir.Model):
-        model = onnx_graph.load(model)
+    model = _in_memory(model)
     if _needs_folding(model):
         model = onnx_graph.simplify(_one_example(model))
     # Threads cost more than they bring on matrices of this size, and far more where several searches share a machine.
     with _linear_algebra().limit(limits=1, user_api="blas"):
         return _encoded(model)
+
+
+def _in_memory(model: object) -> ir.Model:
+    if isinstance(model, ir.Model):
+        return model
+    if isinstance(model, str | PathLike):
+        return onnx_graph.load(model)
+    import onnx
+
+    if isinstance(model, onnx.ModelProto):
+        return onnx_graph.from_proto(model)
+    raise ModelTypeError(
+        f"a network must be the path of an ONNX file, an onnx_ir.Model, an onnx.ModelProto or a StructureGraph, "
+        f"got {type(model).__name__}"
+    )
 
 
 @cache
@@ -67,7 +89,7 @@ def _needs_folding(model: ir.Model) -> bool:
     if model.functions:
         return True
     for node in model.graph:
-        if node.op_type in _FOLDABLE:
+        if node.op_type in _FOLDABLE or is_idle(node):
             return True
         # ConstantOfShape is left out: weights made by it are known without making them.
         if node.op_type != "ConstantOfShape" and all(

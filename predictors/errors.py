@@ -13,6 +13,10 @@ class InvalidTrainingSetError(PredictorError, ValueError):
     """Graphs and accuracies that no predictor can be fitted on; the message says which network is wrong."""
 
 
+class ModelTypeError(PredictorError, TypeError):
+    """Something that is no network, or not in the form that is asked for; the message names what is accepted."""
+
+
 class InvalidPredictorError(PredictorError, ValueError):
     """A folder that does not hold a saved predictor, or holds one of another version."""
 

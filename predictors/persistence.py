@@ -10,7 +10,7 @@ import os
 import secrets
 import shutil
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -27,13 +27,15 @@ from predictors.registry import predictor_class
 from predictors.structure_graph import StructureGraph
 
 if TYPE_CHECKING:
+    import onnx
     import onnx_ir as ir
 
 FORMAT = 1
 DESCRIPTION, ARRAYS = "predictor.json", "arrays.npz"
+INNER, RUN_MARK = "predictor", "config.toml"  # in the folder of a run
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
-ModelLike: TypeAlias = "str | Path | ir.Model | StructureGraph"
+ModelLike: TypeAlias = "str | os.PathLike[str] | ir.Model | onnx.ModelProto | StructureGraph"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,13 +57,14 @@ class FittedPredictor:
         """Name of the predictor."""
         return self.predictor.name
 
-    def predict(self, models: "ModelLike | Sequence[ModelLike]") -> Prediction:
-        """Predict one model or several: paths of ONNX files, models in memory, or structure graphs; arrays ``(models,)``.
+    def predict(self, models: "ModelLike | Iterable[ModelLike]") -> Prediction:
+        """Predict one model or any number: paths of ONNX files, models in memory, or structure graphs; arrays ``(models,)``.
 
         Raises:
             onnx_graph.errors.GraphError: a model that cannot be read.
+            ModelTypeError: something that is no model.
         """
-        several = list(models) if isinstance(models, Sequence) and not isinstance(models, str) else [models]
+        several = models if isinstance(models, Iterable) and not isinstance(models, str | bytes) else [models]
         return self.predictor.predict([one if isinstance(one, StructureGraph) else encode(one) for one in several])
 
 
@@ -107,10 +110,13 @@ def require_free(path: Path | str) -> None:
 def load(path: Path | str) -> FittedPredictor:
     """Read what `save` wrote.
 
+    Args:
+        path: the folder that was saved, or one that holds it as ``predictor/``, as the folder of a run does.
+
     Raises:
         InvalidPredictorError: not a saved predictor, a damaged one, or one of another format or other features.
     """
-    folder = Path(path)
+    folder = _home(Path(path))
     description = _description(folder)
     content = _read(folder, ARRAYS)
     if hashlib.sha256(content).hexdigest() != description.get("arrays_sha256"):
@@ -128,6 +134,20 @@ def load(path: Path | str) -> FittedPredictor:
         training_graphs=count if isinstance(count, int) else 0,
         provenance=provenance if isinstance(provenance, dict) else {},
     )
+
+
+def _home(folder: Path) -> Path:
+    """The folder itself, or its ``predictor/``."""
+    if (folder / DESCRIPTION).is_file():
+        return folder
+    if (folder / INNER).is_dir():
+        return folder / INNER
+    if (folder / RUN_MARK).is_file():
+        raise InvalidPredictorError(
+            f"{folder} is a run without a saved predictor: {INNER}/{DESCRIPTION} is missing, as its search used no "
+            f"predictor, trained too few networks or is not finished"
+        )
+    return folder
 
 
 def _description(folder: Path) -> dict[str, Json]:

@@ -1,19 +1,25 @@
 """Checks around a predictor's fitted state: what may be fitted, and what a saved state must look like."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from predictors.errors import InvalidPredictorError, InvalidTrainingSetError, NotFittedError
+from predictors.errors import InvalidPredictorError, InvalidTrainingSetError, ModelTypeError, NotFittedError
 from predictors.structure_graph import StructureGraph
 
 State = TypeVar("State")
 
 
 def check_training(graphs: Sequence[StructureGraph], accuracies: ArrayLike) -> NDArray[np.float64]:
-    """The accuracies as float64 ``(networks,)``; `InvalidTrainingSetError` unless there is one in [0, 1] for each of ≥ 2 graphs."""
+    """The accuracies as float64 ``(networks,)``.
+
+    Raises:
+        ModelTypeError: `graphs` is no collection of structure graphs.
+        InvalidTrainingSetError: there is not one accuracy in [0, 1] for each of at least two graphs.
+    """
+    _require_graphs(graphs)
     targets = np.asarray(accuracies, np.float64)
     if targets.shape != (len(graphs),):
         raise InvalidTrainingSetError(
@@ -28,6 +34,17 @@ def check_training(graphs: Sequence[StructureGraph], accuracies: ArrayLike) -> N
             f"accuracy {targets[place]} of network {place} is not in [0, 1]; give shares, not per cent"
         )
     return targets
+
+
+def _require_graphs(graphs: object) -> None:
+    if not isinstance(graphs, Collection) or isinstance(graphs, str | bytes):
+        raise ModelTypeError(f"a predictor is fitted on a list of structure graphs, got {type(graphs).__name__}")
+    for place, graph in enumerate(graphs):
+        if not isinstance(graph, StructureGraph):
+            raise ModelTypeError(
+                f"a predictor is fitted on structure graphs, but network {place} is of type {type(graph).__name__}: "
+                "give predictors.encode(network), for an ONNX file or a model in memory"
+            )
 
 
 def require_fitted(state: State | None, name: str) -> State:

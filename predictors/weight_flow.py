@@ -39,6 +39,7 @@ class Linear:
         self.out, self.inner = block.shape[0], block.shape[1]
         self.kernel = prod(block.shape[2:])
         self.mask = block.mask
+        self.empty = block.nnz == 0  # may be of any size: made by the graph itself, it takes no memory
         self.edges: Array | None = None
         if block.mask is not None and block.mask.size <= _CHUNK:
             self.edges = self._edges(block.mask)
@@ -52,6 +53,8 @@ class Linear:
         """Flow ``(…, in or 1, sources)`` to ``(…, out or 1, sources)``."""
         if self.mask is None:
             return self._full(flow, self.inner, self.out)
+        if self.empty:
+            return np.zeros((*flow.shape[:-2], self.out, flow.shape[-1]))
         flow = _expand(flow, -2, self.sources)
         if self.edges is None:
             return self._chunked(flow, self.mask)
@@ -65,6 +68,8 @@ class Linear:
         """Flow ``(…, out or 1, 1)`` to ``(…, in or 1, 1)``."""
         if self.mask is None:
             return self._full(flow, self.out // self.groups, self.sources)
+        if self.empty:
+            return np.zeros((*flow.shape[:-2], self.sources, flow.shape[-1]))
         flow = _expand(flow, -2, self.out)
         edges = self.edges if self.edges is not None else self._edges(self.mask)
         if self.groups == 1:

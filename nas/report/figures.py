@@ -60,6 +60,7 @@ def predicted_against_measured(report: Mapping[str, Any]) -> Figure | None:
     )
     low, high = min(measured + predicted), max(measured + predicted)
     axes.plot([low, high], [low, high], color=INK, lw=0.8, ls="--")
+    axes.set_xlim(max(0.0, min(predicted) - 0.1), min(1.0, max(predicted) + 0.1))
     axes.set_xlabel("predicted before training (± std)")
     axes.set_ylabel("measured, validation")
     return figure

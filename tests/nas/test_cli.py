@@ -248,7 +248,8 @@ def test_a_minimised_cost_is_no_flag(capsys):
 
 def fixed_batch(path, *, type_="float"):
     """A linear model for digits whose batch size is 1."""
-    text = f'<ir_version: 8, opset_import: ["": 17]> g ({type_}[1, 1, 8, 8] x) => ({type_}[1, 10] y) {{ f = Flatten(x)\n y = MatMul(f, w) }}'
+    header = f'<ir_version: 8, opset_import: ["": 17]> g ({type_}[1, 1, 8, 8] x) => ({type_}[1, 10] y)'
+    text = header + "{ f = Flatten(x)\n y = MatMul(f, w) }"
     proto = onnx.parser.parse_model(text)
     values = np.random.default_rng(0).normal(size=(64, 10)).astype(np.float32 if type_ == "float" else np.float64)
     proto.graph.initializer.append(onnx.numpy_helper.from_array(values, "w"))

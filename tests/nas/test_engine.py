@@ -15,8 +15,9 @@ import pytest
 
 from nas import search as searches
 from nas.config import SearchConfig
-from nas.engine import confirmations, first_round, training_seed, winner
+from nas.engine import confirmations, first_round, training_seed
 from nas.errors import ConstraintError, RunError, TrainingError, UsageError
+from nas.leaders import winner
 from nas.run_folder import RunFolder
 from nas.trial import Standing
 from search_spaces.candidate import Candidate

@@ -358,3 +358,34 @@ def test_most_sparse_networks_become_smaller(from_text, sparse, family: Callable
         onnx_graph.trim(model)
         smaller += onnx_graph.count(onnx_graph.shrink(model)).weights < 0.8 * onnx_graph.count(model).weights
     assert smaller >= 9
+
+
+LAST_STEP = """g (float[N,5,3] x) => (float[N,2] y) {
+    t = Transpose<perm=[1,0,2]>(x)
+    a, state = GRU<hidden_size=4, linear_before_reset=1>(t, w, r, b)
+    s = Squeeze(a, one)
+    u = Transpose<perm=[1,0,2]>(s)
+    v = Slice(u, zero, ends, zero, step)
+    last = Gather<axis=1>(v, minus)
+    y = Gemm<transB=1>(last, f)
+}"""
+
+
+@pytest.mark.parametrize("step", [1, 2])
+def test_hidden_units_go_through_a_slice_of_the_examples(from_text, answers, step):
+    rng = np.random.default_rng(0)
+    w, r, b, f = (rng.normal(size=shape) for shape in ((1, 3, 4, 3), (1, 3, 4, 4), (1, 24), (2, 4)))
+    dead = [1, 3]
+    w[:, :, dead] = r[:, :, dead] = r[..., dead] = f[:, dead] = 0
+    model = from_text(
+        LAST_STEP,
+        **{"w": w.reshape(1, 12, 3), "r": r.reshape(1, 12, 4), "b": b, "f": f},
+        **{"one": np.array([1]), "zero": np.array([0]), "ends": np.array([2**63 - 1]), "step": np.array([step])},
+        minus=np.array(-1),
+    )
+    assert onnx_graph.liveness(model).live("u").sum(axis=(0, 1)).tolist() == [5, 0, 5, 0]
+    small = onnx_graph.shrink(model)
+    assert ("Slice" in [node.op_type for node in small.graph]) == (step > 1)
+    assert {name: shapes(small)[name] for name in "wrbf"} == {"w": (1, 6, 3), "r": (1, 6, 2), "b": (1, 12), "f": (2, 2)}
+    x = rng.normal(size=(3, 5, 3)).astype(np.float32)
+    np.testing.assert_allclose(answers(small, {"x": x})[0], answers(model, {"x": x})[0], rtol=1e-5)

@@ -137,3 +137,46 @@ def test_simplifying_twice_changes_nothing_more(from_text, times):
     for _ in range(times):
         again = onnx_graph.simplify(simple)
         assert again is simple
+
+
+SLICE = "g (float[N,3] x) => (float[N,M] y) { a = Relu(x)  b = Slice(a, starts, ends, axes, steps)  y = Relu(b) }"
+
+
+@pytest.mark.parametrize(
+    ("axis", "start", "end", "step", "stays"),
+    [
+        (0, 0, 2**63 - 1, 1, False),  # how torch writes y[:, -1]: all examples first
+        (0, 0, 2**31 - 1, 1, False),
+        (1, 0, 3, 1, False),
+        (-1, -3, 7, 1, False),
+        (0, 0, 3, 1, True),
+        (0, 1, 2**63 - 1, 1, True),
+        (0, 0, 2**63 - 1, 2, True),
+        (1, 0, 2, 1, True),
+        (1, 0, -1, 1, True),
+        (1, -1, -4, -1, True),
+    ],
+)
+def test_a_slice_of_everything_goes(from_text, answers, axis, start, end, step, stays):
+    model = from_text(
+        SLICE,
+        **{name: np.array([value]) for name, value in zip(("axes", "starts", "ends", "steps"), (axis, start, end, step), strict=True)},
+    )
+    simple = onnx_graph.simplify(model)
+    assert operators(simple) == (["Relu", "Slice", "Relu"] if stays else ["Relu", "Relu"])
+    x = np.arange(12, dtype=np.float32).reshape(4, 3)
+    np.testing.assert_array_equal(answers(simple, {"x": x})[0], answers(model, {"x": x})[0])
+
+
+def test_a_slice_with_an_end_that_is_computed_stays(from_text):
+    model = from_text(
+        "g (float[N,3] x, int64[1] ends) => (float[M,3] y) { a = Relu(x)  y = Slice(a, starts, ends) }", starts=np.array([0])
+    )
+    assert operators(onnx_graph.simplify(model)) == ["Relu", "Slice"]
+
+
+def test_only_a_transpose_that_moves_nothing_goes(from_text):
+    model = from_text(
+        """g (float[N,3] x) => (float[3,N] y) { a = Relu(x)  b = Transpose<perm=[0,1]>(a)  c = Relu(b)  y = Transpose(c) }"""
+    )
+    assert operators(onnx_graph.simplify(model)) == ["Relu", "Relu", "Transpose"]
