@@ -317,3 +317,30 @@ def test_long_files_in_reverse_order_are_sorted_quickly(tmp_path):
     nodes = list(onnx_graph.load(write(tmp_path, model)).graph)
     assert nodes[0].inputs[0].name == "x"
     assert nodes[-1].outputs[0].name == "y"
+
+
+def test_a_protobuf_is_read_as_its_file_would_be(tmp_path):
+    proto = onnx.parser.parse_model(
+        """<ir_version: 10, opset_import: ["" : 17]>
+        g (float[N,2] x) => (float[N,2] y) <float[2,2] w = {1, 0, 0, 1}> { a = MatMul(x, w)  y = Relu(a) }"""
+    )
+    before = proto.SerializeToString()
+    (tmp_path / "m.onnx").write_bytes(before)
+    model = onnx_graph.from_proto(proto)
+    assert model.graph[0].outputs[0].shape == ir.Shape(["N", 2])
+    assert (
+        ir.to_proto(model).SerializeToString() == ir.to_proto(onnx_graph.load(tmp_path / "m.onnx")).SerializeToString()
+    )
+    assert proto.SerializeToString() == before
+
+
+def test_a_protobuf_that_is_unsound_or_has_its_weights_elsewhere():
+    with pytest.raises(onnx_graph.InvalidModelError, match="it holds no graph"):
+        onnx_graph.from_proto(onnx.ModelProto())
+    proto = onnx.parser.parse_model(
+        """<ir_version: 10, opset_import: ["" : 17]>
+        g (float[N,2] x) => (float[N,2] y) <float[2,2] w = {1, 0, 0, 1}> { y = MatMul(x, w) }"""
+    )
+    proto.graph.initializer[0].data_location = TensorProto.EXTERNAL
+    with pytest.raises(onnx_graph.InvalidModelError, match="tensor 'w' lies in another file: give the path"):
+        onnx_graph.from_proto(proto)

@@ -160,7 +160,10 @@ SLICE = "g (float[N,3] x) => (float[N,M] y) { a = Relu(x)  b = Slice(a, starts, 
 def test_a_slice_of_everything_goes(from_text, answers, axis, start, end, step, stays):
     model = from_text(
         SLICE,
-        **{name: np.array([value]) for name, value in zip(("axes", "starts", "ends", "steps"), (axis, start, end, step), strict=True)},
+        **{
+            name: np.array([value])
+            for name, value in zip(("axes", "starts", "ends", "steps"), (axis, start, end, step), strict=True)
+        },
     )
     simple = onnx_graph.simplify(model)
     assert operators(simple) == (["Relu", "Slice", "Relu"] if stays else ["Relu", "Relu"])
@@ -170,7 +173,8 @@ def test_a_slice_of_everything_goes(from_text, answers, axis, start, end, step, 
 
 def test_a_slice_with_an_end_that_is_computed_stays(from_text):
     model = from_text(
-        "g (float[N,3] x, int64[1] ends) => (float[M,3] y) { a = Relu(x)  y = Slice(a, starts, ends) }", starts=np.array([0])
+        "g (float[N,3] x, int64[1] ends) => (float[M,3] y) { a = Relu(x)  y = Slice(a, starts, ends) }",
+        starts=np.array([0]),
     )
     assert operators(onnx_graph.simplify(model)) == ["Relu", "Slice"]
 

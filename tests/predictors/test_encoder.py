@@ -1,6 +1,7 @@
 """What must not change the encoding: names, order, values of non-zeros, and the ways of writing the same network."""
 
 import re
+import tracemalloc
 
 import numpy as np
 import onnx
@@ -328,3 +329,49 @@ def test_unknown_operators_are_named_and_hashed():
     again = encode(network("(float[N,4] x) => (float[N,4] y) { y = other.Warp(x) }"))
     assert again.operators[1] == graph.operators[1]
     assert graph.features[1, NODE_FEATURES.index("variant")] != graph.features[2, NODE_FEATURES.index("variant")]
+
+
+def made_by_the_graph(rows: int, columns: int, fill: int) -> ir.Model:
+    text = f"""(float[N, {rows}] x) => (float[N, {columns}] y) <int64[2] s = {{{rows}, {columns}}}> {{
+        w = ConstantOfShape<value = float[1] {{{fill}}}>(s)
+        y = MatMul(x, w)
+    }}"""
+    return network(text)
+
+
+@pytest.mark.parametrize("fill", [0, 1])
+def test_a_weight_that_the_graph_makes_is_as_one_in_the_file(fill):
+    same = network("(float[N, 8] x) => (float[N, 5] y) { y = MatMul(x, w) }", w=np.full((8, 5), fill, np.float32))
+    assert_same(encode(made_by_the_graph(8, 5, fill)), encode(same))
+
+
+@pytest.mark.parametrize("fill", [0, 1])
+def test_a_large_weight_that_the_graph_makes_takes_no_memory(fill):
+    model = made_by_the_graph(2**14, 2**15, fill)
+    tracemalloc.start()
+    summary = encode(model).summary
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert np.expm1(summary[GRAPH_FEATURES.index("log_weights")]) == pytest.approx(2**29, rel=1e-4)
+    assert peak < 2**28  # 2**29 numbers of one byte would be more
+
+
+@pytest.mark.parametrize("fill", [0, 1])
+def test_a_weight_of_absurd_size_is_refused(fill):
+    with pytest.raises(
+        onnx_graph.InvalidModelError, match=r"weight 'w' of node 'y' .* \[1048576, 1048576\], more than 2147483648"
+    ):
+        encode(made_by_the_graph(2**20, 2**20, fill))
+
+
+def test_a_slice_of_everything_is_none():
+    with_slice = """(float[N, 5] x) => (float[N, 2] y)
+        <int64[1] zero = {0}, int64[1] end = {9223372036854775807}> {
+        a = Slice(x, zero, end, zero)
+        y = MatMul(a, w)
+    }"""
+    w = mask(5, 2, 0.6, 0)
+    assert_same(
+        encode(network(with_slice, w=w)),
+        encode(network("(float[N, 5] x) => (float[N, 2] y) { y = MatMul(x, w) }", w=w)),
+    )

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import predictors
-from predictors.errors import InvalidPredictorError, NotFittedError
+from predictors.errors import InvalidPredictorError, ModelTypeError, NotFittedError
 from predictors.gnn import GNNOptions, GNNPredictor
 from predictors.testing import synthetic_graphs
 
@@ -166,3 +166,41 @@ def test_arrays_that_hold_objects_are_not_unpickled(saved):
     _rewrite(saved, arrays_sha256=hashlib.sha256((saved / "arrays.npz").read_bytes()).hexdigest())
     with pytest.raises(InvalidPredictorError, match="not an archive of arrays: Object arrays cannot be loaded"):
         predictors.load(saved)
+
+
+def test_protobufs_and_generators_are_predicted(saved, tmp_path):
+    import onnx
+
+    loaded = predictors.load(saved)
+    proto = onnx.parser.parse_model(MODEL.replace("{WEIGHTS}", "{1, 0, 3, 4}"))
+    onnx.save(proto, tmp_path / "m.onnx")
+    expected = loaded.predict(tmp_path / "m.onnx").mean[0]
+    np.testing.assert_allclose(loaded.predict(proto).mean, [expected])
+    several = loaded.predict(one for one in (proto, tmp_path / "m.onnx"))
+    np.testing.assert_allclose(several.mean, [expected] * 2)
+
+
+@pytest.mark.parametrize(("models", "kind"), [(3, "int"), ([3.0], "float"), (None, "NoneType"), (b"m.onnx", "bytes")])
+def test_what_is_no_model_is_said_to_be_none(saved, models, kind):
+    message = f"path of an ONNX file, an onnx_ir.Model, an onnx.ModelProto or a StructureGraph, got {kind}"
+    with pytest.raises(ModelTypeError, match=message) as caught:
+        predictors.load(saved).predict(models)
+    assert isinstance(caught.value, TypeError)
+    assert isinstance(caught.value, predictors.PredictorError)
+
+
+def test_a_run_is_loaded_by_the_predictor_in_it(saved, tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "config.toml").write_text("")
+    with pytest.raises(
+        InvalidPredictorError, match=r"run is a run without a saved predictor: predictor/predictor\.json is"
+    ):
+        predictors.load(run)
+    predictors.save(predictors.load(saved), run / "predictor")
+    assert predictors.load(run).name == "linear"
+    (run / "predictor" / "arrays.npz").unlink()
+    with pytest.raises(
+        InvalidPredictorError, match=r"run/predictor is not a saved predictor: arrays\.npz cannot be read"
+    ):
+        predictors.load(run)

@@ -4,8 +4,9 @@ import sys
 import pytest
 
 import predictors
-from predictors.errors import UnknownPredictorError
+from predictors.errors import ModelTypeError, UnknownPredictorError
 from predictors.registry import PREDICTORS, create, names, predictor_class
+from predictors.testing import synthetic_graphs
 
 
 @pytest.mark.parametrize("name", PREDICTORS)
@@ -46,3 +47,12 @@ def test_import_loads_nothing_heavy():
     )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert printed.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", PREDICTORS)
+def test_fitting_on_anything_but_structure_graphs_says_what_to_give(name):
+    graphs, accuracies = synthetic_graphs(2)
+    with pytest.raises(ModelTypeError, match=r"network 1 is of type str: give predictors.encode\(network\)"):
+        create(name).fit([graphs[0], "a.onnx"], accuracies)
+    with pytest.raises(ModelTypeError, match="a list of structure graphs, got generator"):
+        create(name).fit((graph for graph in graphs), accuracies)
