@@ -1,10 +1,8 @@
 """`nas predict`."""
 
 import argparse
-from pathlib import Path
 
 from nas.cli import output
-from nas.errors import RunError
 from nas.percent import percent
 
 EXAMPLES = """\
@@ -25,14 +23,7 @@ def run(args: argparse.Namespace) -> int:
     """Print a score for every file."""
     import predictors
 
-    folder = Path(args.predictor)
-    if (folder / "config.toml").exists():
-        if not (folder / "predictor").exists():
-            raise RunError(
-                f"{folder} has no predictor: its search used none, trained too few networks or is not finished"
-            )
-        folder = folder / "predictor"
-    predictor = predictors.load(folder)
+    predictor = predictors.load(args.predictor)
     prediction = predictor.predict(args.models)
     rows = [
         {"model": model, "score": float(mean), "std": float(std)}
