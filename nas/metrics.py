@@ -7,7 +7,7 @@ import numpy as np
 import onnx_ir as ir
 
 import onnx_graph
-from nas.errors import TrainingError
+from nas.runtime import Runtime
 
 COUNTED = ("nnz", "params", "weights", "macs", "density", "bytes")
 """Exact and machine-independent."""
@@ -43,28 +43,16 @@ def measure(model: ir.Model, name: str) -> float:
     return onnx_graph.size(model) if name == "bytes" else latency(model)
 
 
-def latency(model: ir.Model, *, batch: int = 1, repeats: int = 50) -> float:
-    """Median milliseconds of one call in onnxruntime on one CPU thread, after a warm-up.
+def latency(model: ir.Model, *, repeats: int = 50) -> float:
+    """Median milliseconds of one example in onnxruntime on one CPU thread, after a warm-up.
 
-    Raises `TrainingError` where onnxruntime cannot run the model.
+    A model of a fixed batch size is timed with such a batch. `ExportError` where onnxruntime cannot run the model.
     """
-    import onnxruntime as ort
-
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    try:
-        session = ort.InferenceSession(
-            ir.to_proto(model).SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
-    except RuntimeError as error:
-        raise TrainingError(f"onnxruntime cannot run the model: {str(error).splitlines()[0]}") from error
-    (tensor,) = session.get_inputs()
-    shape = [batch, *(size if isinstance(size, int) else 1 for size in tensor.shape[1:])]
-    feed = {tensor.name: np.zeros(shape, np.float32)}
+    runtime = Runtime(model)
+    x = np.zeros((runtime.batch or 1, *runtime.shape), np.float32)
     times = []
     for _ in range(repeats + 5):
         start = time.perf_counter()
-        session.run(None, feed)
+        runtime(x)
         times.append(time.perf_counter() - start)
     return float(np.median(times[5:]) * 1e3)

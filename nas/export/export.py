@@ -14,6 +14,7 @@ from nas.errors import ExportError
 from nas.export.normalise import prepend
 from nas.export.provenance import provenance
 from nas.metrics import latency
+from nas.runtime import Runtime
 from nas.tasks.task import Task
 from search_spaces.candidate import Candidate
 
@@ -120,23 +121,10 @@ def run(model: ir.Model, x: NDArray[np.float32]) -> NDArray[np.float32]:
 
     A model whose batch size is fixed is given that many examples at a time; what is left over is not computed.
     """
-    import onnxruntime as ort
-    from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, InvalidGraph, NotImplemented
-
-    options = ort.SessionOptions()
-    options.log_severity_level = 3
-    try:
-        session = ort.InferenceSession(
-            ir.to_proto(model).SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
-        value = session.get_inputs()[0]
-        size = value.shape[0] if value.shape and isinstance(value.shape[0], int) else len(x)
-        starts = range(0, len(x) - size + 1, size)
-        outputs = [session.run(None, {value.name: x[start : start + size]})[0] for start in starts]
-        output: NDArray[np.float32] = np.concatenate(outputs)
-    except (Fail, InvalidArgument, InvalidGraph, NotImplemented) as error:
-        raise ExportError(f"onnxruntime refuses the model: {str(error).splitlines()[0]}") from error
-    return output
+    runtime = Runtime(model)
+    size = runtime.batch or len(x)
+    starts = range(0, len(x) - size + 1, size)
+    return np.concatenate([runtime(x[start : start + size]) for start in starts])
 
 
 def largest_error(expected: NDArray[np.float32], actual: NDArray[np.float32]) -> float:
