@@ -76,7 +76,8 @@ def front_rows(report: dict[str, Any]) -> list[dict[str, Any]]:
     """The Pareto front as a table: measured beside predicted."""
     return [
         {
-            "candidate": row["digest"],
+            "trial": row["trial"],
+            "candidate": row["digest"][:8],
             "measured": percent(row["accuracy"]),
             "trainings": len(row["accuracies"]),
             "predicted": percent(row["score"]["mean"], row["score"]["std"]) if row["score"] else "",
