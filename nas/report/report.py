@@ -120,7 +120,18 @@ def sentence(best: Measured, baselines: Sequence[Measured], task: Task) -> str:
     text = f"On the test split of {task.name} the winner reaches {_figures(best, task)}"
     for baseline in baselines:
         text += f"; {_LABELS[baseline.name]} {_figures(baseline, task)} ({_verdict(best, baseline)})"
-    return text + "."
+    return text + "." + _size_remark(best, baselines)
+
+
+def _size_remark(best: Measured, baselines: Sequence[Measured]) -> str:
+    """Said where the zeros did not make the file smaller: a dense tensor stores them."""
+    dense = next((baseline for baseline in baselines if baseline.name == "dense"), None)
+    if dense is None or best.bytes < 0.95 * dense.bytes:
+        return ""
+    return (
+        " The mask makes this file no smaller than the dense one, since dense tensors store their zeros: "
+        'for fewer bytes bound them (--constraint bytes<=N) or let masks remove whole units (--space-option patterns=["channel"]).'
+    )
 
 
 _LABELS = {
