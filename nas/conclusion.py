@@ -129,7 +129,10 @@ def _train(engine: Engine, candidate: Candidate, repeats: int) -> "tuple[list[An
 
 def _random_baseline(engine: Engine) -> Measured:
     """Random search under the same constraints with as many trainings, in a run folder of its own."""
-    config = dataclasses.replace(engine.config, strategy="random", predictor="none", confirm=0.0, random_baseline=False)
+    budget: dict[str, Any] = {"trainings": len(engine.record.trials), "timeout": None}
+    config = dataclasses.replace(
+        engine.config, strategy="random", predictor="none", confirm=0.0, random_baseline=False, **budget
+    )
     folder = RunFolder(engine.folder.path / "random")
     if not folder.config_file.exists():
         folder.create(config)
@@ -141,4 +144,6 @@ def _random_baseline(engine: Engine) -> Measured:
 
 def _front_row(engine: Engine, standing: Standing) -> dict[str, Any]:
     model = as_exported(engine.space.build(standing.candidate), engine.task, standing.candidate)
-    return reports.front_row(standing, bytes_=onnx_graph.size(model), latency=latency(model))
+    return reports.front_row(
+        standing, bytes_=onnx_graph.size(model), latency=standing.metrics.get("latency") or latency(model)
+    )

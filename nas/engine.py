@@ -4,6 +4,7 @@ Every round is a function of the configuration and the trials of earlier rounds 
 exactly where it stood: the round in work is planned and trained again, and only what the record lacks is added.
 """
 
+import itertools
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -39,12 +40,12 @@ FEWEST_TO_FIT = 8
 """Trained candidates below which no predictor is fitted."""
 
 MOST_UNGUIDED = 24
-"""Trainings of the first round at the most: a round is recorded when it is done."""
+"""Trainings of the first round at the most, unless a round is longer: it is recorded when it is done."""
 
 
 @dataclass
 class Seconds:
-    """Where the wall time of this process went, baselines included; `total` holds the parts and the report."""
+    """Where the wall time of this process went, baselines included; `total` ends before the report is drawn."""
 
     training: float = 0.0
     screening: float = 0.0
@@ -164,7 +165,8 @@ class Engine:
         """Train the leaders again: more of them first, then fewer, so that the winner is not just the luckiest."""
         count = max(1, -(-left * 3 // 5)) if left > 2 else left
         leaders = ranked(self.objectives, standings(trials))
-        confirmed = [leader for leader in leaders if len(leader.accuracies) > 1]
+        phase = {trial.digest for trial in itertools.takewhile(lambda trial: trial.repeat > 0, reversed(trials))}
+        confirmed = [leader for leader in leaders if leader.candidate.digest in phase]
         chosen = (confirmed or leaders)[:count]
         tries = {s.candidate.digest: sum(trial.digest == s.candidate.digest for trial in trials) for s in chosen}
         members = [(Screened(Proposal(candidate=s.candidate), dict(s.metrics), None), s.score) for s in chosen]
@@ -252,7 +254,7 @@ class Engine:
         keep = {s.candidate.digest for s in ranked(self.objectives, known)[:10]} | {
             s.candidate.digest for s in front(self.objectives, known)
         }
-        for path in self.folder.models.glob("*.onnx"):
+        for path in self.folder.models.glob("*-*.onnx"):
             if path.stem.rpartition("-")[0] not in keep:
                 path.unlink(missing_ok=True)
 

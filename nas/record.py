@@ -95,7 +95,7 @@ def _from_frozen(frozen: FrozenTrial) -> Trial:
         candidate=candidate,
         accuracy=None if data["accuracy"] is None else float(data["accuracy"]),
         score=None if score is None else Score(float(score["mean"]), float(score["std"])),
-        metrics={"nnz": float(data["metrics"]["nnz"]), **{name: float(v) for name, v in data["metrics"].items()}},
+        metrics={"nnz": _number(data["metrics"]["nnz"]), **{name: _number(v) for name, v in data["metrics"].items()}},
         seconds=float(data["seconds"]),
         seed=int(data["seed"]),
         dead_units=int(data["dead_units"]),
@@ -107,6 +107,13 @@ def _from_frozen(frozen: FrozenTrial) -> Trial:
             system_attrs={k: v for k, v in frozen.system_attrs.items() if not k.startswith("constraints")},
         ),
     )
+
+
+def _number(value: object) -> float:
+    """The number as it was written, whole or not; `TypeError` for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{value!r} is no number")
+    return value
 
 
 def _repair(path: Path) -> None:

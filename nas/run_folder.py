@@ -84,13 +84,14 @@ class RunFolder:
             raise RunError(
                 f"{self.path} already holds a run: continue it with `nas resume {self.path}` or choose another --out"
             )
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        if self.path.exists() and (not self.path.is_dir() or any(map(_is_foreign, self.path.iterdir()))):
             raise RunError(f"{self.path} exists and is not an empty folder; choose another --out")
         try:
-            self.models.mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(parents=True, exist_ok=True)
+            write_text(self.config_file, config.to_toml())
+            self.models.mkdir(exist_ok=True)
         except OSError as error:
             raise RunError(f"cannot make {self.path}: {error.strerror}") from error
-        write_text(self.config_file, config.to_toml())
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -133,6 +134,11 @@ class RunFolder:
             row["candidate"] = json.dumps(trial.candidate.to_json(), sort_keys=True)
             writer.writerow(row)
         write_text(self.trials_file, buffer.getvalue())
+
+
+def _is_foreign(path: Path) -> bool:
+    """Not something that a killed `create` left."""
+    return not (path.name.startswith(".") and path.name.endswith(".tmp"))
 
 
 def write_text(path: Path, text: str) -> None:

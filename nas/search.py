@@ -9,9 +9,10 @@ from nas.conclusion import conclude
 from nas.config import SearchConfig
 from nas.device import require_device
 from nas.engine import open_engine
+from nas.errors import UsageError
 from nas.names import require
 from nas.progress import Progress
-from nas.run_folder import RunFolder
+from nas.run_folder import RunFolder, write_text
 from nas.tasks.registry import load_task
 from nas.tasks.task import Task
 
@@ -45,13 +46,10 @@ def resume(
     """Go on with a run, however it ended: nothing recorded is lost or trained twice. `trainings` raises the total."""
     import dataclasses
 
-    from nas.run_folder import write_text
-
     folder = RunFolder(Path(out))
     config = folder.config()
-    if trainings is not None and trainings != config.trainings:
+    if trainings is not None:
         config = dataclasses.replace(config, trainings=trainings)
-        write_text(folder.config_file, config.to_toml())
     return _run(config, folder, task_of(config), on_progress, on_stage)
 
 
@@ -110,6 +108,10 @@ def _run(
     on_stage: Callable[[str], None],
 ) -> dict[str, Any]:
     with folder.lock():
+        folder.models.mkdir(exist_ok=True)
         engine = open_engine(config, folder, task, on_progress=on_progress)
+        if config.trainings < len(engine.record.trials):
+            raise UsageError(f"{folder.path} already holds {len(engine.record.trials)} trainings; give a larger total")
+        write_text(folder.config_file, config.to_toml())
         engine.run()
         return conclude(engine, on_stage=on_stage)

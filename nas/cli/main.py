@@ -51,7 +51,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         return int(import_module(f"nas.cli.{args.verb}_command").run(args))
     except KeyboardInterrupt:
-        out = getattr(args, "out", None) or getattr(args, "run", None)
+        out = {"search": getattr(args, "out", None), "resume": getattr(args, "run", None)}.get(args.verb)
         print(
             "nas: stopped" + (f"; if {out} was begun, `nas resume {out}` goes on with it" if out else ""),
             file=sys.stderr,

@@ -24,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the report and write the page and the picture anew."""
     from nas.conclusion import render
+    from nas.report.report import VERSION
     from nas.run_folder import RunFolder
 
     folder = RunFolder(Path(args.run))
@@ -36,6 +37,12 @@ def run(args: argparse.Namespace) -> int:
         raise RunError(
             f"{folder.report} is damaged ({error}): write it anew with `nas resume {folder.path}`"
         ) from error
+    if (
+        not isinstance(report, dict)
+        or report.get("format") != VERSION
+        or not {"best", "front", "trials"} <= set(report)
+    ):
+        raise RunError(f"{folder.report} is no report of this version: write it anew with `nas resume {folder.path}`")
     render(folder, report)
     show(args, report, folder.path)
     return 0

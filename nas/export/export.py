@@ -65,7 +65,7 @@ def export(model: ir.Model, path: Path, *, task: Task, origin: Mapping[str, str]
     shrunk = _finished(model, task)
     x = task.validation.x[:EXAMPLES]
     exported = run(shrunk, raw_inputs(task, x))
-    difference = largest_error(_trained_outputs(model, x)[: len(exported)], exported)
+    difference = largest_error(_trained_outputs(model, x), exported)
     if not difference <= TOLERANCE:  # not: NaN is refused too
         raise ExportError(
             f"the exported model differs from the trained one by {difference:.2g} (at most {TOLERANCE:g} is allowed); nothing was written"
@@ -119,12 +119,13 @@ def raw_inputs(task: Task, x: NDArray[np.float32]) -> NDArray[np.float32]:
 def run(model: ir.Model, x: NDArray[np.float32]) -> NDArray[np.float32]:
     """First output of a model in onnxruntime for a batch of inputs; `ExportError` where onnxruntime refuses it.
 
-    A model whose batch size is fixed is given that many examples at a time; what is left over is not computed.
+    A model whose batch size is fixed is given that many examples at a time.
     """
     runtime = Runtime(model)
     size = runtime.batch or len(x)
-    starts = range(0, len(x) - size + 1, size)
-    return np.concatenate([runtime(x[start : start + size]) for start in starts])
+    batches = -(-len(x) // size)
+    full = np.resize(x, (batches * size, *x.shape[1:]))  # repeats examples until the last batch is full
+    return np.concatenate([runtime(full[start : start + size]) for start in range(0, len(full), size)])[: len(x)]
 
 
 def largest_error(expected: NDArray[np.float32], actual: NDArray[np.float32]) -> float:

@@ -26,7 +26,7 @@ class Strategy(Protocol):
     def fill(
         self, pool: Pool, trials: Sequence[Trial], count: int, *, rng: np.random.Generator, trainings: int
     ) -> None:
-        """Offer candidates until the pool holds `count`, or until too many in a row were refused.
+        """Offer candidates until the pool holds `count`, or until too many were refused.
 
         Args:
             pool: takes the offers; its fitness can guide them.
