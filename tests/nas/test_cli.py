@@ -246,9 +246,9 @@ def test_a_minimised_cost_is_no_flag(capsys):
     assert json.loads(out)["config"]["objective"] == ["accuracy", "-nnz"]
 
 
-def fixed_batch(path, *, type_="float"):
-    """A linear model for digits whose batch size is 1."""
-    header = f'<ir_version: 8, opset_import: ["": 17]> g ({type_}[1, 1, 8, 8] x) => ({type_}[1, 10] y)'
+def fixed_batch(path, *, type_="float", batch=1):
+    """A linear model for digits whose batch size is fixed."""
+    header = f'<ir_version: 8, opset_import: ["": 17]> g ({type_}[{batch}, 1, 8, 8] x) => ({type_}[{batch}, 10] y)'
     text = header + "{ f = Flatten(x)\n y = MatMul(f, w) }"
     proto = onnx.parser.parse_model(text)
     values = np.random.default_rng(0).normal(size=(64, 10)).astype(np.float32 if type_ == "float" else np.float64)
@@ -256,8 +256,9 @@ def fixed_batch(path, *, type_="float"):
     path.write_bytes(proto.SerializeToString())
 
 
-def test_a_model_of_batch_size_1_is_trained_and_exported(capsys, tmp_path):
-    fixed_batch(tmp_path / "one.onnx")
+@pytest.mark.parametrize("batch", [1, 300])
+def test_a_model_of_a_fixed_batch_size_is_trained_and_exported(capsys, tmp_path, batch):
+    fixed_batch(tmp_path / "one.onnx", batch=batch)
     words = ["train", tmp_path / "one.onnx", "--task", "digits", "--subset", 200, "--epochs", 1, "--repeats", 1]
     code, out, _ = run(capsys, *words, "--init", "keep", "-o", tmp_path / "out.onnx", "--format", "json")
     assert code == 0

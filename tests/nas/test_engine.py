@@ -181,6 +181,26 @@ def test_more_trainings_keep_the_old_ones(finished, tmp_path):
     assert RunFolder(copy).config().trainings == 18
 
 
+def test_after_more_trainings_the_best_of_all_are_confirmed(finished, tmp_path):
+    folder, _ = finished
+    longer = searches.resume(copy_of(folder, tmp_path / "copy"), trainings=30)
+    again = [t for t in longer["trials"] if t["repeat"] > 0 and t["number"] >= 14]
+    before = [t for t in longer["trials"] if t["number"] < again[0]["number"]]
+    means = {}
+    for trial in before:
+        means.setdefault(trial["digest"], []).append(trial["accuracy"])
+    best = max(means, key=lambda digest: np.mean(means[digest]))
+    assert best in {trial["digest"] for trial in again}
+
+
+def test_a_total_below_what_is_done_is_refused_and_changes_nothing(finished, tmp_path):
+    folder, _ = finished
+    copy = copy_of(folder, tmp_path / "copy")
+    with pytest.raises(UsageError, match="already holds 14 trainings"):
+        searches.resume(copy, trainings=5)
+    assert RunFolder(copy).config().trainings == 14
+
+
 def test_an_unsatisfiable_constraint_is_an_error_before_anything_is_made(tmp_path):
     config = dataclasses.replace(CONFIG, constraint=("bytes<=200",))
     with pytest.raises(
