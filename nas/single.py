@@ -29,6 +29,7 @@ def train_file(path: Path, config: SearchConfig, out: Path | None) -> tuple[list
         `out`: the network that is best on the validation split.
     """
     from nas.training.single import evaluate, train
+    from nas.training.trained import apply_result
 
     require_device(config.device)
     if out is not None:
@@ -49,8 +50,7 @@ def train_file(path: Path, config: SearchConfig, out: Path | None) -> tuple[list
             seed=derive(config.seed, "train", repeat) % 2**31,
             device=config.device,
         )
-        trained = model.clone()
-        onnx_graph.set_weights(trained, dict(result.weights))
+        trained = apply_result(model, result)
         networks.append(trained)
         rows.append(
             {

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from nas.cli import output
-from nas.cli.search_flags import add_flags, config_of
+from nas.cli.search_flags import GROUPS, add_flags, config_of
 from nas.percent import percent
 
 EXAMPLES = """\
@@ -13,23 +13,7 @@ examples:
   nas train model.onnx --task digits --init keep --epochs 50 --repeats 3 -o trained.onnx
 """
 
-FLAGS = (
-    "task",
-    "data_dir",
-    "target",
-    "subset",
-    "seed",
-    "repeats",
-    "epochs",
-    "batch_size",
-    "optimizer",
-    "learning_rate",
-    "schedule",
-    "weight_decay",
-    "patience",
-    "init",
-    "device",
-)
+FLAGS = ("task", "data_dir", "target", "subset", "seed", "repeats", *GROUPS["training"])
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
