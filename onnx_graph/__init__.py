@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from onnx_graph.counts import Counts, count
     from onnx_graph.errors import GraphError, InvalidModelError, UnsupportedOperatorError, WeightError
     from onnx_graph.file import from_proto, load, save, size
+    from onnx_graph.layer_cutting import CutError, cut_layers, summed_layers
     from onnx_graph.live_units import Liveness, dead_units, effective_masks, liveness, trim
     from onnx_graph.shrinking import shrink
     from onnx_graph.simplification import simplify
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Counts",
+    "CutError",
     "GraphError",
     "InvalidModelError",
     "Liveness",
@@ -21,6 +23,7 @@ __all__ = [
     "Weight",
     "WeightError",
     "count",
+    "cut_layers",
     "dead_units",
     "effective_masks",
     "from_proto",
@@ -32,12 +35,14 @@ __all__ = [
     "shrink",
     "simplify",
     "size",
+    "summed_layers",
     "trim",
     "weights",
 ]
 
 _MODULES = {
     "counts": ("Counts", "count"),
+    "layer_cutting": ("CutError", "cut_layers", "summed_layers"),
     "errors": ("GraphError", "InvalidModelError", "UnsupportedOperatorError", "WeightError"),
     "file": ("from_proto", "load", "save", "size"),
     "live_units": ("Liveness", "dead_units", "effective_masks", "liveness", "trim"),

@@ -227,6 +227,10 @@ def _kept(found: Liveness, uses: list[WeightUse]) -> NDArray[np.bool_]:
         out, into = use.weight.shape[:2]
         groups = max(use.weight.groups, use.weight.directions)
         pairs = np.broadcast_to(sources & targets, (groups, out // groups, into)).reshape(out, into)
+        if found.weighted.is_turned(use):
+            if groups > 1:  # the blocks of a grouped weight are not turned as a whole
+                return mask
+            pairs = pairs.T
         alive = pairs if alive is None else alive | pairs
     if alive is None:
         return mask

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from onnx_graph.moving_flow import MIX, Flow
 from onnx_graph.unit_map import DEAD, LIVE, Maps, UnitMap, along, any_over, rank_of, spread, unbroadcast
-from onnx_graph.weight import WeightUse, array_of, integer, weight_uses
+from onnx_graph.weight import Weight, WeightUse, array_of, integer, weight_uses
 
 Uses = dict[int, WeightUse]
 
@@ -20,7 +20,7 @@ class Weighted:
 
     Attributes:
         uses: by node, then by input index.
-        masks: canonical mask of every weight by name.
+        masks: canonical mask of every weight by name, as its first use reads it.
         reached: hidden units ``(directions, hidden)`` of each recurrent node that depend on a graph input.
         needed: those that a graph output depends on.
     """
@@ -29,6 +29,7 @@ class Weighted:
     masks: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
     reached: dict[ir.Node, UnitMap] = field(default_factory=dict)
     needed: dict[ir.Node, UnitMap] = field(default_factory=dict)
+    _first: dict[str, Weight] = field(default_factory=dict)
     _pairs: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
 
     @classmethod
@@ -39,6 +40,7 @@ class Weighted:
             found.uses.setdefault(use.node, {})[use.index] = use
             if use.weight.name not in found.masks:
                 found.masks[use.weight.name] = use.weight.canonical(array_of(use.value)) != 0
+                found._first[use.weight.name] = use.weight
         return found
 
     def all_uses(self) -> Iterator[WeightUse]:
@@ -63,13 +65,19 @@ class Weighted:
 
     def pairs(self, use: WeightUse) -> NDArray[np.bool_]:
         """Which input unit reaches which output unit: the canonical mask with its kernel folded, ``(out, in)``."""
-        mask = self.masks[use.weight.name]
-        if mask.ndim == 2:
-            return mask
         name = use.weight.name
-        if name not in self._pairs:
-            self._pairs[name] = any_over(mask, tuple(range(2, mask.ndim)))
-        return self._pairs[name]
+        mask, turned = self.masks[name], self.is_turned(use)
+        if mask.ndim == 2:
+            return mask.T if turned else mask
+        key = f"{name}\0turned" if turned else name
+        if key not in self._pairs:
+            read = use.weight.canonical(self._first[name].stored(mask)) if turned else mask
+            self._pairs[key] = any_over(read != 0, tuple(range(2, mask.ndim)))
+        return self._pairs[key]
+
+    def is_turned(self, use: WeightUse) -> bool:
+        """Whether a use reads a shared weight across the first use: units that it takes in are those that the first gives out."""
+        return use.weight.transposed != self._first[use.weight.name].transposed
 
     def hidden(self, node: ir.Node, index: int) -> NDArray[np.bool_]:
         """Pairs of a recurrent weight with the gates folded, ``(directions, hidden, in)``."""

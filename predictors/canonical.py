@@ -53,7 +53,8 @@ class _Reader:
         # Constants without data here: whether they hold no zero, and their shape.
         self._virtual: dict[ir.Value, tuple[bool, Shape | None]] = {}
         self._uses: dict[ir.Node, list[WeightUse]] = {}
-        self._blocks: dict[ir.Value, Block] = {}
+        # A weight that is read in two orientations is two blocks.
+        self._blocks: dict[tuple[ir.Value, bool], Block] = {}
         for use in weight_uses(model):
             self._uses.setdefault(use.node, []).append(use)
 
@@ -137,7 +138,8 @@ class _Reader:
                 self._take_virtual(operator, node, value, position)
 
     def _block(self, use: WeightUse) -> Block:
-        known = self._blocks.get(use.value)
+        key = (use.value, use.weight.transposed)
+        known = self._blocks.get(key)
         if known is None or known.shape != use.weight.shape:
             weight = use.weight
             array = array_of(use.value)
@@ -146,7 +148,7 @@ class _Reader:
             known = Block(
                 use.value, weight.kind, weight.shape, mask, nnz, weight.groups, weight.gates, weight.directions
             )
-            self._blocks[use.value] = known
+            self._blocks[key] = known
         return known
 
     def _take_constant(self, operator: Operator, value: ir.Value, position: int) -> None:

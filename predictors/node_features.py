@@ -219,7 +219,7 @@ def _fill_masks(features: NDArray[np.float64], nodes: list[Operator]) -> None:
     for row, operator in enumerate(nodes):
         for block in operator.blocks:
             columns = RECURRENT if block.kind == "recurrent" else MASK
-            places.setdefault((block.owner, block.shape), (block, []))[1].append((row, columns))
+            places.setdefault((block.owner, block.shape, id(block.mask)), (block, []))[1].append((row, columns))
     sparse = [entry for entry in places.values() if entry[0].mask is not None and entry[0].mask.size]
     for block, targets in places.values():
         if block.mask is None:

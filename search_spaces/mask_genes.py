@@ -88,7 +88,7 @@ def read(recipe: MaskRecipe, options: SpaceOptions, budget: Budget) -> dict[str,
         }
     if "n" in given and "m" in given:
         found["mask_n_m"] = f"{given['n']}:{given['m']}"
-    for option, gene in (("size", "mask_block_size"), ("p", "mask_rewire")):
+    for option, gene in _OPTION_GENES:
         value = given.get(option)
         if isinstance(value, (int, float)):
             found[gene] = value
@@ -110,8 +110,22 @@ def _watts_strogatz(trial: TrialLike) -> dict[str, Json]:
     return {"p": trial.suggest_float("mask_rewire", 0.0, 1.0)}
 
 
+def _theme(trial: TrialLike) -> dict[str, Json]:
+    return {
+        "vertices": genes.integer(trial, "mask_theme_vertices", (4, 8)),
+        "degree": genes.integer(trial, "mask_theme_degree", (1, 3)),
+    }
+
+
+_OPTION_GENES = (
+    ("size", "mask_block_size"),
+    ("p", "mask_rewire"),
+    ("vertices", "mask_theme_vertices"),
+    ("degree", "mask_theme_degree"),
+)
 _PATTERN_OPTIONS: Mapping[str, Callable[[TrialLike], dict[str, Json]]] = {
     "n:m": _n_m,
     "block": _block,
     "watts-strogatz": _watts_strogatz,
+    "theme": _theme,
 }

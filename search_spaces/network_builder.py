@@ -127,14 +127,22 @@ class NetworkBuilder:
         self._initializers.append(value)
         return value
 
-    def gemm(self, x: ir.Value, outputs: int, name: str) -> ir.Value:
-        """Dense layer with bias on ``(N, in)``; weight ``(out, in)``."""
+    def gemm(self, x: ir.Value, outputs: int, name: str, *, alpha: float = 1.0, bias: bool = True) -> ir.Value:
+        """Dense layer on ``(N, in)``, `alpha` times its product; weight ``(out, in)``."""
         width = size(x)
         layer = MaskLayer(name=f"{name}.weight", shape=(outputs, width))
-        weight = self.weight(layer.name, layer.shape, layer)
-        return self.node(
-            "Gemm", [x, weight, self.parameter(f"{name}.bias", outputs)], ["N", outputs], name, _TRANSPOSE_B
-        )
+        inputs = [x, self.weight(layer.name, layer.shape, layer)]
+        if bias:
+            inputs.append(self.parameter(f"{name}.bias", outputs))
+        return self.node("Gemm", inputs, ["N", outputs], name, (*_TRANSPOSE_B, *_scaled(alpha)))
+
+    def turned_gemm(self, x: ir.Value, weight: ir.Value, name: str, *, alpha: float = 1.0) -> ir.Value:
+        """`alpha` times the product of ``(N, out)`` with a `gemm`'s weight ``(out, in)``: its transpose, ``(N, in)``."""
+        return self.node("Gemm", [x, weight], ["N", size(weight)], name, _scaled(alpha))
+
+    def initializer(self, name: str) -> ir.Value:
+        """A maskable weight that was appended."""
+        return self._open[name].value
 
     def matmul(self, x: ir.Value, outputs: int, name: str) -> ir.Value:
         """Dense product without bias on the last axis of ``(…, in)``; weight stored ``(in, out)``."""
@@ -156,6 +164,10 @@ class NetworkBuilder:
         if activation == "silu":
             return self.node("Mul", [x, self.node("Sigmoid", [x], shape, f"{name}.gate")], shape, name)
         return self.node(operator, [x], shape, name, attributes)
+
+    def leaky_relu(self, x: ir.Value, slope: float, name: str) -> ir.Value:
+        """A rectifier with a slope of its own below zero."""
+        return self.node("LeakyRelu", [x], dimensions(x), name, [ir.AttrFloat32("alpha", slope)])
 
     def flatten(self, x: ir.Value, name: str = "flatten") -> ir.Value:
         """``(N, …)`` to ``(N, features)``; nothing is appended where it is that already."""
@@ -271,6 +283,11 @@ def size(x: ir.Value) -> int:
 _TRANSPOSE_B = (ir.AttrInt64("transB", 1),)
 _AXIS_1 = (ir.AttrInt64("axis", 1),)
 _NORM = (ir.AttrFloat32("epsilon", 1e-5), ir.AttrFloat32("momentum", 0.9))
+
+
+def _scaled(alpha: float) -> tuple[ir.Attr, ...]:
+    """The factor of a Gemm; the default is left out."""
+    return () if alpha == 1 else (ir.AttrFloat32("alpha", alpha),)
 
 
 def _window(length: int, kernel: int, stride: int) -> int:

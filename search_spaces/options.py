@@ -6,10 +6,13 @@ from typing import Any, TypeVar
 
 from search_spaces.errors import InvalidOptionError
 from search_spaces.masks import recipe
-from search_spaces.masks.recipe import DISTRIBUTIONS, PATTERNS
+from search_spaces.masks.recipe import DISTRIBUTIONS
 from search_spaces.names import nearest, unknown
 
 OptionsT = TypeVar("OptionsT", bound="SpaceOptions")
+
+SEARCHED = ("random", "watts-strogatz", "barabasi-albert", "expander", "block", "n:m", "channel")
+"""Patterns that a search draws unless told otherwise: the quick ones that differ from each other on every layer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +36,7 @@ class SpaceOptions:
     max_density: float = 0.5
     min_fill: float = 0.5
     distributions: tuple[str, ...] = tuple(DISTRIBUTIONS)
-    patterns: tuple[str, ...] = tuple(PATTERNS)
+    patterns: tuple[str, ...] = SEARCHED
     min_live: float = 0.5
     max_edits: int = 12
 

@@ -6,8 +6,12 @@ layers are the kept connections of that layer's weight, edges that jump layers t
 
 The paper keeps every layer, which makes networks as deep as the graph's longest path. Here the longest-path layers are
 first merged, neighbours together, until at most `depth` are left; edges inside a merged layer are dropped.
+
+A ``theme`` (CT-NAS, same paper) is such a graph of few vertices grown to any size: vertex v becomes round(p_v · scale) units,
+and all units of two joined vertices are joined.
 """
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -18,12 +22,19 @@ from numpy.typing import NDArray
 from search_spaces import genes
 from search_spaces.errors import InvalidCandidateError
 from search_spaces.masks.layer import Mask
+from search_spaces.masks.theme import shares
 from search_spaces.space import TrialLike
 
 if TYPE_CHECKING:
     import networkx as nx
 
-FAMILIES = ("watts-strogatz", "barabasi-albert", "erdos-renyi")
+GRAPHS = ("watts-strogatz", "barabasi-albert", "erdos-renyi")
+"""Families of graphs on units."""
+THEME = "theme"
+FAMILIES = (*GRAPHS, THEME)
+"""Families of graphs in layers."""
+THEME_VERTICES = (4, 8)
+THEME_DEGREE = (2, 3)
 
 
 @dataclass(frozen=True)
@@ -47,7 +58,15 @@ class LayeredGraph:
 
 
 def draw(trial: TrialLike, family: str, vertices: tuple[int, int], degree: tuple[int, int], depth: int) -> LayeredGraph:
-    """Ask a trial for the genes of a graph, then draw it."""
+    """Ask a trial for the genes of a graph, then draw it; of a theme, `vertices` are its units and `degree` means nothing."""
+    if family == THEME:
+        return theme(
+            vertices=genes.integer(trial, "theme_vertices", THEME_VERTICES),
+            degree=genes.integer(trial, "theme_degree", THEME_DEGREE),
+            scale=genes.integer(trial, "theme_units", vertices, log=True),
+            depth=depth,
+            seed=genes.seed(trial, "graph_seed"),
+        )
     return layered(
         family,
         vertices=genes.integer(trial, "vertices", vertices, log=True),
@@ -58,12 +77,20 @@ def draw(trial: TrialLike, family: str, vertices: tuple[int, int], degree: tuple
     )
 
 
+def affordable(family: str, budget: int, degree: int) -> int:
+    """Most vertices of a graph, units of a theme, whose edges take about half of `budget`, whatever its other genes are."""
+    if family == THEME:
+        # A theme of n vertices and mean degree d has n·d/2 blocks of (units/n)² edges: most for the smallest n.
+        return math.isqrt(budget * THEME_VERTICES[0] // THEME_DEGREE[1])
+    return budget // degree
+
+
 @lru_cache(maxsize=512)
 def layered(family: str, *, vertices: int, degree: int, rewire: float, depth: int, seed: int) -> LayeredGraph:
     """Draw a graph and orient it; remembered, since a candidate is opened several times while it is made.
 
     Args:
-        family: one of `FAMILIES`.
+        family: one of `GRAPHS`.
         vertices: number of vertices.
         degree: mean degree aimed at, in [2, vertices), best even.
         rewire: share of rewired edges, Watts–Strogatz only.
@@ -83,6 +110,31 @@ def layered(family: str, *, vertices: int, degree: int, rewire: float, depth: in
         # A unit whose predecessors were all merged into its own layer is a source now: it moves to layer 1.
         level = _longest_paths(vertices, pairs)
     return _in_layers(level, pairs)
+
+
+@lru_cache(maxsize=512)
+def theme(*, vertices: int, degree: int, scale: int, depth: int, seed: int) -> LayeredGraph:
+    """An Erdős–Rényi graph in layers, grown to about `scale` units; other arguments and errors as in `layered`."""
+    graph = layered("erdos-renyi", vertices=vertices, degree=degree, rewire=0.0, depth=depth, seed=seed)
+    # Not the stream of `layered`: there the same numbers are the order of the vertices.
+    return grown(graph, shares(vertices, np.random.default_rng((seed, 1))), scale)
+
+
+def grown(graph: LayeredGraph, parts: NDArray[np.float64], scale: int) -> LayeredGraph:
+    """The graph with round(p_v · scale) units, at least one, for every vertex v; every edge is all edges between theirs.
+
+    Args:
+        graph: the theme.
+        parts: p_v, float ``(vertices,)``, in the order of the layers and of the vertices in them.
+        scale: units of all vertices together, but for rounding.
+    """
+    units = np.maximum(1, np.rint(parts * scale).astype(np.int64))
+    layers = np.split(units, np.cumsum(graph.widths)[:-1])
+    masks = {
+        (source, target): mask.repeat(layers[target - 1], axis=0).repeat(layers[source - 1], axis=1)
+        for (source, target), mask in graph.masks.items()
+    }
+    return LayeredGraph(tuple(int(layer.sum()) for layer in layers), masks, graph.sinks)
 
 
 def adjacency(family: str, *, vertices: int, degree: int, rewire: float, seed: int) -> Mask:
@@ -111,7 +163,7 @@ def _graph(family: str, vertices: int, degree: int, rewire: float, seed: int) ->
         return nx.barabasi_albert_graph(vertices, max(1, degree // 2), seed=seed)
     if family == "erdos-renyi":
         return nx.gnm_random_graph(vertices, vertices * degree // 2, seed=seed)
-    raise InvalidCandidateError(f"unknown graph family {family!r}; known: {', '.join(FAMILIES)}")
+    raise InvalidCandidateError(f"unknown graph family {family!r}; known: {', '.join(GRAPHS)}")
 
 
 def _longest_paths(vertices: int, pairs: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -18,7 +18,8 @@ from search_spaces.options import SpaceOptions, check_names, check_range
 from search_spaces.signature import Signature
 from search_spaces.space import TrialLike
 
-RECURRENCES = ("recipe", *random_graph.FAMILIES)
+RECURRENCES = ("recipe", *random_graph.GRAPHS)
+"""Without themes: those in a hidden-to-hidden weight are the recipe's pattern ``theme``."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ import numpy as np
 import onnx_ir as ir
 
 from nas.importer.roles import roles
+from onnx_graph.norm_bound import KEY
 
 _ELEMENTWISE = frozenset({
     "Relu", "LeakyRelu", "PRelu", "Elu", "Selu", "Celu", "Sigmoid", "HardSigmoid", "Tanh", "Softplus", "Softsign", "Gelu", "Swish",
@@ -201,14 +202,15 @@ def _shape_of(value: ir.Value) -> tuple[int, ...]:
 
 
 def _initializer_key(node: ir.Node, value: ir.Value, *, learned: bool, elastic: bool) -> Hashable:
-    """What training changes by its rank and kernel, constants by their value."""
+    """What training changes by its rank, kernel and norm bound, constants by their value."""
     tensor = value.const_value
     if tensor is None:
         return None
     if not learned:
         return (str(tensor.dtype), _shape_of(value), hashlib.sha256(tensor.numpy().tobytes()).digest())
     shape = _shape_of(value)
-    return (len(shape), shape[2:] if node.op_type == "Conv" else ()) if elastic else shape
+    bound = value.metadata_props.get(KEY)
+    return (bound, len(shape), shape[2:] if node.op_type == "Conv" else ()) if elastic else (bound, shape)
 
 
 def _attributes(node: ir.Node, *, elastic: bool) -> Hashable:

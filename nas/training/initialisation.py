@@ -1,7 +1,11 @@
 """Initial weights for the true fan-in of sparse units (He et al. 2015, arXiv:1502.01852; sparse: Evci et al. 2020, arXiv:2010.03533).
 
 Each row of a weight is drawn from a normal distribution of standard deviation gain / sqrt(kept entries of that row). The gain
-is sqrt(2) where a rectifier reads the result and 1 elsewhere. Biases start at zero (the forget gate of an LSTM at one),
+is sqrt(2) where a rectifier reads the result, sqrt(2 / (1 + slope²)) where it is a leaky one, and 1 elsewhere. Where a Gemm
+scales its product by alpha, the weight is drawn 1 / |alpha| times as large, so that what it computes is as large as ever. The
+last layer's weight is drawn 1 / sqrt(|alpha|) times as large only: with alpha = base width / fan-in its results shrink with the
+width, as maximal update parametrisation has it (arXiv:2203.03466). A weight that states a norm bound
+(`onnx_graph.norm_bound`) is scaled down to it. Biases start at zero (the forget gate of an LSTM at one),
 normalisation at scale 1, shift 0, mean 0, variance 1. The draw depends on the seed, the position of the weight in the graph and
 its shape, so it is the same whether a network is trained alone or padded inside a stack.
 """
@@ -13,7 +17,8 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from onnx_graph.weight import Weight, array_of, weights
+from onnx_graph.norm_bound import norm_bounds, within
+from onnx_graph.weight import Weight, WeightUse, array_of, weight_uses, weights
 
 Arrays = dict[str, NDArray[np.float32]]
 
@@ -39,13 +44,14 @@ def initial_values(model: ir.Model, seed: int) -> Arrays:
     Initializers that are none of these (embeddings, scalars, slopes) keep their values and are not in the result.
     """
     values: Arrays = {}
-    gains = _gains(model)
+    gains, bounds = _gains(model), norm_bounds(model)
     for position, weight in enumerate(weights(model)):
         mask = weight.canonical(array_of(model.graph.initializers[weight.name])) != 0
         rng = np.random.default_rng((abs(seed), 0, position))
-        values[weight.name] = np.ascontiguousarray(
-            weight.stored(_draw(mask, gains.get(weight.name, 1.0), rng)), np.float32
-        )
+        drawn = _draw(mask, gains[weight.name], rng)
+        if weight.name in bounds:
+            drawn = within(drawn, bounds[weight.name])
+        values[weight.name] = np.ascontiguousarray(weight.stored(drawn), np.float32)
     for node in model.graph:
         for name, shape, value in _offsets(node):
             if name not in values:
@@ -65,31 +71,58 @@ def _draw(mask: NDArray[np.bool_], gain: float, rng: np.random.Generator) -> NDA
 
 
 def _gains(model: ir.Model) -> dict[str, float]:
-    """sqrt(2) for the weights whose result a rectifier reads."""
-    kinds = {weight.name: weight for weight in weights(model)}
-    gains: dict[str, float] = {}
-    for node in model.graph:
-        for value in node.inputs:
-            weight = kinds.get(value.name or "") if value is not None else None
-            if weight is not None and _rectified(node, weight):
-                gains[weight.name] = math.sqrt(2)
+    """By weight: that of the rectifier which reads the result of any of its uses, divided by the scale of the first."""
+    uses: dict[str, list[WeightUse]] = {}
+    for use in weight_uses(model):
+        uses.setdefault(use.weight.name, []).append(use)
+    gains = {}
+    for name, found in uses.items():
+        readers = [_reader(use.node, use.weight) for use in found]
+        gain = next((_rectifier_gain(reader) for reader in readers if reader is not None), 1.0)
+        gains[name] = gain / _scale(found[0].node)
     return gains
 
 
-def _rectified(node: ir.Node, weight: Weight) -> bool:
-    """Whether a rectifier reads the node's result, through sums, normalisation and pooling."""
+def _scale(node: ir.Node) -> float:
+    """What a Gemm's factor takes from the weight's initial size."""
+    alpha = abs(node.attributes.get_float("alpha", 1.0)) if node.op_type == "Gemm" else 1.0
+    if alpha in (0.0, 1.0):
+        return 1.0
+    return math.sqrt(alpha) if _is_last(node) else alpha
+
+
+def _is_last(node: ir.Node) -> bool:
+    """Whether the node's result is the graph's output, itself or in a sum."""
+    value = node.outputs[0]
+    while not value.is_graph_output():
+        consumers = [use.node for use in value.uses()]
+        if len(consumers) != 1 or consumers[0].op_type not in ("Add", "Sum"):
+            return False
+        value = consumers[0].outputs[0]
+    return True
+
+
+def _rectifier_gain(rectifier: ir.Node) -> float:
+    """The factor that keeps the mean square, of a rectifier that lets a share of what is negative through."""
+    slope = rectifier.attributes.get_float("alpha", 0.01) if rectifier.op_type == "LeakyRelu" else 0.0
+    return math.sqrt(2 / (1 + slope**2))
+
+
+def _reader(node: ir.Node, weight: Weight) -> ir.Node | None:
+    """The rectifier that reads the node's result, through sums, normalisation and pooling; None where there is none."""
     if weight.operator in ("RNN", "GRU", "LSTM"):
-        return False
+        return None
     value = node.outputs[0]
     for _ in range(8):
         consumers = [use.node for use in value.uses()]
-        if any(consumer.op_type in RECTIFIERS for consumer in consumers):
-            return True
+        rectifier = next((consumer for consumer in consumers if consumer.op_type in RECTIFIERS), None)
+        if rectifier is not None:
+            return rectifier
         through = [consumer for consumer in consumers if consumer.op_type in _TRANSPARENT]
         if len(consumers) != 1 or not through:
-            return False
+            return None
         value = through[0].outputs[0]
-    return False
+    return None
 
 
 def _offsets(node: ir.Node) -> list[tuple[str, tuple[int, ...], float | None]]:

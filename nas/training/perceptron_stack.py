@@ -13,6 +13,7 @@ from torch import Tensor
 
 from nas.importer.node import Node
 from nas.importer.operators import OPERATORS
+from onnx_graph.weight import weight_uses
 
 Function = Callable[..., Tensor]
 
@@ -40,13 +41,15 @@ class PerceptronStack:
 
 def perceptron_stack(model: ir.Model, learned: frozenset[str]) -> PerceptronStack | None:
     """The program of a perceptron, None for a graph with other operators or with constants that are not in `learned`."""
-    read = [value for node in model.graph for value in node.inputs if value is not None and value.is_initializer()]
-    if len(set(read)) < len(read):
-        # Of a weight read in two orientations the stack holds only one.
-        return None
+    orientations: dict[str, bool] = {}
+    turned = set()
+    for use in weight_uses(model):
+        # Of a weight read in two orientations the stack holds that of the first.
+        if orientations.setdefault(use.weight.name, use.weight.transposed) != use.weight.transposed:
+            turned.add(use.node)
     steps = []
     for node in model.graph:
-        function = _function(node, learned)
+        function = _function(node, learned, turned=node in turned)
         names = tuple(value.name or "" for value in node.inputs if value is not None)
         if function is None or len(names) != len(node.inputs) or len(node.outputs) != 1:
             return None
@@ -54,8 +57,8 @@ def perceptron_stack(model: ir.Model, learned: frozenset[str]) -> PerceptronStac
     return PerceptronStack(model.graph.inputs[0].name or "", model.graph.outputs[0].name or "", tuple(steps))
 
 
-def _function(node: ir.Node, learned: frozenset[str]) -> Function | None:
-    """What the node computes for stacked inputs, None where it is not known how."""
+def _function(node: ir.Node, learned: frozenset[str], *, turned: bool) -> Function | None:
+    """What the node computes for stacked inputs, None where it is not known how; `turned`: the stack holds its weight across."""
     fixed = [value is not None and value.is_initializer() for value in node.inputs]
     if any(
         constant and value is not None and value.name not in learned
@@ -68,9 +71,9 @@ def _function(node: ir.Node, learned: frozenset[str]) -> Function | None:
     if rank != 2 or node.domain not in ("", "ai.onnx"):
         return None
     if operator == "Gemm" and fixed in ([False, True], [False, True, True]) and _is_plain(node):
-        return _affine
+        return _affine(node.attributes.get_float("alpha", 1.0), turned=turned)
     if operator == "MatMul" and fixed == [False, True] and _rank(node.inputs[1]) == 2:
-        return torch.bmm
+        return _affine(1.0, turned=turned)
     if operator in _BINARY and fixed[0] is False:
         return _joined(_BINARY[operator], node) if fixed[1] else _BINARY[operator]
     if operator in _UNARY:
@@ -79,15 +82,23 @@ def _function(node: ir.Node, learned: frozenset[str]) -> Function | None:
     return None
 
 
-def _affine(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    return torch.bmm(x, weight) if bias is None else torch.baddbmm(bias.unsqueeze(1), x, weight)
+def _affine(alpha: float, *, turned: bool) -> Function:
+    """alpha·x·W + b, of a weight that is held as its transpose where `turned`."""
+
+    def run(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        weight = weight.transpose(1, 2) if turned else weight
+        if bias is not None:
+            return torch.baddbmm(bias.unsqueeze(1), x, weight, alpha=alpha)
+        product = torch.bmm(x, weight)
+        return product if alpha == 1 else product * alpha
+
+    return run
 
 
 def _is_plain(node: ir.Node) -> bool:
-    """Whether a Gemm is x·W + b with a vector b."""
-    scales = (node.attributes.get_float("alpha", 1.0), node.attributes.get_float("beta", 1.0))
+    """Whether a Gemm is alpha·x·W + b with a vector b."""
     vector = len(node.inputs) < 3 or _rank(node.inputs[2]) == 1
-    return scales == (1.0, 1.0) and not node.attributes.get_int("transA", 0) and vector
+    return node.attributes.get_float("beta", 1.0) == 1 and not node.attributes.get_int("transA", 0) and vector
 
 
 def _joined(function: Function, node: ir.Node) -> Function | None:

@@ -29,8 +29,12 @@ def near_regular(out: int, inputs: int, edges: int, rng: np.random.Generator) ->
         unit = receiver[first - 1]
         begun = first - (int(ends[unit - 1]) if unit else 0)
         if ends[unit] > first and begun:
-            # This unit takes from both decks: what it has from the one goes to the end of the other.
-            keys[deck, decks[deck - 1, inputs - begun :]] += 1.0
+            # This unit takes from both decks: what it has from the one is not among the first of the other, which it
+            # takes, but has no fixed place behind them, where the next such unit would find it again.
+            held = decks[deck - 1, inputs - begun :]
+            keys[deck, held] += 1.0
+            keys[deck, keys[deck].argsort()[: ends[unit] - first]] -= 1.0
+            keys[deck, held] -= 1.0
             decks[deck] = keys[deck].argsort()
     mask = np.zeros((out, inputs), dtype=np.bool_)
     mask[permutation(out, rng)[receiver], decks.ravel()[:edges]] = True

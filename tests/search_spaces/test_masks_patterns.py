@@ -6,24 +6,33 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from search_spaces import InvalidOptionError
 from search_spaces.candidate import MaskRecipe
 from search_spaces.masks import PATTERNS, MaskLayer, draw
 from search_spaces.masks.barabasi_albert import barabasi_albert
 from search_spaces.masks.block import block
 from search_spaces.masks.channel import channel
-from search_spaces.masks.expander import expander
+from search_spaces.masks.erdos_renyi_graph import erdos_renyi_graph
+from search_spaces.masks.expander import expander, near_regular
+from search_spaces.masks.fixed_fan_in import fixed_fan_in
 from search_spaces.masks.n_m import capacity, n_m
 from search_spaces.masks.random_pattern import random
 from search_spaces.masks.recipe import patterns
+from search_spaces.masks.theme import grow, shares, theme
 from search_spaces.masks.watts_strogatz import watts_strogatz
+
+UNIT_GRAPHS = ["watts-strogatz", "barabasi-albert", "erdos-renyi", "expander", "ramanujan", "theme"]
 
 RANDOM = ["#..####.", "..#..#..", "#.#.#...", "...##..#"]
 SMALL_WORLD = [".##...#.", "..##..#.", "#.#....#", ".#.##..#"]
 HUBS = ["#....#.#", "...#..##", ".#..##..", "..#.##.#"]
-EXPANDER = ["##...#..", "..#..#.#", "...##.#.", "#..##.#."]
+EXPANDER = ["##...#..", "..#..#.#", "...##.#.", "#.###..."]
 BLOCKS = ["......##", "..#...##", "..####..", "..####.."]
 N_OF_M = ["#..##.#.", "..#.##..", "#.#.#.#.", "...#...#"]
 CHANNEL = ["........", "########", "###.#..#", "........"]
+FAN_IN = ["#..##.#.", "#.#..#..", "#.#.#...", "...##..#"]
+SPECTRUM = ["...#..##", "...#....", "..#..##.", "####.##."]
+THEME = ["...####.", "...####.", "###.....", "##......"]
 
 
 def rng(seed=0):
@@ -58,6 +67,11 @@ def test_literal_masks_of_a_seed():
     assert drawn("block", size=2) == BLOCKS
     assert drawn("n:m") == N_OF_M
     assert drawn("channel") == CHANNEL
+    assert drawn("fixed-fan-in") == FAN_IN
+    assert drawn("erdos-renyi") == RANDOM  # as every place is an edge
+    assert drawn("ramanujan") == EXPANDER  # as 13 edges are too few to choose by
+    assert drawn("full-spectrum") == SPECTRUM
+    assert drawn("theme", vertices=2, degree=1) == THEME
 
 
 def test_lattice_joins_neighbours_on_the_ring():
@@ -235,7 +249,7 @@ def test_channels_are_whole_but_one():
     assert sorted(mask.sum(axis=(1, 2, 3))) == [0, 0, 7, 18, 18, 18]
 
 
-@pytest.mark.parametrize("pattern", ["watts-strogatz", "barabasi-albert", "expander"])
+@pytest.mark.parametrize("pattern", UNIT_GRAPHS)
 def test_graph_patterns_keep_whole_kernels_where_every_unit_gets_one(pattern):
     mask = patterns.load(pattern)(conv(6, 8, 3, 3), 20 * 9 + 4, rng())
     kernels = mask.reshape(48, 9).sum(axis=1)
@@ -243,7 +257,7 @@ def test_graph_patterns_keep_whole_kernels_where_every_unit_gets_one(pattern):
     assert kernels.sum() == 184
 
 
-@pytest.mark.parametrize("pattern", ["watts-strogatz", "barabasi-albert", "expander"])
+@pytest.mark.parametrize("pattern", UNIT_GRAPHS)
 def test_graph_patterns_spread_few_connections_over_the_kernels(pattern):
     # 30 connections are 3 kernels and a bit, for 8 channels: 8 kernels of 3 or 4 instead.
     kernels = patterns.load(pattern)(conv(6, 8, 3, 3), 30, rng()).reshape(48, 9).sum(axis=1)
@@ -254,6 +268,110 @@ def test_graph_patterns_spread_few_connections_over_the_kernels(pattern):
 def test_expander_on_kernels_leaves_no_channel_out():
     mask = expander(conv(8, 8, 3, 3), 30, rng()).any(axis=(2, 3))
     assert mask.sum(axis=0).tolist() == mask.sum(axis=1).tolist() == [1] * 8
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    shape=st.one_of(st.tuples(st.integers(1, 12), st.integers(1, 12)), st.just((5, 3, 2, 2))),
+    share=st.floats(0, 1),
+    seed=st.integers(0, 99),
+)
+def test_fan_in_is_fixed_up_to_one(shape, share, seed):
+    mask = fixed_fan_in(conv(*shape), round(share * np.prod(shape)), rng(seed))
+    fan_in = mask.reshape(len(mask), -1).sum(axis=1)
+    assert fan_in.sum() == round(share * np.prod(shape))
+    assert np.ptp(fan_in) <= 1
+
+
+def test_fixed_fan_in_leaves_the_in_units_to_chance():
+    # Binomial(200, 8 / 40) with mean 40: variance 32; an expander's in units differ by one at most.
+    mask = fixed_fan_in(dense(200, 40), 1600, rng())
+    assert set(mask.sum(axis=1)) == {8}
+    assert 16 < np.var(mask.sum(axis=0)) < 64
+
+
+def test_recurrent_erdos_renyi_degrees_match_networkx():
+    # 30 units, 120 of 870 edges: in-degrees are hypergeometric, mean 4, variance 29 · q(1 - q) · 841 / 869 = 3.3.
+    ours = [erdos_renyi_graph(hidden(30), 120, rng(seed)).sum(axis=1) for seed in range(150)]
+    graphs = [nx.gnm_random_graph(30, 120, seed=seed, directed=True) for seed in range(150)]
+    theirs = [[degree for _, degree in graph.in_degree()] for graph in graphs]
+    mine, other = (np.bincount(np.ravel(degrees), minlength=12)[:12] / 4500 for degrees in (ours, theirs))
+    assert np.abs(mine - other).max() < 0.025
+    assert np.var(ours) == pytest.approx(np.var(theirs), rel=0.08)
+    assert np.var(ours) == pytest.approx(3.35, rel=0.08)
+
+
+def test_recurrent_erdos_renyi_has_no_loops_until_nothing_else_is_left():
+    assert not erdos_renyi_graph(hidden(6), 30, rng()).diagonal().any()
+    assert erdos_renyi_graph(hidden(6), 33, rng()).diagonal().sum() == 3
+
+
+def test_theme_blocks_fill_up_before_anything_lies_outside():
+    # Two groups of a side, joined one to one: rows 0 and 1 with columns 0 to 2, rows 2 and 3 with columns 3 to 6.
+    def drawn(nnz):
+        return rows(theme(dense(4, 7), nnz, rng(), vertices=2, degree=1))
+
+    assert drawn(7) == ["#......", "#.#....", "...#...", "...#.##"]  # 3 of 6 places and 4 of 8
+    assert drawn(14) == ["###....", "###....", "...####", "...####"]
+    assert drawn(17) == ["####.#.", "###..#.", "...####", "...####"]
+
+
+def test_theme_fills_every_block_to_one_density():
+    stream = rng(1)
+    joined = near_regular(5, 5, 10, stream)
+    targets, sources = grow(shares(5, stream), 60), grow(shares(5, stream), 90)
+    places = sum(np.ones((60, 90))[targets[t], sources[s]].size for t, s in np.argwhere(joined))
+    for density in (0.1, 0.7, 1.0):
+        mask = theme(dense(60, 90), round(density * places), rng(1), vertices=5)
+        blocks = [mask[targets[t], sources[s]] for t, s in np.argwhere(joined)]
+        assert sum(block.sum() for block in blocks) == mask.sum()
+        assert all(abs(block.sum() - density * block.size) <= 2 for block in blocks)
+
+
+def test_theme_vertices_grow_with_the_layer():
+    parts = np.array([0.2, 0.5, 0.3])
+    assert grow(parts, 10) == [slice(0, 2), slice(2, 7), slice(7, 10)]
+    assert grow(parts, 100) == [slice(0, 20), slice(20, 70), slice(70, 100)]
+    assert grow(parts, 2) == [slice(0, 0), slice(0, 1), slice(1, 2)]
+    drawn = shares(8, rng())
+    assert drawn.sum() == pytest.approx(1)
+    assert 1.5 < drawn.max() / drawn.min() < 3
+
+
+def test_recurrent_theme_has_one_grouping_of_the_units():
+    # Rows of a group are alike where all blocks are full, and so are its columns: the same cuts.
+    def cuts(mask):
+        return set(np.flatnonzero((mask[1:] != mask[:-1]).any(axis=1)))
+
+    stream = rng(4)
+    joined = near_regular(3, 3, 3, stream)
+    groups = grow(shares(3, stream), 12)
+    sizes = [group.stop - group.start for group in groups]
+    full = int(sum(sizes[target] * sizes[source] for target, source in np.argwhere(joined)))
+    mask = theme(hidden(12), full, rng(4), vertices=3, degree=1)
+    assert len(set(sizes)) > 1
+    assert cuts(mask) == cuts(mask.T) == {group.stop - 1 for group in groups[:-1]}
+
+
+def test_theme_options_change_the_mask():
+    first = theme(dense(20, 20), 100, rng())
+    assert (first != theme(dense(20, 20), 100, rng(), vertices=5)).any()
+    assert (first != theme(dense(20, 20), 100, rng(), degree=3)).any()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"vertices": 0}, "'vertices'"),
+        ({"vertices": 2.0}, "'vertices'"),
+        ({"degree": 0}, "'degree'"),
+        ({"degree": 7}, "from 1 to vertices, which is 6"),
+        ({"degree": True}, "'degree'"),
+    ],
+)
+def test_theme_refuses_nonsense(options, said):
+    with pytest.raises(InvalidOptionError, match=said):
+        theme(dense(4, 4), 4, rng(), **options)
 
 
 shapes = st.one_of(

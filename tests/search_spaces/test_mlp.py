@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 import onnx_graph
-from search_spaces import Candidate, InvalidCandidateError, InvalidOptionError, MaskRecipe, Signature, create
+from search_spaces import (
+    Candidate,
+    InvalidCandidateError,
+    InvalidOptionError,
+    MaskRecipe,
+    Signature,
+    create,
+    random_graph,
+)
 from search_spaces.testing import run
 
 SIGNATURE = Signature(input_shape=(3,), outputs=2)
@@ -101,6 +109,31 @@ def test_random_graph_prescribes_the_connections_between_hidden_layers():
     assert first["hidden_1.weight"].all()
     widths = [mask.shape[0] for name, mask in first.items() if name.startswith("hidden_")]
     assert sum(widths) == 30
+
+
+def test_theme_prescribes_whole_blocks():
+    genes = {
+        "wiring": "theme",
+        "activation": "relu",
+        "graph_depth": 3,
+        "theme_vertices": 5,
+        "theme_degree": 3,
+        "theme_units": 40,
+        "graph_seed": 2,
+    }
+    space = create("mlp", SIGNATURE)
+    theme = random_graph.theme(vertices=5, degree=3, scale=40, depth=3, seed=2)
+    models = {
+        units: space.build(Candidate(space="mlp", architecture={**genes, "theme_units": units})) for units in (40, 80)
+    }
+    masks = onnx_graph.masks(models[40])
+    assert any(target - source > 1 for source, target in theme.masks)
+    for (source, target), mask in theme.masks.items():
+        name = f"hidden_{target}" if target == source + 1 else f"skip_{source}_{target}"
+        assert (masks[f"{name}.weight"] == mask).all()
+    assert nodes(models[40]) == nodes(models[80])
+    wider = onnx_graph.masks(models[80])
+    assert all(wider[name].size > mask.size for name, mask in masks.items())
 
 
 def test_random_graph_without_its_structure_keeps_layers_and_skips():

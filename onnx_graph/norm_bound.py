@@ -1,0 +1,47 @@
+"""Bounds on the norms of weights, stated in the graph: training keeps a bounded weight A within ‖A‖₁·‖A‖_∞ ≤ bound.
+
+‖A‖₁ and ‖A‖_∞ are the largest absolute column and row sum. Their product is at least the squared spectral norm, it does not
+change when A is turned, and taking entries out of A never raises it, so that no mask breaks what the bound is for. It lies in the
+metadata of the initializer, where clones, files and `onnx_graph.shrink` keep it.
+"""
+
+import math
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from onnx_graph.errors import InvalidModelError
+
+KEY = "nas.norm_bound"
+
+
+def set_norm_bound(weight: ir.Value, bound: float) -> None:
+    """State the bound of an initializer, > 0."""
+    weight.metadata_props[KEY] = repr(float(bound))
+
+
+def norm_bounds(model: ir.Model) -> dict[str, float]:
+    """Bound by initializer name, of the matrices that have one; `InvalidModelError` for a bound that is no positive number."""
+    return {
+        name: _read(name, value.metadata_props[KEY])
+        for name, value in model.graph.initializers.items()
+        if KEY in value.metadata_props and value.shape is not None and len(value.shape) == 2
+    }
+
+
+def within(array: NDArray[np.float32], bound: float) -> NDArray[np.float32]:
+    """The matrix, scaled down where it exceeds its bound."""
+    sizes = np.abs(array)
+    product = float(sizes.sum(axis=0).max(initial=0.0)) * float(sizes.sum(axis=1).max(initial=0.0))
+    return array if product <= bound else np.asarray(array * np.float32(math.sqrt(bound / product)), np.float32)
+
+
+def _read(name: str, text: str) -> float:
+    try:
+        bound = float(text)
+    except ValueError:
+        bound = math.nan
+    if not 0 < bound < math.inf:
+        raise InvalidModelError(f"initializer {name!r} states {KEY} = {text!r}; it must be a positive number")
+    return bound
