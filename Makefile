@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN ?= runs/demo
 
-.PHONY: install demo test lint types contracts unit benchmarks clean
+.PHONY: install demo test test-slow lint types contracts unit benchmarks clean
 
 install: .venv/installed
 
@@ -29,7 +29,10 @@ contracts:
 	$(BIN)/lint-imports
 
 unit:
-	$(BIN)/pytest
+	$(BIN)/pytest -m "not slow"
+
+test-slow: install
+	$(BIN)/pytest -m slow
 
 clean:
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache

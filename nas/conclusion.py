@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import onnx_ir as ir
 
@@ -23,6 +23,9 @@ from nas.run_folder import RunFolder, write_text
 from nas.trial import Standing, standings
 from search_spaces.candidate import Candidate
 
+if TYPE_CHECKING:
+    from nas.training.methods.method import Method
+
 FIRST_RETRAINING = 1000
 """Repeat number of the first retraining, far from those of the search, so that no seed is used twice."""
 
@@ -37,7 +40,8 @@ def conclude(engine: Engine, *, on_stage: Callable[[str], None] = lambda text: N
         f"training the winner {best.candidate.digest} and its dense reference {config.repeats} times for the report"
     )
     measured = _retrain(engine, best.candidate, "winner", folder.best, best)
-    baselines = [_retrain(engine, engine.space.dense(best.candidate), "dense", folder.models / "dense.onnx")]
+    dense = engine.space.dense(best.candidate)
+    baselines = [_retrain(engine, dense, "dense", folder.models / "dense.onnx", method="static")]
     if config.random_baseline:
         on_stage(f"random search with {config.trainings} trainings, for comparison")
         baselines.append(_random_baseline(engine))
@@ -77,12 +81,23 @@ def render(folder: RunFolder, report: dict[str, Any]) -> None:
     page.write(folder.page, report, folder)
 
 
-def _retrain(engine: Engine, candidate: Candidate, name: str, path: Path, standing: Standing | None = None) -> Measured:
-    """Train with fresh seeds, measure each on the test split, export the one that is best on validation."""
+def _retrain(
+    engine: Engine,
+    candidate: Candidate,
+    name: str,
+    path: Path,
+    standing: Standing | None = None,
+    *,
+    method: "Method | str | None" = None,
+) -> Measured:
+    """Train with fresh seeds, measure each on the test split, export the one that is best on validation.
+
+    `method` is that of the search unless another is given.
+    """
     from nas.training.single import evaluate
 
     task = engine.task
-    results, models = _train(engine, candidate, engine.config.repeats)
+    results, models = _train(engine, candidate, engine.config.repeats, method or engine.method)
     accuracies = tuple(evaluate(model, task, task.test, device=engine.config.device) for model in models)
     index = max(range(len(results)), key=lambda i: results[i].accuracy)
     exported = export(
@@ -109,7 +124,9 @@ def _retrain(engine: Engine, candidate: Candidate, name: str, path: Path, standi
     )
 
 
-def _train(engine: Engine, candidate: Candidate, repeats: int) -> "tuple[list[Any], list[ir.Model]]":
+def _train(
+    engine: Engine, candidate: Candidate, repeats: int, method: "Method | str"
+) -> "tuple[list[Any], list[ir.Model]]":
     """Retrainings with fresh seeds: results and models with the trained weights."""
     from nas.training.population import train_population
 
@@ -117,7 +134,9 @@ def _train(engine: Engine, candidate: Candidate, repeats: int) -> "tuple[list[An
     models = [engine.space.build(candidate) for _ in range(repeats)]
     seeds = [training_seed(config.seed, candidate.digest, FIRST_RETRAINING + i) for i in range(repeats)]
     start = time.perf_counter()
-    results = train_population(models, engine.task, config.training_options(), seeds=seeds, device=config.device)
+    results = train_population(
+        models, engine.task, config.training_options(), seeds=seeds, method=method, device=config.device
+    )
     engine.seconds.training += time.perf_counter() - start
     kept = [(result, model) for result, model in zip(results, models, strict=True) if not isinstance(result, Exception)]
     if not kept:

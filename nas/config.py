@@ -4,11 +4,14 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 from nas.errors import UsageError
 from nas.names import nearest
 from nas.training.options import TrainingOptions
+
+if TYPE_CHECKING:
+    from nas.training.methods.method import Method
 
 ALIASES = {"n_trials": "trainings"}
 """Other names of options, as users of Optuna know them."""
@@ -60,6 +63,8 @@ class SearchConfig:
     schedule: Literal["cosine", "constant"] = _option("cosine", "learning-rate schedule")
     weight_decay: float = _option(0.0, "decoupled weight decay")
     patience: int | None = _option(None, "stop a training after that many epochs without a better validation metric")
+    method: str = _option("static", "how mask and weights are trained (see `nas list methods`)")
+    method_option: tuple[str, ...] = _option((), "option of the method as NAME=VALUE; repeatable")
     init: Literal["auto", "fan-in", "keep"] = _option(
         "auto", "initial weights: drawn for the masked fan-in, the model's own, or (auto) own for the space onnx"
     )
@@ -100,6 +105,18 @@ class SearchConfig:
         shared["epochs"] = FEWEST_EPOCHS if self.epochs is None else self.epochs
         init = ("keep" if self.space == "onnx" else "fan-in") if self.init == "auto" else self.init
         return TrainingOptions(**shared, init=init)
+
+    def training_method(self) -> "Method":
+        """The mask method with its options; `UsageError` where there is none of that name or it cannot take them."""
+        from nas.training.methods.registry import create
+
+        options = {}
+        for text in self.method_option:
+            name, sign, value = text.partition("=")
+            if not sign or not name.strip():
+                raise UsageError(f"method option {text!r} must be NAME=VALUE")
+            options[name.strip()] = value.strip()
+        return create(self.method, options)
 
     def to_json(self) -> dict[str, Any]:
         """All options by name; tuples as lists."""

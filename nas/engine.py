@@ -8,11 +8,10 @@ import itertools
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import onnx_ir as ir
-from numpy.typing import NDArray
 
 import onnx_graph
 from nas import acquisition, constraints, objectives, strategies
@@ -20,6 +19,7 @@ from nas.config import SearchConfig
 from nas.errors import NasError, RunError
 from nas.export.export import as_exported
 from nas.leaders import front, ranked
+from nas.metrics import counts, measure
 from nas.pool import Pool, Screened
 from nas.preflight import make_space
 from nas.progress import Progress
@@ -89,6 +89,7 @@ class Engine:
         self.objectives = objectives.parse(self.config.objective)
         self.constraints = constraints.parse_all(self.config.constraint)
         self.strategy = strategies.create(self.config.strategy)
+        self.method = self.config.training_method()
         self.screened = 0
         self.begun = time.perf_counter()
         self._graphs: dict[str, StructureGraph] = {}
@@ -222,7 +223,12 @@ class Engine:
         ]
         begin = time.perf_counter()
         results = train_population(
-            models, self.task, self.config.training_options(), seeds=seeds, device=self.config.device
+            models,
+            self.task,
+            self.config.training_options(),
+            seeds=seeds,
+            method=self.method,
+            device=self.config.device,
         )
         self.seconds.training += time.perf_counter() - begin
         self.screened += plan.screened
@@ -232,7 +238,9 @@ class Engine:
             trial = _trial(plan, index, first + index, seeds[index], result)
             if trial.number >= len(self.record.trials):
                 if not isinstance(result, Exception):
-                    self._save(trial, model, dict(result.weights))
+                    onnx_graph.set_weights(model, dict(result.weights))
+                    trial = self._measured(trial, model) if self.method.moves else trial
+                    self._save(trial, model)
                 self.record.add(trial)
         self._keep_models()
         self.folder.write_trials(self.record.trials)
@@ -243,9 +251,23 @@ class Engine:
         """Name of a trained network in the models folder."""
         return f"{digest}-{repeat}.onnx"
 
-    def _save(self, trial: Trial, model: ir.Model, weights: dict[str, NDArray[np.float32]]) -> None:
+    def _measured(self, trial: Trial, model: ir.Model) -> Trial:
+        """The trial with the costs of the trained network, whose mask is another; failed where they break a constraint.
+
+        A method keeps the count of non-zeros, but units that were dead may live again and cost bytes and time.
+        """
+        metrics = counts(model)
+        exported = as_exported(model, self.task, trial.candidate)
+        metrics |= {name: measure(exported, name) for name in trial.metrics if name not in metrics}
+        broken = [c for c in self.constraints if c.excess(metrics) > 0]
+        if not broken:
+            return replace(trial, metrics=metrics)
+        first = broken[0]
+        error = f"after training {first.metric} is {metrics[first.metric]:g}, which breaks the constraint {first}"
+        return replace(trial, metrics=metrics, accuracy=None, error=error)
+
+    def _save(self, trial: Trial, model: ir.Model) -> None:
         """Store a trained network before its trial is recorded: what the record names exists."""
-        onnx_graph.set_weights(model, weights)
         onnx_graph.save(model, self.folder.models / self.model_file(trial.digest, trial.repeat))
 
     def _keep_models(self) -> None:
@@ -332,7 +354,9 @@ def require_unchanged(record: Record, config: SearchConfig, task: Task, folder: 
         raise RunError(
             f"the data of task {task.name} is not what {folder.path} was begun with; restore it or begin a new run"
         )
-    changed = [name for name, value in options.items() if record.facts["options"].get(name) != value]
+    # A run of an earlier version has no word on options that came since: it had their defaults.
+    begun = SearchConfig().identity() | record.facts["options"]
+    changed = [name for name, value in options.items() if begun[name] != value]
     if changed:
         raise RunError(
             f"{', '.join(changed)} in {folder.config_file} changed since the run was begun; restore them or begin a new run"

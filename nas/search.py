@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import onnx_ir as ir
 
 from nas.compatibility import require_trainable
 from nas.conclusion import conclude
@@ -15,6 +17,9 @@ from nas.progress import Progress
 from nas.run_folder import RunFolder, write_text
 from nas.tasks.registry import load_task
 from nas.tasks.task import Task
+
+if TYPE_CHECKING:
+    from nas.training.methods.method import Method
 
 
 def search(
@@ -69,12 +74,21 @@ def check(config: SearchConfig, task: Task) -> None:
     strategies.create(config.strategy)
     if config.predictor != "none":
         require("predictor", config.predictor, [*PREDICTORS, "none"])
+    method = config.training_method()
     space = make_space(config, task)
     pool = preflight(
         space, task, constraints.parse_all(config.constraint), objectives.parse(config.objective), seed=config.seed
     )
+    require_method(method, space.build(pool.members[0].proposal.candidate), config)
     if config.space == "onnx":  # the other spaces build nothing that cannot be trained or exported
         require_trainable(space.build(pool.members[0].proposal.candidate), task)
+
+
+def require_method(method: "Method", model: ir.Model, config: SearchConfig) -> None:
+    """`UsageError` where the method cannot train such networks with these options."""
+    from nas.training.methods.method import begin
+
+    begin(method, model, None, 0, config.training_options())
 
 
 def sizes(config: SearchConfig, task: Task, *, draws: int = 200) -> list[dict[str, Any]]:

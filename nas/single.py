@@ -20,13 +20,20 @@ from nas.tasks.task import Task
 from nas.trial import Trial
 
 
-def train_file(path: Path, config: SearchConfig, out: Path | None) -> tuple[list[dict[str, Any]], Exported | None]:
-    """Train an ONNX file's network `config.repeats` times with its mask fixed.
+def train_file(
+    path: Path, config: SearchConfig, out: Path | None, *, density: float | None = None
+) -> tuple[list[dict[str, Any]], Exported | None]:
+    """Train an ONNX file's network `config.repeats` times by the configuration's mask method.
+
+    Args:
+        path: the network.
+        config: task, training options, method.
+        out: where the network that is best on the validation split is written, or None.
+        density: share of the weights to end with; None: as many as the file has non-zeros.
 
     Returns:
-        One row a training (seed, validation and test metric, nnz, density, dead units, seconds; where the model's own weights
-        are the start, the validation metric ``before``), and what was written to
-        `out`: the network that is best on the validation split.
+        One row a training (seed, validation and test metric, nnz, density, dead units, epochs, seconds, notes of the method;
+        where the model's own weights are the start, the validation metric ``before``), and what was written.
     """
     from nas.training.single import evaluate, train
     from nas.training.trained import apply_result
@@ -38,7 +45,7 @@ def train_file(path: Path, config: SearchConfig, out: Path | None) -> tuple[list
     config = config.resolved(len(task.train))
     model = onnx_graph.simplify(onnx_graph.load(path))
     require_trainable(model, task)
-    count = onnx_graph.count(model)
+    method = config.training_method()
     keeps = config.training_options().init == "keep"
     before = evaluate(model, task, task.validation, device=config.device) if keeps else None
     rows, networks = [], []
@@ -47,10 +54,13 @@ def train_file(path: Path, config: SearchConfig, out: Path | None) -> tuple[list
             model,
             task,
             config.training_options(),
+            method=method,
+            density=density,
             seed=derive(config.seed, "train", repeat) % 2**31,
             device=config.device,
         )
         trained = apply_result(model, result)
+        count = onnx_graph.count(trained)
         networks.append(trained)
         rows.append(
             {
@@ -61,13 +71,15 @@ def train_file(path: Path, config: SearchConfig, out: Path | None) -> tuple[list
                 "density": count.nnz / max(count.weights, 1),
                 **({"before": before} if before is not None else {}),
                 "dead_units": result.dead_units,
+                "epochs": len(result.losses),
                 "seconds": result.seconds,
             }
         )
     if out is None:
         return rows, None
     best = max(range(len(rows)), key=lambda i: float(rows[i]["validation"]))
-    return rows, export(networks[best], out, task=task, origin=_origin(path, task, rows, best))
+    origin = _origin(path, task, rows, best) | {"method": config.method}
+    return rows, export(networks[best], out, task=task, origin=origin, dead_units=method.grouped)
 
 
 def _origin(path: Path, task: Task, rows: Sequence[Mapping[str, Any]], best: int) -> dict[str, str]:
@@ -106,7 +118,15 @@ def export_trial(path: Path, number: int | None, out: Path) -> Exported:
 
         model = engine.space.build(trial.candidate)
         model = apply_result(
-            model, train(model, task, config.training_options(), seed=trial.seed, device=config.device)
+            model,
+            train(
+                model,
+                task,
+                config.training_options(),
+                method=engine.method,
+                seed=trial.seed,
+                device=config.device,
+            ),
         )
     return export(model, out, task=task, origin=provenance(task, trial.candidate, trial.accuracy or 0.0, trial.seed))
 

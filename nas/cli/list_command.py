@@ -68,6 +68,12 @@ def _masks() -> list[dict[str, str]]:
     return [{"kind": kind, **row} for kind, table in tables.items() for row in _first_lines(dict(table))]
 
 
+def _methods() -> list[dict[str, str]]:
+    from nas.training.methods.registry import describe
+
+    return describe()
+
+
 def _metrics() -> list[dict[str, str]]:
     from nas.metrics import DESCRIPTIONS
 
@@ -80,5 +86,6 @@ KINDS: dict[str, Callable[[], list[dict[str, str]]]] = {
     "strategies": _strategies,
     "predictors": _predictors,
     "masks": _masks,
+    "methods": _methods,
     "metrics": _metrics,
 }

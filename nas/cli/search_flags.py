@@ -31,6 +31,8 @@ GROUPS = {
         "schedule",
         "weight_decay",
         "patience",
+        "method",
+        "method_option",
         "init",
         "device",
     ),

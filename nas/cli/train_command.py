@@ -11,6 +11,8 @@ EXAMPLES = """\
 examples:
   nas train model.onnx --task digits
   nas train model.onnx --task digits --init keep --epochs 50 --repeats 3 -o trained.onnx
+  nas train model.onnx --task digits --method rigl --density 0.05 -o sparse.onnx
+  nas train model.onnx --task digits --method sr-ste --density 0.5 --method-option n=2 --method-option m=4
 """
 
 FLAGS = ("task", "data_dir", "target", "subset", "seed", "repeats", *GROUPS["training"])
@@ -18,9 +20,17 @@ FLAGS = ("task", "data_dir", "target", "subset", "seed", "repeats", *GROUPS["tra
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the verb."""
-    parser.add_argument("model_file", metavar="MODEL.onnx", help="its zeros are the mask and stay zero")
+    parser.add_argument(
+        "model_file", metavar="MODEL.onnx", help="its zeros are the mask, unless a density or a method says else"
+    )
     parser.add_argument(
         "--out", "-o", metavar="FILE.onnx", help="write the trained network (best on validation), shrunk and checked"
+    )
+    parser.add_argument(
+        "--density",
+        type=float,
+        metavar="X",
+        help="share of the weights to end with, above 0 and 1 at most (default: the file's own non-zeros)",
     )
     output.add_format(parser)
     add_flags(parser, FLAGS)
@@ -31,7 +41,8 @@ def run(args: argparse.Namespace) -> int:
     from nas.single import train_file
 
     config = config_of(args)
-    rows, exported = train_file(Path(args.model_file), config, None if args.out is None else Path(args.out))
+    out = None if args.out is None else Path(args.out)
+    rows, exported = train_file(Path(args.model_file), config, out, density=args.density)
     shown = [
         row | {name: percent(row[name]) for name in ("before", "validation", "test") if name in row} for row in rows
     ]

@@ -50,7 +50,7 @@ class Exported:
         return asdict(self) | {"path": str(self.path)}
 
 
-def export(model: ir.Model, path: Path, *, task: Task, origin: Mapping[str, str]) -> Exported:
+def export(model: ir.Model, path: Path, *, task: Task, origin: Mapping[str, str], dead_units: bool = False) -> Exported:
     """Write a trained model without its dead units, taking the task's raw inputs.
 
     Args:
@@ -58,11 +58,12 @@ def export(model: ir.Model, path: Path, *, task: Task, origin: Mapping[str, str]
         path: of the file to write; nothing is written where the check fails.
         task: gives the normalisation to build in and the examples to check on.
         origin: goes into the file's metadata.
+        dead_units: leave them in, where groups of inputs (N:M) must stay as they were trained.
 
     Raises:
         ExportError: an output differs from the trained network's by more than `TOLERANCE`.
     """
-    shrunk = _finished(model, task)
+    shrunk = _finished(model, task, dead_units=dead_units)
     x = task.validation.x[:EXAMPLES]
     exported = run(shrunk, raw_inputs(task, x))
     difference = largest_error(_trained_outputs(model, x), exported)
@@ -92,9 +93,9 @@ def as_exported(model: ir.Model, task: Task, candidate: Candidate) -> ir.Model:
     return finished
 
 
-def _finished(model: ir.Model, task: Task) -> ir.Model:
-    """A new model without dead units that takes the task's raw inputs."""
-    shrunk = onnx_graph.shrink(model)
+def _finished(model: ir.Model, task: Task, *, dead_units: bool = False) -> ir.Model:
+    """A new model without dead units, unless they shall stay, that takes the task's raw inputs."""
+    shrunk = model.clone() if dead_units else onnx_graph.shrink(model)
     return shrunk if task.normalisation is None else prepend(shrunk, task.normalisation)
 
 

@@ -46,6 +46,11 @@ class Optimizer:
         self.parameters, self._decayed = list(parameters), list(decayed)
         self._moments = [[moment[rows] for moment in moments] for moments in self._moments]
 
+    def forget(self, index: int, mask: Tensor) -> None:
+        """Set the moments of one parameter to zero where `mask` is 0."""
+        for moments in self._moments:
+            moments[index].mul_(mask)
+
     def _adam(self, gradients: list[Tensor], learning_rate: float) -> None:
         torch._foreach_add_(self._steps, 1)
         means, squares = self._moments

@@ -1,7 +1,7 @@
 """Options and results of one sparse training."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -68,6 +68,7 @@ class TrainingResult:
         dead_units: units that no input reaches or that reach no output.
         seconds: wall time; in a population, the batch's time shared out evenly.
         seed: the seed of initialisation and batch order.
+        notes: what the method has to tell of the training, by name.
     """
 
     accuracy: float
@@ -77,3 +78,4 @@ class TrainingResult:
     dead_units: int
     seconds: float
     seed: int
+    notes: Mapping[str, float] = field(default_factory=dict)

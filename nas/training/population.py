@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from threading import Event
 
@@ -11,9 +12,12 @@ import torch
 
 from nas.errors import UsageError
 from nas.tasks.task import Task
+from nas.training.course import Course
 from nas.training.device import arithmetic, torch_device
-from nas.training.loop import Course, Loop
+from nas.training.methods.method import Method, begin
+from nas.training.methods.registry import create
 from nas.training.options import DEFAULTS, TrainingOptions, TrainingResult
+from nas.training.session import Session
 from nas.training.single import check_fit, result_of, threads_for
 from nas.training.stack import Member
 
@@ -37,26 +41,65 @@ def train_population(
     options: TrainingOptions = DEFAULTS,
     *,
     seeds: Sequence[int],
+    method: Method | str = "static",
+    density: float | Sequence[float] | None = None,
     device: str = "cpu",
 ) -> list[TrainingResult | Exception]:
     """Train `models[i]` with `seeds[i]`; equal to `train` one by one within float tolerance.
 
+    `method` and `density` are those of `train`; each network may have its own density.
+
     Any mix of networks is accepted: those of one graph shape are stacked (see `graph_shape`), the others trained alone. The same
     list gives the same stacks and, on CPU, the same weights bit by bit. Stacks run side by side on the CPU threads there are.
+    A method that says that it cannot be stacked trains its networks one by one.
 
     Returns:
         One result for each model, or the `TrainingError` of a network that diverged.
     """
-    begin = time.perf_counter()
+    started = time.perf_counter()
     if len(models) != len(seeds):
         raise UsageError(f"{len(models)} models need as many seeds, got {len(seeds)}")
+    densities = list(density) if isinstance(density, Sequence) else [density] * len(models)
+    if len(densities) != len(models):
+        raise UsageError(f"{len(models)} models need as many densities, got {len(densities)}")
     where = torch_device(device)
     for model in models:
         check_fit(model, task)
-    members = [Member.of(model, seed) for model, seed in zip(models, seeds, strict=True)]
-    courses = _run(members, stacks(members, options.batch_size), task, options, where)
-    seconds = (time.perf_counter() - begin) / max(len(models), 1)
+    method = create(method) if isinstance(method, str) else method
+    begun = [
+        begin(method, model, share, seed, options) for model, share, seed in zip(models, densities, seeds, strict=True)
+    ]
+    members = [Member.of(model, seed) for (model, _), seed in zip(begun, seeds, strict=True)]
+    parts = stacks(members, options.batch_size) if method.stacks else [[index] for index in range(len(members))]
+    job = Job(members, [keep for _, keep in begun], method, task, options, where)
+    courses = _run(job, parts)
+    seconds = (time.perf_counter() - started) / max(len(models), 1)
     return [course.error or result_of(course, model, seconds) for course, model in zip(courses, models, strict=True)]
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What is trained: networks, the non-zeros that each keeps, and how."""
+
+    members: Sequence[Member]
+    keep: Sequence[int]
+    method: Method
+    task: Task
+    options: TrainingOptions
+    device: torch.device
+
+    def train(self, part: Stacked, stop: Event) -> list[Course]:
+        """Train the networks at these positions as one stack."""
+        session = Session(
+            [self.members[index] for index in part],
+            self.task,
+            self.options,
+            self.device,
+            keep=[self.keep[index] for index in part],
+            stop=stop,
+        )
+        self.method.run(session)
+        return session.finish()
 
 
 def stacks(members: Sequence[Member], batch_size: int) -> list[Stacked]:
@@ -94,23 +137,21 @@ def _work(part: Stacked, work: Sequence[int]) -> int:
     return OVERHEAD + len(part) * work[part[-1]]
 
 
-def _run(
-    members: Sequence[Member], parts: Sequence[Stacked], task: Task, options: TrainingOptions, device: torch.device
-) -> list[Course]:
+def _run(job: Job, parts: Sequence[Stacked]) -> list[Course]:
     """Train all stacks, on the CPU side by side, one thread each; a single stack may use all threads."""
-    loops = [partial(_train_stack, [members[index] for index in part], task, options, device) for part in parts]
-    workers = min(torch.get_num_threads(), len(parts)) if device.type == "cpu" else 1
+    loops = [partial(job.train, part) for part in parts]
+    workers = min(torch.get_num_threads(), len(parts)) if job.device.type == "cpu" else 1
     if workers > 1:
-        with arithmetic(device, 1):
+        with arithmetic(job.device, 1):
             found = _side_by_side(loops, workers)
     else:
-        work = max((member.shape.cost * options.batch_size for member in members), default=0)
-        with arithmetic(device, threads_for(work)):
+        work = max((member.shape.cost * job.options.batch_size for member in job.members), default=0)
+        with arithmetic(job.device, threads_for(work)):
             found = [loop(Event()) for loop in loops]
     courses: dict[int, Course] = {}
     for part, results in zip(parts, found, strict=True):
         courses.update(zip(part, results, strict=True))
-    return [courses[index] for index in range(len(members))]
+    return [courses[index] for index in range(len(job.members))]
 
 
 def _side_by_side(loops: Sequence[Callable[[Event], list[Course]]], workers: int) -> list[list[Course]]:
@@ -123,9 +164,3 @@ def _side_by_side(loops: Sequence[Callable[[Event], list[Course]]], workers: int
         finally:
             stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _train_stack(
-    members: Sequence[Member], task: Task, options: TrainingOptions, device: torch.device, stop: Event
-) -> list[Course]:
-    return Loop(members, task, options, device).run(stop=stop)

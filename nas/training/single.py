@@ -1,4 +1,4 @@
-"""Sparse training of one network with a fixed mask."""
+"""Sparse training of one network by a mask method."""
 
 import time
 from collections.abc import Callable
@@ -9,10 +9,14 @@ import torch
 from nas.errors import TrainingError, UsageError
 from nas.tasks.task import Split, Task
 from nas.training.batches import examples
+from nas.training.course import Course
 from nas.training.device import arithmetic, torch_device
-from nas.training.loop import Course, Loop, accuracy
+from nas.training.methods.method import Method, begin
+from nas.training.methods.registry import create
 from nas.training.options import DEFAULTS, TrainingOptions, TrainingResult
+from nas.training.session import Session, accuracy
 from nas.training.stack import Member, Stack
+from nas.training.trained import with_weights
 from onnx_graph.live_units import dead_units
 
 THREADED = 200_000_000
@@ -25,6 +29,8 @@ def train(
     task: Task,
     options: TrainingOptions = DEFAULTS,
     *,
+    method: Method | str = "static",
+    density: float | None = None,
     seed: int = 0,
     device: str = "cpu",
     progress: Callable[[int, float, float], None] | None = None,
@@ -32,22 +38,29 @@ def train(
     """Train on the train split, measure on validation; the model is left as it is.
 
     Args:
+        method: how mask and weights are found (see `nas.training.methods`), by name or as an object with its options.
+        density: share of all maskable weights to end with, in (0, 1]; None: as many as the model has non-zeros.
         progress: called with epoch (from 0), mean training loss and validation metric after every epoch.
 
     Raises:
         TrainingError: the loss became infinite or not a number.
-        UsageError: the model does not fit the task, or the device is not available.
+        UsageError: the model does not fit the task, the device is not available, or the method cannot do what is asked
+            (`MethodError`).
         UnsupportedOperatorError: the importer cannot run a node.
     """
-    begin = time.perf_counter()
+    started = time.perf_counter()
     check_fit(model, task)
     where = torch_device(device)
-    member = Member.of(model, seed)
+    method = create(method) if isinstance(method, str) else method
+    first, keep = begin(method, model, density, seed, options)
+    member = Member.of(first, seed)
     with arithmetic(where, threads_for(member.shape.cost * options.batch_size)):
-        course = Loop([member], task, options, where).run(progress)[0]
+        session = Session([member], task, options, where, keep=[keep], progress=progress)
+        method.run(session)
+        course = session.finish()[0]
     if course.error is not None:
         raise course.error
-    return result_of(course, model, time.perf_counter() - begin)
+    return result_of(course, model, time.perf_counter() - started)
 
 
 def evaluate(model: ir.Model, task: Task, split: Split, *, device: str = "cpu") -> float:
@@ -66,9 +79,10 @@ def result_of(course: Course, model: ir.Model, seconds: float) -> TrainingResult
         weights=course.weights,
         losses=tuple(course.losses),
         accuracies=tuple(course.accuracies),
-        dead_units=dead_units(model),
+        dead_units=dead_units(with_weights(model, course.weights)),
         seconds=seconds,
         seed=course.seed,
+        notes=course.notes,
     )
 
 

@@ -10,10 +10,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nas.importer.network import Network, import_model
+from nas.importer.program import Program
+from nas.importer.roles import roles
 from nas.training.graph_shape import GraphShape, Slot, graph_shape, is_depthwise
 from nas.training.initialisation import Arrays, initial_values
+from nas.training.layer import layers
 from nas.training.perceptron_stack import perceptron_stack
-from onnx_graph.weight import GATES, array_of, weights
+from onnx_graph.norm_bound import norm_bounds
+from onnx_graph.weight import GATES, array_of, set_weights, weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,8 +55,10 @@ class Stack:
     Attributes:
         parameters: what is trained, by the name it has in the first member.
         buffers: normalisation statistics.
-        masks: float 0/1, for the weights of which something is masked.
+        masks: float 0/1, for the weights of which something is masked; padding counts as masked.
         weights: names of the maskable weights.
+        layers: the maskable weights with their place in the graph, in node order.
+        norm_bounds: bound of the norm of each weight that has one; it holds for all members.
     """
 
     def __init__(self, members: Sequence[Member], *, fresh: bool, device: torch.device) -> None:
@@ -60,6 +66,8 @@ class Stack:
         self.members = list(members)
         self.lead = 0 if len(members) == 1 else 1
         model = _envelope([member.model for member in members], [member.shape for member in members])
+        self._model, self._device = model, device
+        self.norm_bounds = norm_bounds(model)
         self._network: Network = import_model(model, device=str(device))
         learned = frozenset(self._network.parameters)
         self._perceptrons = perceptron_stack(model, learned) if self.lead else None
@@ -73,6 +81,8 @@ class Stack:
         # In the order of `parameters`, on which the loop relies.
         masks = {name: (self.parameters[name] != 0).to(torch.float32) for name in self.weights}
         self.masks = {name: mask for name, mask in masks.items() if not bool(mask.all())}
+        self.layers = tuple(layer for layer in layers(model) if layer.name in self._network.masks)
+        self._kinds = {layer.name: layer.weight for layer in self.layers}
         for parameter in self.parameters.values():
             parameter.requires_grad_()
 
@@ -80,24 +90,97 @@ class Stack:
         """Number of networks."""
         return len(self.members)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits of a training batch ``(*lead, N, …)``, each network its own examples; updates the buffers."""
+    def forward(self, x: Tensor, parameters: Mapping[str, Tensor] | None = None) -> Tensor:
+        """Logits of a training batch ``(*lead, N, …)``, each network its own examples; updates the buffers.
+
+        `parameters` stand in for the stack's own, in its orientation.
+        """
+        chosen = self.parameters if parameters is None else parameters
         if self._perceptrons is not None:
-            return self._perceptrons(self.parameters, x)
+            return self._perceptrons(chosen, x)
         if self.lead:
-            logits, self.buffers = torch.func.vmap(self._train)(self._upright(), self.buffers, x)
+            logits, self.buffers = torch.func.vmap(self._train)(self._upright(chosen), self.buffers, x)
         else:
-            logits, self.buffers = self._network(self.parameters, self.buffers, x, training=True)
+            logits, self.buffers = self._network(dict(chosen), self.buffers, x, training=True)
         return logits
 
     @torch.no_grad()
-    def predict(self, x: Tensor) -> Tensor:
+    def predict(self, x: Tensor, parameters: Mapping[str, Tensor] | None = None) -> Tensor:
         """Logits ``(*lead, N, …)`` of the same examples ``(N, …)`` for every network."""
+        chosen = self.parameters if parameters is None else parameters
         if not self.lead:
-            return self._network(self.parameters, self.buffers, x)[0]
+            return self._network(dict(chosen), self.buffers, x)[0]
         if self._perceptrons is not None:
-            return self._perceptrons(self.parameters, x.expand(len(self), *x.shape))
-        return torch.func.vmap(self._evaluate, in_dims=(0, 0, None))(self._upright(), self.buffers, x)
+            return self._perceptrons(chosen, x.expand(len(self), *x.shape))
+        return torch.func.vmap(self._evaluate, in_dims=(0, 0, None))(self._upright(chosen), self.buffers, x)
+
+    @torch.no_grad()
+    def values(self, names: Sequence[str], x: Tensor) -> dict[str, Tensor]:
+        """Intermediate values ``(P, N, …)`` of the same examples for every network, by ONNX value name; statistics as stored."""
+        inner = [name for name in dict.fromkeys(names) if name != self._model.graph.inputs[0].name]
+        program = Program(self._model, roles(self._model), inner, device=str(self._device))
+
+        def run(parameters: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor) -> tuple[Tensor, ...]:
+            return program(parameters, buffers, (x,))[0]
+
+        if self.lead:
+            found = torch.func.vmap(run, in_dims=(0, 0, None))(self._upright(self.parameters), self.buffers, x)
+        else:
+            found = tuple(value.unsqueeze(0) for value in run(self.parameters, self.buffers, x))
+        by_name = dict(zip(inner, found, strict=True))
+        return {name: by_name.get(name, x.expand(len(self), *x.shape)) for name in names}
+
+    def canonical(self, name: str, tensor: Tensor) -> Tensor:
+        """A tensor in the orientation of the parameter `name` as ``(P, out, in, *kernel)``; a view where possible."""
+        stacked = tensor if self.lead else tensor.unsqueeze(0)
+        weight = self._kinds[name]
+        if weight.operator == "ConvTranspose":
+            first, second, *kernel = stacked.shape[1:]
+            grouped = stacked.reshape(-1, weight.groups, first // weight.groups, second, *kernel)
+            return grouped.transpose(2, 3).reshape(-1, *weight.shape)
+        turned = weight.transposed or name in self._turned
+        return stacked.transpose(1, 2) if turned else stacked.reshape(-1, *weight.shape)
+
+    def stored(self, name: str, tensor: Tensor) -> Tensor:
+        """Inverse of `canonical`, contiguous."""
+        weight, shape = self._kinds[name], self.parameters[name].shape
+        if weight.operator == "ConvTranspose":
+            out, inner, *kernel = weight.shape
+            tensor = tensor.reshape(-1, weight.groups, out // weight.groups, inner, *kernel).transpose(2, 3)
+        elif weight.transposed or name in self._turned:
+            tensor = tensor.transpose(1, 2)
+        return tensor.contiguous().reshape(shape)
+
+    def exists(self) -> dict[str, Tensor]:
+        """Canonical bool tensors by weight: False where a narrower network is padded."""
+        ones = [{slot.name: np.ones(slot.shape, np.float32) for slot in member.shape.slots} for member in self.members]
+        filled = self._fill({name: self.parameters[name] for name in self.weights}, ones, self._device)
+        return {name: self.canonical(name, tensor) > 0 for name, tensor in filled.items()}
+
+    @torch.no_grad()
+    def set_mask(self, name: str, mask: Tensor) -> Tensor:
+        """Mask a weight by a canonical bool tensor; dropped weights become zero. Returns the mask as stored."""
+        stored = self.stored(name, mask.to(torch.float32))
+        self.masks[name] = stored
+        self.parameters[name].mul_(stored)
+        return stored
+
+    def redrawn(self, row: int) -> Arrays:
+        """New initial values of one member for the mask that it has now, under its own names."""
+        member, drawn = self.members[row], self.members[row].model.clone()
+        own = {weight.name for weight in weights(drawn)}
+        set_weights(drawn, {name: array for name, array in self.arrays(row).items() if name in own})
+        return initial_values(drawn, member.seed)
+
+    @torch.no_grad()
+    def fill(self, values: Sequence[Arrays]) -> None:
+        """Set parameters and buffers to each member's values, by its own names; what is not named stays."""
+        for name, tensor in {**self.parameters, **self.buffers}.items():
+            slots = (
+                [member.shape.slots[self._slots[name]].name for member in self.members] if name in self._slots else []
+            )
+            if slots and all(slot in arrays for slot, arrays in zip(slots, values, strict=True)):
+                tensor.copy_(self._fill({name: tensor}, values, self._device)[name])
 
     def select(self, rows: Sequence[int], device: torch.device) -> Tensor:
         """Go on with these members only; returns the rows as a tensor."""
@@ -118,11 +201,18 @@ class Stack:
             array = (tensor.t() if name in self._turned else tensor).cpu().numpy()
             array = np.array(_cut(array, slot) if self.lead else array, np.float32, order="C")
             if name in self.weights:
-                # A kept weight that training has brought to exactly zero would drop out of the mask.
-                kept = np.asarray(array_of(member.model.graph.initializers[slot.name])) != 0
-                array[kept & (array == 0)] = np.float32(1e-12)
+                # A kept weight that is exactly zero, grown or brought there by training, would drop out of the mask.
+                array[self._kept(name, row, slot) & (array == 0)] = np.float32(1e-12)
             found[slot.name] = array
         return found
+
+    def _kept(self, name: str, row: int, slot: Slot) -> NDArray[np.bool_]:
+        """The mask of one member's weight, stored orientation."""
+        if name not in self.masks:
+            return np.ones(slot.shape, np.bool_)
+        mask = self.masks[name][row] if self.lead else self.masks[name]
+        array = (mask.t() if name in self._turned else mask).cpu().numpy()
+        return np.asarray((_cut(array, slot) if self.lead else array) != 0)
 
     def _train(
         self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor
@@ -132,9 +222,9 @@ class Stack:
     def _evaluate(self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor) -> Tensor:
         return self._network(parameters, buffers, x)[0]
 
-    def _upright(self) -> dict[str, Tensor]:
+    def _upright(self, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The parameters as the network reads them."""
-        return {name: p.transpose(1, 2) if name in self._turned else p for name, p in self.parameters.items()}
+        return {name: p.transpose(1, 2) if name in self._turned else p for name, p in parameters.items()}
 
     def _fill(
         self, templates: Mapping[str, Tensor], values: Sequence[Arrays], device: torch.device

@@ -1,0 +1,69 @@
+"""A hidden layer as a sum of its units' contributions, of which some are to be chosen (Ye et al. 2020, arXiv:2003.01794)."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+Loss = Callable[[Tensor], Tensor]
+
+CHUNK = 1 << 18
+"""Numbers of layer outputs whose loss is taken at once: they fit into a processor's cache."""
+
+
+@dataclass(frozen=True, eq=False)
+class MeanField:
+    """What the units of a layer add to the sum behind it, on N examples.
+
+    Attributes:
+        contributions: ``(units, N, …)``.
+        rest: what is added besides, ``(N, …)``, such as a bias.
+        target: the sum in the trained network ``(N, …)``.
+        loss: mean loss of the network ``(K,)`` for K such sums ``(K, N, …)``.
+    """
+
+    contributions: Tensor
+    rest: Tensor
+    target: Tensor
+    loss: Loss
+
+    @cached_property
+    def live(self) -> Tensor:
+        """Bool ``(units,)``: False for units that add nothing at any example, unless all do so."""
+        live = self.contributions.flatten(1).any(1)
+        return live if bool(live.any()) else torch.ones_like(live)
+
+    def output(self, coefficients: Tensor) -> Tensor:
+        """The sum with each contribution multiplied by its coefficient ``(units,)``."""
+        return self.rest + torch.einsum("u,u...->...", coefficients, self.contributions)
+
+    def losses(self, sum_: Tensor, factor: float) -> Tensor:
+        """Loss ``(units,)`` of the network with `factor` times each unit's contribution added to a sum ``(N, …)``."""
+        size = max(1, CHUNK // max(sum_.numel(), 1))
+        return torch.cat([self.loss(torch.add(sum_, part, alpha=factor)) for part in self.contributions.split(size)])
+
+    def loss_of(self, coefficients: Tensor) -> float:
+        """Loss of the network with these coefficients."""
+        return float(self.loss(self.output(coefficients)[None]))
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """Units that were chosen.
+
+    Attributes:
+        coefficients: ``(units,)`` by which their contributions are multiplied; 0 for those that were not chosen.
+        units: how many were chosen after each step; a unit may be chosen again.
+        errors: what the method lowers, after each step.
+    """
+
+    coefficients: Tensor
+    units: Sequence[int]
+    errors: Sequence[float]
+
+
+def candidates(chosen: Tensor, live: Tensor, count: int, step: int) -> Tensor:
+    """Bool ``(units,)``: units that a step may choose; after ``3 · count`` steps only new ones, so that there is an end."""
+    return live if step < 3 * count else live & ~chosen

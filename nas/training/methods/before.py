@@ -1,0 +1,37 @@
+"""Methods that find the mask before training: what they share."""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from nas.training.methods.method import Kind, Method
+
+if TYPE_CHECKING:
+    from nas.training.session import Session
+
+
+@dataclass(frozen=True, kw_only=True)
+class Before(Method):
+    """Attributes:
+    redraw: whether the kept initial weights are scaled up for the fan-in that the mask leaves; else they stay as they were
+        when the mask was chosen. The model's own weights (``init`` "keep") stay in either case.
+    """
+
+    kind: ClassVar[Kind] = "before"
+
+    redraw: bool = False
+
+    @abstractmethod
+    def choose(self, session: "Session") -> None:
+        """Set the masks of networks at their initial values; each keeps ``session.keep`` weights."""
+
+    def prepare(self, session: "Session") -> None:
+        """Set the masks and the weights from which the training starts."""
+        self.choose(session)
+        if self.redraw and session.options.init == "fan-in":
+            session.redraw()
+
+    def run(self, session: "Session") -> None:
+        """Choose the mask, then train with it; costs one training."""
+        self.prepare(session)
+        session.fit(last=True)

@@ -1,0 +1,110 @@
+"""ESPN: a real mask with an L1 penalty, learnt with the weights (Cho, Joshi & Hegde 2020, arXiv:2006.15741).
+
+Every weight is multiplied by a factor that starts at 1 and pays an L1 penalty. In the end the `keep` weights of largest factor
+stay, multiplied by it, and are trained on (or rewound and trained).
+
+Where we differ: the paper's penalty has a fixed coefficient and the search stops when few enough factors exceed .01. The
+coefficient that gets there depends on density, network and task. Here the penalty acts by its proximal step, soft
+thresholding, and its coefficient is at every step the one with which the count of non-zero factors falls geometrically from all
+weights to `keep`, is there at `until` of the search and stays there while factors still trade places. Factors have an
+optimiser of their own (see `factors`).
+
+Cost: `pretrain` + `search` + 1 trainings; 2 by default.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from torch import Tensor
+
+from nas.training import selection
+from nas.training.methods.factors import Factors, per_network
+from nas.training.methods.method import Kind, Method, MethodError
+
+if TYPE_CHECKING:
+    from nas.training.session import Session
+
+
+@dataclass(frozen=True, kw_only=True)
+class Espn(Method):
+    """Attributes:
+    pretrain: epochs before the search, as a share of a training.
+    search: epochs with factors, as a share of a training.
+    until: share of the search after which no more than the weights to keep have a factor.
+    rate: size of a step of the factors.
+    interval: steps between two thresholdings.
+    rewind: ``none``, or ``initial`` to train the kept weights from their first values.
+    """
+
+    kind: ClassVar[Kind] = "after"
+
+    pretrain: float = 0.0
+    search: float = 1.0
+    until: float = 0.7
+    rate: float = 0.05
+    interval: int = 5
+    rewind: str = "none"
+
+    def __post_init__(self) -> None:
+        """Refuse what no search can have."""
+        if not (self.pretrain >= 0 and self.search > 0 and 0 < self.until <= 1):
+            raise MethodError(
+                f"pretrain {self.pretrain} must be 0 or more, search {self.search} above 0, until {self.until} above 0 and "
+                "1 at most"
+            )
+        if self.rate <= 0 or self.interval < 1:
+            raise MethodError(f"rate {self.rate} must be above 0, interval {self.interval} at least 1")
+        if self.rewind not in ("none", "initial"):
+            raise MethodError(f"rewind is {self.rewind!r}; give none or initial")
+
+    def run(self, session: "Session") -> None:
+        """Learn the mask, cut, train what is left."""
+        start, epochs = session.state(), session.options.epochs
+        if self.pretrain and session.options.init != "keep":
+            session.fit(max(1, round(self.pretrain * epochs)))
+        session.fit(max(1, round(self.search * epochs)), rule=RealMask(self))
+        if self.rewind == "initial":
+            session.rewind(start)
+        session.fit(last=True)
+
+
+class RealMask(Factors):
+    """The penalty, and the cut in the end."""
+
+    def __init__(self, method: Espn) -> None:
+        """Factors of 1."""
+        super().__init__(start=1.0, rate=method.rate)
+        self.method = method
+
+    def planned(self, step: int) -> Tensor:
+        """Non-zero factors after a step, int64 ``(P,)``."""
+        done = min(1.0, (step + 1) / (self.method.until * self.steps))
+        keep = self.session.keep.to(self.total.device)
+        return (self.total * (keep / self.total) ** done).round().long().maximum(keep)
+
+    def after_step(self, step: int) -> None:
+        """Shrink all factors until as many are zero as planned."""
+        if (step + 1) % self.method.interval == 0:
+            self.put(thresholded(self.canonical(), self.planned(step)))
+
+    @torch.no_grad()
+    def end(self) -> None:
+        """Fold the factors into the weights and keep those of the largest."""
+        factors = {name: factor.abs() for name, factor in self.canonical().items()}
+        masks = selection.keep_largest(factors, self.session.keep, self.session.masks(), least=1)
+        for name, value in self.values.items():
+            self.session.stack.parameters[name].mul_(value)
+            value.fill_(1.0)
+        self.session.set_masks(masks)
+
+
+def thresholded(factors: dict[str, Tensor], counts: Tensor) -> dict[str, Tensor]:
+    """Factors brought nearer to zero by the least amount that leaves at most `counts` ``(P,)`` of each network non-zero."""
+    sizes = torch.cat([factor.abs().flatten(1) for factor in factors.values()], 1).sort(dim=1, descending=True).values
+    padded = torch.nn.functional.pad(sizes, (0, 1))
+    least = padded.gather(1, counts[:, None]).squeeze(1)
+    return {
+        name: factor.sign() * (factor.abs() - per_network(least, factor)).clamp(min=0)
+        for name, factor in factors.items()
+    }

@@ -1,0 +1,86 @@
+"""Iterative hard thresholding while training: w ← H_k(w − η·gradient) (Fridovich-Keil & Pilanci 2025, arXiv:2509.20323).
+
+Training starts dense. After every `interval` steps of all weights, H_k sets all but the k largest magnitudes to zero, from
+where they may grow again; after `until` of the training the mask stays and its weights are trained on. Where we differ: the
+paper thresholds a two-layer network in fused weights after each full gradient (see `planted_recovery`); here networks are of
+any kind, the optimiser is the session's, and k comes down to the target along a cubic over the first half of the
+thresholdings, since what is cut at the untrained start is as good as random. Costs one training.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from torch import Tensor
+
+from nas.training import scores, selection
+from nas.training.methods.method import Kind, Method, MethodError
+from nas.training.rule import Rule
+from nas.training.schedule import cubic
+
+if TYPE_CHECKING:
+    from nas.training.session import Session
+
+
+@dataclass(frozen=True, kw_only=True)
+class Iht(Method):
+    """Attributes:
+    interval: optimiser steps between two thresholdings.
+    descent: share of the thresholded phase in which k comes down from all weights to the target; 0: at once.
+    until: share of the training after which the mask stays.
+    """
+
+    kind: ClassVar[Kind] = "during"
+
+    interval: int = 5
+    descent: float = 0.8
+    until: float = 0.75
+
+    def __post_init__(self) -> None:
+        """Refuse values that no training can have."""
+        if self.interval < 1 or not 0 <= self.descent <= 1 or not 0 < self.until <= 1:
+            raise MethodError(
+                f"interval {self.interval} must be at least 1, descent {self.descent} lie between 0 and 1, until {self.until} "
+                "be above 0 and 1 at most"
+            )
+
+    def run(self, session: "Session") -> None:
+        """Train all weights with thresholding, then those that are left."""
+        epochs = session.options.epochs
+        first = max(1, round(self.until * epochs))
+        session.fit(first, rule=Threshold(self), within=(0, epochs))
+        session.fit(epochs - first, within=(first, epochs), last=True)
+
+
+class Threshold(Rule):
+    """Sets the smallest weights to zero without masking them, so that their gradients go on."""
+
+    def __init__(self, method: Iht) -> None:
+        """`method` holds the options."""
+        self.method = method
+
+    def after_step(self, step: int) -> None:
+        """H_k, where it is due."""
+        done = step + 1
+        if done % self.method.interval == 0 and done < self.steps:
+            self._cut(self._counts(done / self.steps))
+
+    def end(self) -> None:
+        """The last thresholding gives the mask."""
+        session = self.session
+        session.set_masks(selection.keep_largest(scores.magnitude(session), session.keep, session.masks(), least=1))
+
+    def _counts(self, progress: float) -> Tensor:
+        """Weights that each network keeps now."""
+        whole = selection.count(self.session.masks())
+        descent = self.method.descent
+        left = cubic(progress / descent, 0.0) if descent else 0.0
+        return (self.session.keep + left * (whole - self.session.keep)).round().long()
+
+    @torch.no_grad()
+    def _cut(self, counts: Tensor) -> None:
+        session = self.session
+        kept = selection.keep_largest(scores.magnitude(session), counts, session.masks(), least=1)
+        for name, mask in kept.items():
+            parameter = session.stack.parameters[name]
+            parameter.mul_(session.stack.stored(name, mask.to(parameter.dtype)))

@@ -1,0 +1,171 @@
+"""The table of methods, and a method from a name and options."""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any, get_type_hints
+
+from nas.names import nearest, require
+from nas.training.methods.method import Method, MethodError
+
+_STATIC = "nas.training.methods.static:Static"
+_PRUNE = "nas.training.methods.prune:Prune"
+_GRADUAL = "nas.training.methods.gradual:Gradual"
+_GROW = "nas.training.methods.grow:Grow"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the table: ``module:class`` and the options that make the method of that name of it."""
+
+    place: str
+    preset: Mapping[str, Any] = field(default_factory=dict)
+
+
+METHODS: Mapping[str, Entry] = {
+    "static": Entry(_STATIC),
+    "uniform": Entry(_STATIC, {"distribution": "uniform"}),
+    "er": Entry(_STATIC, {"distribution": "er"}),
+    "erk": Entry(_STATIC, {"distribution": "erk"}),
+    "layer-wise": Entry(_STATIC, {"distribution": "per-layer"}),
+    "watts-strogatz": Entry(_STATIC, {"pattern": "watts-strogatz"}),
+    "barabasi-albert": Entry(_STATIC, {"pattern": "barabasi-albert"}),
+    "erdos-renyi": Entry(_STATIC, {"pattern": "erdos-renyi"}),
+    "theme": Entry(_STATIC, {"pattern": "theme"}),
+    "expander": Entry(_STATIC, {"pattern": "expander"}),
+    "ramanujan": Entry(_STATIC, {"pattern": "ramanujan"}),
+    "full-spectrum": Entry(_STATIC, {"pattern": "full-spectrum"}),
+    "fixed-fan-in": Entry(_STATIC, {"pattern": "fixed-fan-in"}),
+    "n:m": Entry(_STATIC, {"pattern": "n:m"}),
+    "block": Entry(_STATIC, {"pattern": "block"}),
+    "channel": Entry(_STATIC, {"pattern": "channel"}),
+    "snip": Entry("nas.training.methods.snip:Snip"),
+    "grasp": Entry("nas.training.methods.grasp:Grasp"),
+    "synflow": Entry("nas.training.methods.synflow:Synflow"),
+    "random-pruning": Entry(_PRUNE, {"criterion": "random"}),
+    "magnitude": Entry(_PRUNE),
+    "magnitude-uniform": Entry(_PRUNE, {"scope": "layer"}),
+    "magnitude-distributed": Entry(_PRUNE, {"criterion": "magnitude-over-deviation"}),
+    "magnitude-iterative": Entry(_PRUNE, {"rounds": 5, "retrain": 0.4}),
+    "magnitude-rewound": Entry(_PRUNE, {"criterion": "magnitude-over-deviation", "rewind": "initial"}),
+    "lamp": Entry(_PRUNE, {"criterion": "layer-adaptive"}),
+    "obd": Entry(_PRUNE, {"criterion": "obd", "rounds": 10, "retrain": 0.1}),
+    "greedy-forward": Entry("nas.training.methods.greedy_forward:GreedyForward"),
+    "greedy-imitation": Entry("nas.training.methods.greedy_imitation:GreedyImitation"),
+    "l-obs": Entry("nas.training.methods.l_obs:LayerwiseSurgeon"),
+    "imp": Entry(_PRUNE, {"criterion": "magnitude-over-deviation", "rounds": 5, "rewind": "initial"}),
+    "mask-transfer": Entry("nas.training.methods.mask_transfer:MaskTransfer"),
+    "espn": Entry("nas.training.methods.espn:Espn"),
+    "gumbel": Entry("nas.training.methods.gumbel:Gumbel"),
+    "greg-1": Entry("nas.training.methods.greg:Greg"),
+    "greg-2": Entry("nas.training.methods.greg:Greg", {"separate": True}),
+    "bingo": Entry("nas.training.methods.bingo:Bingo"),
+    "direct-sparsity-control": Entry("nas.training.methods.direct_sparsity_control:DirectSparsityControl"),
+    "set": Entry(_GROW, {"by": "random"}),
+    "rigl": Entry(_GROW, {"by": "gradient"}),
+    "iht": Entry("nas.training.methods.iht:Iht"),
+    "gradual": Entry(_GRADUAL),
+    "gradual-lamp": Entry(_GRADUAL, {"criterion": "layer-adaptive"}),
+    "chase": Entry("nas.training.methods.chase:Chase"),
+    "sr-ste": Entry("nas.training.methods.sr_ste:SrSte"),
+    "neq": Entry("nas.training.methods.neq:Neq"),
+}
+"""Name → entry. Third parties add theirs through the entry points ``nas.methods`` (``module:class``)."""
+
+
+def names() -> list[str]:
+    """All known names, those of other packages included."""
+    return [*METHODS, *(entry.name for entry in entry_points(group="nas.methods") if entry.name not in METHODS)]
+
+
+def create(name: str, options: Mapping[str, Any] | None = None) -> Method:
+    """The method of that name. Options given as text are read as the field's type.
+
+    Raises:
+        UsageError: no such method (the nearest ones are named); an option that it has not, or a value that it cannot take.
+    """
+    table = _table()
+    entry = table[require("method", name, table)]
+    class_ = class_of(entry)
+    own = {f.name: f for f in fields(class_)}
+    types = get_type_hints(class_)
+    chosen: dict[str, Any] = dict(entry.preset)
+    for key, value in (options or {}).items():
+        known = key.replace("-", "_")
+        if known in own:
+            chosen[known] = _read(f"option {key!r} of method {name!r}", value, types[known])
+        elif "pattern_options" in own:
+            chosen["pattern_options"] = {**chosen.get("pattern_options", {}), known: _number(value)}
+        else:
+            listed = ", ".join(nearest(known, own)) or "none"
+            raise MethodError(f"method {name!r} has no option {key!r}; it has: {listed}")
+    return class_(**chosen)
+
+
+def class_of(entry: Entry) -> type[Method]:
+    """The class behind an entry."""
+    module, _, attribute = entry.place.partition(":")
+    found: type[Method] = getattr(import_module(module), attribute)
+    return found
+
+
+def describe() -> list[dict[str, str]]:
+    """Every method: when its mask is found, whether networks are trained as a stack, its options, what it is."""
+    rows = []
+    for name, entry in _table().items():
+        class_ = class_of(entry)
+        module = import_module(entry.place.partition(":")[0])
+        rows.append(
+            {
+                "name": name,
+                "mask": {"before": "before training", "after": "from a trained network", "during": "while training"}[
+                    class_.kind
+                ],
+                "stacked": "yes" if class_.stacks else "no",
+                "options": ", ".join(_option(field, entry.preset) for field in fields(class_)),
+                "meaning": (module.__doc__ or "").strip().splitlines()[0],
+            }
+        )
+    return rows
+
+
+def _table() -> dict[str, Entry]:
+    others = {entry.name: Entry(entry.value) for entry in entry_points(group="nas.methods")}
+    return {**others, **METHODS}
+
+
+def _option(field: "Field[Any]", preset: Mapping[str, Any]) -> str:
+    """Name and default."""
+    default = field.default if field.default is not MISSING else {}
+    value = preset.get(field.name, default)
+    return f"{field.name}={'none' if value is None else value}"
+
+
+def _read(place: str, value: Any, type_: Any) -> Any:
+    """Text as the type of the field; other values as they are, for the method to check."""
+    if not isinstance(value, str) or type_ is str:
+        return value
+    try:
+        if type_ is bool:
+            return {"true": True, "false": False}[value.lower()]
+        if type_ in (int, float):
+            return type_(value)
+    except (KeyError, ValueError) as error:
+        raise MethodError(f"{place} is {value!r}; give {_WORDS[type_]}") from error
+    return _number(value) if value.lower() != "none" else None
+
+
+_WORDS = {bool: "true or false", int: "a whole number", float: "a number"}
+
+
+def _number(value: Any) -> Any:
+    """Text as a number, or a list of numbers, where it is one."""
+    if isinstance(value, str) and "," in value:
+        return [_number(part.strip()) for part in value.split(",")]
+    for kind in (int, float):
+        try:
+            return kind(value)
+        except (TypeError, ValueError):
+            continue
+    return value

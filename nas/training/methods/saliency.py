@@ -1,0 +1,56 @@
+"""Masks from the saliency of untrained weights on a sample of the training data, in one shot: what SNIP and GraSP share."""
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from nas.training import selection
+from nas.training.methods.before import Before
+from nas.training.methods.method import MethodError
+from nas.training.scores import Scores
+
+if TYPE_CHECKING:
+    from nas.training.session import Session
+
+Batch = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saliency(Before):
+    """Keeps the weights of largest `scores`, all layers together, at least one a layer.
+
+    Attributes:
+        examples: of the training split from which each network is scored; all of them where it has fewer.
+    """
+
+    examples: int = 512
+
+    def __post_init__(self) -> None:
+        """Refuse a sample of nothing."""
+        if self.examples < 1:
+            raise MethodError(f"examples is {self.examples}; it must be at least 1")
+
+    @abstractmethod
+    def scores(self, session: "Session", batches: Sequence[Batch]) -> Scores:
+        """Larger is more worth keeping; canonical ``(P, out, in, *kernel)``."""
+
+    def choose(self, session: "Session") -> None:
+        """Score once, keep the best."""
+        x, y = session.sample(self.examples)
+        found = self.scores(session, list(_parts(x, y, session.stack.lead, session.options.batch_size)))
+        session.set_masks(selection.keep_largest(found, session.keep, session.masks(), least=1))
+
+
+def mean(terms: Sequence[Sequence[Tensor]]) -> list[Tensor]:
+    """The mean over batches, tensor by tensor."""
+    return [torch.stack(tensors).mean(0) for tensors in zip(*terms, strict=True)]
+
+
+def _parts(x: Tensor, y: Tensor, lead: int, size: int) -> Iterator[Batch]:
+    """Equal batches of about `size` examples, behind the axis of networks where there is one."""
+    count = -(-x.shape[lead] // size)
+    yield from zip(x.tensor_split(count, lead), y.tensor_split(count, lead), strict=True)

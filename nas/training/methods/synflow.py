@@ -1,0 +1,108 @@
+"""SynFlow, iterative pruning by synaptic flow, without data (Tanaka et al. 2020, arXiv:2006.05467).
+
+R is the sum of the outputs for an input of ones, with all parameters absolute and nothing but the weights between input and
+output (see `linearised`): the sum over all paths of the products of their weights. A weight is worth |w · ∂R/∂w|. The mask is
+reached in `rounds`, each of which keeps the same share of what is left and scores anew: what keeps a layer from being emptied
+is that the layers' total worths are equal, so that a layer with few weights left holds large ones. In one round, one can be.
+
+The gates of GRU and LSTM multiply values and saturate, for which the paper has no answer: in networks with recurrent operators
+every weight matrix is divided by its largest absolute row sum here, which keeps the gates half open and, where nothing recurs,
+changes no ranking of the weights along a chain of layers.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import onnx_ir as ir
+import torch
+from torch import Tensor
+
+from nas.training import selection
+from nas.training.linear_flow import linearised
+from nas.training.methods.before import Before
+from nas.training.methods.method import MethodError
+from nas.training.schedule import geometric
+from nas.training.scores import Scores
+from nas.training.selection import Masks
+from nas.training.stack import Member, Stack
+from onnx_graph.weight import GATES
+
+if TYPE_CHECKING:
+    from nas.training.session import Session
+
+
+@dataclass(frozen=True, kw_only=True)
+class Synflow(Before):
+    """Attributes:
+    rounds: in which the weights go.
+    """
+
+    needs_data: ClassVar[bool] = False
+
+    rounds: int = 100
+
+    def __post_init__(self) -> None:
+        """Refuse no rounds."""
+        if self.rounds < 1:
+            raise MethodError(f"rounds is {self.rounds}; it must be at least 1")
+
+    def check(self, model: ir.Model, keep: int) -> None:
+        """The input of ones needs a size."""
+        value = _input(model)
+        if value.shape is None or not all(isinstance(size, int) for size in list(value.shape)[1:]):
+            raise MethodError(
+                f"SynFlow needs an input of known size, but {value.name!r} has shape {value.shape}; fix all but the first axis"
+            )
+
+    def choose(self, session: "Session") -> None:
+        """Score and prune, round by round; nothing but the scores keeps the layers from being emptied."""
+        flow = Flow(session)
+        masks = session.masks()
+        start = selection.count(masks)
+        for step in range(1, self.rounds + 1):
+            shares = [geometric(step, self.rounds, float(share)) for share in session.keep / start]
+            counts = (torch.tensor(shares, device=start.device) * start).round().long().maximum(session.keep)
+            masks = selection.keep_largest(flow.scores(masks), session.keep if step == self.rounds else counts, masks)
+        session.set_masks(masks)
+
+
+class Flow:
+    """The synaptic flow of the networks of a session at their present weights."""
+
+    def __init__(self, session: "Session") -> None:
+        """Import the linear networks."""
+        members = session.stack.members
+        self._stack = Stack(
+            [Member.of(linearised(member.model), member.seed) for member in members], fresh=False, device=session.device
+        )
+        recurrent = any(layer.weight.operator in GATES for layer in session.layers)
+        # Products of many layers' sums leave the range of single precision.
+        self._weights = {name: weight.abs().double() for name, weight in session.weights().items()}
+        if recurrent:
+            self._weights = {name: weight / _largest_row(weight) for name, weight in self._weights.items()}
+        others = session.stack.parameters.items()
+        self._others = {name: tensor.detach().abs().double() for name, tensor in others if name not in self._weights}
+        shape = [size for size in list(_input(members[0].model).shape or ())[1:] if isinstance(size, int)]
+        lead = [len(session)] if session.stack.lead else []
+        # Two examples: for one, torch 2.13 has wrong gradients of grouped convolutions in float64 and channels-last order.
+        self._ones = torch.ones(*lead, 2, *shape, dtype=torch.float64, device=session.device)
+
+    def scores(self, masks: Masks) -> Scores:
+        """|w · ∂R/∂w| under these masks, float64, canonical."""
+        leaves = {name: (weight * masks[name]).requires_grad_() for name, weight in self._weights.items()}
+        stored = {name: self._stack.stored(name, leaf) for name, leaf in leaves.items()}
+        flow = self._stack.forward(self._ones, {**self._others, **stored}).sum()
+        found = torch.autograd.grad(flow, list(leaves.values()), materialize_grads=True)
+        return {
+            name: (leaf.detach() * gradient).abs() for (name, leaf), gradient in zip(leaves.items(), found, strict=True)
+        }
+
+
+def _largest_row(weight: Tensor) -> Tensor:
+    """The largest sum over a unit's inputs in each network, shaped to divide its weights ``(P, out, in, …)``."""
+    largest = weight.flatten(2).sum(2).amax(1).clamp(min=1e-30)
+    return largest.reshape(-1, *[1] * (weight.dim() - 1))
+
+
+def _input(model: ir.Model) -> ir.Value:
+    return next(value for value in model.graph.inputs if not value.is_initializer())

@@ -1,0 +1,29 @@
+"""Layer-adaptive magnitude, LAMP (Lee et al. 2021, arXiv:2010.07611).
+
+The score of a weight is its square over the sum of squares of its layer's weights that are no smaller. The largest weight of every layer
+scores 1, so that no layer is ever emptied, and layers are compared without a tuned share for each.
+"""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from nas.training.scores.criterion import Scores
+
+if TYPE_CHECKING:
+    from nas.training.session import Session
+
+
+def layer_adaptive(session: "Session") -> Scores:
+    """Of the kept weights; those that are masked score 0."""
+    masks = session.masks()
+    return {name: _share(weight * masks[name]) for name, weight in session.weights().items()}
+
+
+def _share(weight: Tensor) -> Tensor:
+    """w² / Σ of the squares from w² on, within each network ``(P, …)``; among equal weights the earlier one scores more."""
+    squares = weight.flatten(1).double().square()
+    falling, order = squares.sort(dim=1, descending=True, stable=True)
+    shares = falling / falling.cumsum(1).clamp(min=torch.finfo(torch.float64).tiny)
+    return torch.empty_like(shares).scatter_(1, order, shares).reshape(weight.shape)
