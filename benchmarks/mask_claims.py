@@ -10,14 +10,17 @@ from math import sqrt
 from statistics import mean, stdev
 from typing import Any
 
+import numpy as np
 from mask_networks import digits_70_30, mnist_whole, perceptron
+from mask_structures import random_graph_wirings, spectral_gaps
 
 import onnx_graph
 from nas.export.export import export
 from nas.metrics import latency
 from nas.tasks import Task
-from nas.training import TrainingOptions, TrainingResult, apply_result, train_population
+from nas.training import TrainingOptions, TrainingResult, apply_result, masked_model, train_population
 from nas.training.methods import Method, create
+from nas.training.methods.planted_recovery import recover
 from onnx_graph.weight import masks
 
 Cells = Mapping[str, Any]
@@ -236,6 +239,58 @@ def transferred_ticket(cells: Cells) -> Claim:
     return Claim(claim, text, gap >= 0.005, {"ticket": first, "erk": second, "interval": margin})
 
 
+def synaptic_flow(cells: Cells) -> Claim:
+    """SynFlow, arXiv:2006.05467: the selection knows no floor, so a layer could be emptied."""
+    model, task = perceptron(WIDTHS, SHAPE), digits_70_30()
+    fewest = {}
+    for name in ("synflow", "snip"):
+        found = [masked_model(model, name, density=0.01, seed=seed, task=task) for seed in range(8)]
+        fewest[name] = min(int(mask.sum()) for network in found for mask in masks(network).values())
+    text = ", ".join(f"{name}: {count} in the thinnest layer" for name, count in fewest.items())
+    return Claim("SynFlow never empties a layer at d = .01 (8 seeds)", text, fewest["synflow"] > 0, fewest)
+
+
+def planted_network(cells: Cells) -> Claim:
+    """Iterative hard thresholding, arXiv:2509.20323: d = 20, width 10, 20 non-zeros, n = 1,000."""
+    found = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        u = np.zeros((10, 20))
+        for row in u:
+            row[rng.choice(20, 2, replace=False)] = rng.uniform(1, 2, 2) * rng.choice([-1, 1], 2)
+        v, x = rng.choice([-1.0, 1.0], 10), rng.standard_normal((1000, 20))
+        result = recover(x, np.maximum(x @ u.T, 0) @ v, keep=20, units=20, rng=np.random.default_rng(1000 + seed))
+        found += _supports(result.weights) == _supports(u)
+    claim = "IHT recovers the planted support exactly in 80 % of 20 seeds"
+    return Claim(claim, f"{found} of 20", found >= 16, {"found": found})
+
+
+def _supports(weights: Any) -> list[tuple[int, ...]]:
+    """Of the units, in any order; those without weights left out."""
+    return sorted(tuple(np.flatnonzero(row).tolist()) for row in weights if row.any())
+
+
+def random_graphs(cells: Cells) -> Claim:
+    """arXiv:2107.12917."""
+    return Claim(*random_graph_wirings())
+
+
+def spectra(cells: Cells) -> Claim:
+    """Hoang et al. 2023."""
+    return Claim(*spectral_gaps())
+
+
+def few_gates(cells: Cells) -> Claim:
+    """Pruning by gradient descent on MNIST at .15 % of the parameters: 399 weights of LeNet-300-100."""
+    task, model = mnist_whole(), perceptron((784, 300, 100, 10), (1, 28, 28))
+    options = TrainingOptions(epochs=8, batch_size=128, learning_rate=2e-3)
+    found = _accuracies(train_population([model], task, options, seeds=[0], method=create("gumbel"), density=0.0015))
+    claim = "Gumbel gates on MNIST at .15 % of the weights: the accuracy reached (no bar)"
+    return Claim(
+        claim, f"{found[0]:.4f} with {round(0.0015 * 266_200)} weights, 1 seed, 16 epochs", True, {"accuracy": found}
+    )
+
+
 # --- steps ------------------------------------------------------------------------------------------------------------
 
 
@@ -303,6 +358,11 @@ FROM_CELLS: Mapping[str, Callable[[Cells], Claim]] = {
     "linear": linear_retrained,
 }
 TRAINED: Mapping[str, Callable[[Cells], Claim]] = {
+    "synflow": synaptic_flow,
+    "iht": planted_network,
+    "random-graphs": random_graphs,
+    "full-spectrum": spectra,
+    "gumbel-mnist": few_gates,
     "greg": regularised_pruning,
     "chase": chase_removes_units,
     "sr-ste": n_of_m,

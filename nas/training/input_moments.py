@@ -27,7 +27,7 @@ def input_moments(network: OwnNetwork, x: Tensor) -> dict[str, Tensor]:
     uses = {use.weight.name: use for use in reversed(list(weight_uses(network.model)))}
     known = [layer for layer in network.layers if _reads_vectors(uses[layer.name])]
     found = {layer.name: _identity(layer, x) for layer in network.layers}
-    for index, part in enumerate(x.split(CHUNK)):
+    for index, part in enumerate(torch.split(x, CHUNK)):
         values = network.values([layer.input for layer in known], part)
         for layer in known:
             rows = _rows(uses[layer.name], layer, values[layer.input])

@@ -42,7 +42,9 @@ class MeanField:
     def losses(self, sum_: Tensor, factor: float) -> Tensor:
         """Loss ``(units,)`` of the network with `factor` times each unit's contribution added to a sum ``(N, …)``."""
         size = max(1, CHUNK // max(sum_.numel(), 1))
-        return torch.cat([self.loss(torch.add(sum_, part, alpha=factor)) for part in self.contributions.split(size)])
+        return torch.cat(
+            [self.loss(torch.add(sum_, part, alpha=factor)) for part in torch.split(self.contributions, size)]
+        )
 
     def loss_of(self, coefficients: Tensor) -> float:
         """Loss of the network with these coefficients."""
@@ -67,3 +69,9 @@ class Choice:
 def candidates(chosen: Tensor, live: Tensor, count: int, step: int) -> Tensor:
     """Bool ``(units,)``: units that a step may choose; after ``3 · count`` steps only new ones, so that there is an end."""
     return live if step < 3 * count else live & ~chosen
+
+
+def comparable(values: Tensor) -> Tensor:
+    """With the largest number for what is none, so that it still comes before what may not be chosen."""
+    largest = torch.finfo(values.dtype).max
+    return values.nan_to_num(nan=largest, posinf=largest, neginf=-largest)

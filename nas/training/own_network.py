@@ -125,6 +125,11 @@ def place(session: "Session", found: Sequence[Mapping[str, Tensor]]) -> dict[str
     return placed
 
 
+def finite(tensor: Tensor) -> Tensor:
+    """With zeros for what is no number, as a network has them that diverged; its training is reported as failed anyway."""
+    return tensor.detach().nan_to_num(0.0, 0.0, 0.0)
+
+
 def some_examples(session: "Session", count: int) -> tuple[Tensor, Tensor]:
     """`count` training examples at most and their targets, evenly spaced: files may be sorted by class."""
     data = session.train

@@ -59,8 +59,8 @@ class SelectableUnits:
         if self.node.op_type == "Conv":
             return self._channels(value, weight)
         alpha = self.node.attributes.get_float("alpha", 1.0) if self.node.op_type == "Gemm" else 1.0
-        inputs = value.unflatten(-1, (self.count, -1)).movedim(-2, 0)
-        return alpha * torch.einsum("un...r,our->un...o", inputs, weight.unflatten(1, (self.count, -1)))
+        inputs = torch.unflatten(value, -1, (self.count, -1)).movedim(-2, 0)
+        return alpha * torch.einsum("un...r,our->un...o", inputs, torch.unflatten(weight, 1, (self.count, -1)))
 
     def _channels(self, value: Tensor, weight: Tensor) -> Tensor:
         """Of a convolution: each channel by itself, in the group that it belongs to."""
@@ -124,9 +124,10 @@ def _checked(use: WeightUse, reader: WeightUse, *, in_channels: bool) -> WeightU
     if not _is_product(reader) or (reader.node.op_type == "Conv") != in_channels:
         return None
     data, inputs = reader.node.inputs[1 - reader.index], reader.weight.groups * reader.weight.shape[1]
-    rank = 0 if data is None or data.shape is None else len(data.shape)
+    if data is None or data.shape is None:
+        return None
     # Examples come first in an image and in a matrix; in (T, N, F) they do not, and of a fixed shape nobody knows.
-    by_example = rank == 2 or in_channels or (rank > 2 and data is not None and not isinstance(data.shape[0], int))
+    by_example = in_channels or len(data.shape) == 2 or not isinstance(data.shape[0], int)
     return reader if by_example and inputs % use.weight.shape[0] == 0 else None
 
 

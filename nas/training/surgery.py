@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from nas.training.layer import Layer
-from nas.training.own_network import OwnNetwork
+from nas.training.own_network import OwnNetwork, finite
 
 ENTRIES = 1 << 23
 """Numbers in the matrices that are inverted at once."""
@@ -35,10 +35,14 @@ class Surgery:
 
     @classmethod
     def of(cls, network: OwnNetwork, layer: Layer, moments: Tensor) -> "Surgery":
-        """A layer of a network with the damped moments of its inputs (see `input_moments`)."""
-        weight = network.weight(layer)
-        takes_part = layer.bias is not None and moments.shape[1] > weight[0].numel()
-        return cls(weight, network.tensor(layer.bias or "").reshape(-1) if takes_part else None, moments)
+        """A layer of a network with the damped moments of its inputs (see `input_moments`).
+
+        Of a network that diverged, values that are no numbers count as zero.
+        """
+        weight, bias = finite(network.weight(layer)), None
+        if layer.bias is not None and moments.shape[1] > weight[0].numel():
+            bias = finite(network.tensor(layer.bias)).reshape(-1)
+        return cls(weight, bias, moments)
 
     def worth(self, mask: Tensor) -> Tensor:
         """What each kept weight costs when its turn comes, as a share of the layer's mean squared output; canonical."""
@@ -80,7 +84,10 @@ def refit(rows: Tensor, moments: Tensor, support: Tensor) -> Tensor:
     """Of rows ``(n, d)`` on their supports (bool), the weights that change their outputs least; zero off the support."""
     size = _at_once(support)
     return torch.cat(
-        [_refit(part, moments, own) for part, own in zip(rows.split(size), support.split(size), strict=True)]
+        [
+            _refit(part, moments, own)
+            for part, own in zip(torch.split(rows, size), torch.split(support, size), strict=True)
+        ]
     )
 
 
@@ -91,7 +98,7 @@ def elimination(rows: Tensor, moments: Tensor, support: Tensor, may_go: Tensor) 
     threshold are what is left when those below it have gone one by one. Zero where `may_go` is False.
     """
     size = _at_once(support)
-    parts = zip(rows.split(size), support.split(size), may_go.split(size), strict=True)
+    parts = zip(torch.split(rows, size), torch.split(support, size), torch.split(may_go, size), strict=True)
     return torch.cat([_elimination(part, moments, own, going) for part, own, going in parts])
 
 
@@ -161,7 +168,8 @@ def _inverse(moments: Tensor, index: Tensor, real: Tensor, support: Tensor) -> T
 def _factor(moments: Tensor, index: Tensor, real: Tensor) -> Tensor:
     """Cholesky factor of H restricted to each row's weights; rows with fewer have equations of their own, v = 0."""
     restricted = moments[index[:, :, None], index[:, None, :]] * (real[:, :, None] & real[:, None, :])
-    return torch.linalg.cholesky(restricted + torch.diag_embed((~real).to(moments.dtype)))
+    factor: Tensor = torch.linalg.cholesky(restricted + torch.diag_embed((~real).to(moments.dtype)))
+    return factor
 
 
 def _gathered(support: Tensor) -> tuple[Tensor, Tensor]:

@@ -6,7 +6,7 @@ chosen again, which is how it gets more weight. Layers are done from the input t
 earlier layers are done.
 
 Where we differ: units that give zero at every example are not counted in U nor chosen, and the weights of the chosen units are
-pruned by magnitude to the exact count (see `unit_selection`). A step takes the loss of every unit on `examples`, through
+pruned to the exact count (see `unit_selection`). A step takes the loss of every unit on `examples`, through
 the part of the network behind the layer only.
 """
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import torch
 
-from nas.training.mean_field import Choice, MeanField, candidates
+from nas.training.mean_field import Choice, MeanField, candidates, comparable
 from nas.training.methods.unit_selection import UnitSelection
 
 
@@ -37,7 +37,7 @@ def forward_selection(layer: MeanField, count: int) -> Choice:
         factor = every / (len(units) + 1)
         losses = layer.losses(layer.rest + factor * total, factor)
         allowed = candidates(times > 0, live, count, len(units))
-        best, index = losses.masked_fill(~allowed, torch.inf).min(0)
+        best, index = comparable(losses).masked_fill(~allowed, torch.inf).min(0)
         times[index] += 1
         total += layer.contributions[index]
         units.append(int((times > 0).sum()))

@@ -6,8 +6,8 @@ network; its best i and γ are known exactly, and it falls exponentially with th
 the one of its first-order Taylor expansion, γ the best of a few. For each layer the choice with the lower loss is taken.
 
 Where we differ: γ is ½ at most after the first step, so that what was chosen stays chosen; after three steps for each wanted
-unit only new ones may be added, so that the count is reached; the weights of the chosen units are pruned by magnitude
-to the exact count (see `unit_selection`).
+unit only new ones may be added, so that the count is reached; the weights of the chosen units are pruned to the exact
+count (see `unit_selection`).
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from nas.training.mean_field import Choice, MeanField, candidates
+from nas.training.mean_field import Choice, MeanField, candidates, comparable
 from nas.training.methods.unit_selection import UnitSelection
 
 SMALLEST = 2.0**-8
@@ -45,7 +45,7 @@ def local_imitation(layer: MeanField, count: int) -> Choice:
     every = float(live.sum())
     while not units or units[-1] < count:
         gains, gammas = _moves(gram, product, a, every, LARGEST if units else 1.0)
-        index = int(gains.masked_fill(~candidates(a > 0, live, count, len(units)), torch.inf).argmin())
+        index = int(comparable(gains).masked_fill(~candidates(a > 0, live, count, len(units)), torch.inf).argmin())
         a = (1 - gammas[index]) * a
         a[index] += gammas[index] * every
         units.append(int((a > 0).sum()))
@@ -70,7 +70,9 @@ def taylor_imitation(layer: MeanField, count: int) -> Choice:
     output = layer.rest
     while not units or units[-1] < count:
         step = len(units)
-        steepest = _slopes(layer, output, every).masked_fill(~candidates(a > 0, live, count, step), torch.inf)
+        steepest = comparable(_slopes(layer, output, every)).masked_fill(
+            ~candidates(a > 0, live, count, step), torch.inf
+        )
         index = int(steepest.argmin())
         gammas = _gammas(step, output)
         towards = layer.rest + every * layer.contributions[index]

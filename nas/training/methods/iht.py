@@ -3,8 +3,10 @@
 Training starts dense. After every `interval` steps of all weights, H_k sets all but the k largest magnitudes to zero, from
 where they may grow again; after `until` of the training the mask stays and its weights are trained on. Where we differ: the
 paper thresholds a two-layer network in fused weights after each full gradient (see `planted_recovery`); here networks are of
-any kind, the optimiser is the session's, and k comes down to the target along a cubic over the first half of the
-thresholdings, since what is cut at the untrained start is as good as random. Costs one training.
+any kind, the optimiser is the session's, and k comes down to the target along a cubic over the share `descent` of the
+thresholdings. A cut at the untrained start would be final: `interval` steps of usual length bring no weight from zero up to
+those that were kept, unless many are kept. On digits at d ≤ 0.1 next to none came back, with intervals of 5 to 40: there this is
+gradual magnitude pruning whose cut weights go on learning in vain. Costs one training.
 """
 
 from dataclasses import dataclass

@@ -23,7 +23,7 @@ from torch import Tensor
 from nas.training.input_moments import input_moments
 from nas.training.methods.method import Kind, Method, MethodError
 from nas.training.methods.prune import kept
-from nas.training.own_network import OwnNetwork, own, place, set_bias, some_examples
+from nas.training.own_network import OwnNetwork, finite, own, place, set_bias, some_examples
 from nas.training.selection import Masks
 from nas.training.surgery import Surgery
 
@@ -71,7 +71,7 @@ class LayerwiseSurgeon(Method):
 
     def _surgeries(self, network: OwnNetwork, x: Tensor) -> dict[str, Surgery]:
         """By weight, under the network's own names."""
-        moments = input_moments(network, x)
+        moments = {name: finite(moment) for name, moment in input_moments(network, x).items()}
         return {
             layer.name: Surgery.of(network, layer, _damped(moments[layer.name], self.damping))
             for layer in network.layers

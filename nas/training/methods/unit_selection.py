@@ -1,8 +1,8 @@
-"""Unit selection: of a trained network some hidden units are chosen, layer by layer, and the rest of the weights go by magnitude.
+"""Unit selection: of a trained network some hidden units are chosen, layer by layer, and then weights inside are pruned.
 
 Every layer whose units can be chosen (`selectable_units`) keeps the same share of them, so many that the network of these units
-has about ``keep / fill`` weights. Then weights of it go by magnitude, in `rounds` with re-training after each,
-until exactly `keep` are left. Layers whose units cannot be chosen are left to the magnitudes.
+has about ``keep / fill`` weights. Then weights of it go by `criterion`, in `rounds` with re-training before each,
+until exactly `keep` are left. Layers whose units cannot be chosen lose weights only then.
 
 Costs two trainings and ``rounds · retrain`` of one, besides the choice.
 """
@@ -25,7 +25,7 @@ from nas.training.mean_field import Choice, MeanField
 from nas.training.methods.method import Kind, Method, MethodError
 from nas.training.methods.prune import counts_after
 from nas.training.objective import cross_entropy
-from nas.training.own_network import OwnNetwork, place, some_examples
+from nas.training.own_network import OwnNetwork, finite, place, some_examples
 from nas.training.selectable_units import SelectableUnits, selectable_units
 from onnx_graph.weight import masks
 from search_spaces.masks.layer import Mask
@@ -42,6 +42,7 @@ class UnitSelection(Method):
     """Attributes:
     fill: density to end with inside the network of the chosen units, in (0, 1].
     examples: of the training data, on which units are compared.
+    criterion: score of a weight inside: a name of `scores.CRITERIA`.
     rounds: steps in which the weights inside go.
     retrain: epochs before each of these steps, as a share of a training.
     """
@@ -50,11 +51,13 @@ class UnitSelection(Method):
 
     fill: float = 0.3
     examples: int = 256
+    criterion: str = "layer-adaptive"
     rounds: int = 5
     retrain: float = 0.2
 
     def __post_init__(self) -> None:
         """Refuse what no selection can have."""
+        scores.require(self.criterion)
         if not 0 < self.fill <= 1 or not 0 < self.retrain <= 1:
             raise MethodError(f"fill {self.fill} and retrain {self.retrain} must lie above 0 and be 1 at most")
         if self.examples < 1 or self.rounds < 1:
@@ -81,7 +84,8 @@ class UnitSelection(Method):
         for step in range(1, self.rounds + 1):
             session.fit(max(1, round(self.retrain * session.options.epochs)))
             counts = counts_after(step, self.rounds, held, session.keep)
-            session.set_masks(selection.keep_largest(scores.magnitude(session), counts, session.masks(), least=1))
+            worth = scores.CRITERIA[self.criterion](session)
+            session.set_masks(selection.keep_largest(worth, counts, session.masks(), least=1))
         session.fit(last=True)
 
     def reduce(self, session: "Session") -> None:
@@ -125,17 +129,17 @@ def mean_field(
     x, y = some_examples(session, min(examples, ENTRIES // wide))
     values = reduced.values([units.reader.input, name], x)
     # Read in order many times: products leave it in another one.
-    contributions = units.contributions(values[units.reader.input], reduced.weight(units.reader)).contiguous()
-    rest = values[name] - contributions.sum(0)
+    contributions = finite(units.contributions(values[units.reader.input], reduced.weight(units.reader))).contiguous()
+    rest = finite(values[name] - contributions.sum(0))
     # A unit that reads only units that were not chosen is none any more.
     contributions[~reduced.weight(units.layer).flatten(1).any(1)] = 0
     behind = reduced.behind(name)
 
     def loss(outputs: Tensor) -> Tensor:
-        logits = behind(x, outputs.flatten(0, 1)).unflatten(0, outputs.shape[:2])
+        logits = torch.unflatten(behind(x, outputs.flatten(0, 1)), 0, (len(outputs), -1))
         return cross_entropy(logits, y.expand(len(outputs), *y.shape), lead=1, padded=session.train.padded)
 
-    return MeanField(contributions, rest, trained.values([name], x)[name], loss)
+    return MeanField(contributions, rest, finite(trained.values([name], x)[name]), loss)
 
 
 def unit_counts(model: ir.Model, found: Sequence[SelectableUnits], wanted: float) -> list[int]:

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 def layer_adaptive(session: "Session") -> Scores:
     """Of the kept weights; those that are masked score 0."""
     masks = session.masks()
-    return {name: _share(weight * masks[name]) for name, weight in session.weights().items()}
+    return {name: share_of_larger(weight * masks[name]) for name, weight in session.weights().items()}
 
 
-def _share(weight: Tensor) -> Tensor:
+def share_of_larger(weight: Tensor) -> Tensor:
     """w² / Σ of the squares from w² on, within each network ``(P, …)``; among equal weights the earlier one scores more."""
     squares = weight.flatten(1).double().square()
     falling, order = squares.sort(dim=1, descending=True, stable=True)

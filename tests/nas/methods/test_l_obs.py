@@ -154,7 +154,7 @@ def test_moments_of_a_grouped_strided_convolution_are_those_of_its_patches() -> 
     images = torch.from_numpy(noise(70, 4, 5, 5)).float()
     found = input_moments(network, images)["conv.weight"]
     patches = functional.unfold(images, 3, stride=2, padding=1).double()
-    for group, part in enumerate(patches.split(18, dim=1)):
+    for group, part in enumerate(torch.split(patches, 18, dim=1)):
         rows = part.transpose(1, 2).reshape(-1, 18)
         assert torch.allclose(found[group], rows.t() @ rows / len(rows))
 
@@ -233,7 +233,7 @@ def test_class_uniform_gives_each_layer_its_share() -> None:
 
 def test_own_zeros_stay_zero() -> None:
     model = perceptron()
-    weight = array_of(model.graph.initializers["hidden.weight"]).copy()
+    weight = np.array(array_of(model.graph.initializers["hidden.weight"]), np.float32)
     weight[:, 2] = 0
     set_weights(model, {"hidden.weight": weight})
     given = session([model], [20], task(noise(80, 6)))
@@ -241,6 +241,18 @@ def test_own_zeros_stay_zero() -> None:
     assert not given.weights()["hidden.weight"][0, :, 2].any()
     assert selection.count(given.masks()).tolist() == [20]
     assert len(given.courses[0].losses) == 1
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e30])
+def test_a_network_that_diverged_holds_up_nobody(value: float) -> None:
+    broken = perceptron()
+    set_weights(broken, {"hidden.weight": np.full((4, 6), value, np.float32)})
+    data = task(noise(80, 6))
+    both, alone = session([perceptron(), broken], [18, 18], data), session([perceptron()], [18], data)
+    LayerwiseSurgeon().prune(both)
+    LayerwiseSurgeon().prune(alone)
+    assert selection.count(both.masks()).tolist() == [18, 18]
+    assert all((mask[0] == alone.masks()[name][0]).all() for name, mask in both.masks().items())
 
 
 def test_place_is_the_inverse_of_own() -> None:

@@ -8,10 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from nas.errors import UsageError
 from nas.tasks.task import Split, Task
 from nas.training import selection
 from nas.training.device import arithmetic
-from nas.training.methods import MethodError, create
+from nas.training.methods import create
 from nas.training.methods.prune import Prune, counts_after
 from nas.training.options import TrainingOptions
 from nas.training.session import Session
@@ -225,7 +226,7 @@ def test_random_pruning_follows_the_seed_alone() -> None:
     [{"criterion": "size"}, {"scope": "row"}, {"rewind": "late"}, {"rounds": 0}, {"retrain": 0.0}, {"early": 0}],
 )
 def test_refuses_options_that_mean_nothing(options: dict[str, object]) -> None:
-    with pytest.raises(MethodError, match=str(next(iter(options.values())))):
+    with pytest.raises(UsageError, match=str(next(iter(options.values())))):
         Prune(**options)  # type: ignore[arg-type]
 
 
