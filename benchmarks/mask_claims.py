@@ -11,6 +11,7 @@ from statistics import mean, stdev
 from typing import Any
 
 import numpy as np
+from mask_greedy import discrepancy, selected_units
 from mask_networks import digits_70_30, mnist_whole, perceptron
 from mask_structures import random_graph_wirings, spectral_gaps
 
@@ -280,6 +281,16 @@ def spectra(cells: Cells) -> Claim:
     return Claim(*spectral_gaps())
 
 
+def greedy_units(cells: Cells) -> Claim:
+    """Ye et al. 2020, arXiv:2003.01794 and 2010.15969."""
+    return Claim(*selected_units(DIGITS))
+
+
+def greedy_rate(cells: Cells) -> Claim:
+    """Ye, Wu & Liu 2020, arXiv:2010.15969."""
+    return Claim(*discrepancy(DIGITS))
+
+
 def few_gates(cells: Cells) -> Claim:
     """Pruning by gradient descent on MNIST at .15 % of the parameters: 399 weights of LeNet-300-100."""
     task, model = mnist_whole(), perceptron((784, 300, 100, 10), (1, 28, 28))
@@ -360,6 +371,8 @@ FROM_CELLS: Mapping[str, Callable[[Cells], Claim]] = {
 TRAINED: Mapping[str, Callable[[Cells], Claim]] = {
     "synflow": synaptic_flow,
     "iht": planted_network,
+    "greedy": greedy_units,
+    "greedy-rate": greedy_rate,
     "random-graphs": random_graphs,
     "full-spectrum": spectra,
     "gumbel-mnist": few_gates,

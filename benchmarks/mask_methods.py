@@ -4,7 +4,7 @@ Sections, each resumable (a finished cell is never computed again; delete the JS
   digits  every method × density {.1, .05, .02, .01}, MLP 64-100-100-10, 8 seeds
   mnist   the eight methods that did best on digits, LeNet-300-100, density {.05, .02, .01}, 3 seeds, at most 30 epochs in all
   linear  the magnitude family, MNIST 784-100-10, 80 % removed, 3 seeds, beside the dense network
-  reber   the embedded Reber grammar, a masked GRU of 32 units, density {.2, .1, .05}, 3 seeds
+  reber   the embedded Reber grammar, a masked GRU of 32 units, density {.1, .05}, 3 seeds
   claims  each paper's own check (mask_claims.py): claim, measured, holds or does not
 Usage: python benchmarks/mask_methods.py [SECTION ...] [--methods NAME ...] [--quick] [--print] [--redo]
 """
@@ -31,8 +31,9 @@ import nas
 import onnx_graph
 from nas.errors import NasError
 from nas.tasks import Task, load_task
-from nas.training import TrainingOptions, TrainingResult, apply_result, evaluate, train_population
-from nas.training.methods import METHODS, MethodError, create
+from nas.tasks.task import Split
+from nas.training import TrainingOptions, TrainingResult, apply_result, evaluate, train, train_population
+from nas.training.methods import METHODS, Method, MethodError, create
 from onnx_graph.weight import masks
 
 RESULTS = Path(__file__).parent / "results" / "mask_methods.json"
@@ -98,7 +99,7 @@ SETTINGS: Mapping[str, Setting] = {
     "reber": Setting(
         task=lambda: load_task("embedded-reber"),
         model=gru,
-        densities=(0.2, 0.1, 0.05),
+        densities=(0.1, 0.05),
         seeds=3,
         training=TrainingOptions(epochs=10, learning_rate=1e-2),
     ),
@@ -159,6 +160,7 @@ def main() -> None:
     parser.add_argument("--claims", nargs="+", default=None, help="only these claims")
     parser.add_argument("--quick", action="store_true", help="a smoke test: one seed, two epochs")
     parser.add_argument("--print", action="store_true", help="compute nothing, print the stored tables")
+    parser.add_argument("--markdown", action="store_true", help="print the tables as the README holds them")
     parser.add_argument("--redo", action="store_true", help="compute the chosen cells again")
     parser.add_argument("--out", type=Path, default=None)
     args = parser.parse_args()
@@ -169,7 +171,10 @@ def main() -> None:
             mask_claims.run(store.data, store.put, only=args.claims, redo=args.redo)
         elif not args.print:
             _compute(store, section, args)
-        _print_claims(store) if section == "claims" else _print(store, section)
+        if section == "claims":
+            _print_claims(store, markdown=args.markdown)
+        else:
+            _print(store, section, markdown=args.markdown)
 
 
 def _compute(store: Store, section: str, args: argparse.Namespace) -> None:
@@ -208,7 +213,7 @@ def cell(setting: Setting, task: Task, section: str, name: str, cells: Mapping[s
     method = create("static" if name == "dense" else name, _options(section, name))
     options = setting.training
     if setting.total is not None:
-        options = replace(options, epochs=max(1, int(setting.total / _trainings(cells, name))))
+        options = replace(options, epochs=_epochs(setting, task, method, int(setting.total / _trainings(cells, name))))
     shares = [density for density in densities for _ in range(setting.seeds)]
     seeds = list(range(setting.seeds)) * len(densities)
     models = [setting.model() for _ in shares]
@@ -281,33 +286,57 @@ def _trainings(cells: Mapping[str, Any], name: str) -> float:
     return 1.0 if found is None or "epochs" not in found else found["epochs"] / SETTINGS["digits"].training.epochs
 
 
+def _epochs(setting: Setting, task: Task, method: Method, epochs: int) -> int:
+    """The most epochs of one training with which the method stays within the total, counted on a few examples."""
+    few = Split(x=task.train.x[:64], y=task.train.y[:64])
+    tiny = replace(task, train=few, validation=few, test=few)
+    while epochs > 1:
+        options = replace(setting.training, epochs=epochs)
+        result = train(setting.model(), tiny, options, method=method, density=setting.densities[0])
+        if len(result.losses) <= (setting.total or 0):
+            break
+        epochs -= 1
+    return max(1, epochs)
+
+
 def _quick(setting: Setting) -> Setting:
     training = replace(setting.training, epochs=2)
     return replace(setting, seeds=1, training=training, total=2 if setting.total else None)
 
 
-def _print(store: Store, section: str) -> None:
+def _print(store: Store, section: str, *, markdown: bool) -> None:
     """The table of a section, the best mean accuracy first."""
     setting, cells = SETTINGS[section], store.data["cells"]
     rows = {key.partition("/")[2]: c for key, c in cells.items() if key.startswith(f"{section}/")}
-    table = Table(title=f"{section}: accuracy on the test split, mean ± sd of {setting.seeds} seeds")
-    for column in ("method", "mask", *(f"d = {d:g}" for d in setting.densities), "epochs", "seconds"):
-        table.add_column(column, justify="left" if column in ("method", "mask") else "right")
-    dense = rows.pop("dense", None)
-    if dense is not None:
-        text = _text(dense["densities"]["1.0"]["accuracies"])
-        table.add_row("dense (no mask)", "", *["" for _ in setting.densities[1:]], text, *_cost(dense))
-    ran = {name: c for name, c in rows.items() if "densities" in c}
-    order = sorted(ran, key=lambda n: -mean(mean(col["accuracies"]) for col in ran[n]["densities"].values()))
-    for name in order:
+    ran = {name: c for name, c in rows.items() if "densities" in c and name != "dense"}
+    header = ["method", "mask found", *(f"d = {d:g}" for d in setting.densities), "epochs", "seconds"]
+    lines = []
+    if "dense" in rows:
+        text = f"{_text(rows['dense']['densities']['1.0']['accuracies'])} at d = 1"
+        lines.append(["*no mask*", "", text, *["" for _ in setting.densities[1:]], *_cost(rows["dense"])])
+    for name in sorted(ran, key=lambda n: -mean(mean(col["accuracies"]) for col in ran[n]["densities"].values())):
         columns = [ran[name]["densities"].get(str(d)) for d in setting.densities]
         texts = ["" if c is None else _text(c["accuracies"]) + ("" if c["exact"] else " !") for c in columns]
-        table.add_row(name, ran[name]["kind"], *texts, *_cost(ran[name]))
-    console = Console(width=140)
-    console.print(table)
+        lines.append([name, ran[name]["kind"], *texts, *_cost(ran[name])])
+    _show(
+        f"{section}: accuracy on the test split, mean ± sd of {setting.seeds} seeds", header, lines, markdown=markdown
+    )
     for name, c in rows.items():
         if "refused" in c:
-            console.print(f"{name}: refused: {c['refused']}")
+            print(f"{name}: refused: {c['refused']}")
+
+
+def _show(title: str, header: Sequence[str], lines: Sequence[Sequence[str]], *, markdown: bool) -> None:
+    if markdown:
+        print(f"{title}\n\n| {' | '.join(header)} |\n|{'---|' * len(header)}")
+        print("\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n")
+        return
+    table = Table(title=title)
+    for column in header:
+        table.add_column(column, justify="left" if column in ("method", "mask found", "claim", "measured") else "right")
+    for line in lines:
+        table.add_row(*line)
+    Console(width=160).print(table)
 
 
 def _text(accuracies: Sequence[float]) -> str:
@@ -319,13 +348,11 @@ def _cost(cell: Mapping[str, Any]) -> tuple[str, str]:
     return str(cell["epochs"]), f"{cell['seconds_per_network']:.2f}{'' if cell['stacked'] else ' *'}"
 
 
-def _print_claims(store: Store) -> None:
-    table = Table(title="claims of the papers")
-    for column in ("claim", "measured", "holds"):
-        table.add_column(column)
-    for row in store.data["claims"].values():
-        table.add_row(row["claim"], row["measured"], "yes" if row["holds"] else "no")
-    Console(width=160).print(table)
+def _print_claims(store: Store, *, markdown: bool) -> None:
+    order = [name for name in mask_claims.CLAIMS if name in store.data["claims"]]
+    found = [store.data["claims"][name] for name in order]
+    lines = [[row["claim"], row["measured"], "yes" if row["holds"] else "**no**"] for row in found]
+    _show("claims of the papers", ["claim", "measured", "holds"], lines, markdown=markdown)
 
 
 if __name__ == "__main__":

@@ -100,6 +100,18 @@ class Session:
         """Optimiser steps of an epoch."""
         return len(bounds(len(self.train), self.options.batch_size))
 
+    def on(self, task: Task, options: TrainingOptions) -> "Session":
+        """The same networks, from their start, on another task."""
+        return Session(
+            self.stack.members,
+            task,
+            options,
+            self.device,
+            keep=self.keep.tolist(),
+            progress=self._progress,
+            stop=self._stop,
+        )
+
     # --- weights and masks ----------------------------------------------------------------------------------------
 
     def weights(self) -> dict[str, Tensor]:

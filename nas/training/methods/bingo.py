@@ -1,66 +1,95 @@
-"""BINGO."""
+"""BINGO: significance by resetting random subsets of weights to their first values while training (arXiv:2505.09864).
+
+After every `interval` steps a random subset of the weights is put back to its initial values for two forward passes over
+a batch: how much the loss rises is credited to the weights of the subset. After the search those of least credit are cut at
+once, and what is left is trained.
+
+Where we differ: the paper's estimator of the significance is not public, so this is our own. The rise is shared out by how far
+each weight of the subset has moved, |w − w₀|, as a first-order change of the loss would be; credited in full to each weight,
+the rises tell the weights of one subset not apart. Resets begin after `warmup` of the search, when weights have moved.
+
+Cost: `search` + 1 trainings, and two forward passes every `interval` steps, which are ⅔ of a step; with the defaults
+.6 · (1 + .8 · ⅔) + 1 ≈ 1.9 trainings of work.
+"""
+
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
 import torch
 
 from nas.training import selection
 from nas.training.methods.factors import per_network
-from nas.training.methods.method import Kind, Method
+from nas.training.methods.method import Kind, Method, MethodError
 from nas.training.rule import Rule
+from nas.training.scores.random_order import uniform
 
 if TYPE_CHECKING:
     from nas.training.session import Session
 
+_STREAM = 32
+
 
 @dataclass(frozen=True, kw_only=True)
 class Bingo(Method):
+    """Attributes:
+    search: epochs before the cut, as a share of a training.
+    warmup: share of the search before the first reset.
+    interval: steps between two resets.
+    fraction: share of the weights that is reset at once.
+    """
+
     kind: ClassVar[Kind] = "after"
+
     search: float = 0.6
+    warmup: float = 0.2
     interval: int = 1
     fraction: float = 0.1
-    after: float = 0.2
-    credit: str = "distance"
-    batch: int = 256
+
+    def __post_init__(self) -> None:
+        """Refuse what no search can have."""
+        if self.search <= 0 or not 0 <= self.warmup < 1:
+            raise MethodError(f"search {self.search} must be above 0, warmup {self.warmup} at least 0 and below 1")
+        if self.interval < 1 or not 0 < self.fraction < 1:
+            raise MethodError(f"interval {self.interval} must be at least 1, fraction {self.fraction} between 0 and 1")
 
     def run(self, session: "Session") -> None:
-        epochs = session.options.epochs
-        session.fit(max(1, round(self.search * epochs)), rule=Resets(self))
+        """Train with resets, cut, train what is left."""
+        session.fit(max(1, round(self.search * session.options.epochs)), rule=Resets(self))
         session.fit(last=True)
 
 
 class Resets(Rule):
-    def __init__(self, method):
-        self.m = method
+    """Accumulates the significance, and cuts in the end.
 
-    def begin(self, session, steps):
+    Attributes:
+        significance: of each weight so far, canonical.
+    """
+
+    def __init__(self, method: Bingo) -> None:
+        """`method` holds the options."""
+        self.method = method
+
+    def begin(self, session: "Session", steps: int) -> None:
+        """Note the initial values."""
         super().begin(session, steps)
-        self.first = {n: w.clone() for n, w in session.weights().items()}
-        self.score = {n: torch.zeros_like(w) for n, w in self.first.items()}
-        self.gen = [np.random.default_rng((abs(s), 32)) for s in session.seeds]
+        self.first = {name: weight.clone() for name, weight in session.weights().items()}
+        self.significance = {name: torch.zeros_like(weight) for name, weight in self.first.items()}
 
     @torch.no_grad()
-    def after_step(self, step):
-        if step % self.m.interval or step < self.m.after * self.steps:
+    def after_step(self, step: int) -> None:
+        """Reset a subset, credit the rise of the loss to it."""
+        if step % self.method.interval or step < self.method.warmup * self.steps:
             return
-        s = self.session
-        x, y = s.sample(self.m.batch)
-        base = s.loss(x, y)
-        w = s.weights()
-        sub = {n: torch.stack([torch.from_numpy(g.random(tuple(v.shape[1:]), np.float32)) for g in self.gen]) < self.m.fraction for n, v in w.items()}
-        target = {n: torch.zeros_like(v) for n, v in w.items()} if self.m.credit.startswith("zero") else self.first
-        pars = {**s.stack.parameters, **{n: s.stack.stored(n, torch.where(sub[n], target[n], v)) for n, v in w.items()}}
-        rise = s.loss(x, y, pars) - base
-        for n, v in w.items():
-            c = sub[n] * per_network(rise, v)
-            if self.m.credit in ("distance", "zero-distance"):
-                c = c * (v - target[n]).abs()
-            if self.m.credit == "square":
-                c = c * (v - target[n]).square()
-            if self.m.credit == "magnitude":
-                c = c * v.abs()
-            self.score[n] += c
+        session, stack, weights = self.session, self.session.stack, self.session.weights()
+        x, y = session.sample(session.options.batch_size)
+        subset = {name: draw < self.method.fraction for name, draw in uniform(session, _STREAM, step).items()}
+        reset = {name: stack.stored(name, w.where(~subset[name], self.first[name])) for name, w in weights.items()}
+        rise = session.loss(x, y, {**stack.parameters, **reset}) - session.loss(x, y)
+        for name, weight in weights.items():
+            moved = (weight - self.first[name]).abs() * subset[name]
+            self.significance[name] += moved * per_network(rise, moved)
 
-    def end(self):
-        self.session.set_masks(selection.keep_largest(self.score, self.session.keep, self.session.masks(), least=1))
+    def end(self) -> None:
+        """Keep the most significant weights."""
+        masks = self.session.masks()
+        self.session.set_masks(selection.keep_largest(self.significance, self.session.keep, masks, least=1))

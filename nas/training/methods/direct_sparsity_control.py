@@ -1,12 +1,22 @@
-"""Annealing with direct sparsity control (Guo, She & Barbu 2020, arXiv:2002.04301)."""
+"""Annealing with direct sparsity control: the count of weights is prescribed at every time (Guo, She & Barbu 2020, arXiv:2002.04301).
+
+The network starts dense. At progress t of the training the M largest weights of all layers stay, for good,
+
+    M = k + (M₀ − k) · max(0, (1 − 2t) / (2tμ + 1)),
+
+from all M₀ at the start to the target k at half of the training; the larger μ, the faster at first. The paper prunes once an epoch,
+here every `interval` steps, which loses less where there are few epochs.
+
+Cost: `length` trainings, 2 by default; with 1 the few weights that are left have half a training to settle.
+"""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor
 
-from nas.training import selection
-from nas.training.methods.method import Kind, Method
+from nas.training import scores, selection
+from nas.training.methods.method import Kind, Method, MethodError
 from nas.training.rule import Rule
 
 if TYPE_CHECKING:
@@ -15,49 +25,60 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class DirectSparsityControl(Method):
-    kind: ClassVar[Kind] = "after"
-    mu: float = 10.0
-    interval: int = 0
-    length: float = 1.0
-    pretrain: float = 0.0
-    after: bool = False
-    rewind: bool = False
+    """Attributes:
+    mu: how much faster weights go at first.
+    interval: steps between two prunings; 0 for one an epoch.
+    length: epochs, as a multiple of one training.
+    """
+
+    kind: ClassVar[Kind] = "during"
+
+    mu: float = 30.0
+    interval: int = 5
+    length: float = 2.0
+
+    def __post_init__(self) -> None:
+        """Refuse what no annealing can have."""
+        if self.mu < 0 or self.interval < 0 or not self.length > 0:
+            raise MethodError(
+                f"mu {self.mu} and interval {self.interval} must be 0 or more, length {self.length} more than 0"
+            )
 
     def run(self, session: "Session") -> None:
-        epochs = session.options.epochs
-        start = session.state()
-        if self.pretrain and session.options.init != "keep":
-            session.fit(max(1, round(self.pretrain * epochs)))
-        session.fit(max(1, round(self.length * epochs)), rule=Annealing(self), last=not self.after)
-        if self.after:
-            if self.rewind:
-                session.rewind(start)
-            session.fit(last=True)
-
-
-def annealed(total: Tensor, keep: Tensor, progress: float, mu: float) -> Tensor:
-    share = max(0.0, (1 - 2 * progress) / (2 * progress * mu + 1))
-    return keep + ((total - keep) * share).long()
+        """Train, and prune meanwhile."""
+        session.fit(max(1, round(self.length * session.options.epochs)), rule=Annealing(self), last=True)
 
 
 class Annealing(Rule):
+    """Prunes to the prescribed count."""
+
     def __init__(self, method: DirectSparsityControl) -> None:
+        """`method` holds the options."""
         self.method = method
 
     def begin(self, session: "Session", steps: int) -> None:
+        """Note the weights that there are."""
         super().begin(session, steps)
-        self._total = selection.count(session.masks())
+        self._held = selection.count(session.masks())
+        self._interval = self.method.interval or session.steps_per_epoch
 
     def after_step(self, step: int) -> None:
-        interval = self.method.interval or self.session.steps_per_epoch
-        if (step + 1) % interval == 0:
-            self._cut((step + 1) / self.steps)
+        """Prune, until the target is reached."""
+        at = step + 1
+        if at % self._interval == 0 and at < self.steps // 2 + self._interval:
+            self._prune(at / self.steps)
 
     def end(self) -> None:
-        self._cut(1.0)
+        """However few steps there were, exactly the target is left."""
+        self._prune(1.0)
 
-    def _cut(self, progress: float) -> None:
-        counts = annealed(self._total, self.session.keep, progress, self.method.mu)
-        masks = self.session.masks()
-        scores = {n: w.abs() for n, w in self.session.weights().items()}
-        self.session.set_masks(selection.keep_largest(scores, counts, masks, least=1))
+    def _prune(self, progress: float) -> None:
+        counts = annealed(self._held, self.session.keep, progress, self.method.mu)
+        chosen = selection.keep_largest(scores.magnitude(self.session), counts, self.session.masks(), least=1)
+        self.session.set_masks(chosen)
+
+
+def annealed(held: Tensor, keep: Tensor, progress: float, mu: float) -> Tensor:
+    """Weights left at a progress in [0, 1] of the training, int64 ``(P,)``."""
+    share = max(0.0, (1 - 2 * progress) / (2 * progress * mu + 1))
+    return keep + ((held - keep) * share).long()

@@ -1,87 +1,139 @@
-"""GReg: an L2 penalty that grows on the weights to go (Wang et al. 2020, arXiv:2012.09243)."""
+"""GReg-1 and GReg-2: an L2 penalty that grows on the weights to go (Wang, Qin, Zhang & Fu 2020, arXiv:2012.09243).
+
+The weights to go pay a penalty ½·λ·w², and λ grows until they have vanished, so that the others have taken over from them
+when they are cut. GReg-1 chooses them by magnitude beforehand. GReg-2 (`separate`) lets λ grow on all weights at first, to
+`picking`: those on whose change the loss depends most resist, and the smallest of what is left are the ones to go.
+
+Where we differ: λ grows by 1e-4 every 5 to 10 steps in the paper, to 1, which takes 50,000 steps and more. Here it reaches the
+same `ceiling` at the end of the steps that there are, by equal amounts every `interval` steps. The paper trains with SGD.
+Under Adam λ·w belongs to the gradient, as in the paper, but is normalised with it: a weight with small gradients shrinks by about
+one learning rate a step, one with large gradients resists. Decoupled decay would shrink both alike, and separates them less. The
+paper gives each layer a ratio by hand; `scope` shares them out.
+
+Cost: `pretrain` + `growth` + `retrain` trainings; 2 by default.
+"""
+
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
+from torch import Tensor
 
-from nas.training import selection
-from nas.training.methods.method import Kind, Method
+from nas.training import scores, selection
+from nas.training.methods.method import Kind, Method, MethodError
 from nas.training.rule import Rule
+from nas.training.selection import Masks
+from nas.training.target import of_each_layer
 
 if TYPE_CHECKING:
     from nas.training.session import Session
 
+SCOPES = ("global", "uniform", "er", "erk")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Greg(Method):
+    """Attributes:
+    separate: let the penalty grow on all weights in the first half of the growth (GReg-2).
+    picking: λ at which that ends.
+    ceiling: λ at the end of the growth.
+    interval: steps between two increases of λ.
+    scope: how many weights each layer keeps: the ``global``ly largest, or by a distribution: ``uniform``, ``er``, ``erk``.
+    pretrain: epochs before the growth, as a share of a training.
+    growth: epochs with the penalty, as a share of a training.
+    retrain: epochs after the cut, as a share of a training.
+    """
+
     kind: ClassVar[Kind] = "after"
 
-    pretrain: float = 1.0
-    growth: float = 0.5
-    retrain: float = 0.5
-    ceiling: float = 0.2
     separate: bool = False
-    picking: float = 0.5
+    picking: float = 0.01
+    ceiling: float = 1.0
     interval: int = 5
-    lower: float = 0.05
-    one: bool = True
-    inside: bool = True
-    scope: str = "global"
+    scope: str = "erk"
+    pretrain: float = 0.5
+    growth: float = 1.0
+    retrain: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Refuse what no growth can have."""
+        if not 0 < self.picking <= self.ceiling or self.interval < 1:
+            raise MethodError(
+                f"picking {self.picking} must be above 0 and at most ceiling {self.ceiling}, interval {self.interval} at least 1"
+            )
+        if self.scope not in SCOPES:
+            raise MethodError(f"scope is {self.scope!r}; give one of {', '.join(SCOPES)}")
+        if self.pretrain < 0 or self.growth <= 0 or self.retrain <= 0:
+            raise MethodError(
+                f"pretrain {self.pretrain} must be 0 or more, growth {self.growth} and retrain {self.retrain} above 0"
+            )
 
     def run(self, session: "Session") -> None:
+        """Train, let the penalty grow, cut; train what is left within the same schedule of the learning rate."""
         epochs = session.options.epochs
         if self.pretrain and session.options.init != "keep":
             session.fit(max(1, round(self.pretrain * epochs)))
-        first, last = max(1, round(self.growth * epochs)), max(1, round(self.retrain * epochs))
-        if self.one:
-            session.fit(first, rule=Growing(self), within=(0, first + last))
-            session.fit(last, last=True, within=(first, first + last))
-        else:
-            session.fit(first, rule=Growing(self))
-            session.fit(last, last=True)
+        growing, after = max(1, round(self.growth * epochs)), max(1, round(self.retrain * epochs))
+        session.fit(growing, rule=Growing(self), within=(0, growing + after))
+        session.fit(after, within=(growing, growing + after), last=True)
 
 
 class Growing(Rule):
+    """The penalty, and the cut in the end.
+
+    Attributes:
+        stays: the weights without a penalty, canonical.
+    """
+
     def __init__(self, method: Greg) -> None:
+        """`method` holds the options."""
         self.method = method
 
     def begin(self, session: "Session", steps: int) -> None:
+        """Choose the weights to go: GReg-2 all of them."""
         super().begin(session, steps)
-        if not self.method.separate:
-            self._pick()
+        self._first = steps // 2 if self.method.separate else 0
+        if self._first:
+            self._spare({name: torch.zeros_like(mask) for name, mask in session.masks().items()})
         else:
-            self.stays = {n: torch.zeros_like(m) for n, m in session.masks().items()}
+            self._spare(chosen(session, self.method.scope))
 
-    def _pick(self) -> None:
-        from nas.training.target import of_each_layer
-        scores = {n: w.abs() for n, w in self.session.weights().items()}
-        if self.method.scope == "global":
-            self.stays = selection.keep_largest(scores, self.session.keep, self.session.masks(), least=1)
-        else:
-            self.stays = selection.keep_largest_of_each(scores, of_each_layer(self.session, self.session.keep, self.method.scope), self.session.masks())
+    def strength(self, step: int) -> float:
+        """λ in a step: in equal increases from 0 to `picking`, from there (GReg-1: from 0) to the ceiling."""
+        low, high = 0.0, self.method.picking
+        start, stop = 0, self._first
+        if step >= self._first:
+            low, high = high if self._first else 0.0, self.method.ceiling
+            start, stop = self._first, self.steps
+        interval = self.method.interval
+        return low + (high - low) * min(1.0, ((step - start) // interval + 1) * interval / (stop - start))
 
     @torch.no_grad()
+    def on_gradients(self, step: int, gradients: dict[str, Tensor]) -> None:
+        """Add the penalty's gradient."""
+        strength = self.strength(step)
+        for name, goes in self._goes.items():
+            gradients[name].add_(self.session.stack.parameters[name] * goes, alpha=strength)
+
     def after_step(self, step: int) -> None:
-        m = self.method
-        first = m.picking * self.steps if m.separate else 0
-        if m.separate and step < first:
-            share = m.lower * (step // m.interval * m.interval) / first
-        else:
-            if m.separate and step - 1 < first:
-                self._pick()
-            share = m.ceiling * ((step - first) // m.interval * m.interval) / (self.steps - first)
-        self.share = share
-        if self.method.inside: return
-        for name, stays in self.stays.items():
-            self.session.stack.parameters[name].mul_(self.session.stack.stored(name, 1 - share * (~stays).float()))
-
-    share = 0.0
-    @torch.no_grad()
-    def on_gradients(self, step, gradients):
-        if self.method.inside:
-            for name, stays in self.stays.items():
-                p = self.session.stack.parameters[name]
-                gradients[name].add_(p * self.session.stack.stored(name, self.share * (~stays).float()))
+        """Pick, once the weights are separated."""
+        if step + 1 == self._first:
+            self._spare(chosen(self.session, self.method.scope))
 
     def end(self) -> None:
-        self.session.set_masks({n: s for n, s in self.stays.items()})
+        """Cut."""
+        self.session.set_masks(self.stays)
+
+    def _spare(self, stays: Masks) -> None:
+        self.stays = stays
+        self._goes = {name: self.session.stack.stored(name, (~mask).to(torch.float32)) for name, mask in stays.items()}
+
+
+def chosen(session: "Session", scope: str) -> Masks:
+    """The weights of largest magnitude, exactly ``session.keep`` of each network, shared out by `scope`."""
+    worth, held = scores.magnitude(session), session.masks()
+    if scope != "global":
+        best = selection.keep_largest_of_each(worth, of_each_layer(session, session.keep, scope), held)
+        # A layer that holds fewer weights than its share leaves the rest to the others.
+        worth = {name: value.where(~best[name], torch.inf) for name, value in worth.items()}
+    return selection.keep_largest(worth, session.keep, held, least=1)

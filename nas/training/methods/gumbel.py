@@ -10,26 +10,29 @@ Here its coefficient is at every step the one with which the mean gate of each n
 target, is there at `until` of the search and stays there: all logits are shifted by the same amount. The logits have an
 optimiser of their own (see `factors`).
 
-Cost: `pretrain` + `search` + 1 trainings; 2 by default. Notes: ``gate density``, mean gate before the cut, and ``open
-gates``, the share of gates that are open with probability above ½, which the cut turns into the target exactly.
+Cost: `pretrain` + `search` + 1 trainings; 2 by default. Notes: ``gate_density``, the mean gate before the cut, and
+``open_gates``, the share of gates that are more probably open than shut; the cut makes of it the target exactly.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from nas.training import selection
 from nas.training.methods.factors import Factors, per_network
 from nas.training.methods.method import Kind, Method, MethodError
+from nas.training.scores.random_order import uniform
+from nas.training.selection import Masks
 
 if TYPE_CHECKING:
     from nas.training.session import Session
 
-ROUNDS = 5
+ROUNDS = 3
 """Newton steps by which the shift of the logits is found; each moves them by at most 1."""
+_STREAM = 31
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +43,7 @@ class Gumbel(Method):
     until: share of the search after which the mean gate is the target.
     logit: of every gate at the start.
     rate: size of a step of the logits.
+    interval: steps between two shifts of the logits.
     temperature: of the soft gates.
     """
 
@@ -47,9 +51,10 @@ class Gumbel(Method):
 
     pretrain: float = 0.0
     search: float = 1.0
-    until: float = 0.9
+    until: float = 0.7
     logit: float = 1.0
     rate: float = 0.05
+    interval: int = 5
     temperature: float = 3.0
 
     def __post_init__(self) -> None:
@@ -59,8 +64,10 @@ class Gumbel(Method):
                 f"pretrain {self.pretrain} must be 0 or more, search {self.search} above 0, until {self.until} above 0 and "
                 "1 at most"
             )
-        if self.rate <= 0 or self.temperature <= 0:
-            raise MethodError(f"rate {self.rate} and temperature {self.temperature} must be above 0")
+        if self.rate <= 0 or self.temperature <= 0 or self.interval < 1:
+            raise MethodError(
+                f"rate {self.rate} and temperature {self.temperature} must be above 0, interval {self.interval} at least 1"
+            )
 
     def run(self, session: "Session") -> None:
         """Learn the gates, cut, train what is left."""
@@ -82,19 +89,23 @@ class Gates(Factors):
     def begin(self, session: "Session", steps: int) -> None:
         """Make the logits."""
         super().begin(session, steps)
-        self._masks, self._over = session.masks(), False
-        self._generators = [np.random.default_rng((abs(seed), 31)) for seed in session.seeds]
+        self._masks, self._step, self._over = session.masks(), 0, False
+
+    def effective(self, parameters: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """In training the gates are drawn anew, in evaluation the more probable side counts; after the cut all are open."""
+        if self._over:
+            return parameters
+        if torch.is_grad_enabled():
+            self._drawn = uniform(self.session, _STREAM, self._step)
+        return super().effective(parameters)
 
     def factor(self, name: str) -> Tensor:
-        """Gates drawn anew in training, the most probable ones in evaluation, none after the cut."""
+        """Gates, 0 or 1, with the gradient of the soft ones."""
         logits = self.values[name]
-        if self._over:
-            return torch.ones_like(logits)
         if not torch.is_grad_enabled():
             return (logits > 0).to(logits.dtype)
-        noise = self.session.stack.stored(name, logistic(self._generators, self._masks[name]))
-        soft = torch.sigmoid((logits + noise) / self.method.temperature)
-        return (logits + noise > 0).to(logits.dtype) + soft - soft.detach()
+        noise = self.session.stack.stored(name, logistic(self._drawn[name]))
+        return straight_through(logits + noise, self.method.temperature)
 
     def planned(self, step: int) -> Tensor:
         """Mean gate after a step, ``(P,)``."""
@@ -104,44 +115,43 @@ class Gates(Factors):
 
     def after_step(self, step: int) -> None:
         """Shift the logits to the planned density."""
-        self.put(shifted(self.canonical(), self._masks, self.planned(step)))
+        self._step = step + 1
+        if self._step % self.method.interval == 0:
+            self.put(shifted(self.canonical(), self._masks, self.planned(step)))
 
     @torch.no_grad()
     def end(self) -> None:
         """Keep the most probable gates."""
         logits = self.canonical()
-        for number, is_open, course in zip(
-            mean_gate(logits, self._masks), open_gates(logits, self._masks), self.session.courses, strict=True
-        ):
-            course.notes.update({"gate density": float(number), "open gates": float(is_open)})
+        means, opened = mean_gate(logits, self._masks), open_gates(logits, self._masks)
+        for course, mean, share in zip(self.session.courses, means.tolist(), opened.tolist(), strict=True):
+            course.notes.update({"gate_density": mean, "open_gates": share})
         self.session.set_masks(selection.keep_largest(logits, self.session.keep, self._masks, least=1))
         self._over = True
 
 
-def logistic(generators: list[np.random.Generator], mask: Tensor) -> Tensor:
-    """Noise ``(P, out, in, *kernel)``, the difference of two Gumbel draws, for the weights in `mask`; 0 elsewhere.
-
-    Only they are drawn, so that a network draws the same whether it is padded or not.
-    """
-    noise = torch.zeros(mask.shape)
-    for row, generator in enumerate(generators):
-        chosen = mask[row].cpu()
-        uniform = torch.from_numpy(generator.random(int(chosen.sum()), np.float32)).clamp(1e-6, 1 - 1e-6)
-        noise[row][chosen] = torch.logit(uniform)
-    return noise.to(mask.device)
+def logistic(uniform: Tensor) -> Tensor:
+    """The difference of two Gumbel draws of a uniform one in [0, 1), float32."""
+    return torch.logit(uniform.to(torch.float32), eps=1e-6)
 
 
-def mean_gate(logits: dict[str, Tensor], masks: dict[str, Tensor]) -> Tensor:
+def straight_through(logits: Tensor, temperature: float) -> Tensor:
+    """1 where the logit is positive, 0 elsewhere; the gradient is that of σ(logit / temperature)."""
+    soft = torch.sigmoid(logits / temperature)
+    return (logits > 0).to(logits.dtype) + soft - soft.detach()
+
+
+def mean_gate(logits: dict[str, Tensor], masks: Masks) -> Tensor:
     """Mean probability of the gates in the masks, ``(P,)``."""
     return _sum({name: torch.sigmoid(value) * masks[name] for name, value in logits.items()}) / selection.count(masks)
 
 
-def open_gates(logits: dict[str, Tensor], masks: dict[str, Tensor]) -> Tensor:
+def open_gates(logits: dict[str, Tensor], masks: Masks) -> Tensor:
     """Share of the gates in the masks whose probability is above ½, ``(P,)``."""
     return selection.count({name: (value > 0) & masks[name] for name, value in logits.items()}) / selection.count(masks)
 
 
-def shifted(logits: dict[str, Tensor], masks: dict[str, Tensor], wanted: Tensor) -> dict[str, Tensor]:
+def shifted(logits: dict[str, Tensor], masks: Masks, wanted: Tensor) -> dict[str, Tensor]:
     """Logits moved by one number for each network such that their mean gate is `wanted` ``(P,)``."""
     for _ in range(ROUNDS):
         gates = {name: torch.sigmoid(value) * masks[name] for name, value in logits.items()}

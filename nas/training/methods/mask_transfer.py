@@ -79,14 +79,13 @@ class MaskTransfer(Method):
 
     def _find(self, session: "Session") -> Sequence[Arrays]:
         """Each network's weights after the source training; a network that diverges there fails."""
-        from nas.training.session import Session
         from nas.training.single import check_fit
 
         task, members = load_task(self.task, subset=self.subset), session.stack.members
         for member in members:
             check_fit(member.model, task)
         options = replace(session.options, init="fan-in", patience=None)
-        source = Session(members, task, options, session.device, keep=session.keep.tolist())
+        source = session.on(task, options)
         self._finder().run(source)
         found = []
         for row, (course, own) in enumerate(zip(source.finish(), session.courses, strict=True)):
