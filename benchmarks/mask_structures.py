@@ -50,7 +50,7 @@ def spectral_gaps() -> tuple[str, str, bool, dict[str, Any]]:
     models = _static_masks()
     accuracies = _trained(models, 1)
     rows = [list(masks(model).values()) for model in models]
-    density = np.array([[math.log(mask.mean()) for mask in row] for row in rows])
+    density = np.array([[math.log(max(mask.mean(), 1e-4)) for mask in row] for row in rows])
     rng = np.random.default_rng(3)
     spectrum = np.array(
         [np.concatenate([full_spectrum(m, m * rng.standard_normal(m.shape)) for m in row]) for row in rows]

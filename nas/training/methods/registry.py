@@ -8,6 +8,7 @@ from typing import Any, get_type_hints
 
 from nas.names import nearest, require
 from nas.training.methods.method import Method, MethodError
+from search_spaces.masks.recipe import DISTRIBUTIONS, PATTERNS
 
 _STATIC = "nas.training.methods.static:Static"
 _PRUNE = "nas.training.methods.prune:Prune"
@@ -17,14 +18,23 @@ _GROW = "nas.training.methods.grow:Grow"
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the table: ``module:class`` and the options that make the method of that name of it."""
+    """A line of the table.
+
+    Attributes:
+        place: ``module:class``.
+        preset: options that make the method of that name of it.
+        meaning: in a line; else that of the module is told, or of the pattern or distribution that a static mask is drawn by.
+    """
 
     place: str
     preset: Mapping[str, Any] = field(default_factory=dict)
+    meaning: str = ""
 
 
 METHODS: Mapping[str, Entry] = {
-    "static": Entry(_STATIC),
+    "static": Entry(
+        _STATIC, meaning="The model's own mask, or one drawn at a density (ERK, random), fixed throughout."
+    ),
     "uniform": Entry(_STATIC, {"distribution": "uniform"}),
     "er": Entry(_STATIC, {"distribution": "er"}),
     "erk": Entry(_STATIC, {"distribution": "erk"}),
@@ -43,30 +53,84 @@ METHODS: Mapping[str, Entry] = {
     "snip": Entry("nas.training.methods.snip:Snip"),
     "grasp": Entry("nas.training.methods.grasp:Grasp"),
     "synflow": Entry("nas.training.methods.synflow:Synflow"),
-    "random-pruning": Entry(_PRUNE, {"criterion": "random"}),
-    "magnitude": Entry(_PRUNE),
-    "magnitude-uniform": Entry(_PRUNE, {"scope": "layer"}),
-    "magnitude-distributed": Entry(_PRUNE, {"criterion": "magnitude-over-deviation"}),
-    "magnitude-iterative": Entry(_PRUNE, {"rounds": 5, "retrain": 0.4}),
-    "magnitude-rewound": Entry(_PRUNE, {"criterion": "magnitude-over-deviation", "rewind": "initial"}),
-    "lamp": Entry(_PRUNE, {"criterion": "layer-adaptive"}),
-    "obd": Entry(_PRUNE, {"criterion": "obd", "rounds": 10, "retrain": 0.1}),
+    "random-pruning": Entry(
+        _PRUNE,
+        {"criterion": "random"},
+        meaning="Random pruning of a trained network, then re-training: the control of all others.",
+    ),
+    "magnitude": Entry(
+        _PRUNE,
+        meaning="One-shot magnitude pruning, class-blinded: the smallest weights of all layers (See et al. 2016, arXiv:1606.09274).",
+    ),
+    "magnitude-uniform": Entry(
+        _PRUNE,
+        {"scope": "layer"},
+        meaning="One-shot magnitude pruning, class-uniform: the same share of every layer (arXiv:1606.09274).",
+    ),
+    "magnitude-distributed": Entry(
+        _PRUNE,
+        {"criterion": "magnitude-over-deviation"},
+        meaning="One-shot magnitude pruning, class-distributed: in units of each layer's deviation (arXiv:1606.09274).",
+    ),
+    "magnitude-iterative": Entry(
+        _PRUNE,
+        {"rounds": 5, "retrain": 0.4},
+        meaning="Magnitude pruning in five rounds with re-training between (Han et al. 2015, arXiv:1506.02626).",
+    ),
+    "magnitude-rewound": Entry(
+        _PRUNE,
+        {"criterion": "magnitude-over-deviation", "rewind": "initial"},
+        meaning="One-shot magnitude pruning, the kept weights rewound to their first values (arXiv:1803.03635).",
+    ),
+    "lamp": Entry(
+        _PRUNE,
+        {"criterion": "layer-adaptive"},
+        meaning="One-shot layer-adaptive magnitude pruning, LAMP (Lee et al. 2021, arXiv:2010.07611).",
+    ),
+    "obd": Entry(
+        _PRUNE,
+        {"criterion": "obd", "rounds": 10, "retrain": 0.1},
+        meaning="Optimal Brain Damage, ½·H_ii·w², in ten rounds (LeCun, Denker & Solla 1989).",
+    ),
     "greedy-forward": Entry("nas.training.methods.greedy_forward:GreedyForward"),
     "greedy-imitation": Entry("nas.training.methods.greedy_imitation:GreedyImitation"),
     "l-obs": Entry("nas.training.methods.l_obs:LayerwiseSurgeon"),
-    "imp": Entry(_PRUNE, {"criterion": "magnitude-over-deviation", "rounds": 5, "rewind": "initial"}),
+    "imp": Entry(
+        _PRUNE,
+        {"criterion": "magnitude-over-deviation", "rounds": 5, "rewind": "initial"},
+        meaning="Iterative magnitude pruning with rewinding, the lottery ticket procedure (Frankle & Carbin 2018, arXiv:1803.03635).",
+    ),
     "mask-transfer": Entry("nas.training.methods.mask_transfer:MaskTransfer"),
     "espn": Entry("nas.training.methods.espn:Espn"),
     "gumbel": Entry("nas.training.methods.gumbel:Gumbel"),
-    "greg-1": Entry("nas.training.methods.greg:Greg"),
-    "greg-2": Entry("nas.training.methods.greg:Greg", {"separate": True}),
+    "greg-1": Entry(
+        "nas.training.methods.greg:Greg",
+        meaning="GReg-1: a growing L2 penalty on the weights to go (Wang et al. 2020, arXiv:2012.09243).",
+    ),
+    "greg-2": Entry(
+        "nas.training.methods.greg:Greg",
+        {"separate": True},
+        meaning="GReg-2: the growing penalty first separates all weights, then some are chosen (arXiv:2012.09243).",
+    ),
     "bingo": Entry("nas.training.methods.bingo:Bingo"),
     "direct-sparsity-control": Entry("nas.training.methods.direct_sparsity_control:DirectSparsityControl"),
-    "set": Entry(_GROW, {"by": "random"}),
-    "rigl": Entry(_GROW, {"by": "gradient"}),
+    "set": Entry(
+        _GROW,
+        {"by": "random"},
+        meaning="SET: drop the smallest, grow at random (Mocanu et al. 2018, arXiv:1707.04780).",
+    ),
+    "rigl": Entry(
+        _GROW,
+        {"by": "gradient"},
+        meaning="RigL: drop the smallest, grow where the gradient is largest (Evci et al. 2020, arXiv:1911.11134).",
+    ),
     "iht": Entry("nas.training.methods.iht:Iht"),
     "gradual": Entry(_GRADUAL),
-    "gradual-lamp": Entry(_GRADUAL, {"criterion": "layer-adaptive"}),
+    "gradual-lamp": Entry(
+        _GRADUAL,
+        {"criterion": "layer-adaptive"},
+        meaning="Gradual pruning by layer-adaptive magnitude (arXiv:1710.01878, arXiv:2010.07611).",
+    ),
     "chase": Entry("nas.training.methods.chase:Chase"),
     "sr-ste": Entry("nas.training.methods.sr_ste:SrSte"),
     "neq": Entry("nas.training.methods.neq:Neq"),
@@ -115,7 +179,6 @@ def describe() -> list[dict[str, str]]:
     rows = []
     for name, entry in _table().items():
         class_ = class_of(entry)
-        module = import_module(entry.place.partition(":")[0])
         rows.append(
             {
                 "name": name,
@@ -124,7 +187,7 @@ def describe() -> list[dict[str, str]]:
                 ],
                 "stacked": "yes" if class_.stacks else "no",
                 "options": ", ".join(_option(field, entry.preset) for field in fields(class_)),
-                "meaning": (module.__doc__ or "").strip().splitlines()[0],
+                "meaning": entry.meaning or _first_line(module_of(entry)),
             }
         )
     return rows
@@ -133,6 +196,18 @@ def describe() -> list[dict[str, str]]:
 def _table() -> dict[str, Entry]:
     others = {entry.name: Entry(entry.value) for entry in entry_points(group="nas.methods")}
     return {**others, **METHODS}
+
+
+def module_of(entry: Entry) -> str:
+    """The module that says best what a method is."""
+    for option, table in (("pattern", PATTERNS), ("distribution", DISTRIBUTIONS)):
+        if entry.preset.get(option) in table:
+            return table[entry.preset[option]].partition(":")[0]
+    return entry.place.partition(":")[0]
+
+
+def _first_line(module: str) -> str:
+    return (import_module(module).__doc__ or "").strip().splitlines()[0]
 
 
 def _option(field: "Field[Any]", preset: Mapping[str, Any]) -> str:
