@@ -1,6 +1,7 @@
 """Single networks: train one ONNX file, export one trial of a run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -21,7 +22,12 @@ from nas.trial import Trial
 
 
 def train_file(
-    path: Path, config: SearchConfig, out: Path | None, *, density: float | None = None
+    path: Path,
+    config: SearchConfig,
+    out: Path | None,
+    *,
+    density: float | None = None,
+    progress: Callable[[int, int, float, float], None] = lambda repeat, epoch, loss, accuracy: None,
 ) -> tuple[list[dict[str, Any]], Exported | None]:
     """Train an ONNX file's network `config.repeats` times by the configuration's mask method.
 
@@ -30,6 +36,7 @@ def train_file(
         config: task, training options, method.
         out: where the network that is best on the validation split is written, or None.
         density: share of the weights to end with; None: as many as the file has non-zeros.
+        progress: called after every epoch with the training's number (from 0), the epoch, mean loss and validation metric.
 
     Returns:
         One row a training (seed, validation and test metric, nnz, density, dead units, epochs, seconds, notes of the method;
@@ -58,6 +65,7 @@ def train_file(
             density=density,
             seed=derive(config.seed, "train", repeat) % 2**31,
             device=config.device,
+            progress=partial(progress, repeat),
         )
         trained = apply_result(model, result)
         count = onnx_graph.count(trained)

@@ -1,7 +1,8 @@
 """The progress of a search: a live line on a terminal, one plain line a round elsewhere."""
 
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -57,6 +58,19 @@ def display(*, quiet: bool = False) -> Iterator[Display]:
             yield live
     else:
         yield LineDisplay()
+
+
+def paced(display: Display, *, seconds: float = 5.0) -> Callable[[str], None]:
+    """`display.stage`, called as often as one likes: a live line shows all, in logs and pipes one every so many seconds."""
+    last = time.monotonic()
+
+    def say(text: str) -> None:
+        nonlocal last
+        if not isinstance(display, LineDisplay) or time.monotonic() - last >= seconds:
+            last = time.monotonic()
+            display.stage(text)
+
+    return say
 
 
 def describe(progress: Progress) -> str:

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from nas.cli import output
+from nas.cli.progress_display import display, paced
 from nas.cli.search_flags import GROUPS, add_flags, config_of
 from nas.percent import percent
 
@@ -32,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="X",
         help="share of the weights to end with, above 0 and 1 at most (default: the file's own non-zeros)",
     )
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress")
     output.add_format(parser)
     add_flags(parser, FLAGS)
 
@@ -42,7 +44,17 @@ def run(args: argparse.Namespace) -> int:
 
     config = config_of(args)
     out = None if args.out is None else Path(args.out)
-    rows, exported = train_file(Path(args.model_file), config, out, density=args.density)
+    with display(quiet=args.quiet) as shown_progress:
+        epochs = paced(shown_progress)
+        rows, exported = train_file(
+            Path(args.model_file),
+            config,
+            out,
+            density=args.density,
+            progress=lambda repeat, epoch, loss, accuracy: epochs(
+                f"training {repeat + 1} of {config.repeats} · epoch {epoch + 1} · loss {loss:.4f} · validation {accuracy:.2%}"
+            ),
+        )
     shown = [
         row | {name: percent(row[name]) for name in ("before", "validation", "test") if name in row} for row in rows
     ]

@@ -184,3 +184,15 @@ def test_groups_of_an_exported_network_stay_whole(capsys, model, tmp_path):
         for mask in masks(onnx_graph.load(tmp_path / "out.onnx")).values():
             assert mask.shape[1] % 4 == 0
             assert mask.reshape(len(mask), -1, 4).sum(-1).max() <= 2
+
+
+def test_progress_of_a_long_training_goes_to_stderr(capsys, model, monkeypatch):
+    monkeypatch.setattr("nas.cli.progress_display.time.monotonic", iter(range(0, 10_000, 10)).__next__)
+    assert main(words(model, "--method", "magnitude", "--density", 0.2, "--format", "json")) == 0
+    captured = capsys.readouterr()
+    lines = captured.err.strip().splitlines()
+    assert len(lines) == 6
+    assert lines[-1].startswith("training 1 of 1 · epoch 6 · loss ")
+    assert json.loads(captured.out)["trainings"]
+    assert main(words(model, "--method", "magnitude", "--density", 0.2, "--format", "json", "--quiet")) == 0
+    assert capsys.readouterr().err == ""
