@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from nas.training.session import Session
 
 MOMENTUM = 0.9
+STEPS = 500
 
 
 class Factors(Rule):
@@ -28,7 +29,11 @@ class Factors(Rule):
     """
 
     def __init__(self, *, start: float, rate: float) -> None:
-        """Values begin at `start`; `rate` is the root mean square of a step in a constant direction."""
+        """Values begin at `start`; `rate` is the root mean square of a step in a constant direction, of `STEPS` steps.
+
+        Where there are more, each is smaller, so that values come as far however long the search is: with factors that
+        keep growing, the weights' own steps would grow until they diverge.
+        """
         self.start, self.rate = start, rate
 
     def begin(self, session: "Session", steps: int) -> None:
@@ -62,7 +67,7 @@ class Factors(Rule):
         scale = (squares(canonical) / self.total).sqrt().clamp(min=1e-12)
         for (name, gradient), value, moment in zip(canonical.items(), self.leaves, self._moments, strict=True):
             unit = self.session.stack.stored(name, gradient / per_network(scale, gradient))
-            value.sub_(moment.lerp_(unit, 1 - MOMENTUM), alpha=self.rate)
+            value.sub_(moment.lerp_(unit, 1 - MOMENTUM), alpha=self.rate * min(1.0, STEPS / self.steps))
 
     def canonical(self) -> dict[str, Tensor]:
         """The values, detached, ``(P, out, in, *kernel)``: views where possible, to be read only."""

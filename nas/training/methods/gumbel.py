@@ -138,7 +138,7 @@ def logistic(uniform: Tensor) -> Tensor:
 def straight_through(logits: Tensor, temperature: float) -> Tensor:
     """1 where the logit is positive, 0 elsewhere; the gradient is that of σ(logit / temperature)."""
     soft = torch.sigmoid(logits / temperature)
-    return (logits > 0).to(logits.dtype) + soft - soft.detach()
+    return (logits > 0).to(logits.dtype) + (soft - soft.detach())
 
 
 def mean_gate(logits: dict[str, Tensor], masks: Masks) -> Tensor:

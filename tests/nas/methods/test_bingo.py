@@ -75,7 +75,7 @@ def test_weights_of_dead_inputs_go():
     x = TASK.train.x.copy()
     x.reshape(48, 16)[:, :8] = 0
     task = replace(TASK, train=replace(TASK.train, x=x))
-    session = Session([Member.of(mlp(8), 0)], task, replace(OPTIONS, epochs=10), torch.device("cpu"), keep=[100])
+    session = Session([Member.of(mlp(8), 0)], task, replace(OPTIONS, epochs=6), torch.device("cpu"), keep=[100])
     session.fit(rule=Resets(Bingo()))
     mask = session.masks()["hidden_1.weight"][0]
     assert mask[:, 8:].sum() > 4 * mask[:, :8].sum()

@@ -60,7 +60,11 @@ def test_counts_fall_geometrically():
     session = session_of([77], mlp(8))
     rule = Watch(Espn(until=0.5, interval=3))
     session.fit(rule=rule)
-    assert [found for (found,) in rule.counts][2::3] == [154, 77, 77, 77]
+    assert [rule.planned(step).item() for step in (2, 5, 8)] == [154, 77, 77]
+    counts = [found for (found,) in rule.counts]
+    assert counts[0] == 308
+    assert 120 < counts[2] <= 154  # units that are dead for all examples leave tied factors, which go together
+    assert counts[5::3] == [77, 77, 77]
 
 
 def test_a_factor_may_come_back():
@@ -94,7 +98,7 @@ def test_inputs_that_tell_nothing_lose_their_weights():
     session = Session(
         [Member.of(mlp(8), 0)],
         replace(TASK, train=replace(TASK.train, x=x)),
-        replace(OPTIONS, epochs=30),
+        replace(OPTIONS, epochs=12),
         torch.device("cpu"),
         keep=[16],
     )

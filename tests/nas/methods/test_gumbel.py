@@ -65,7 +65,7 @@ def test_planned_density_falls_geometrically_to_the_target():
 
 @pytest.mark.parametrize("density", [0.3, 0.05])
 def test_the_gate_density_is_the_target_within_ten_percent(density):
-    result = train(mlp(8), TASK, replace(OPTIONS, epochs=20), method="gumbel", density=density)
+    result = train(mlp(8), TASK, replace(OPTIONS, epochs=6), method="gumbel", density=density)
     kept = round(density * 308) / 308
     assert result.notes["gate_density"] == pytest.approx(kept, rel=0.1)
     assert sum(int((w != 0).sum()) for name, w in result.weights.items() if "weight" in name) == round(density * 308)
@@ -73,7 +73,7 @@ def test_the_gate_density_is_the_target_within_ten_percent(density):
 
 
 def test_every_network_of_a_padded_stack_ends_with_its_own_count():
-    session = session_of([20, 100], mlp(8), mlp(16))
+    session = session_of([20, 100], mlp(8), mlp(16), epochs=4)
     session.fit(rule=Gates(Gumbel()))
     masks = session.masks()
     assert count(masks).tolist() == [20, 100]
