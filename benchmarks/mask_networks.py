@@ -10,7 +10,8 @@ from nas.tasks import Task, load_task
 from nas.tasks.task import Split
 from search_spaces.network_builder import NetworkBuilder
 
-SPLIT_SEED = 7
+SPLIT_SEED = 11
+"""Not 7: the split on which the methods' defaults were tuned."""
 
 
 def perceptron(widths: Sequence[int], shape: tuple[int, ...], activation: str = "relu") -> ir.Model:
@@ -40,7 +41,7 @@ def dense(builder: NetworkBuilder) -> ir.Model:
 
 
 def digits_70_30() -> Task:
-    """Digits, 30 % for the test. There is no validation split: nothing is chosen by it."""
+    """Digits, 30 % for the test, which is the validation split as well: no epoch or network is chosen by it."""
     task = load_task("digits")
     whole = _joined([task.train, task.validation, task.test])
     order = np.random.default_rng(SPLIT_SEED).permutation(len(whole))

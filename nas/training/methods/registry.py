@@ -79,8 +79,8 @@ METHODS: Mapping[str, Entry] = {
     ),
     "magnitude-rewound": Entry(
         _PRUNE,
-        {"criterion": "magnitude-over-deviation", "rewind": "initial"},
-        meaning="One-shot magnitude pruning, the kept weights rewound to their first values (arXiv:1803.03635).",
+        {"criterion": "layer-adaptive", "rewind": "initial"},
+        meaning="One-shot pruning by layer-adaptive magnitude, the kept weights rewound to their first values (arXiv:1803.03635).",
     ),
     "lamp": Entry(
         _PRUNE,
