@@ -284,8 +284,8 @@ def test_a_failed_training_is_a_recorded_trial(tmp_path, monkeypatch):
 
     real = population.train_population
 
-    def first_fails(models, task, options, *, seeds, device):
-        results = real(models, task, options, seeds=seeds, device=device)
+    def first_fails(models, task, options, *, seeds, **further):
+        results = real(models, task, options, seeds=seeds, **further)
         return [TrainingError("the loss is not finite"), *results[1:]] if len(models) > 4 else results
 
     monkeypatch.setattr(population, "train_population", first_fails)
