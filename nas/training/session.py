@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from threading import Event
 
 import torch
@@ -18,7 +19,7 @@ from nas.training.objective import cross_entropy, right_answers
 from nas.training.optimizer import Optimizer, clip, learning_rate
 from nas.training.options import TrainingOptions
 from nas.training.rule import Rule
-from nas.training.selection import Masks
+from nas.training.selection import Masks, keep_largest
 from nas.training.stack import Member, Stack
 
 GRADIENT_NORM = 1.0
@@ -55,7 +56,6 @@ class Session:
         stack: the networks.
         layers: the maskable weights.
         keep: non-zeros that each network shall have in the end, int64 ``(P,)``.
-        exists: False where a narrower network is padded.
         courses: what came out so far.
     """
 
@@ -77,7 +77,6 @@ class Session:
             self.train, self.validation = examples(task.train, device), examples(task.validation, device)
         self.stack = Stack(members, fresh=options.init == "fan-in", device=device)
         self.layers: tuple[Layer, ...] = self.stack.layers
-        self.exists = self.stack.exists()
         self.keep = torch.tensor(list(keep), dtype=torch.int64, device=device)
         self.courses = [Course(seed=member.seed) for member in members]
         self._active = list(self.courses)
@@ -89,6 +88,11 @@ class Session:
     def __len__(self) -> int:
         """Number of networks."""
         return len(self.stack)
+
+    @cached_property
+    def exists(self) -> Masks:
+        """False where a narrower network is padded; a training with a fixed mask never asks."""
+        return self.stack.exists()
 
     @property
     def seeds(self) -> list[int]:
@@ -135,6 +139,11 @@ class Session:
         for name, mask in masks.items():
             self._optimizer.forget(names.index(name), self.stack.set_mask(name, mask & self.exists[name]))
 
+    def prune(self, worth: Mapping[str, Tensor], counts: Tensor | None = None) -> None:
+        """Of the weights that each network has, keep the `counts` (default: `keep`) of largest `worth`, one a layer at least."""
+        counts = self.keep if counts is None else counts
+        self.set_masks(keep_largest(worth, counts, self.masks(), least=1))
+
     @torch.no_grad()
     def set_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Copy canonical values into the parameters, under the masks."""
@@ -171,11 +180,17 @@ class Session:
         self._samples += 1
         return self._batch(order)
 
-    def loss(self, x: Tensor, y: Tensor, parameters: Mapping[str, Tensor] | None = None) -> Tensor:
-        """Mean loss of each network ``(P,)`` on a batch of `sample`; normalisation statistics stay as they are."""
+    def loss(
+        self, x: Tensor, y: Tensor, parameters: Mapping[str, Tensor] | None = None, *, temperature: float = 1.0
+    ) -> Tensor:
+        """Mean loss of each network ``(P,)`` on a batch of `sample`; normalisation statistics stay as they are.
+
+        `temperature` divides the logits.
+        """
         buffers = self.stack.buffers
         logits = self.stack.forward(x, parameters)
         self.stack.buffers = buffers
+        logits = logits if temperature == 1.0 else logits / temperature
         return cross_entropy(logits, y, lead=self.stack.lead, padded=self.train.padded).reshape(-1)
 
     def gradients(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
@@ -322,7 +337,7 @@ class Session:
         if going:
             rows = self.stack.select(going, self.device)
             self._optimizer.select(self._leaves(), self._decayed(), rows)
-            self.exists = {name: tensor[rows] for name, tensor in self.exists.items()}
+            self.__dict__.pop("exists", None)  # of fewer networks now
         self._active = [self._active[row] for row in going]
 
     def _keep(self, row: int, course: Course, *, final: bool) -> None:

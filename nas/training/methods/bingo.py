@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 import torch
 
-from nas.training import selection
 from nas.training.methods.factors import per_network
 from nas.training.methods.method import Kind, Method, MethodError
 from nas.training.rule import Rule
@@ -91,5 +90,4 @@ class Resets(Rule):
 
     def end(self) -> None:
         """Keep the most significant weights."""
-        masks = self.session.masks()
-        self.session.set_masks(selection.keep_largest(self.significance, self.session.keep, masks, least=1))
+        self.session.prune(self.significance)

@@ -74,8 +74,7 @@ class Annealing(Rule):
 
     def _prune(self, progress: float) -> None:
         counts = annealed(self._held, self.session.keep, progress, self.method.mu)
-        chosen = selection.keep_largest(scores.magnitude(self.session), counts, self.session.masks(), least=1)
-        self.session.set_masks(chosen)
+        self.session.prune(scores.magnitude(self.session), counts)
 
 
 def annealed(held: Tensor, keep: Tensor, progress: float, mu: float) -> Tensor:

@@ -81,6 +81,4 @@ class Shrink(Rule):
     def _prune(self, progress: float) -> None:
         keep = self.session.keep
         counts = keep + ((self._held - keep) * cubic(progress, 0.0)).round().long()
-        worth = scores.CRITERIA[self.method.criterion](self.session)
-        chosen = selection.keep_largest(worth, counts, self.session.masks(), least=1)
-        self.session.set_masks(chosen)
+        self.session.prune(scores.CRITERIA[self.method.criterion](self.session), counts)

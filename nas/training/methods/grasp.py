@@ -15,7 +15,6 @@ from torch import Tensor
 
 from nas.training.methods.method import MethodError
 from nas.training.methods.saliency import Batch, Saliency, mean
-from nas.training.objective import cross_entropy
 from nas.training.scores import Scores
 
 if TYPE_CHECKING:
@@ -49,10 +48,7 @@ class Grasp(Saliency):
     def _gradient(self, session: "Session", x: Tensor, y: Tensor, *, twice: bool = False) -> Sequence[Tensor]:
         """Of the loss with respect to every weight, in the stack's orientation; `twice`: it can be derived again."""
         leaves = [session.stack.parameters[layer.name] for layer in session.layers]
-        buffers = session.stack.buffers
-        logits = session.stack.forward(x) / self.temperature
-        session.stack.buffers = buffers
-        loss = cross_entropy(logits, y, lead=session.stack.lead, padded=session.train.padded).sum()
+        loss = session.loss(x, y, temperature=self.temperature).sum()
         return torch.autograd.grad(loss, leaves, create_graph=twice, materialize_grads=True)
 
     def _curvature(self, session: "Session", x: Tensor, y: Tensor, flow: Sequence[Tensor]) -> Sequence[Tensor]:

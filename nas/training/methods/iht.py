@@ -69,8 +69,7 @@ class Threshold(Rule):
 
     def end(self) -> None:
         """The last thresholding gives the mask."""
-        session = self.session
-        session.set_masks(selection.keep_largest(scores.magnitude(session), session.keep, session.masks(), least=1))
+        self.session.prune(scores.magnitude(self.session))
 
     def _counts(self, progress: float) -> Tensor:
         """Weights that each network keeps now."""

@@ -140,7 +140,7 @@ METHODS: Mapping[str, Entry] = {
 
 def names() -> list[str]:
     """All known names, those of other packages included."""
-    return [*METHODS, *(entry.name for entry in entry_points(group="nas.methods") if entry.name not in METHODS)]
+    return list(_table())
 
 
 def create(name: str, options: Mapping[str, Any] | None = None) -> Method:
@@ -194,8 +194,9 @@ def describe() -> list[dict[str, str]]:
 
 
 def _table() -> dict[str, Entry]:
+    """Own names win over those of other packages."""
     others = {entry.name: Entry(entry.value) for entry in entry_points(group="nas.methods")}
-    return {**others, **METHODS}
+    return {**METHODS, **{name: entry for name, entry in others.items() if name not in METHODS}}
 
 
 def module_of(entry: Entry) -> str:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from nas.training import selection
 from nas.training.methods.before import Before
 from nas.training.methods.method import MethodError
 from nas.training.scores import Scores
@@ -42,7 +41,7 @@ class Saliency(Before):
         """Score once, keep the best."""
         x, y = session.sample(self.examples)
         found = self.scores(session, list(_parts(x, y, session.stack.lead, session.options.batch_size)))
-        session.set_masks(selection.keep_largest(found, session.keep, session.masks(), least=1))
+        session.prune(found)
 
 
 def mean(terms: Sequence[Sequence[Tensor]]) -> list[Tensor]:

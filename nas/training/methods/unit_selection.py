@@ -84,8 +84,7 @@ class UnitSelection(Method):
         for step in range(1, self.rounds + 1):
             session.fit(max(1, round(self.retrain * session.options.epochs)))
             counts = counts_after(step, self.rounds, held, session.keep)
-            worth = scores.CRITERIA[self.criterion](session)
-            session.set_masks(selection.keep_largest(worth, counts, session.masks(), least=1))
+            session.prune(scores.CRITERIA[self.criterion](session), counts)
         session.fit(last=True)
 
     def reduce(self, session: "Session") -> None:
