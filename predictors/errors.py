@@ -31,3 +31,7 @@ class UnknownPredictorError(PredictorError, KeyError):
     def __str__(self) -> str:
         """The message itself: KeyError would print its repr."""
         return str(self.args[0])
+
+
+class InvalidTaskError(PredictorError):
+    """A task that no predictor can be told of: unknown name, or a description that is incomplete or impossible."""

@@ -101,6 +101,20 @@ def noise_ceiling(first: ArrayLike, second: ArrayLike, cells: Sequence[Hashable]
     )
 
 
+def attainable_tau(agreement: float, trainings: float = 1.0) -> float:
+    """The τ of a perfect predictor against the mean of so many trainings, where two single trainings agree with τ `agreement`.
+
+    By the normal law that belongs to a τ (Greiner's relation, r = sin(πτ/2)): the correlation of two trainings is the reliability
+    of one, Spearman–Brown gives that of their mean, and its root is the correlation with the truth. Not above 1; 0 where
+    trainings do not agree at all.
+    """
+    if not agreement > 0:
+        return float("nan") if agreement != agreement else 0.0
+    single = float(np.sin(np.pi * min(agreement, 1.0) / 2))
+    mean = trainings * single / (1 + (trainings - 1) * single)
+    return float(2 / np.pi * np.arcsin(min(np.sqrt(mean), 1.0)))
+
+
 def _pair(first: ArrayLike, second: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     one, two = np.asarray(first, np.float64), np.asarray(second, np.float64)
     if one.ndim != 1 or one.shape != two.shape:

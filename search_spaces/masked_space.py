@@ -136,6 +136,19 @@ class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
         edits = [edit for edit in (*first.edits, *second.edits) if rng.random() < 0.5]
         return self._propose(child, tuple(edits[: self.settings.max_edits]))
 
+    def remask(self, candidate: Candidate, rng: np.random.Generator, *, edits: int = 0) -> Candidate:
+        """The same architecture under a mask recipe drawn anew, and then so many random edits; drawn again as `sample` does."""
+        for _ in range(_DRAWS):
+            inherited = self._genes(candidate)
+            of_recipe = {name for name in inherited if name.startswith(mask_genes.PREFIX)}
+            kept = {name: gene for name, gene in inherited.items() if name not in of_recipe}
+            masked = self._propose(InheritedTrial(kept, rng))
+            for _ in range(edits):
+                masked = self._edited(masked, rng)
+            if not self.settings.min_live or self._is_alive(self._draft(masked)):
+                break
+        return masked
+
     def build(self, candidate: Candidate) -> ir.Model:
         """The untrained masked network, trimmed."""
         model = self._draft(candidate).model

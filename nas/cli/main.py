@@ -17,6 +17,7 @@ VERBS: Mapping[str, str] = {
     "export": "write a network of a run as a small, checked ONNX file",
     "report": "the result of a run again, and its page and picture anew",
     "predictor": "fit and evaluate predictors on your own ONNX files",
+    "corpus": "many sparse networks with measured accuracies, to fit and judge predictors on",
     "list": "tasks, spaces, strategies, predictors, masks, metrics",
 }
 

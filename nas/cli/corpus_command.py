@@ -1,0 +1,121 @@
+"""`nas corpus build`, `nas corpus card` and `nas corpus export`."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nas.cli import output
+
+if TYPE_CHECKING:
+    from nas.corpus.domain import Domain
+
+EXAMPLES = """\
+examples:
+  nas corpus build my-corpus --plan plan.toml --workers 2
+  nas corpus build benchmarks/corpus --domain mlp-digits
+  nas corpus card my-corpus
+  nas corpus export my-corpus --domain mlp-digits --out networks
+
+a plan is a TOML file of tables such as
+  [[domain]]
+  name = "mine"
+  task = "data.csv"
+  space = "mlp"
+  networks = 320
+  training = {epochs = 20}
+without --plan the project's own is built (about three hours of two cores); a build that was stopped goes on where it was
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Flags of the verbs below."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    build = actions.add_parser("build", help="draw networks, train them, keep what was measured")
+    build.add_argument("--plan", metavar="PLAN.toml", help="what to build (default: the project's own corpus)")
+    build.add_argument("--workers", type=int, default=1, metavar="N", help="processes (default: 1)")
+    build.add_argument("--data-dir", metavar="FOLDER", help="of the image data sets (default: $NAS_DATA_DIR)")
+    build.add_argument("-q", "--quiet", action="store_true", help="no progress")
+    card = actions.add_parser("card", help="what a corpus holds and how noisy it is; writes README.md into it")
+    export = actions.add_parser("export", help="its networks as ONNX files, with a table for `nas predictor`")
+    export.add_argument("--out", "-o", required=True, metavar="FOLDER")
+    for action in (build, export):
+        action.add_argument("--domain", action="append", metavar="NAME", help="only this one; repeatable")
+    for action in (build, card, export):
+        action.add_argument("folder", metavar="FOLDER", help="of the corpus")
+        output.add_format(action)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Build, describe or export."""
+    return {"build": _build, "card": _card, "export": _export}[args.action](args)
+
+
+def _build(args: argparse.Namespace) -> int:
+    from nas.cli.progress_display import display
+    from nas.corpus.build import Built, build
+    from nas.corpus.domain import DOMAINS, read_plan
+    from nas.errors import UsageError
+
+    domains = read_plan(Path(args.plan)) if args.plan else DOMAINS
+    domains = _chosen(domains, args.domain)
+    if args.workers < 1:
+        raise UsageError(f"--workers must be at least 1, got {args.workers}")
+    with display(quiet=args.quiet) as shown:
+
+        def say(built: Built) -> None:
+            rate = built.trainings / built.seconds
+            shown.stage(
+                f"{built.domain} · {built.networks:,} networks, {built.trainings:,} trainings, {rate:.1f} a second · "
+                f"{built.left} shards left, about {built.seconds_left / 60:.0f} min"
+            )
+
+        build(
+            Path(args.folder),
+            domains,
+            data_dir=Path(args.data_dir) if args.data_dir else None,
+            workers=args.workers,
+            progress=say,
+        )
+    return _card(args)
+
+
+def _card(args: argparse.Namespace) -> int:
+    from nas.corpus.card import card, cell_rows, domain_rows
+    from nas.corpus.corpus import Corpus
+    from nas.run_folder import write_text
+
+    folder = Path(args.folder)
+    corpus = Corpus.read(folder)
+    write_text(folder / "README.md", card(corpus))
+    rows = domain_rows(corpus)
+    output.emit(args, {"domains": rows, "cells": cell_rows(corpus)}, rows, title=f"{folder}: {len(corpus):,} networks")
+    return 0
+
+
+def _export(args: argparse.Namespace) -> int:
+    from nas.corpus.corpus import Corpus
+    from nas.corpus.export import export
+    from nas.errors import UsageError
+
+    corpus = Corpus.read(Path(args.folder))
+    if args.domain:
+        corpus = corpus.of(*args.domain)
+    out = Path(args.out)
+    if out.exists() and any(out.iterdir()):
+        raise UsageError(f"{out} is not empty; choose another --out")
+    table = export(corpus, out)
+    data = {"table": str(table), "networks": len(corpus)}
+    output.emit(args, data, [data])
+    return 0
+
+
+def _chosen(domains: "tuple[Domain, ...]", names: list[str] | None) -> "tuple[Domain, ...]":
+    """The domains of these names, in the plan's order."""
+    from nas.errors import UsageError
+    from nas.names import nearest
+
+    known = [domain.name for domain in domains]
+    for name in names or ():
+        if name not in known:
+            raise UsageError(f"the plan has no domain {name!r}; did you mean {nearest(name, known)[0]!r}?")
+    return tuple(domain for domain in domains if not names or domain.name in names)

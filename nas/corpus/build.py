@@ -1,0 +1,208 @@
+"""Making the corpus: shard after shard, each trained as populations, on as many processes as one likes."""
+
+import multiprocessing
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import onnx_graph
+from nas.corpus.domain import Domain
+from nas.corpus.network import MeasuredNetwork, structure_of
+from nas.corpus.plan import Spaces, candidates, training_seeds
+from nas.corpus.shard import Examples, Shard, read_shard, shard_file, write_shard
+from nas.errors import RunError, TrainingError
+from nas.tasks.description import describe
+from nas.tasks.registry import load_task
+from nas.tasks.task import Task
+from predictors.task_description import TaskDescription
+
+
+@dataclass(frozen=True, kw_only=True)
+class Built:
+    """What was done so far.
+
+    Attributes:
+        shards, networks, trainings: made by this process and its workers.
+        left: shards still to make.
+        seconds: since it began.
+        domain: of the shard that was just made.
+    """
+
+    shards: int
+    networks: int
+    trainings: int
+    left: int
+    seconds: float
+    domain: str
+
+    @property
+    def seconds_left(self) -> float:
+        """Estimate; shards of other domains may take longer."""
+        return self.seconds / max(self.shards, 1) * self.left
+
+
+def missing(folder: Path, domains: Sequence[Domain]) -> list[tuple[Domain, int]]:
+    """Shards that are not there yet, those of all domains in turn, so that a part of the corpus is a small corpus.
+
+    `RunError` where a shard that is there was made by another plan.
+    """
+    found = []
+    for domain in domains:
+        for number in range(domain.shards):
+            path = shard_file(folder, domain.name, number)
+            if not path.exists():
+                found.append((number / domain.shards, domain, number))
+            elif number == 0:
+                _require_same(path, domain)
+    return [(domain, number) for _, domain, number in sorted(found, key=lambda one: (one[0], one[1].name))]
+
+
+def _require_same(path: Path, domain: Domain) -> None:
+    """A domain may grow; nothing else of it may change."""
+    told = read_shard(path).domain
+    if replace(told, networks=1) != replace(domain, networks=1):
+        raise RunError(f"{path.parent} was made by another plan of domain {domain.name!r}; choose another folder")
+
+
+def build(
+    folder: Path,
+    domains: Sequence[Domain],
+    *,
+    data_dir: Path | None = None,
+    workers: int = 1,
+    progress: Callable[[Built], None] = lambda built: None,
+) -> None:
+    """Make all missing shards. A killed build loses the shards in work and no other; call it again to go on.
+
+    Args:
+        folder: of the corpus; one folder a domain is made in it.
+        domains: the plan.
+        data_dir: folder of the image data sets.
+        workers: processes, each with one thread; more than one only where there is more than one shard to make.
+        progress: called after every shard.
+
+    Raises:
+        RunError: the folder holds another plan's shards, cannot be written, or a worker died.
+        DataError, UsageError: a task whose data is missing.
+    """
+    left = missing(folder, domains)
+    for domain in {domain.name: domain for domain, _ in left}.values():
+        domain.load(data_dir)  # a clear error before anything is trained
+    started = time.perf_counter()
+    shards = networks = trainings = 0
+    for domain, rows in _made(folder, left, data_dir, workers):
+        shards, networks = shards + 1, networks + len(rows)
+        trainings += sum(len(row.seeds) for row in rows)
+        progress(
+            Built(
+                shards=shards,
+                networks=networks,
+                trainings=trainings,
+                left=len(left) - shards,
+                seconds=time.perf_counter() - started,
+                domain=domain.name,
+            )
+        )
+
+
+def _made(
+    folder: Path, left: Sequence[tuple[Domain, int]], data_dir: Path | None, workers: int
+) -> Iterator[tuple[Domain, list[MeasuredNetwork]]]:
+    """Every shard when it is written."""
+    if min(workers, len(left)) < 2:
+        for domain, number in left:
+            yield domain, make_shard(folder, domain, number, data_dir)
+        return
+    context = multiprocessing.get_context("spawn")  # a fork would inherit torch's threads in an unusable state
+    pool = ProcessPoolExecutor(min(workers, len(left)), mp_context=context, initializer=_one_thread)
+    try:
+        futures: dict[Future[list[MeasuredNetwork]], Domain] = {
+            pool.submit(make_shard, folder, domain, number, data_dir): domain for domain, number in left
+        }
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    except BrokenProcessPool as error:
+        raise RunError("a worker of the corpus died (out of memory?); call it again with fewer --workers") from error
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@cache
+def _read(domain: tuple[str, int | None], data_dir: Path | None) -> tuple[Task, TaskDescription]:
+    """A task and its description, once a process: shards come from all domains in turn."""
+    task = load_task(domain[0], data_dir=data_dir, subset=domain[1])
+    return task, describe(task)
+
+
+def make_shard(folder: Path, domain: Domain, number: int, data_dir: Path | None = None) -> list[MeasuredNetwork]:
+    """Train the networks of a shard and write it."""
+    task, description = _read((domain.task, domain.subset), data_dir)
+    networks = measure(domain, number, task)
+    examples = Examples(
+        signature=task.signature,
+        description=description,
+        validation=len(task.validation),
+        test=len(task.test),
+        fingerprint=task.fingerprint,
+    )
+    shard = Shard(domain=domain, number=number, examples=examples, networks=tuple(networks))
+    write_shard(shard_file(folder, domain.name, number), shard)
+    return networks
+
+
+def measure(domain: Domain, number: int, task: Task) -> list[MeasuredNetwork]:
+    """Draw the networks of a shard, train each with all its seeds, and measure validation and test metric."""
+    from nas.training.population import train_population
+    from nas.training.single import evaluate
+    from nas.training.trained import apply_result
+
+    spaces = Spaces(domain, task.signature)
+    drawn = candidates(domain, number, spaces)
+    models = [spaces.whole.build(candidate) for candidate in drawn]
+    seeds = [training_seeds(domain, number, position, candidate) for position, candidate in enumerate(drawn)]
+    jobs = [(position, seed) for position, own in enumerate(seeds) for seed in own]
+    begin = time.perf_counter()
+    results = train_population(
+        [models[position] for position, _ in jobs],
+        task,
+        domain.training_options,
+        seeds=[seed for _, seed in jobs],
+    )
+    seconds = (time.perf_counter() - begin) / len(jobs)
+    validation: list[list[float | None]] = [[] for _ in drawn]
+    test: list[list[float | None]] = [[] for _ in drawn]
+    for (position, _), result in zip(jobs, results, strict=True):
+        if isinstance(result, TrainingError):
+            validation[position].append(None)
+            test[position].append(None)
+        elif isinstance(result, Exception):
+            raise result
+        else:
+            validation[position].append(round(result.accuracy, 6))
+            trained = apply_result(models[position], result)
+            test[position].append(round(evaluate(trained, task, task.test), 6))
+    counts = [onnx_graph.count(model) for model in models]
+    return [
+        MeasuredNetwork(
+            domain=domain.name,
+            candidate=candidate,
+            structure=structure_of(model),
+            seeds=seeds[position],
+            validation=tuple(validation[position]),
+            test=tuple(test[position]),
+            nnz=counts[position].nnz,
+            weights=counts[position].weights,
+            seconds=round(seconds, 4),
+        )
+        for position, (candidate, model) in enumerate(zip(drawn, models, strict=True))
+    ]

@@ -1,0 +1,126 @@
+"""The data card of a corpus: how it was made, its columns, what is in it, how noisy it is, how to divide it."""
+
+from typing import Any
+
+import numpy as np
+
+from nas.corpus.ceiling import ceiling
+from nas.corpus.corpus import BAND_NAMES, Corpus
+from nas.corpus.plan import EDITED, FEW, MANY
+
+LICENCE = "Apache-2.0, as the project. The images are not in here; MNIST, Fashion-MNIST and the digits have licences of their own."
+
+
+def domain_rows(corpus: Corpus) -> list[dict[str, Any]]:
+    """One row a domain: size, accuracies, noise, what a perfect predictor reaches inside its cells."""
+    return [_row(corpus.of(name), {"domain": name}) for name in corpus.domains]
+
+
+def cell_rows(corpus: Corpus) -> list[dict[str, Any]]:
+    """One row a cell."""
+    rows = []
+    for name in corpus.domains:
+        for band in BAND_NAMES:
+            inside = [row for row, cell in enumerate(corpus.cells) if cell == (name, band)]
+            if inside:
+                rows.append(_row(corpus.take(inside), {"domain": name, "density": band}))
+    return rows
+
+
+def _row(corpus: Corpus, names: dict[str, str]) -> dict[str, Any]:
+    low, middle, high = np.quantile(corpus.accuracies, (0.1, 0.5, 0.9))
+    found = ceiling(corpus.trainings, corpus.cells)
+    return {
+        **names,
+        "networks": len(corpus),
+        "trainings": sum(map(len, corpus.trainings)),
+        "accuracy 10 %": _fraction(low),
+        "50 %": _fraction(middle),
+        "90 %": _fraction(high),
+        "sd of a training": _fraction(found.noise),
+        "τ of two trainings": _fraction(found.agreement),
+        "τ attainable": _fraction(found.tau),
+    }
+
+
+def _fraction(value: float) -> float | None:
+    return None if value != value else round(float(value), 3)
+
+
+def card(corpus: Corpus) -> str:
+    """The card as Markdown."""
+    trainings = sum(map(len, corpus.trainings))
+    hours = sum(one.seconds * len(one.seeds) for one in corpus.networks) / 3600
+    recipes: dict[str, int] = {}
+    for one in corpus.networks:
+        recipes[one.recipe] = recipes.get(one.recipe, 0) + 1
+    return f"""# Corpus of sparse networks with measured accuracies
+
+{len(corpus):,} networks, {trainings:,} trainings, {hours:.1f} hours of training. Made by `nas corpus build`; this page by
+`nas corpus card`.
+
+## How it was made
+Every network is a candidate of a search space: an architecture and a mask recipe, drawn at random, and in {EDITED:.0%} of
+them edits of the mask. Recipes have all distributions and patterns; half of them have exactly one of a few densities, the
+others one drawn log-uniformly. Networks in a row share an architecture and differ in their masks. Each is
+trained {FEW} times with other seeds, every tenth {MANY} times, its mask fixed. Nothing was selected: a network is in the corpus
+because it was drawn. A tenth or more of the weights may be dead; `nnz` counts the living ones.
+
+{_table(_domains(corpus))}
+
+## What is in it
+A cell is a domain and a band of densities (`nnz / weights`). "τ of two trainings" is Kendall's between two trainings of the same
+networks inside a cell; "τ attainable" what a perfect predictor would reach against the mean of the trainings there.
+
+{_table(domain_rows(corpus))}
+
+{_table(cell_rows(corpus))}
+
+Networks by pattern: {", ".join(f"{name} {count}" for name, count in sorted(recipes.items()))}.
+
+## Files
+`<domain>/<number>.jsonl.gz`, gzipped JSON lines. The first line of a file: the domain (task, space, training), the shape of
+inputs and outputs, the description of the task, the numbers of validation and test examples, a hash of the data. Every other line:
+
+| column | meaning |
+|---|---|
+| `candidate` | architecture, mask recipe and mask edits; `search_spaces` rebuilds the network from it |
+| `structure` | hash of the network's operators and masks: a rebuilt network must have it |
+| `seeds` | one a training |
+| `validation`, `test` | the task's metric of every training on either split (nothing was chosen by them); null where it diverged |
+| `nnz`, `weights` | weights kept on live paths, and all of them |
+| `seconds` | of one training, in its population |
+
+`nas.corpus.corpus.Corpus.read(folder)` reads them; its `accuracies` are means over trainings, of validation and test together.
+
+## Divisions
+`nas.corpus.splits`: at random, leave-recipe-out (pattern), leave-density-out (band), leave-task-out.
+
+## Licence
+{LICENCE}
+"""
+
+
+def _domains(corpus: Corpus) -> list[dict[str, Any]]:
+    rows = []
+    for name, domain in corpus.domains.items():
+        examples = corpus.examples[name]
+        training = ", ".join(f"{key} {value}" for key, value in domain.training.items())
+        rows.append(
+            {
+                "domain": name,
+                "task": domain.task + (f", {domain.subset} examples" if domain.subset else ""),
+                "space": domain.space,
+                "held-out examples": examples.validation + examples.test,
+                "1-NN": examples.description.one_nn,
+                "linear": examples.description.linear_probe,
+                "training": training or "default",
+            }
+        )
+    return rows
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    lines = ["| " + " | ".join(rows[0]) + " |", "|" + "---|" * len(rows[0])]
+    lines += ["| " + " | ".join("" if value is None else str(value) for value in row.values()) + " |" for row in rows]
+    return "\n".join(lines)

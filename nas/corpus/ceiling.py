@@ -1,0 +1,43 @@
+"""How well a perfect predictor would do: trainings of one network differ, and no structure tells by how much."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from predictors.ranking import attainable_tau, kendall_inside
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ceiling:
+    """Of some networks.
+
+    Attributes:
+        networks: with at least two trainings.
+        trainings: harmonic mean of their numbers of trainings.
+        agreement: Kendall's τ inside cells between two trainings.
+        tau: what a perfect predictor reaches against the mean of the trainings (`predictors.ranking.attainable_tau`).
+        noise: standard deviation of one training, averaged over networks.
+    """
+
+    networks: int
+    trainings: float
+    agreement: float
+    tau: float
+    noise: float
+
+
+def ceiling(trainings: Sequence[NDArray[np.float64]], cells: Sequence[Hashable]) -> Ceiling:
+    """The ceiling inside cells, from the first two trainings of every network that has two."""
+    rows = [row for row, values in enumerate(trainings) if len(values) > 1]
+    first, second = (np.array([trainings[row][repeat] for row in rows]) for repeat in (0, 1))
+    agreement = kendall_inside(first, second, [cells[row] for row in rows])
+    count = 1 / float(np.mean([1 / len(trainings[row]) for row in rows])) if rows else float("nan")
+    return Ceiling(
+        networks=len(rows),
+        trainings=count,
+        agreement=agreement,
+        tau=attainable_tau(agreement, count),
+        noise=float(np.mean([trainings[row].std(ddof=1) for row in rows])) if rows else float("nan"),
+    )

@@ -1,0 +1,96 @@
+"""The corpus as a whole: its networks in order, their accuracies and cells, their graphs rebuilt."""
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from nas.corpus.domain import Domain
+from nas.corpus.network import MeasuredNetwork
+from nas.corpus.plan import Spaces
+from nas.corpus.shard import Examples, read_shard
+from nas.errors import DataError
+
+BANDS = (0.04, 0.075, 0.15)
+"""Bounds between the density bands of a cell."""
+BAND_NAMES = ("<.04", ".04–.075", ".075–.15", "≥.15")
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus:
+    """Networks with measured accuracies; those of which every training diverged are left out.
+
+    Attributes:
+        networks: by domain, then by shard.
+        domains: by name.
+        examples: by name of the domain.
+    """
+
+    networks: tuple[MeasuredNetwork, ...]
+    domains: Mapping[str, Domain]
+    examples: Mapping[str, Examples]
+    _spaces: dict[str, Spaces] = field(default_factory=dict, repr=False)
+
+    def __len__(self) -> int:
+        """Number of networks."""
+        return len(self.networks)
+
+    @classmethod
+    def read(cls, folder: Path) -> "Corpus":
+        """All shards of a folder, finished or not; `DataError` where there is none or one is damaged."""
+        shards = [read_shard(path) for path in sorted(folder.glob("*/*.jsonl.gz"))]
+        if not shards:
+            raise DataError(f"{folder} holds no corpus: `nas corpus build {folder}` makes one")
+        examples: dict[str, Examples] = {}
+        for shard in shards:
+            known = examples.setdefault(shard.domain.name, shard.examples)
+            if known != shard.examples:
+                raise DataError(
+                    f"shards of domain {shard.domain.name!r} were made from different data; build it anew in one place"
+                )
+        return cls(
+            networks=tuple(one for shard in shards for one in shard.networks if any(v is not None for v in one.test)),
+            domains={shard.domain.name: shard.domain for shard in shards},
+            examples=examples,
+        )
+
+    def take(self, rows: Sequence[int] | NDArray[np.int64]) -> "Corpus":
+        """These networks."""
+        return Corpus(tuple(self.networks[row] for row in rows), self.domains, self.examples, self._spaces)
+
+    def of(self, *domains: str) -> "Corpus":
+        """The networks of these domains; `DataError` for one that it does not have."""
+        for name in domains:
+            if name not in self.domains:
+                raise DataError(f"the corpus has no domain {name!r}; it has {', '.join(self.domains)}")
+        return self.take([row for row, one in enumerate(self.networks) if one.domain in domains])
+
+    @cached_property
+    def trainings(self) -> tuple[NDArray[np.float64], ...]:
+        """Metric of every training of every network, on validation and test together."""
+        return tuple(
+            one.accuracies(self.examples[one.domain].validation, self.examples[one.domain].test)
+            for one in self.networks
+        )
+
+    @cached_property
+    def accuracies(self) -> NDArray[np.float64]:
+        """Mean over the trainings, ``(networks,)``."""
+        return np.array([values.mean() for values in self.trainings])
+
+    @cached_property
+    def cells(self) -> tuple[tuple[str, str], ...]:
+        """Domain and density band of every network: what is ranked against one another."""
+        return tuple((one.domain, BAND_NAMES[bisect_right(BANDS, one.density)]) for one in self.networks)
+
+    def model(self, row: int) -> ir.Model:
+        """The untrained masked network, rebuilt."""
+        network = self.networks[row]
+        if network.domain not in self._spaces:
+            self._spaces[network.domain] = Spaces(self.domains[network.domain], self.examples[network.domain].signature)
+        return self._spaces[network.domain].whole.build(network.candidate)

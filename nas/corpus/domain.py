@@ -1,0 +1,184 @@
+"""A domain of the corpus: one task, one search space, one way of training; and the domains that are built by default."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from nas.errors import UsageError
+from nas.names import nearest
+from nas.tasks.registry import load_task
+from nas.tasks.task import Task
+from nas.training.options import TrainingOptions
+from search_spaces.masks.recipe import PATTERNS
+
+LOWEST, HIGHEST = 0.02, 0.3
+"""Densities of the recipes. Below, all masks fail; above, all tie within the noise of one training."""
+STRATA = (0.03, 0.05, 0.1, 0.2)
+"""Densities that half of the recipes have exactly."""
+SHARD = 64
+"""Networks of a shard."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Domain:
+    """Networks of one space, trained on one task in one way.
+
+    Attributes:
+        name: of the domain, and of its folder.
+        task: as in `nas list tasks`, or a file.
+        space: as in `nas list spaces`.
+        networks: how many, rounded up to whole shards.
+        subset: training and validation examples in all; None: all there are.
+        options: of the space, beside densities and patterns.
+        masks: networks in a row that share an architecture and differ in their masks alone, a divisor of the shard.
+        training: `TrainingOptions` by name.
+    """
+
+    name: str
+    task: str
+    space: str
+    networks: int
+    subset: int | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    masks: int = 4
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse what no corpus can have."""
+        if not self.name or not self.name.replace("-", "").replace("_", "").isalnum():
+            raise UsageError(
+                f"domain {self.name!r}: its name is that of a folder; take letters, digits, '-' and '_' alone"
+            )
+        if self.networks < 1 or self.masks < 1 or SHARD % self.masks:
+            raise UsageError(
+                f"domain {self.name!r}: networks must be ≥ 1 and masks a divisor of {SHARD}, got {self.networks} and {self.masks}"
+            )
+        reserved = {"min_density", "max_density", "patterns", "max_nnz"} & set(self.options)
+        if reserved:
+            raise UsageError(f"domain {self.name!r}: the corpus itself sets {', '.join(sorted(reserved))}")
+        try:
+            _ = self.training_options
+        except TypeError as error:
+            known = ", ".join(one.name for one in fields(TrainingOptions))
+            raise UsageError(f"domain {self.name!r}: training takes {known} ({error})") from error
+
+    @property
+    def shards(self) -> int:
+        """Number of shards."""
+        return -(-self.networks // SHARD)
+
+    @property
+    def training_options(self) -> TrainingOptions:
+        """How every network is trained."""
+        return TrainingOptions(**self.training)
+
+    def load(self, data_dir: Path | None = None) -> Task:
+        """The task's data."""
+        return load_task(self.task, data_dir=data_dir, subset=self.subset)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return asdict(self)
+
+
+def from_mapping(data: Mapping[str, Any], place: str) -> Domain:
+    """A domain from TOML or JSON values; `UsageError` names what is wrong."""
+    known = [one.name for one in fields(Domain)]
+    for name in data:
+        if name not in known:
+            raise UsageError(f"{place}: a domain takes no {name!r}; did you mean {nearest(name, known)[0]!r}?")
+    missing = [name for name in ("name", "task", "space", "networks") if name not in data]
+    if missing:
+        raise UsageError(f"{place}: a domain needs {', '.join(missing)}")
+    try:
+        return Domain(**data)
+    except TypeError as error:
+        raise UsageError(f"{place}: {error}") from error
+
+
+def read_plan(path: Path) -> tuple[Domain, ...]:
+    """The domains of a TOML file with one table ``[[domain]]`` each."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not TOML: {error}") from error
+    tables = data.get("domain")
+    if not isinstance(tables, list) or not tables or set(data) != {"domain"}:
+        raise UsageError(f"{path} must hold tables [[domain]] and nothing else")
+    return checked(tuple(from_mapping(table, str(path)) for table in tables), str(path))
+
+
+def checked(domains: tuple[Domain, ...], place: str) -> tuple[Domain, ...]:
+    """The domains, each name once."""
+    names = [domain.name for domain in domains]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UsageError(f"{place}: domain {twice[0]!r} is there twice")
+    return domains
+
+
+_PERCEPTRON = {"depth": (1, 4), "width": (16, 128)}
+DOMAINS: tuple[Domain, ...] = (
+    Domain(
+        name="mlp-digits",
+        task="digits",
+        space="mlp",
+        networks=2496,
+        options=_PERCEPTRON,
+        training={"epochs": 25, "learning_rate": 5e-3, "schedule": "constant"},
+    ),
+    Domain(
+        name="mlp-mnist",
+        task="mnist",
+        space="mlp",
+        networks=1536,
+        subset=5000,
+        options=_PERCEPTRON,
+        training={"epochs": 8, "learning_rate": 5e-3},
+    ),
+    Domain(
+        name="mlp-fashion",
+        task="fashion-mnist",
+        space="mlp",
+        networks=1536,
+        subset=5000,
+        options=_PERCEPTRON,
+        training={"epochs": 8, "learning_rate": 5e-3},
+    ),
+    Domain(
+        name="cnn-digits",
+        task="digits",
+        space="cnn",
+        networks=1152,
+        options={"channels": (12, 32), "cells": (1, 2), "nodes": (1, 3)},
+        masks=16,
+        training={"epochs": 15},
+    ),
+    Domain(
+        name="cnn-fashion",
+        task="fashion-mnist",
+        space="cnn",
+        networks=640,
+        subset=2500,
+        options={"channels": (8, 24), "cells": (1, 2), "nodes": (1, 3), "stem_strides": (2,)},
+        masks=16,
+        training={"epochs": 8},
+    ),
+    Domain(
+        name="rnn-reber",
+        task="embedded-reber",
+        space="rnn",
+        networks=1216,
+        subset=1500,
+        options={"layers": (1, 2), "hidden": (12, 40)},
+        masks=8,
+        training={"epochs": 10},
+    ),
+)
+"""What `nas corpus build` builds."""
+
+ALL_PATTERNS = tuple(PATTERNS)

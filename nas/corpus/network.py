@@ -1,0 +1,102 @@
+"""A network of the corpus: its candidate, and what its trainings measured."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from nas.errors import DataError
+from onnx_graph.weight import masks
+from search_spaces.candidate import Candidate
+from search_spaces.errors import InvalidCandidateError
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasuredNetwork:
+    """One row.
+
+    Attributes:
+        domain: name of its domain.
+        candidate: rebuilds the network.
+        structure: `structure_of` the network that was trained.
+        seeds: one a training.
+        validation: metric of every training on the validation split; None where it diverged.
+        test: the same on the test split. Nothing was chosen by either, so both are fair.
+        nnz, weights: maskable weights that are kept on live paths, and all of them.
+        seconds: of one training, on average.
+    """
+
+    domain: str
+    candidate: Candidate
+    structure: str
+    seeds: tuple[int, ...]
+    validation: tuple[float | None, ...]
+    test: tuple[float | None, ...]
+    nnz: int
+    weights: int
+    seconds: float
+
+    @property
+    def density(self) -> float:
+        """The share that is kept on live paths."""
+        return self.nnz / max(self.weights, 1)
+
+    @property
+    def recipe(self) -> str:
+        """The pattern of the mask recipe."""
+        return self.candidate.mask.pattern
+
+    def accuracies(self, validation: int, test: int) -> NDArray[np.float64]:
+        """Metric of every training that did not diverge on both splits together, which have so many examples."""
+        pairs = [
+            (first, second)
+            for first, second in zip(self.validation, self.test, strict=True)
+            if first is not None and second is not None
+        ]
+        return np.array(
+            [(validation * first + test * second) / (validation + test) for first, second in pairs], np.float64
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values; the domain is told once a shard."""
+        row = {name: value for name, value in vars(self).items() if name != "domain"}
+        return row | {"candidate": self.candidate.to_json()}
+
+    @classmethod
+    def from_json(cls, domain: str, data: Mapping[str, Any], place: str) -> "MeasuredNetwork":
+        """Read what `to_json` wrote; anything else is a `DataError`."""
+        try:
+            return cls(
+                domain=domain,
+                candidate=Candidate.from_json(data["candidate"]),
+                structure=str(data["structure"]),
+                seeds=tuple(int(seed) for seed in data["seeds"]),
+                validation=_shares(data["validation"]),
+                test=_shares(data["test"]),
+                nnz=int(data["nnz"]),
+                weights=int(data["weights"]),
+                seconds=float(data["seconds"]),
+            )
+        except (KeyError, TypeError, ValueError, InvalidCandidateError) as error:
+            raise DataError(f"{place}: not a network of a corpus ({error})") from error
+
+
+def structure_of(model: ir.Model) -> str:
+    """Hash of operators and masks, 16 hexadecimal digits: equal where a candidate was rebuilt bit for bit."""
+    found = hashlib.sha256()
+    for node in model.graph:
+        found.update(f"{node.op_type}\x1f{len(node.inputs)}\x1f".encode())
+    for mask in masks(model).values():
+        found.update(str(mask.shape).encode() + np.packbits(mask).tobytes())
+    return found.hexdigest()[:16]
+
+
+def _shares(values: Any) -> tuple[float | None, ...]:
+    found = tuple(None if value is None else float(value) for value in values)
+    if any(value is not None and not 0 <= value <= 1 for value in found):
+        raise ValueError(f"accuracies {values} are not in [0, 1]")
+    return found

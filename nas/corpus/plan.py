@@ -1,0 +1,81 @@
+"""Which networks a shard holds: a function of its domain and number alone."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from nas.corpus.domain import ALL_PATTERNS, HIGHEST, LOWEST, SHARD, STRATA, Domain
+from nas.seeds import derive, generator
+from search_spaces import create
+from search_spaces.candidate import Candidate
+from search_spaces.masked_space import MaskedSpace
+from search_spaces.signature import Signature
+
+AT_STRATUM = 0.5
+"""Share of the networks whose density is one of `STRATA`; that of the others is drawn log-uniformly."""
+EDITED = 0.25
+MOST_EDITS = 4
+FEW, MANY = 2, 5
+EVERY = 10
+"""Every tenth network is trained `MANY` times, the others `FEW` times."""
+
+
+class Spaces:
+    """The spaces of a domain, one for each range of densities, made when they are first needed."""
+
+    def __init__(self, domain: Domain, signature: Signature) -> None:
+        """Nothing is made yet."""
+        self._domain, self._signature = domain, signature
+        self._made: dict[tuple[float, float], MaskedSpace[Any, Any]] = {}
+
+    def between(self, low: float, high: float) -> MaskedSpace[Any, Any]:
+        """The space whose masks have densities in [low, high]."""
+        if (low, high) not in self._made:
+            options: Mapping[str, Any] = {
+                **{"patterns": ALL_PATTERNS, "max_edits": MOST_EDITS},
+                **self._domain.options,
+                **{"min_density": low, "max_density": high},
+            }
+            space = create(self._domain.space, self._signature, **options)
+            assert isinstance(space, MaskedSpace)
+            self._made[low, high] = space
+        return self._made[low, high]
+
+    @property
+    def whole(self) -> MaskedSpace[Any, Any]:
+        """The space of all densities: every candidate of the domain can be built by it."""
+        return self.between(LOWEST, HIGHEST)
+
+
+def candidates(domain: Domain, shard: int, spaces: Spaces) -> list[Candidate]:
+    """The networks of a shard, no two alike, `Domain.masks` in a row with one architecture."""
+    rng = generator(0, "corpus", domain.name, shard)
+    found: dict[str, Candidate] = {}
+    while len(found) < SHARD:
+        group = {one.digest: one for one in _group(domain, spaces, rng)}
+        room = SHARD - len(found)
+        found |= dict(list(group.items())[:room])
+    return list(found.values())
+
+
+def _group(domain: Domain, spaces: Spaces, rng: np.random.Generator) -> list[Candidate]:
+    architecture = _space(spaces, rng).sample(rng)
+    group = [architecture]
+    while len(group) < domain.masks:
+        edits = int(rng.integers(1, MOST_EDITS + 1)) if rng.random() < EDITED else 0
+        group.append(_space(spaces, rng).remask(architecture, rng, edits=edits))
+    return group
+
+
+def _space(spaces: Spaces, rng: np.random.Generator) -> MaskedSpace[Any, Any]:
+    if rng.random() < AT_STRATUM:
+        density = float(rng.choice(STRATA))
+        return spaces.between(density, density)
+    return spaces.whole
+
+
+def training_seeds(domain: Domain, shard: int, position: int, candidate: Candidate) -> tuple[int, ...]:
+    """Seeds of a network's trainings."""
+    count = MANY if (shard * SHARD + position) % EVERY == 0 else FEW
+    return tuple(derive(0, "corpus", domain.name, candidate.digest, repeat) % 2**31 for repeat in range(count))

@@ -1,0 +1,126 @@
+"""A shard on disk: gzipped JSON lines, the first of which says what it is. The same networks give the same bytes."""
+
+import gzip
+import json
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nas.corpus.domain import Domain, from_mapping
+from nas.corpus.network import MeasuredNetwork
+from nas.errors import DataError, UsageError
+from nas.run_folder import write_bytes
+from predictors.errors import InvalidTaskError
+from predictors.task_description import TaskDescription
+from search_spaces.errors import InvalidOptionError
+from search_spaces.signature import Signature
+
+VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examples:
+    """What the networks of a domain were trained and measured on.
+
+    Attributes:
+        signature: what a network takes in and gives out: enough to rebuild it without the data.
+        description: what predictors are told of the task.
+        validation, test: examples in these splits.
+        fingerprint: hash of the data.
+    """
+
+    signature: Signature
+    description: TaskDescription
+    validation: int
+    test: int
+    fingerprint: str
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return {
+            **vars(self),
+            "signature": {**vars(self.signature), "input_shape": list(self.signature.input_shape)},
+            "description": self.description.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, data: Any) -> "Examples":
+        """Read what `to_json` wrote."""
+        signature = data["signature"]
+        return cls(
+            signature=Signature(
+                input_shape=tuple(signature["input_shape"]),
+                outputs=signature["outputs"],
+                per_step=bool(signature["per_step"]),
+            ),
+            description=TaskDescription.from_json(data["description"]),
+            validation=int(data["validation"]),
+            test=int(data["test"]),
+            fingerprint=str(data["fingerprint"]),
+        )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Shard:
+    """What a file holds."""
+
+    domain: Domain
+    number: int
+    examples: Examples
+    networks: tuple[MeasuredNetwork, ...]
+
+
+def shard_file(folder: Path, domain: str, number: int) -> Path:
+    """Where a shard lies."""
+    return folder / domain / f"{number:04d}.jsonl.gz"
+
+
+def write_shard(path: Path, shard: Shard) -> None:
+    """Write a whole shard, durably."""
+    head = {
+        "version": VERSION,
+        "domain": shard.domain.to_json(),
+        "shard": shard.number,
+        "networks": len(shard.networks),
+        "examples": shard.examples.to_json(),
+    }
+    lines = [json.dumps(row, separators=(",", ":")) for row in [head, *(one.to_json() for one in shard.networks)]]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, gzip.compress(("\n".join(lines) + "\n").encode(), 9, mtime=0))
+
+
+def read_shard(path: Path) -> Shard:
+    """The shard in a file; `DataError` where it is damaged or of another version."""
+    try:
+        lines = gzip.decompress(path.read_bytes()).decode().splitlines()
+        head, *rows = [json.loads(line) for line in lines]
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (EOFError, ValueError, zlib.error) as error:  # JSON and Unicode errors are ValueErrors
+        raise DataError(f"{path} is damaged: {error}") from error
+    if not isinstance(head, dict) or head.get("version") != VERSION:
+        raise DataError(f"{path} is no shard of version {VERSION}")
+    if head.get("networks") != len(rows):
+        raise DataError(f"{path} is damaged: it holds {len(rows)} of {head.get('networks')} networks")
+    try:
+        domain = from_mapping(_tuples(head["domain"]), str(path))
+        return Shard(
+            domain=domain,
+            number=int(head["shard"]),
+            examples=Examples.from_json(head["examples"]),
+            networks=tuple(
+                MeasuredNetwork.from_json(domain.name, row, f"{path}, line {line}") for line, row in enumerate(rows, 2)
+            ),
+        )
+    except (KeyError, TypeError, ValueError, UsageError, InvalidOptionError, InvalidTaskError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{path} is damaged: {error}") from error
+
+
+def _tuples(value: Any) -> Any:
+    """JSON's lists as the tuples that they were."""
+    if isinstance(value, dict):
+        return {name: _tuples(item) for name, item in value.items()}
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value

@@ -1,0 +1,74 @@
+"""What a predictor is told of a task: how much data, how many classes, and how easy it is for readers that learn no features."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from predictors.errors import InvalidTaskError
+
+TASK_FEATURES = ("log_samples", "log_classes", "log_inputs", "one_nn_error", "linear_probe_error")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskDescription:
+    """A task in five numbers.
+
+    Attributes:
+        samples: training examples; of sequences with an answer at every step, the steps.
+        classes: number of outputs to choose from.
+        inputs: numbers in one example; of sequences in one step.
+        one_nn: held-out accuracy of the nearest neighbour, in [0, 1].
+        linear_probe: held-out accuracy of a linear classifier on the inputs (ridge), in [0, 1].
+    """
+
+    samples: int
+    classes: int
+    inputs: int
+    one_nn: float
+    linear_probe: float
+
+    def __post_init__(self) -> None:
+        """Refuse what no task can be."""
+        if min(self.samples, self.classes, self.inputs) < 1:
+            raise InvalidTaskError(f"samples, classes and inputs of a task must be ≥ 1, got {self}")
+        if not (0 <= self.one_nn <= 1 and 0 <= self.linear_probe <= 1):
+            raise InvalidTaskError(f"one_nn and linear_probe are accuracies in [0, 1], got {self}")
+
+    def features(self) -> NDArray[np.float64]:
+        """`TASK_FEATURES`, float64 ``(5,)``; errors are logarithms, floored at .001."""
+        errors = [np.log(max(1.0 - accuracy, 1e-3)) for accuracy in (self.one_nn, self.linear_probe)]
+        return np.array([np.log(self.samples), np.log(self.classes), np.log(self.inputs), *errors])
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: object) -> "TaskDescription":
+        """Read what `to_json` wrote, or what a user wrote; `InvalidTaskError` names what is missing or wrong."""
+        if not isinstance(data, Mapping):
+            raise InvalidTaskError(f"a task is described by {', '.join(_KINDS)}, got {data!r}")
+        unknown = sorted(set(data) - set(_KINDS))
+        missing = sorted(set(_KINDS) - set(data))
+        if unknown or missing:
+            what = f"takes no {unknown[0]!r}" if unknown else f"lacks {missing[0]!r}"
+            raise InvalidTaskError(f"a task description {what}; it takes {', '.join(_KINDS)}")
+        for name, kind in _KINDS.items():
+            value = data[name]
+            if isinstance(value, bool) or not isinstance(value, int if kind is int else (int, float)):
+                raise InvalidTaskError(
+                    f"{name} of a task must be {'a whole number' if kind is int else 'a number'}, got {value!r}"
+                )
+        return cls(**{name: kind(data[name]) for name, kind in _KINDS.items()})  # type: ignore[arg-type]
+
+
+_KINDS: Mapping[str, type[int] | type[float]] = {
+    "samples": int,
+    "classes": int,
+    "inputs": int,
+    "one_nn": float,
+    "linear_probe": float,
+}
