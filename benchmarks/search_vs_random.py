@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--strategy", nargs="+", default=["evolution"])
-    parser.add_argument("--predictor", default="ensemble")
+    parser.add_argument("--predictor", default="quick")
     parser.add_argument("--quick", action="store_true", help="a smoke test: few trainings, one seed")
     parser.add_argument("--out", type=Path, default=None)
     args = parser.parse_args()

@@ -46,7 +46,7 @@ class SearchConfig:
         (), "hard bound such as 'nnz<=600', 'nnz<=10%' (of dense) or 'bytes<=20000'; repeatable"
     )
     strategy: str = _option("evolution", "how candidates are proposed (see `nas list strategies`)")
-    predictor: str = _option("ensemble", "what screens them before training (see `nas list predictors`), or none")
+    predictor: str = _option("quick", "what screens them before training (see `nas list predictors`), or none")
     trainings: int = _option(48, "real trainings in all, resumed ones counted")
     timeout: float | None = _option(None, "stop after that many seconds (the round in work is finished)")
     round: int = _option(8, "trainings between two refits of the predictor")

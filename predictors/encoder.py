@@ -23,6 +23,7 @@ from predictors.graph_features import GRAPH_FEATURES, graph_features
 from predictors.node_features import NODE_FEATURES, NodeTable, node_table
 from predictors.node_order import canonical_order
 from predictors.structure_graph import StructureGraph
+from predictors.unit_graph import unit_graph
 
 if TYPE_CHECKING:
     import onnx
@@ -81,6 +82,7 @@ def _encoded(model: ir.Model) -> StructureGraph:
         edges=table.edges,
         summary=summary.astype(np.float32),
         unknown=graph.unknown,
+        units=unit_graph(graph, {id(operator): row for row, operator in enumerate(table.operators)}),
     )
 
 

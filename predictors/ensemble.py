@@ -1,66 +1,266 @@
-"""Linear model and forest together: their errors differ, so their mean ranks better than either.
+"""The ensemble: forest, Gaussian process, boosted trees and two-level graph network, judged on networks that they did not see.
 
-The line sees trends through few networks and the trees see thresholds through many.
+All members are fitted with the same folds left out in turn. What they say of the left-out networks decides
+
+- their weights: least squares on the simplex, drawn towards equal ones where labels are few;
+- a line that calibrates the weighted mean, and the accuracy that a score means on average (isotonic);
+- the interval: the conformal quantile of the errors, each divided by the spread that the members state there
+  (Lei et al. 2018, arXiv:1604.04173), so that nine in ten of new networks fall inside if they come from the same source.
+
+Whether they do is what the support distance is for.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import nnls
 
-from predictors.errors import InvalidPredictorError
+from predictors.boosted import BoostedOptions, BoostedPredictor
+from predictors.calibration import Curve
+from predictors.features import matrix, matrix_width
 from predictors.forest import ForestOptions, ForestPredictor
-from predictors.linear import LinearPredictor
-from predictors.predictor import Prediction
+from predictors.gaussian_process import GaussianProcessOptions, GaussianProcessPredictor
+from predictors.gnn import GNNOptions, GNNPredictor
+from predictors.predictor import NORMAL_90, Prediction
+from predictors.quick import SEPARATOR, divided
+from predictors.scale import RankScale
+from predictors.state import array, check_training, number, require_fitted
 from predictors.structure_graph import StructureGraph
+from predictors.support import Support
+from predictors.target import from_target, to_target
+from predictors.target_predictor import Scores, TargetPredictor
 
-TREES = ForestOptions(trees=100)
-"""Half the forest's own: the line steadies the mean, and a search fits anew every round."""
+Floats = NDArray[np.float64]
 
-SEPARATOR = "/"
-"""Between a member's name and the name of its array."""
+COVERAGE = 0.9
+SHRINKAGE = 0.05
+"""Pull of the weights towards equal ones, in units of the targets' variance."""
+FEWEST = 10
+"""Networks below which nothing is left out: the members are averaged, and the interval is that of a normal law."""
+OWN = "ensemble"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnsembleOptions:
+    """The members, and how they are judged.
+
+    Attributes:
+        folds: in which the training networks are left out, ≥ 2; the graph network has a member for each.
+        by_rank: learn normal scores of the ranks, as suits the networks of one task; False: those of `predictors.target`.
+        forest, process, boosted, network: of the members.
+    """
+
+    folds: int = 5
+    by_rank: bool = True
+    forest: ForestOptions = field(default_factory=ForestOptions)
+    process: GaussianProcessOptions = field(default_factory=GaussianProcessOptions)
+    boosted: BoostedOptions = field(default_factory=BoostedOptions)
+    network: GNNOptions = field(default_factory=GNNOptions)
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be."""
+        if self.folds < 2 or self.folds != self.network.members:
+            raise ValueError(f"need at least 2 folds and one member of the graph network for each, got {self}")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Stack:
+    """What the left-out networks taught.
+
+    Attributes:
+        weights: of the members in order, sum 1.
+        offset, slope: of the line from the weighted mean to the calibrated one.
+        width: stated spreads to either side that hold nine tenths of the errors.
+    """
+
+    weights: Floats
+    offset: float
+    slope: float
+    width: float
 
 
 class EnsemblePredictor:
-    """Mean of the members; the std joins theirs and their disagreement."""
+    """Members of `TargetPredictor`, stacked."""
 
     name = "ensemble"
 
-    def __init__(self) -> None:
+    def __init__(self, options: EnsembleOptions = EnsembleOptions()) -> None:
         """Not fitted yet."""
-        self._members: tuple[LinearPredictor | ForestPredictor, ...] = (LinearPredictor(), ForestPredictor(TREES))
+        self.options = options
+        self._members: tuple[TargetPredictor, ...] = self._fresh()
+        self._stack: Stack | None = None
+        self._scale: RankScale | None = None
+        self._curve: Curve | None = None
+        self._support: Support | None = None
+        self._training_graphs = 0
 
     def fit(self, graphs: Sequence[StructureGraph], accuracies: NDArray[np.float64], *, seed: int = 0) -> Self:
-        """Fit every member on all networks."""
-        for member in self._members:
-            member.fit(graphs, accuracies, seed=seed)
+        """Fit members, weights, calibration and interval; one seed, one ensemble."""
+        targets = to_target(check_training(graphs, accuracies))
+        scale = RankScale.of(targets) if self.options.by_rank else None
+        scores = targets if scale is None else scale.forward(targets)
+        rng = np.random.default_rng(seed)
+        members, curve = self._fresh(), None
+        if len(graphs) < FEWEST:
+            for member in members:
+                member.fit_targets(graphs, scores, seed=seed)
+            stack = Stack(weights=np.full(len(members), 1 / len(members)), offset=0.0, slope=1.0, width=NORMAL_90)
+        else:
+            folds = rng.permutation(len(graphs)) % self.options.folds
+            left_out = [_left_out(member, graphs, scores, folds, seed) for member in members]
+            stack = _stacked(left_out, scores)
+            curve = Curve.of(_combined(left_out, stack)[0], np.asarray(accuracies, np.float64))
+        self._members, self._stack, self._scale, self._curve = members, stack, scale, curve
+        self._support = Support.of(matrix(graphs), rng)
+        self._training_graphs = len(graphs)
         return self
 
     def predict(self, graphs: Sequence[StructureGraph]) -> Prediction:
-        """Mean of the members' means; variance: the members' mean variance plus the variance of their means."""
-        said = [member.predict(graphs) for member in self._members]
-        means = np.stack([prediction.mean for prediction in said])
-        variances = np.stack([prediction.std**2 for prediction in said])
-        return Prediction(means.mean(axis=0), np.sqrt(variances.mean(axis=0) + means.var(axis=0)))
+        """Calibrated mean, interval, and distance to the networks of the fit."""
+        stack, support = require_fitted(self._stack, self.name), require_fitted(self._support, self.name)
+        if not graphs:
+            return Prediction(np.zeros(0), np.zeros(0))
+        mean, spread = _combined([member.predict_targets(graphs) for member in self._members], stack)
+        low, high = (self._accuracies(mean + side * stack.width * spread) for side in (-1, 1))
+        middle = self._accuracies(mean)
+        if self._curve is not None:
+            middle = np.clip(self._curve(mean, self._accuracies), low, high)
+        return Prediction(
+            mean=middle,
+            std=(high - low) / (2 * NORMAL_90),
+            low=low,
+            high=high,
+            distance=support.distances(matrix(graphs)) / support.limit,
+        )
+
+    def _accuracies(self, scores: Floats) -> Floats:
+        targets = scores if self._scale is None else self._scale.backward(scores)
+        return from_target(targets, np.zeros(len(targets))).mean
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """What every member counts, by name; they sum to 1."""
+        stack = require_fitted(self._stack, self.name)
+        return {member.name: float(weight) for member, weight in zip(self._members, stack.weights, strict=True)}
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
-        """The members' arrays, each under ``member/array``."""
-        return {
-            f"{member.name}{SEPARATOR}{name}": value
-            for member in self._members
-            for name, value in member.arrays().items()
-        }
+        """The members' arrays under ``member/array``; those of stack, scale and support under ``ensemble/``."""
+        stack, support = require_fitted(self._stack, self.name), require_fitted(self._support, self.name)
+        own: dict[str, NDArray[np.generic]] = {name: np.asarray(value) for name, value in vars(stack).items()}
+        own |= {f"support_{name}": np.asarray(value) for name, value in vars(support).items()}
+        if self._scale is not None:
+            own |= {f"scale_{name}": np.asarray(value) for name, value in vars(self._scale).items()}
+        if self._curve is not None:
+            own |= {f"curve_{name}": np.asarray(value) for name, value in vars(self._curve).items()}
+        found = {f"{OWN}{SEPARATOR}{name}": value for name, value in own.items()}
+        for member in self._members:
+            found |= {f"{member.name}{SEPARATOR}{name}": value for name, value in member.arrays().items()}
+        return found | {"training_graphs": np.asarray(self._training_graphs)}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
         """The predictor that `arrays` came from."""
         predictor = cls()
-        parts: dict[str, dict[str, NDArray[np.generic]]] = {member.name: {} for member in predictor._members}
-        for key, value in arrays.items():
-            member, _, name = key.partition(SEPARATOR)
-            if member not in parts:
-                raise InvalidPredictorError(f"saved ensemble holds array {key!r}, of no member: {', '.join(parts)}")
-            parts[member][name] = value
+        names = [member.name for member in predictor._members]
+        parts = divided({key: value for key, value in arrays.items() if key != "training_graphs"}, [OWN, *names])
+        own = parts[OWN]
         predictor._members = tuple(type(member).from_arrays(parts[member.name]) for member in predictor._members)
+        predictor._stack = Stack(
+            weights=array(own, "weights", "f", (len(names),)).astype(np.float64),
+            offset=number(own, "offset"),
+            slope=number(own, "slope"),
+            width=number(own, "width", low=0.0),
+        )
+        predictor._scale = _scale_from(own) if "scale_targets" in own else None
+        predictor._curve = _curve_from(own) if "curve_scores" in own else None
+        predictor._support = _support_from(own)
+        predictor._training_graphs = int(number(arrays, "training_graphs", low=2))
         return predictor
+
+    def _fresh(self) -> tuple[TargetPredictor, ...]:
+        options = self.options
+        return (
+            ForestPredictor(options.forest),
+            GaussianProcessPredictor(options.process),
+            BoostedPredictor(options.boosted),
+            GNNPredictor(options.network),
+        )
+
+
+def _left_out(
+    member: TargetPredictor, graphs: Sequence[StructureGraph], scores: Floats, folds: NDArray[np.int64], seed: int
+) -> Scores:
+    """What the member says of every network when it does not see it; it is fitted on all of them afterwards.
+
+    A graph network's members each leave out a fold and stay so: their mean has seen all. It states no spread.
+    """
+    if isinstance(member, GNNPredictor):
+        return Scores(member.fit_folds(graphs, scores, folds, seed), np.zeros(len(graphs)))
+    mean, std = np.empty(len(graphs)), np.empty(len(graphs))
+    for fold in np.unique(folds):
+        inside, outside = np.flatnonzero(folds == fold).tolist(), np.flatnonzero(folds != fold).tolist()
+        member.fit_targets([graphs[row] for row in outside], scores[outside], seed=seed)
+        mean[inside], std[inside] = member.predict_targets([graphs[row] for row in inside])
+    member.fit_targets(graphs, scores, seed=seed)
+    return Scores(mean, std)
+
+
+def _stacked(left_out: Sequence[Scores], scores: Floats) -> Stack:
+    """Weights, calibration and width of the interval from what was said of left-out networks."""
+    said = np.stack([one.mean for one in left_out], axis=1)
+    count = said.shape[1]
+    centre, unit = float(scores.mean()), max(float(scores.std()), 1e-9)
+    pull = np.sqrt(SHRINKAGE * len(scores)) * np.eye(count)
+    weights, _ = nnls(
+        np.concatenate([(said - centre) / unit, pull]),
+        np.concatenate([(scores - centre) / unit, pull.sum(axis=1) / count]),
+    )
+    weights = weights / weights.sum() if weights.sum() > 0 else np.full(count, 1 / count)
+    mean, _ = _combined(left_out, Stack(weights=weights, offset=0.0, slope=1.0, width=1.0))
+    variance = float(mean.var())
+    slope = (
+        float(np.clip(np.mean((mean - mean.mean()) * (scores - centre)) / variance, 0.5, 1.5)) if variance > 0 else 1.0
+    )
+    stack = Stack(weights=weights, offset=centre - slope * float(mean.mean()), slope=slope, width=1.0)
+    mean, spread = _combined(left_out, stack)
+    # The rank that makes the coverage of the next network at least what is promised.
+    errors = np.sort(np.abs(scores - mean) / spread)
+    rank = min(int(np.ceil(COVERAGE * (len(errors) + 1))), len(errors))
+    return Stack(weights=weights, offset=stack.offset, slope=slope, width=float(errors[rank - 1]))
+
+
+def _combined(said: Sequence[Scores], stack: Stack) -> tuple[Floats, Floats]:
+    """Calibrated weighted mean, and the spread that is stated: of the members that state one, joined by their disagreement."""
+    means = np.stack([one.mean for one in said])
+    mean = stack.offset + stack.slope * (stack.weights @ means)
+    stated = np.mean([one.std**2 for one in said[:STATING]], axis=0)
+    return mean, np.sqrt(stated + means.var(axis=0)) + 1e-6
+
+
+STATING = 2
+"""The first members, forest and process, state a spread of its own for every network; the others' is nearly constant."""
+
+
+def _curve_from(own: dict[str, NDArray[np.generic]]) -> Curve:
+    scores = array(own, "curve_scores", "f", (None,)).astype(np.float64)
+    return Curve(scores, array(own, "curve_accuracies", "f", scores.shape).astype(np.float64))
+
+
+def _scale_from(own: dict[str, NDArray[np.generic]]) -> RankScale:
+    targets = array(own, "scale_targets", "f", (None,)).astype(np.float64)
+    scores = array(own, "scale_scores", "f", targets.shape).astype(np.float64)
+    return RankScale(targets, scores, number(own, "scale_slope"))
+
+
+def _support_from(own: dict[str, NDArray[np.generic]]) -> Support:
+    width = (matrix_width(),)
+    limit = array(own, "support_limit", "f", ())
+    return Support(
+        centre=array(own, "support_centre", "f", width).astype(np.float32),
+        spread=array(own, "support_spread", "f", width).astype(np.float32),
+        rows=array(own, "support_rows", "f", (None, *width)).astype(np.float16),
+        limit=float(limit),  # type: ignore[arg-type]
+    )

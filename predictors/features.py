@@ -9,15 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictors.errors import PredictorError
-from predictors.graph_features import GRAPH_FEATURES
+from predictors.graph_features import GRAPH_FEATURES, graph_feature_group
 from predictors.node_features import NODE_FEATURES
 from predictors.operators import CLASSES
 from predictors.structure_graph import StructureGraph
+from predictors.task_description import TASK_FEATURES
 
 __all__ = [
     "CLASSES",
     "GRAPH_FEATURES",
     "NODE_FEATURES",
+    "SUMMARY_FEATURES",
+    "column_groups",
     "matrix",
     "matrix_width",
     "node_table",
@@ -26,16 +29,22 @@ __all__ = [
 ]
 
 
+SUMMARY_FEATURES: tuple[str, ...] = (*GRAPH_FEATURES, *(f"task_{name}" for name in TASK_FEATURES))
+"""Names of the columns of `summaries`."""
+
+
 def summaries(graphs: Sequence[StructureGraph]) -> NDArray[np.float64]:
-    """Whole-graph features, float64 ``(graphs, len(GRAPH_FEATURES))``, finite."""
-    table = np.zeros((len(graphs), len(GRAPH_FEATURES)))
+    """Whole-graph features and those of the task (0 where it is not told), float64 ``(graphs, len(SUMMARY_FEATURES))``, finite."""
+    table = np.zeros((len(graphs), len(SUMMARY_FEATURES)))
     for row, graph in enumerate(graphs):
         if graph.summary.shape != (len(GRAPH_FEATURES),):
             raise PredictorError(
                 f"graph {row} has a summary of shape {graph.summary.shape}, expected ({len(GRAPH_FEATURES)},): encode it with this version"
             )
-        table[row] = graph.summary
-    _require_finite(table, GRAPH_FEATURES, "whole-graph")
+        table[row, : len(GRAPH_FEATURES)] = graph.summary
+        if graph.task is not None:
+            table[row, len(GRAPH_FEATURES) :] = graph.task
+    _require_finite(table, SUMMARY_FEATURES, "whole-graph")
     return table
 
 
@@ -83,9 +92,20 @@ def matrix(graphs: Sequence[StructureGraph]) -> NDArray[np.float32]:
     return np.concatenate(blocks, axis=1).astype(np.float32)
 
 
+def column_groups() -> tuple[str, ...]:
+    """What every column of `matrix` tells of: its group, for models that weigh groups and for explanations."""
+    pooled = [f"nodes {pool}" for pool in ("mean", "spread", "least", "most") for _ in NODE_FEATURES]
+    return (
+        *map(graph_feature_group, GRAPH_FEATURES),
+        *["task"] * len(TASK_FEATURES),
+        *pooled,
+        *["operators"] * len(CLASSES),
+    )
+
+
 def matrix_width() -> int:
     """Columns of `matrix`."""
-    return len(GRAPH_FEATURES) + 4 * len(NODE_FEATURES) + len(CLASSES)
+    return len(SUMMARY_FEATURES) + 4 * len(NODE_FEATURES) + len(CLASSES)
 
 
 def _require_finite(table: NDArray[np.floating], names: Sequence[str], kind: str) -> None:

@@ -195,7 +195,7 @@ def _sources(graph: CanonicalGraph, shapes: list[Shape]) -> tuple[dict[int, Arra
     for operator in graph.operators:
         for value in operator.inputs:
             readers.setdefault(value, []).append(operator)
-    axes = {value: _source_axes(value, shapes[value], readers) for value in inputs}
+    axes = {value: source_axes(value, shapes[value], readers) for value in inputs}
     counts = {value: prod(shapes[value][axis] for axis in axes[value]) for value in inputs}
     total = sum(counts.values())
     limit = min(limit, max(_LARGEST // max(total, 1), 1))
@@ -222,7 +222,7 @@ def _limit(graph: CanonicalGraph) -> int:
     return int(min(max(_BUDGET // max(size, 1), _FEWEST_SOURCES), _MOST_SOURCES))
 
 
-def _source_axes(value: int, shape: Shape, readers: dict[int, list[Operator]]) -> tuple[int, ...]:
+def source_axes(value: int, shape: Shape, readers: dict[int, list[Operator]]) -> tuple[int, ...]:
     """Axes of an input along which its units are told apart: channels for images, features for sequences, else all."""
     if len(shape) < 2:
         return tuple(range(len(shape)))

@@ -6,20 +6,16 @@ and after saving.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from predictors.errors import InvalidPredictorError
 from predictors.features import matrix, matrix_width
-from predictors.predictor import Prediction
-from predictors.state import array, check_training, number, require_fitted
+from predictors.state import array, number, require_fitted
 from predictors.structure_graph import StructureGraph
-from predictors.target import from_target, to_target
-
-if TYPE_CHECKING:
-    from sklearn.ensemble import ExtraTreesRegressor
+from predictors.target_predictor import Scores, TargetPredictor
 
 CHUNK = 4096  # graphs traversed at once: bounds the memory, not the result
 
@@ -78,7 +74,7 @@ class Trees:
         return np.asarray(self.value[node].reshape(count, len(self.roots)))
 
 
-class ForestPredictor:
+class ForestPredictor(TargetPredictor):
     """Extra trees on `predictors.features.matrix`, on the scale of `predictors.target`; the std is that of the trees."""
 
     name = "forest"
@@ -89,11 +85,10 @@ class ForestPredictor:
         self._trees: Trees | None = None
         self._training_graphs = 0
 
-    def fit(self, graphs: Sequence[StructureGraph], accuracies: NDArray[np.float64], *, seed: int = 0) -> Self:
+    def fit_targets(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], *, seed: int = 0) -> Self:
         """Grow the trees; one seed, one forest."""
         from sklearn.ensemble import ExtraTreesRegressor
 
-        targets = to_target(check_training(graphs, accuracies))
         model = ExtraTreesRegressor(
             n_estimators=self.options.trees,
             max_features=self.options.max_features,
@@ -101,17 +96,17 @@ class ForestPredictor:
             random_state=seed,
             n_jobs=1,
         )
-        self._trees = _flatten(model.fit(matrix(graphs), targets))
+        self._trees = flatten([tree.tree_ for tree in model.fit(matrix(graphs), targets).estimators_])
         self._training_graphs = len(targets)
         return self
 
-    def predict(self, graphs: Sequence[StructureGraph]) -> Prediction:
+    def predict_targets(self, graphs: Sequence[StructureGraph]) -> Scores:
         """Mean and standard deviation of the trees."""
         trees = require_fitted(self._trees, self.name)
         rows = matrix(graphs)
         parts = [trees(rows[start : start + CHUNK]) for start in range(0, max(len(rows), 1), CHUNK)]
         said = np.concatenate(parts)
-        return from_target(said.mean(axis=1), said.std(axis=1))
+        return Scores(said.mean(axis=1), said.std(axis=1))
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """The fields of `Trees`, and ``training_graphs`` ``()``."""
@@ -121,40 +116,47 @@ class ForestPredictor:
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
         """The predictor that `arrays` came from."""
-        nodes = array(arrays, "feature", "i", (None,)).shape
-        trees = Trees(
-            roots=array(arrays, "roots", "i", (None,)).astype(np.int32),
-            feature=array(arrays, "feature", "i", nodes).astype(np.int32),
-            threshold=array(arrays, "threshold", "f", nodes).astype(np.float64),
-            left=array(arrays, "left", "i", nodes).astype(np.int32),
-            value=array(arrays, "value", "f", nodes).astype(np.float64),
-        )
-        _require_sound(trees)
+        trees = trees_from(arrays, matrix_width())
         predictor = cls(ForestOptions(trees=len(trees.roots)))
         predictor._trees = trees
         predictor._training_graphs = int(number(arrays, "training_graphs", low=2))
         return predictor
 
 
-def _require_sound(trees: Trees) -> None:
+def trees_from(arrays: dict[str, NDArray[np.generic]], width: int) -> Trees:
+    """Saved trees over so many columns, checked."""
+    nodes = array(arrays, "feature", "i", (None,)).shape
+    trees = Trees(
+        roots=array(arrays, "roots", "i", (None,)).astype(np.int32),
+        feature=array(arrays, "feature", "i", nodes).astype(np.int32),
+        threshold=array(arrays, "threshold", "f", nodes).astype(np.float64),
+        left=array(arrays, "left", "i", nodes).astype(np.int32),
+        value=array(arrays, "value", "f", nodes).astype(np.float64),
+    )
+    _require_sound(trees, width)
+    return trees
+
+
+def _require_sound(trees: Trees, width: int) -> None:
     """Refuse arrays whose traversal would leave the arrays or never end: children come after their parent."""
     count = len(trees.feature)
     inner = np.flatnonzero(trees.feature >= 0)
     sound = (
         len(trees.roots) > 0
         and bool(np.all((trees.roots >= 0) & (trees.roots < count)))
-        and bool(np.all((trees.feature >= -1) & (trees.feature < matrix_width())))
+        and bool(np.all((trees.feature >= -1) & (trees.feature < width)))
         and bool(np.all((trees.left[inner] > inner) & (trees.left[inner] + 1 < count)))
     )
     if not sound:
         raise InvalidPredictorError("saved forest is damaged: a split points outside the features or the trees")
 
 
-def _flatten(model: "ExtraTreesRegressor") -> Trees:
+def flatten(grown: Sequence[object]) -> Trees:
+    """Trees of scikit-learn (their ``tree_``) one after the other."""
     parts: list[dict[str, NDArray[np.generic]]] = []
     start = 0
-    for estimator in model.estimators_:
-        parts.append(_flatten_tree(estimator.tree_, start))
+    for tree in grown:
+        parts.append(_flatten_tree(tree, start))
         start += len(parts[-1]["feature"])
     roots = np.cumsum([0] + [len(part["feature"]) for part in parts[:-1]]).astype(np.int32)
     return Trees(roots=roots, **{name: np.concatenate([part[name] for part in parts]) for name in parts[0]})  # type: ignore[arg-type]

@@ -1,28 +1,35 @@
-"""Graph network on the structure graph: a small ensemble that reads operators, links and masks together.
+"""Two-level graph network on the structure graph: a small ensemble that reads operators, units, links and masks together.
 
-Each member leaves out its own tenth of the training networks; the errors there give the noise part of the std, the
-disagreement of the members the rest.
+Each member leaves out its own part of the training networks; the errors there give the noise part of the std, the
+disagreement of the members the rest, and an ensemble of several predictors learns there what the network is worth.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from threading import Lock
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from predictors.errors import InvalidPredictorError
-from predictors.features import CLASSES, GRAPH_FEATURES, NODE_FEATURES, node_table, summaries
-from predictors.predictor import Prediction
-from predictors.state import array, check_training, number, require_fitted
+from predictors.features import CLASSES, NODE_FEATURES, SUMMARY_FEATURES, node_table, summaries
+from predictors.state import array, number, require_fitted
 from predictors.structure_graph import StructureGraph
-from predictors.target import from_target, to_target
+from predictors.target_predictor import Scores, TargetPredictor
+from predictors.unit_graph import UNIT_FEATURES, UnitGraph
 
 if TYPE_CHECKING:
+    import torch
+
     from predictors.message_passing import Batch, StructureNetwork
 
 CLIP = 4.0  # standard deviations: a network far from all that was trained must not drive the ensemble anywhere
-CHUNK = 256  # graphs evaluated at once
+CHUNK = 128  # graphs evaluated at once
+WORKERS = 2
+NO_UNITS = UnitGraph(np.zeros(0, np.int32), np.zeros((0, len(UNIT_FEATURES)), np.float32), np.zeros((2, 0), np.int32))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,48 +38,61 @@ class GNNOptions:
 
     Attributes:
         members: networks of the ensemble, ≥ 1.
-        hidden: units, ≥ 1.
-        layers: rounds of message passing, ≥ 1.
-        steps: of the optimiser, ≥ 1.
+        hidden, unit_hidden: numbers that a node, a unit has, ≥ 1.
+        layers, unit_layers: rounds of message passing among nodes, among units, ≥ 1 and ≥ 0.
+        steps: of the optimiser at least, ≥ 1.
+        epochs: passes over the training networks at least, as far as `most_steps` allows.
+        most_steps: of the optimiser at most.
         batch_size: networks a step, ≥ 2.
         learning_rate: at its peak, > 0.
         weight_decay: decoupled, ≥ 0.
         dropout: share of units dropped in training, in [0, 1).
     """
 
-    members: int = 3
+    members: int = 5
     hidden: int = 32
     layers: int = 3
-    steps: int = 300
-    batch_size: int = 64
+    unit_hidden: int = 16
+    unit_layers: int = 2
+    steps: int = 200
+    epochs: int = 60
+    most_steps: int = 600
+    batch_size: int = 32
     learning_rate: float = 5e-3
     weight_decay: float = 1e-2
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
         """Refuse values that no network can have."""
-        if min(self.members, self.hidden, self.layers, self.steps) < 1 or self.batch_size < 2:
-            raise ValueError(f"members, hidden, layers, steps must be ≥ 1 and batch_size ≥ 2, got {self}")
+        sizes = (self.members, self.hidden, self.layers, self.unit_hidden, self.steps, self.epochs, self.most_steps)
+        if min(sizes) < 1 or self.unit_layers < 0 or self.batch_size < 2:
+            raise ValueError(f"sizes and steps must be ≥ 1, unit_layers ≥ 0 and batch_size ≥ 2, got {self}")
         if not self.learning_rate > 0 or self.weight_decay < 0 or not 0 <= self.dropout < 1:
             raise ValueError(f"need learning_rate > 0, weight_decay ≥ 0 and dropout in [0, 1), got {self}")
+
+    def steps_for(self, batches: int) -> int:
+        """Steps of the optimiser for so many batches."""
+        return max(self.steps, min(self.epochs * batches, self.most_steps))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Scaling:
-    """Centre and spread of node features, whole-graph features and targets, each from the training networks."""
+    """Centre and spread of the features of nodes, graphs and units and of the targets, each from the training networks."""
 
     node_centre: NDArray[np.float32]
     node_spread: NDArray[np.float32]
     graph_centre: NDArray[np.float32]
     graph_spread: NDArray[np.float32]
+    unit_centre: NDArray[np.float32]
+    unit_spread: NDArray[np.float32]
     target_centre: float
     target_spread: float
     noise: float
     training_graphs: int
 
 
-class GNNPredictor:
-    """Ensemble of `predictors.message_passing.StructureNetwork`, on the scale of `predictors.target`."""
+class GNNPredictor(TargetPredictor):
+    """Ensemble of `predictors.message_passing.StructureNetwork`."""
 
     name = "gnn"
 
@@ -82,54 +102,77 @@ class GNNPredictor:
         self._scaling: Scaling | None = None
         self._networks: list[StructureNetwork] = []
 
-    def fit(self, graphs: Sequence[StructureGraph], accuracies: NDArray[np.float64], *, seed: int = 0) -> Self:
-        """Train the members one after the other on one thread; one seed, one ensemble."""
-        from predictors.message_passing import evaluate_network, reproducible
-
-        targets = to_target(check_training(graphs, accuracies))
-        scaling = _scaling(graphs, targets)
-        scaled = (targets - scaling.target_centre) / scaling.target_spread
-        networks: list[StructureNetwork] = []
-        left_out_errors: list[float] = []
-        for member in range(self.options.members):
-            rng = np.random.default_rng([seed, member])
-            order = rng.permutation(len(graphs))
-            held = order[: len(graphs) // 10]
-            with reproducible(int(rng.integers(2**31))):
-                network = self._train(graphs, scaled, order[len(held) :], scaling)
-                if len(held):
-                    said = evaluate_network(network, _batch([graphs[row] for row in held], scaling))
-                    left_out_errors.extend((said - scaled[held]).tolist())
-            networks.append(network)
-        noise = float(np.sqrt(np.mean(np.square(left_out_errors)))) if left_out_errors else 1.0
-        self._networks = networks
-        self._scaling = Scaling(**{**vars(scaling), "noise": noise})
+    def fit_targets(
+        self,
+        graphs: Sequence[StructureGraph],
+        targets: NDArray[np.float64],
+        *,
+        seed: int = 0,
+    ) -> Self:
+        """Train the members, each on one thread; one seed, one ensemble."""
+        self.fit_folds(graphs, targets, _folds(len(graphs), self.options.members, seed), seed)
         return self
 
-    def predict(self, graphs: Sequence[StructureGraph]) -> Prediction:
-        """Mean of the members; their disagreement and the left-out error together as std."""
-        from predictors.message_passing import evaluate_network, reproducible
+    def fit_folds(
+        self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], folds: NDArray[np.int64], seed: int = 0
+    ) -> NDArray[np.float64]:
+        """As `fit_targets`; what the member that did not see it says of every network, ``(networks,)``.
 
+        `folds` ``(networks,)`` is the number of the member that leaves a network out; one that is left out by none gets 0.
+        """
+        import torch
+
+        scaling = _scaling(graphs, targets)
+        scaled = (targets - scaling.target_centre) / scaling.target_spread
+        jobs = [
+            (np.flatnonzero(folds != member), np.flatnonzero(folds == member), [seed, member])
+            for member in range(self.options.members)
+        ]
+        # The number of threads of torch belongs to the thread that sets it.
+        with ThreadPoolExecutor(WORKERS, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            done = list(pool.map(lambda job: self._member(graphs, scaled, scaling, *job), jobs))
+        left_out = np.zeros(len(graphs))
+        for (_, held, _), (_, said) in zip(jobs, done, strict=True):
+            left_out[held] = said
+        seen = np.isin(folds, range(self.options.members))
+        noise = float(np.sqrt(np.mean((left_out - scaled)[seen] ** 2))) if seen.any() else 1.0
+        self._networks = [network for network, _ in done]
+        self._scaling = replace(scaling, noise=noise)
+        return left_out * scaling.target_spread + scaling.target_centre
+
+    def _member(
+        self,
+        graphs: Sequence[StructureGraph],
+        scaled: NDArray[np.float64],
+        scaling: Scaling,
+        rows: NDArray[np.int64],
+        held: NDArray[np.int64],
+        seeds: list[int],
+    ) -> "tuple[StructureNetwork, NDArray[np.float64]]":
+        """One member, and what it says of the networks that it leaves out."""
+        rng = np.random.default_rng(seeds)
+        network = self._train([graphs[row] for row in rows], scaled[rows], scaling, rng)
+        return network, _said(network, [graphs[row] for row in held], scaling)
+
+    def predict_targets(self, graphs: Sequence[StructureGraph]) -> Scores:
+        """Mean of the members; their disagreement and the left-out error together as std."""
         scaling = require_fitted(self._scaling, self.name)
         if not graphs:
-            return Prediction(np.zeros(0), np.zeros(0))
-        batches = [_batch(graphs[start : start + CHUNK], scaling) for start in range(0, len(graphs), CHUNK)]
-        with reproducible(0):
-            said = np.array(
-                [np.concatenate([evaluate_network(one, batch) for batch in batches]) for one in self._networks]
-            )
+            return Scores(np.zeros(0), np.zeros(0))
+        with _one_thread():
+            parts = [graphs[start : start + CHUNK] for start in range(0, len(graphs), CHUNK)]
+            batches = [_batch(part, scaling) for part in parts]
+            said = np.array([np.concatenate([_evaluated(one, batch) for batch in batches]) for one in self._networks])
         std = np.sqrt(said.var(axis=0) + scaling.noise**2)
-        return from_target(
-            said.mean(axis=0) * scaling.target_spread + scaling.target_centre, std * scaling.target_spread
-        )
+        return Scores(said.mean(axis=0) * scaling.target_spread + scaling.target_centre, std * scaling.target_spread)
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
-        """The fields of `Scaling`, ``hidden``, ``layers`` and ``members`` ``()``, and ``member<i>.<parameter>``."""
+        """The fields of `Scaling`, the sizes ``()``, and ``member<i>.<parameter>``."""
         from predictors.message_passing import state_arrays
 
         scaling = require_fitted(self._scaling, self.name)
         found: dict[str, NDArray[np.generic]] = {name: np.asarray(value) for name, value in vars(scaling).items()}
-        found |= {name: np.asarray(getattr(self.options, name)) for name in ("members", "hidden", "layers")}
+        found |= {name: np.asarray(getattr(self.options, name)) for name in _SIZES}
         for place, network in enumerate(self._networks):
             found |= {f"member{place}.{name}": value for name, value in state_arrays(network).items()}
         return found
@@ -139,10 +182,10 @@ class GNNPredictor:
         """The predictor that `arrays` came from."""
         from predictors.message_passing import load_state
 
-        sizes = {name: int(number(arrays, name, low=1)) for name in ("members", "hidden", "layers")}
-        if max(sizes.values()) > 4096:
+        sizes = {name: int(number(arrays, name, low=0)) for name in _SIZES}
+        if max(sizes.values()) > 4096 or min(sizes[name] for name in _SIZES if name != "unit_layers") < 1:
             raise InvalidPredictorError(f"saved graph network has impossible sizes {sizes}")
-        predictor = cls(GNNOptions(**sizes))  # type: ignore[arg-type]
+        predictor = cls(GNNOptions(**sizes))
         predictor._scaling = _scaling_from(arrays)
         for place in range(sizes["members"]):
             prefix = f"member{place}."
@@ -151,7 +194,7 @@ class GNNPredictor:
                 for key in arrays
                 if key.startswith(prefix)
             }
-            network = predictor._network()
+            network = predictor._network(0)
             try:
                 load_state(network, {key: value.astype(np.float32) for key, value in found.items()})
             except RuntimeError as error:  # what torch raises for missing names and other shapes
@@ -159,46 +202,101 @@ class GNNPredictor:
             predictor._networks.append(network)
         return predictor
 
-    def _network(self) -> "StructureNetwork":
-        from predictors.message_passing import StructureNetwork
+    def _network(self, seed: int) -> "StructureNetwork":
+        from predictors.message_passing import Sizes, StructureNetwork
 
         options = self.options
-        return StructureNetwork(
-            len(CLASSES), len(NODE_FEATURES), len(GRAPH_FEATURES), options.hidden, options.layers, options.dropout
+        sizes = Sizes(
+            classes=len(CLASSES),
+            node_features=len(NODE_FEATURES),
+            graph_features=len(SUMMARY_FEATURES),
+            unit_features=len(UNIT_FEATURES),
+            dropout=options.dropout,
+            **{name: getattr(options, name) for name in _SIZES if name != "members"},
         )
+        return StructureNetwork(sizes, seed)
 
     def _train(
-        self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], rows: NDArray[np.int64], scaling: Scaling
+        self,
+        graphs: Sequence[StructureGraph],
+        targets: NDArray[np.float64],
+        scaling: Scaling,
+        rng: np.random.Generator,
     ) -> "StructureNetwork":
         import torch
 
         from predictors.message_passing import train_network
 
         options = self.options
-        parts = np.array_split(rows, max(1, round(len(rows) / options.batch_size)))
+        order = rng.permutation(len(graphs))
+        parts = np.array_split(order, max(1, round(len(order) / options.batch_size)))
         batches = [
             (_batch([graphs[row] for row in part], scaling), torch.from_numpy(targets[part].astype(np.float32)))
             for part in parts
         ]
-        network = self._network()
+        with _LOCK:  # drawing the weights sets torch's generator for a moment
+            network = self._network(int(rng.integers(2**31)))
         train_network(
             network,
             batches,
-            steps=options.steps,
+            steps=options.steps_for(len(batches)),
             learning_rate=options.learning_rate,
             weight_decay=options.weight_decay,
+            rng=rng,
         )
         return network
 
 
+_SIZES = ("members", "hidden", "layers", "unit_hidden", "unit_layers")
+_LOCK = Lock()
+
+
+def _folds(networks: int, members: int, seed: int) -> NDArray[np.int64]:
+    """The member that leaves a network out; with one member it sees nine tenths."""
+    order = np.random.default_rng([seed, members]).permutation(networks)
+    return np.asarray(order % max(members, 10) if members == 1 else order % members)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """One thread of torch inside: sums come in one order on any machine."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _said(network: "StructureNetwork", graphs: Sequence[StructureGraph], scaling: Scaling) -> NDArray[np.float64]:
+    parts = [graphs[start : start + CHUNK] for start in range(0, len(graphs), CHUNK)]
+    return np.concatenate([np.zeros(0), *(_evaluated(network, _batch(part, scaling)) for part in parts)])
+
+
+def _evaluated(network: "StructureNetwork", batch: "Batch") -> NDArray[np.float64]:
+    from predictors.message_passing import evaluate_network
+
+    return evaluate_network(network, batch)
+
+
 def _scaling(graphs: Sequence[StructureGraph], targets: NDArray[np.float64]) -> Scaling:
-    nodes, whole = node_table(graphs)[0].astype(np.float64), summaries(graphs)
     spread = float(targets.std())
+    centres: dict[str, NDArray[np.float32]] = {}
+    tables: dict[str, NDArray[np.floating]] = {
+        "node": node_table(graphs)[0],
+        "graph": summaries(graphs),
+        "unit": _units(graphs)[0],
+    }
+    for name, table in tables.items():
+        values = table.astype(np.float64)
+        centres[f"{name}_centre"] = (values.mean(axis=0) if len(values) else np.zeros(table.shape[1])).astype(
+            np.float32
+        )
+        centres[f"{name}_spread"] = _spread(values)
     return Scaling(
-        node_centre=(nodes.mean(axis=0) if len(nodes) else np.zeros(len(NODE_FEATURES))).astype(np.float32),
-        node_spread=_spread(nodes),
-        graph_centre=whole.mean(axis=0).astype(np.float32),
-        graph_spread=_spread(whole),
+        **centres,
         target_centre=float(targets.mean()),
         target_spread=spread if spread > 1e-9 else 1e-9,
         noise=0.0,
@@ -215,12 +313,13 @@ def _spread(table: NDArray[np.float64]) -> NDArray[np.float32]:
 
 
 def _scaling_from(arrays: dict[str, NDArray[np.generic]]) -> Scaling:
-    nodes, whole = (len(NODE_FEATURES),), (len(GRAPH_FEATURES),)
+    widths = {"node": len(NODE_FEATURES), "graph": len(SUMMARY_FEATURES), "unit": len(UNIT_FEATURES)}
     return Scaling(
-        node_centre=array(arrays, "node_centre", "f", nodes).astype(np.float32),
-        node_spread=array(arrays, "node_spread", "f", nodes).astype(np.float32),
-        graph_centre=array(arrays, "graph_centre", "f", whole).astype(np.float32),
-        graph_spread=array(arrays, "graph_spread", "f", whole).astype(np.float32),
+        **{
+            f"{name}_{part}": array(arrays, f"{name}_{part}", "f", (width,)).astype(np.float32)
+            for name, width in widths.items()
+            for part in ("centre", "spread")
+        },
         target_centre=number(arrays, "target_centre"),
         target_spread=number(arrays, "target_spread", low=0.0),
         noise=number(arrays, "noise", low=0.0),
@@ -228,20 +327,44 @@ def _scaling_from(arrays: dict[str, NDArray[np.generic]]) -> Scaling:
     )
 
 
+def _units(
+    graphs: Sequence[StructureGraph],
+) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
+    """The units of all graphs below one another: features, node of every unit (−1 for none), edges ``(2, edges)``."""
+    units = [graph.units or NO_UNITS for graph in graphs]
+    nodes = np.cumsum([0] + [len(graph.operators) for graph in graphs[:-1]])
+    first = np.cumsum([0] + [len(one.owner) for one in units[:-1]])
+    owner = [np.where(one.owner >= 0, one.owner + start, -1) for one, start in zip(units, nodes, strict=True)]
+    edges = [one.edges.astype(np.int64) + start for one, start in zip(units, first, strict=True)]
+    return (
+        np.concatenate([one.features for one in units]),
+        np.concatenate(owner).astype(np.int64),
+        np.concatenate(edges, axis=1),
+    )
+
+
 def _batch(graphs: Sequence[StructureGraph], scaling: Scaling) -> "Batch":
     import torch
 
-    from predictors.message_passing import Batch
+    from predictors.message_passing import Batch, Neighbours
 
     features, operators, owner = node_table(graphs)
     first = np.cumsum([0] + [len(graph.operators) for graph in graphs[:-1]])
     edges = np.concatenate([graph.edges + start for graph, start in zip(graphs, first, strict=True)], axis=1)
-    nodes = np.clip((features - scaling.node_centre) / scaling.node_spread, -CLIP, CLIP)
-    whole = np.clip((summaries(graphs) - scaling.graph_centre) / scaling.graph_spread, -CLIP, CLIP)
+    units, unit_owner, unit_edges = _units(graphs)
     return Batch(
-        features=torch.from_numpy(nodes.astype(np.float32)),
+        features=_scaled(features, scaling.node_centre, scaling.node_spread),
         operators=torch.from_numpy(operators),
-        edges=torch.from_numpy(edges),
+        neighbours=Neighbours.of(edges, len(operators)),
         owner=torch.from_numpy(owner),
-        summary=torch.from_numpy(whole.astype(np.float32)),
+        summary=_scaled(summaries(graphs), scaling.graph_centre, scaling.graph_spread),
+        units=_scaled(units, scaling.unit_centre, scaling.unit_spread),
+        unit_neighbours=Neighbours.of(unit_edges, len(units)),
+        unit_owner=torch.from_numpy(np.where(unit_owner >= 0, unit_owner, len(operators))),
     )
+
+
+def _scaled(values: NDArray[np.floating], centre: NDArray[np.float32], spread: NDArray[np.float32]) -> "torch.Tensor":
+    import torch
+
+    return torch.from_numpy(np.clip((values - centre) / spread, -CLIP, CLIP).astype(np.float32))

@@ -13,6 +13,8 @@ from predictors.flow_features import FLOW_FEATURES, reach
 from predictors.mask_features import MASK_FEATURES, leading_singular_values
 from predictors.node_features import COLUMN, FLOW, MASK, RECURRENT, NodeTable, finite
 from predictors.operators import CLASSES
+from predictors.skeleton import skeleton
+from predictors.way_features import WAY_FEATURES, way_features
 
 LAYERS = 6  # first layers that are described one by one
 _TOTALS = (
@@ -69,8 +71,32 @@ GRAPH_FEATURES: tuple[str, ...] = (
     *(f"mask_{name}_{pool}" for pool in ("mean", "min", "max") for name in MASK_FEATURES),
     *(f"recurrent_{name}_mean" for name in MASK_FEATURES),
     *(f"flow_{name}_{pool}" for pool in ("mean", "min") for name in FLOW_FEATURES),
+    *WAY_FEATURES,
 )
 """Names of the entries of `StructureGraph.summary`. Numbers of paths and counts of operators are log(1 + x)."""
+
+_GROUPS: tuple[tuple[str, str], ...] = (
+    ("way_", "ways"),
+    *((prefix, "links") for prefix in ("link_", "joined_", "forked_", "skeleton_", "readers_", "reads_")),
+    *((prefix, "sequences") for prefix in ("row_", "passed_")),
+    ("share_", "ways, without size"),
+    ("layer", "layers"),
+    ("shortest_", "operator paths"),
+    ("longest_", "operator paths"),
+    ("count_", "operator counts"),
+    ("mask_", "masks"),
+    ("recurrent_", "recurrent masks"),
+    ("flow_", "flow"),
+    ("density_", "densities"),
+    ("log_effective_", "densities"),
+)
+
+
+def graph_feature_group(name: str) -> str:
+    """Which group a feature of the whole graph belongs to."""
+    if name in (*_TOTALS, *_WIDTHS, *_PATHS):
+        return "size and paths"
+    return next((group for prefix, group in _GROUPS if name.startswith(prefix)))
 
 
 def graph_features(table: NodeTable, flow: Flow, inputs: list[Shape], outputs: list[Shape]) -> NDArray[np.float64]:
@@ -95,6 +121,7 @@ def graph_features(table: NodeTable, flow: Flow, inputs: list[Shape], outputs: l
         *_pools(rows[:, MASK], ("mean", "min", "max")),
         *_pools(table.features[_recurrent(table)][:, RECURRENT], ("mean",)),
         *_pools(rows[:, FLOW], ("mean", "min")),
+        way_features(skeleton(table.kinds.tolist(), _windows(table).tolist(), table.edges.tolist())),
     ]
     return finite(np.concatenate(parts))
 
@@ -185,7 +212,7 @@ def _first_layers(rows: NDArray[np.float64]) -> NDArray[np.float64]:
 def _operator_paths(table: NodeTable) -> NDArray[np.float64]:
     """Fewest and most operators of each group on a way from an input to an output."""
     member = _MEMBERS[:, table.kinds]
-    windows = (table.features[:, COLUMN["log_kernel_h"]] > 1) & (member[1] > 0)
+    windows = _windows(table) & (member[1] > 0)
     weight = np.concatenate([member, windows[None]]).T
     own = weight.tolist()
     before: list[list[int]] = [[] for _ in own]
@@ -210,6 +237,11 @@ def _operator_paths(table: NodeTable) -> NDArray[np.float64]:
     longest = np.max([most[end] for end in ends], axis=0)
     found: NDArray[np.float64] = np.log1p(np.stack([shortest, longest], axis=1)).ravel()
     return found
+
+
+def _windows(table: NodeTable) -> NDArray[np.bool_]:
+    """Nodes whose kernel is larger than one place: log(1 + 2) is above 1."""
+    return np.asarray(table.features[:, COLUMN["log_kernel_h"]] > 1)
 
 
 def _recurrent(table: NodeTable) -> list[int]:

@@ -13,10 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictors.features import matrix, matrix_width
-from predictors.predictor import Prediction
-from predictors.state import array, check_training, number, require_fitted
+from predictors.state import array, number, require_fitted
 from predictors.structure_graph import StructureGraph
-from predictors.target import from_target, to_target
+from predictors.target_predictor import Scores, TargetPredictor
 
 STRENGTHS = np.geomspace(1e-2, 1e5, 36)
 WIDENED = 1.0  # standard deviations
@@ -51,7 +50,7 @@ class Ridge:
     training_graphs: int
 
 
-class LinearPredictor:
+class LinearPredictor(TargetPredictor):
     """Ridge on `predictors.features.matrix`, standardised, on the scale of `predictors.target`."""
 
     name = "linear"
@@ -60,19 +59,18 @@ class LinearPredictor:
         """Not fitted yet."""
         self._ridge: Ridge | None = None
 
-    def fit(self, graphs: Sequence[StructureGraph], accuracies: NDArray[np.float64], *, seed: int = 0) -> Self:
+    def fit_targets(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], *, seed: int = 0) -> Self:
         """Fit in closed form; `seed` changes nothing."""
-        targets = to_target(check_training(graphs, accuracies))
         self._ridge = _fit(matrix(graphs).astype(np.float64), targets)
         return self
 
-    def predict(self, graphs: Sequence[StructureGraph]) -> Prediction:
+    def predict_targets(self, graphs: Sequence[StructureGraph]) -> Scores:
         """Posterior mean and standard deviation of a measurement."""
         ridge = require_fitted(self._ridge, self.name)
         scaled = _standardise(matrix(graphs).astype(np.float64), ridge.centre, ridge.spread)
         held = np.clip(scaled, ridge.low - WIDENED, ridge.high + WIDENED)
         std = ridge.noise * np.sqrt(1.0 + 1.0 / ridge.training_graphs + _doubt(ridge, scaled))
-        return from_target(held @ ridge.weights + ridge.intercept, std)
+        return Scores(held @ ridge.weights + ridge.intercept, std)
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """The fields of `Ridge`."""

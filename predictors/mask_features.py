@@ -2,7 +2,8 @@
 
 A mask is read as the bipartite graph of a layer: units above, inputs below, one edge a non-zero (kernel positions are
 parallel edges). σ₂ is set against √(d_in − 1) + √(d_out − 1), the bound that a Ramanujan graph meets
-(Hoang et al. 2023, "Revisiting pruning at initialization through the lens of Ramanujan graph").
+(Hoang et al. 2023, "Revisiting pruning at initialization through the lens of Ramanujan graph"). What needs the graph of its units
+is in `predictors.mask_topology`.
 """
 
 from collections.abc import Sequence
@@ -11,6 +12,8 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from predictors.mask_topology import MERGED, TOPOLOGY_FEATURES, full_topology, merge_twins, topology_features
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -33,7 +36,11 @@ MASK_FEATURES: tuple[str, ...] = (
     *(f"fan_in_{name}" for name in _DEGREES),
     *(f"fan_out_{name}" for name in _DEGREES),
     *_SHAPE_FEATURES,
+    *TOPOLOGY_FEATURES,
 )
+_SHAPES = slice(1 + 2 * len(_DEGREES), len(MASK_FEATURES) - len(TOPOLOGY_FEATURES) - 1)
+_RADIUS = _SHAPES.stop
+_TOPOLOGY = slice(_RADIUS + 1, len(MASK_FEATURES))
 _NOTHING = 1e-13  # share that is nothing but rounding
 _EXACT = 64  # largest side of a Gram matrix whose eigenvalues are all computed
 _ROWS = 256  # rows that are compared with one another, evenly spaced
@@ -62,12 +69,13 @@ def mask_features(masks: Sequence[NDArray[np.bool_]], recurrent: Sequence[int] |
     table[:, 0] = [fan_in.sum() / mask.size for fan_in, mask in zip(fans[::2], masks, strict=True)]
     for rows in _batches(edges):
         kernels = np.array([masks[row].size / (masks[row].shape[0] * masks[row].shape[1]) for row in rows])
-        table[rows, 13:-1] = mask_shapes([edges[row] for row in rows], kernels)
+        table[rows, _SHAPES] = mask_shapes([edges[row] for row in rows], kernels)
     for row, mask in enumerate(masks):
         if mask.ndim > 2:
             table[row, 13:15] = _groups_of_four(mask)
         if recurrent and recurrent[row]:
-            table[row, -1] = _spectral_radius(edges[row], recurrent[row])
+            table[row, _RADIUS] = _spectral_radius(edges[row], recurrent[row])
+        table[row, _TOPOLOGY] = topology_features(edges[row])
     return table
 
 
@@ -86,7 +94,8 @@ def full_mask_features(shape: Sequence[int], recurrent: int = 0) -> Array:
     row[0] = 1.0
     row[[1, 3, 4]] = np.log1p(inner * kernel)
     row[[7, 9, 10]] = np.log1p(out * kernel)
-    row[13:] = _full_shape(out, inner, recurrent)
+    row[_SHAPES.start : _RADIUS + 1] = _full_shape(out, inner, recurrent)
+    row[_TOPOLOGY] = full_topology(out, inner)
     return row
 
 
@@ -197,7 +206,7 @@ def mask_shapes(edges: Sequence[Array], kernels: NDArray[np.float64]) -> Array:
     squares = np.einsum("lij,lij->li", padded, padded)
     total = padded.sum(axis=(1, 2))
     safe = np.where(total > 0, total, 1.0)
-    sigma1, sigma2 = leading_singular_values(padded)
+    sigma1, sigma2 = leading_singular_values(padded if padded[0].size <= MERGED**2 else _cores(edges))
     mean_in, mean_out = total / rows, total / columns
     bound = np.sqrt(np.maximum(mean_in - 1, 0.0)) + np.sqrt(np.maximum(mean_out - 1, 0.0))
     scale = np.sqrt(safe / rows * safe / columns)
@@ -223,6 +232,12 @@ def _padded(edges: Sequence[Array]) -> Array:
     for place, counts in zip(padded, edges, strict=True):
         place[: counts.shape[0], : counts.shape[1]] = counts
     return padded
+
+
+def _cores(edges: Sequence[Array]) -> Array:
+    """Large masks with equal rows and columns merged, scaled so that their singular values stay; padded to one size."""
+    merged = [merge_twins(counts) for counts in edges]
+    return _padded([np.sqrt(rows)[:, None] * core * np.sqrt(columns) for core, rows, columns in merged])
 
 
 def _regularity(padded: Array, edges: Sequence[Array], density: Array, kernels: Array) -> list[Array]:

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from predictors.structure_graph import StructureGraph
 
+NORMAL_90 = 1.6448536269514722
+"""Standard deviations to either side that hold nine tenths of a normal law."""
+
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
@@ -17,10 +20,30 @@ class Prediction:
     Attributes:
         mean: float64 ``(networks,)``, in the unit of the fitted accuracies (0 to 1).
         std: float64 ``(networks,)``, standard deviation of the predictor's uncertainty, ≥ 0.
+        low, high: float64 ``(networks,)``, interval that holds the accuracy nine times in ten; where a predictor has none of its
+            own, that of a normal law.
+        distance: float64 ``(networks,)``, from the nearest network of the fit, 1 where the predictor begins to call it *outside*;
+            NaN where it does not know.
     """
 
     mean: NDArray[np.float64]
     std: NDArray[np.float64]
+    low: NDArray[np.float64] = None  # type: ignore[assignment]
+    high: NDArray[np.float64] = None  # type: ignore[assignment]
+    distance: NDArray[np.float64] = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        """Fill in what was not given."""
+        if self.low is None or self.high is None:
+            object.__setattr__(self, "low", np.clip(self.mean - NORMAL_90 * self.std, 0.0, 1.0))
+            object.__setattr__(self, "high", np.clip(self.mean + NORMAL_90 * self.std, 0.0, 1.0))
+        if self.distance is None:
+            object.__setattr__(self, "distance", np.full(len(self.mean), np.nan))
+
+    @property
+    def outside(self) -> NDArray[np.bool_]:
+        """Which networks are unlike anything that the predictor saw, bool ``(networks,)``: do not trust the number."""
+        return np.asarray(self.distance > 1.0)
 
 
 class Predictor(Protocol):

@@ -14,7 +14,10 @@ PREDICTORS: dict[str, str] = {
     "density": "predictors.density:DensityPredictor",
     "linear": "predictors.linear:LinearPredictor",
     "forest": "predictors.forest:ForestPredictor",
+    "boosted": "predictors.boosted:BoostedPredictor",
+    "gp": "predictors.gaussian_process:GaussianProcessPredictor",
     "gnn": "predictors.gnn:GNNPredictor",
+    "quick": "predictors.quick:QuickPredictor",
     "ensemble": "predictors.ensemble:EnsemblePredictor",
 }
 

@@ -24,7 +24,6 @@ from predictors.structure_graph import StructureGraph
 
 BASELINES = ("constant", "density")
 FEWEST = 2  # rows that a predictor can be fitted on
-NORMAL_90 = 1.6448536269514722
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,13 +141,15 @@ def cross_validate(
     seed: int = 0,
 ) -> Prediction:
     """The prediction of every network by a predictor fitted on the other folds; `fold` ``(networks,)`` gives each its fold."""
-    mean, std = np.empty(len(graphs)), np.empty(len(graphs))
+    found = [np.empty(len(graphs)) for _ in range(4)]
     for test in np.unique(fold):
         inside, outside = np.flatnonzero(fold == test).tolist(), np.flatnonzero(fold != test).tolist()
         predictor = create(name).fit([graphs[row] for row in outside], measured[outside], seed=seed)
         prediction = predictor.predict([graphs[row] for row in inside])
-        mean[inside], std[inside] = prediction.mean, prediction.std
-    return Prediction(mean, std)
+        parts = (prediction.mean, prediction.std, prediction.low, prediction.high)
+        for whole, part in zip(found, parts, strict=True):
+            whole[inside] = part
+    return Prediction(*found)
 
 
 def _row(table: Path, line: int, record: Mapping[str | None, str | None]) -> Row:
@@ -202,7 +203,7 @@ def _score(
         "r2": ranking.r2(measured, predicted.mean),
         "rmse": ranking.rmse(measured, predicted.mean),
         "tau_inside": ranking.kendall_inside(measured, predicted.mean, inside) if has_cells else float("nan"),
-        "coverage_90": float(np.mean(np.abs(measured - predicted.mean) <= NORMAL_90 * predicted.std)),
+        "coverage_90": float(np.mean((measured >= predicted.low) & (measured <= predicted.high))),
     }
 
 

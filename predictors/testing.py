@@ -16,6 +16,7 @@ from predictors.features import CLASSES, GRAPH_FEATURES, NODE_FEATURES
 from predictors.predictor import Prediction, Predictor
 from predictors.ranking import rmse
 from predictors.structure_graph import StructureGraph
+from predictors.unit_graph import UNIT_FEATURES, UnitGraph
 
 
 def synthetic_graphs(count: int, seed: int = 0) -> tuple[list[StructureGraph], NDArray[np.float64]]:
@@ -37,10 +38,21 @@ def synthetic_graphs(count: int, seed: int = 0) -> tuple[list[StructureGraph], N
                 features=(size / 2 + rng.normal(size=(nodes, len(NODE_FEATURES)))).astype(np.float32),
                 edges=np.stack([rng.integers(target), target]).astype(np.int64),
                 summary=summary,
+                units=None if nodes == 2 else _units(nodes, size, rng),
             )
         )
         accuracies.append(0.95 - 0.75 * np.exp(-0.6 * (size - 2)))
     return graphs, np.array(accuracies)
+
+
+def _units(nodes: int, size: float, rng: np.random.Generator) -> UnitGraph:
+    """Three units a node, some of them of none, joined at random; their features tell the signal as those of nodes do."""
+    count = 3 * nodes
+    owner = np.repeat(np.arange(nodes), 3).astype(np.int32)
+    owner[-1] = -1
+    features = size / 2 + rng.normal(size=(count, len(UNIT_FEATURES)))
+    edges = np.unique(rng.integers(count, size=(2, 4 * nodes)), axis=1)
+    return UnitGraph(owner, features.astype(np.float32), edges.astype(np.int32))
 
 
 class PredictorContract:
@@ -137,10 +149,15 @@ class PredictorContract:
 
 def _require_sound(prediction: Prediction, count: int) -> None:
     for name, values in vars(prediction).items():
+        if name == "distance":
+            assert values.shape == (count,), f"distance has shape {values.shape}, expected ({count},)"
+            continue
         assert values.shape == (count,), f"{name} has shape {values.shape}, expected ({count},)"
         assert values.dtype == np.float64, f"{name} is {values.dtype}, expected float64"
         assert np.isfinite(values).all(), f"{name} is not finite: {values}"
     assert (prediction.std >= 0).all(), f"std is negative: {prediction.std}"
+    inside = (prediction.low <= prediction.mean) & (prediction.mean <= prediction.high)
+    assert inside.all(), f"the mean is not in the interval: {prediction.low} {prediction.mean} {prediction.high}"
 
 
 def _require_equal(first: Prediction, second: Prediction) -> None:
@@ -163,4 +180,11 @@ def _reversed(graph: StructureGraph) -> StructureGraph:
         features=graph.features[::-1].copy(),
         edges=len(graph.operators) - 1 - graph.edges[:, ::-1],
         summary=graph.summary,
+        units=None if graph.units is None else _reversed_units(graph.units, len(graph.operators)),
     )
+
+
+def _reversed_units(units: UnitGraph, nodes: int) -> UnitGraph:
+    owner = np.where(units.owner >= 0, nodes - 1 - units.owner, -1)[::-1]
+    edges = len(units.owner) - 1 - units.edges[:, ::-1]
+    return UnitGraph(owner.astype(np.int32), units.features[::-1].copy(), edges.astype(np.int32))

@@ -121,16 +121,9 @@ def linear(
     """Dense layers and convolutions; leaves a `Record` when run backwards."""
     block = operator.blocks[0]
     product = Linear(block)
-    source = flows[0]
-    rank = source.ndim - 1
-    flattened = operator.kind == "dense" and operator.unit_axis == 1
-    axis = operator.unit_axis % max(rank, 1) if operator.kind == "dense" else min(1, rank - 1)
-    if flattened:
-        columns = _flatten(source, before[0])
-    elif operator.kind == "dense":
-        columns = source if axis == rank - 1 else source.swapaxes(axis, rank - 1)
-    else:
-        columns = _channels(source)
+    rank = flows[0].ndim - 1
+    flattened, axis = _unit_axis(operator, rank)
+    columns = columns_of(operator, flows[0], before[0])
     if columns.shape[-2] not in (1, product.sources):
         return mix(operator, flows, before, after)
     made = product.forward(columns)
@@ -151,11 +144,35 @@ def linear(
             found = found.swapaxes(axis, rank - 1)
         return [found, *(total(gradient, len(shape)) for shape in before[1:])]
 
-    if image:
-        outward = made.reshape(1, made.shape[-2], *(1,) * (len(after[0]) - 2), made.shape[-1])
-    else:
-        outward = made if axis == rank - 1 else made.swapaxes(axis, rank - 1)
-    return [outward], backward
+    return [outward_of(operator, columns, made, after[0])], backward
+
+
+def _unit_axis(operator: Operator, rank: int) -> tuple[bool, int]:
+    """Whether a dense layer reads its input flattened, and the axis of the units that a layer reads."""
+    flattened = operator.kind == "dense" and operator.unit_axis == 1
+    return flattened, operator.unit_axis % max(rank, 1) if operator.kind == "dense" else min(1, rank - 1)
+
+
+def columns_of(operator: Operator, source: Array, before: Shape) -> Array:
+    """The flow that a dense layer or convolution reads, ``(…, in or 1, sources)``."""
+    rank = source.ndim - 1
+    flattened, axis = _unit_axis(operator, rank)
+    if flattened:
+        return _flatten(source, before)
+    if operator.kind == "dense":
+        return source if axis == rank - 1 else source.swapaxes(axis, rank - 1)
+    return _channels(source)
+
+
+def outward_of(operator: Operator, columns: Array, made: Array, after: Shape) -> Array:
+    """The flow ``(…, out, sources)`` of its units in the axes of its output; `columns` is what it read."""
+    flattened = operator.kind == "dense" and operator.unit_axis == 1
+    if operator.kind != "dense" or flattened:
+        return made.reshape(1, made.shape[-2], *(1,) * (len(after) - 2), made.shape[-1])
+    rank = columns.ndim - 1
+    axis = operator.unit_axis % max(rank, 1)
+    made = made.reshape((1,) * (columns.ndim - made.ndim) + made.shape)
+    return made if axis == rank - 1 else made.swapaxes(axis, rank - 1)
 
 
 def _record(product: Linear, columns: Array, made: Array, behind: Array) -> Record:
@@ -208,19 +225,24 @@ def recurrent(
         live_in = np.logical_or.reduce(source, axis=1)
         live_hidden = np.logical_or.reduce(made, axis=2)[:, None]
         effective = [
-            int((_per_gate(first) * live_in * live_out[:, None, :, None]).sum()),
-            int((_per_gate(second) * live_hidden[:, :, None] * live_out[:, None, :, None]).sum()),
+            int((per_gate(first) * live_in * live_out[:, None, :, None]).sum()),
+            int((per_gate(second) * live_hidden[:, :, None] * live_out[:, None, :, None]).sum()),
         ]
         records[id(operator)] = Record(made.reshape(-1, made.shape[-1]), behind.reshape(-1), effective)
         found = np.matmul(inward.swapaxes(1, 2), behind).sum(axis=0)[None, None]
         return [found, *(total(behind[None], len(shape)) for shape in before[1:])]
 
+    return recurrent_outward(operator, made, after), backward
+
+
+def recurrent_outward(operator: Operator, made: Array, after: list[Shape]) -> list[Array]:
+    """The flow ``(directions, hidden, sources)`` of the hidden units in the axes of every output."""
     outward = []
     for shape in after:
         by_direction = made[None, :, None] if len(shape) == 4 else made[:, None]
         layout = integer(operator.settings, "layout", 0)
         outward.append(np.moveaxis(by_direction, -4 if len(shape) == 4 else 0, -3) if layout else by_direction)
-    return outward, backward
+    return outward
 
 
 def _hidden(gradient: Array, shape: Shape, directions: int, hidden: int) -> Array:
@@ -233,14 +255,14 @@ def _hidden(gradient: Array, shape: Shape, directions: int, hidden: int) -> Arra
     return np.broadcast_to(gradient.mean(axis=1 - axis), (directions, hidden, 1))
 
 
-def _per_gate(block: Block) -> Array:
+def per_gate(block: Block) -> Array:
     """Float ``(directions, gates, hidden, in)``."""
     edges = np.ones(block.shape) if block.mask is None else block.mask.astype(np.float64)
     return edges.reshape(block.directions, block.gates, -1, block.shape[1])
 
 
 def _gates_summed(block: Block) -> Array:
-    found: Array = _per_gate(block).sum(axis=1)
+    found: Array = per_gate(block).sum(axis=1)
     return found
 
 

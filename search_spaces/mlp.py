@@ -215,7 +215,9 @@ class MLPSpace(MaskedSpace[MLPOptions, MLPDesign]):
     def _design(self, candidate: Candidate) -> MLPDesign:
         """Whether a candidate has a gene for its scaling does not depend on these options."""
         scalings = SCALINGS if "scaling" in candidate.architecture else SCALINGS[:1]
-        if scalings == self.settings.scalings:  # what follows costs 10 ms: names are looked up in all installed packages
+        if (
+            scalings == self.settings.scalings
+        ):  # what follows costs 10 ms: names are looked up in all installed packages
             return super()._design(candidate)
         reader = MLPSpace(self.signature, replace(self.settings, scalings=scalings))
         return super(MLPSpace, reader)._design(candidate)

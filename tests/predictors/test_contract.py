@@ -2,11 +2,16 @@ import functools
 
 import pytest
 
+from predictors.ensemble import EnsembleOptions, EnsemblePredictor
 from predictors.gnn import GNNOptions, GNNPredictor
 from predictors.registry import create, names
 from predictors.testing import PredictorContract
 
-QUICK = {"gnn": functools.partial(GNNPredictor, GNNOptions(members=2, hidden=16, layers=2, steps=100))}
+SMALL = GNNOptions(members=2, hidden=16, layers=2, unit_hidden=8, unit_layers=1, steps=100, epochs=1)
+QUICK = {
+    "gnn": functools.partial(GNNPredictor, SMALL),
+    "ensemble": functools.partial(EnsemblePredictor, EnsembleOptions(folds=2, network=SMALL)),
+}
 
 
 @functools.cache

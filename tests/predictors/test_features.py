@@ -4,8 +4,19 @@ import numpy as np
 import pytest
 
 from predictors.errors import PredictorError
-from predictors.features import CLASSES, GRAPH_FEATURES, NODE_FEATURES, matrix, matrix_width, node_table, summary_column
+from predictors.features import (
+    CLASSES,
+    GRAPH_FEATURES,
+    NODE_FEATURES,
+    SUMMARY_FEATURES,
+    column_groups,
+    matrix,
+    matrix_width,
+    node_table,
+    summary_column,
+)
 from predictors.structure_graph import StructureGraph
+from predictors.task_description import TaskDescription
 from predictors.testing import synthetic_graphs
 
 
@@ -20,7 +31,7 @@ def _graph(values, operators, summary=0.0):
 
 def test_matrix_pools_each_graph_by_hand():
     rows = matrix([_graph([1, 3], [2, 2], summary=7), _graph([5], [0])])
-    width, nodes = len(GRAPH_FEATURES), len(NODE_FEATURES)
+    width, nodes = len(SUMMARY_FEATURES), len(NODE_FEATURES)
     assert rows.shape == (2, matrix_width())
     np.testing.assert_array_equal(rows[:, 0], [7, 0])
     pooled = rows[:, [width, width + nodes, width + 2 * nodes, width + 3 * nodes]]
@@ -31,9 +42,22 @@ def test_matrix_pools_each_graph_by_hand():
     assert np.count_nonzero(counts) == 2
 
 
+def test_the_task_is_told_beside_the_structure():
+    graph = _graph([1], [0], summary=7)
+    task = TaskDescription(samples=100, classes=10, inputs=64, one_nn=0.9, linear_probe=0.8)
+    rows = matrix([graph, graph.on(task)])
+    told = [group == "task" for group in column_groups()]
+    assert len(told) == rows.shape[1]
+    np.testing.assert_array_equal(rows[0, told], 0)
+    np.testing.assert_allclose(
+        rows[1, told], [np.log(100), np.log(10), np.log(64), np.log(0.1), np.log(0.2)], rtol=1e-6
+    )
+    np.testing.assert_array_equal(rows[0, np.logical_not(told)], rows[1, np.logical_not(told)])
+
+
 def test_a_graph_without_nodes_between_others_pools_to_zero():
     rows = matrix([_graph([1], [0]), _graph([], []), _graph([4], [0])])
-    width = len(GRAPH_FEATURES)
+    width = len(SUMMARY_FEATURES)
     np.testing.assert_array_equal(rows[:, width], [1, 0, 4])
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from predictors.errors import InvalidPredictorError
 from predictors.features import matrix
-from predictors.forest import ForestOptions, ForestPredictor, Trees, _flatten
+from predictors.forest import ForestOptions, ForestPredictor, Trees, flatten
 from predictors.testing import synthetic_graphs
 
 
@@ -29,7 +29,7 @@ def test_flat_trees_say_what_scikit_learn_says():
     rows = matrix(graphs)
     model = ExtraTreesRegressor(n_estimators=7, random_state=3).fit(rows[:40], accuracies[:40])
     expected = np.stack([tree.predict(rows) for tree in model.estimators_], axis=1)
-    np.testing.assert_array_equal(_flatten(model)(rows), expected)
+    np.testing.assert_array_equal(flatten([tree.tree_ for tree in model.estimators_])(rows), expected)
 
 
 def test_seed_changes_the_forest():

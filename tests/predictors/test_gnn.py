@@ -8,7 +8,7 @@ from predictors.gnn import GNNOptions, GNNPredictor
 from predictors.structure_graph import StructureGraph
 from predictors.testing import synthetic_graphs
 
-SMALL = GNNOptions(members=2, hidden=8, layers=2, steps=30)
+SMALL = GNNOptions(members=2, hidden=8, layers=2, unit_hidden=4, unit_layers=1, steps=30, epochs=1)
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +51,45 @@ def test_a_graph_without_edges_or_nodes_is_predicted(fitted, graph):
     assert np.isfinite(mean).all()
 
 
+def test_the_connections_inside_the_operators_matter(fitted, graph):
+    assert graph.units is not None
+    units = graph.units
+    base = fitted.predict([graph]).mean
+    assert fitted.predict([replace(graph, units=replace(units, edges=units.edges[:, 1:]))]).mean != base
+    assert fitted.predict([replace(graph, units=replace(units, edges=units.edges[::-1]))]).mean != base
+    assert fitted.predict([replace(graph, units=replace(units, owner=np.roll(units.owner, 3)))]).mean != base
+    assert fitted.predict([replace(graph, units=None)]).mean != base
+
+
+def test_what_members_say_of_their_left_out_networks_is_returned():
+    graphs, accuracies = synthetic_graphs(20)
+    folds = np.arange(20) % 2
+    fitted = GNNPredictor(SMALL)
+    said = fitted.fit_folds(graphs, accuracies, folds, seed=3)
+    changed = accuracies.copy()
+    changed[folds == 0] = changed[folds == 0][::-1]  # the same mean and spread: only member 0 must not notice
+    again = GNNPredictor(SMALL).fit_folds(graphs, changed, folds, seed=3)
+    np.testing.assert_allclose(again[folds == 0], said[folds == 0], atol=1e-6)
+    assert not np.allclose(again[folds == 1], said[folds == 1], atol=1e-3)
+
+
+def test_means_over_neighbours_and_their_gradients():
+    import torch
+
+    from predictors.message_passing import Neighbours, _Mean
+
+    edges = np.array([[0, 1, 2, 0], [2, 2, 3, 3]])
+    neighbours = Neighbours.of(edges, 5)
+    state = torch.arange(10.0).reshape(5, 2).requires_grad_()
+    made = _Mean.apply(neighbours.sources, neighbours.sources_back, state)
+    expected = torch.stack([torch.zeros(2), torch.zeros(2), state[:2].mean(0), state[[0, 2]].mean(0), torch.zeros(2)])
+    torch.testing.assert_close(made, expected)
+    weight = torch.rand(5, 2)
+    (gradient,) = torch.autograd.grad((made * weight).sum(), state)
+    (wanted,) = torch.autograd.grad((expected * weight).sum(), state)
+    torch.testing.assert_close(gradient, wanted)
+
+
 def test_fitting_leaves_threads_and_generator_of_torch_alone():
     import torch
 
@@ -82,10 +121,12 @@ def test_a_state_of_another_shape_is_refused(fitted):
     with pytest.raises(InvalidPredictorError, match="member 0, does not fit"):
         GNNPredictor.from_arrays({**arrays, "hidden": np.asarray(16)})
     with pytest.raises(InvalidPredictorError, match="does not fit"):
-        GNNPredictor.from_arrays({name: value for name, value in arrays.items() if name != "member1.input.weight"})
+        GNNPredictor.from_arrays({name: value for name, value in arrays.items() if name != "member1.nodes.weight"})
 
 
-@pytest.mark.parametrize("wrong", [{"members": 0}, {"batch_size": 1}, {"dropout": 1.0}, {"learning_rate": 0.0}])
+@pytest.mark.parametrize(
+    "wrong", [{"members": 0}, {"unit_hidden": 0}, {"batch_size": 1}, {"dropout": 1.0}, {"learning_rate": 0.0}]
+)
 def test_options_out_of_range(wrong):
-    with pytest.raises(ValueError, match=r"must be ≥|need learning_rate"):
+    with pytest.raises(ValueError, match=r"must be ≥|need learning_rate|sizes and steps"):
         GNNOptions(**wrong)

@@ -1,0 +1,295 @@
+"""A Gaussian process on whole-graph and pooled node features that weighs groups of features.
+
+The kernel is ``s² · Matérn-5/2(√Σ_g a_g d_g²) + Σ_g b_g ⟨x, x'⟩_g``, with d_g² the mean squared difference and ⟨·,·⟩_g the mean
+product over the standardised features of group g. The scales a_g, b_g, s and the noise maximise the marginal likelihood times a
+log-normal prior (Rasmussen and Williams 2006, chapters 4 and 5); the prior is what keeps two dozen scales honest at 30 labels.
+Where there are many networks, the scales come from some of them, and the prediction from so many *inducing* ones
+(projected process, ibid. section 8.3.4), so that a saved predictor stays small.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve, solve_triangular
+from scipy.optimize import minimize
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from predictors.errors import InvalidPredictorError
+from predictors.features import column_groups, matrix, matrix_width
+from predictors.state import array, number, require_fitted
+from predictors.structure_graph import StructureGraph
+from predictors.target_predictor import Scores, TargetPredictor
+
+Floats = NDArray[np.float64]
+
+CLIP = 4.0  # standard deviations: far outside, a network is treated as one at the edge
+JITTER = 1e-5
+PRIOR_SPREAD = 1.0  # of the logarithm of every scale
+
+
+@dataclass(frozen=True, kw_only=True)
+class GaussianProcessOptions:
+    """How much is computed.
+
+    Attributes:
+        scaled: networks from which the scales are learnt at most, ≥ 2.
+        inducing: networks that are kept at most, ≥ 2.
+        iterations: of the optimiser at most, ≥ 1.
+    """
+
+    scaled: int = 600
+    inducing: int = 1200
+    iterations: int = 60
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot be."""
+        if min(self.scaled, self.inducing) < 2 or self.iterations < 1:
+            raise ValueError(f"need scaled ≥ 2, inducing ≥ 2 and iterations ≥ 1, got {self}")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Process:
+    """A fitted Gaussian process.
+
+    Attributes:
+        centre, spread: of the features, float64 ``(features,)``; spread 0 marks a feature that never varied, and is not used.
+        rows: standardised features of the inducing networks, float32 ``(inducing, features)``.
+        scales: logarithms of a_g and b_g for every group in the order of `GROUPS`, of s² and of the noise's variance.
+        weights: of the inducing networks, ``(inducing,)``.
+        prior_factor, data_factor: lower Cholesky factors whose squares' inverses give the variance, ``(inducing, inducing)``.
+        intercept, unit: of the targets.
+        training_graphs: how many networks it was fitted on.
+    """
+
+    centre: Floats
+    spread: Floats
+    rows: NDArray[np.float32]
+    scales: Floats
+    weights: Floats
+    prior_factor: NDArray[np.float32]
+    data_factor: NDArray[np.float32]
+    intercept: float
+    unit: float
+    training_graphs: int
+
+
+def _members() -> tuple[tuple[str, ...], NDArray[np.bool_]]:
+    """Names of the groups, and which columns each has, bool ``(groups, features)``."""
+    groups = column_groups()
+    names = tuple(dict.fromkeys(groups))
+    return names, np.array([[group == name for group in groups] for name in names])
+
+
+GROUPS, MEMBERS = _members()
+
+
+class GaussianProcessPredictor(TargetPredictor):
+    """Gaussian process on `predictors.features.matrix`."""
+
+    name = "gp"
+
+    def __init__(self, options: GaussianProcessOptions = GaussianProcessOptions()) -> None:
+        """Not fitted yet."""
+        self.options = options
+        self._process: Process | None = None
+
+    def fit_targets(self, graphs: Sequence[StructureGraph], targets: Floats, *, seed: int = 0) -> Self:
+        """Learn the scales, then the weights; `seed` chooses the networks where there are more than are used."""
+        with threadpool_limits(1, user_api="blas"):  # sums in one order on any machine
+            self._process = _fit(matrix(graphs).astype(np.float64), targets, self.options, np.random.default_rng(seed))
+        return self
+
+    def predict_targets(self, graphs: Sequence[StructureGraph]) -> Scores:
+        """Posterior mean, and the standard deviation of a new measurement."""
+        process = require_fitted(self._process, self.name)
+        with threadpool_limits(1, user_api="blas"):
+            return _predict(process, matrix(graphs).astype(np.float64))
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """The fields of `Process`."""
+        return {name: np.asarray(value) for name, value in vars(require_fitted(self._process, self.name)).items()}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
+        """The predictor that `arrays` came from."""
+        width = matrix_width()
+        count = array(arrays, "weights", "f", (None,)).shape[0]
+        scales = array(arrays, "scales", "f", (2 * len(GROUPS) + 2,)).astype(np.float64)
+        if np.abs(scales).max() > 50:
+            raise InvalidPredictorError("saved Gaussian process has impossible scales")
+        predictor = cls()
+        predictor._process = Process(
+            centre=array(arrays, "centre", "f", (width,)).astype(np.float64),
+            spread=array(arrays, "spread", "f", (width,)).astype(np.float64),
+            rows=array(arrays, "rows", "f", (count, width)).astype(np.float32),
+            scales=scales,
+            weights=array(arrays, "weights", "f", (count,)).astype(np.float64),
+            prior_factor=array(arrays, "prior_factor", "f", (count, count)).astype(np.float32),
+            data_factor=array(arrays, "data_factor", "f", (count, count)).astype(np.float32),
+            intercept=number(arrays, "intercept"),
+            unit=number(arrays, "unit", low=0.0),
+            training_graphs=int(number(arrays, "training_graphs", low=2)),
+        )
+        return predictor
+
+
+def _fit(features: Floats, targets: Floats, options: GaussianProcessOptions, rng: np.random.Generator) -> Process:
+    centre, spread = features.mean(axis=0), features.std(axis=0)
+    spread[spread < 1e-6 * np.maximum(1.0, np.abs(centre))] = 0.0  # float32 rounding is no variation
+    rows = _standardised(features, centre, spread)
+    intercept, unit = float(targets.mean()), float(targets.std())
+    unit = unit if unit > 1e-9 else 1e-9
+    scaled = (targets - intercept) / unit
+    order = rng.permutation(len(targets))
+    first = np.sort(order[: options.scaled])
+    scales = _learnt(_Terms(rows[first], rows[first], spread > 0), scaled[first], options.iterations)
+    kept = np.sort(order[: options.inducing])
+    inducing = rows[kept].astype(np.float32)
+    prior, data, weights = _weights(
+        rows, inducing.astype(np.float64), scaled, scales, spread > 0, len(kept) == len(rows)
+    )
+    return Process(
+        centre=centre,
+        spread=spread,
+        rows=inducing,
+        scales=scales,
+        weights=weights,
+        prior_factor=prior.astype(np.float32),
+        data_factor=data.astype(np.float32),
+        intercept=intercept,
+        unit=unit,
+        training_graphs=len(targets),
+    )
+
+
+def _standardised(features: Floats, centre: Floats, spread: Floats) -> Floats:
+    used = spread > 0
+    return np.where(used, np.clip((features - centre) / np.where(used, spread, 1.0), -CLIP, CLIP), 0.0)
+
+
+class _Terms:
+    """Squared distances and products between two sets of rows, by group that varies, each ``(groups, first, second)``."""
+
+    def __init__(self, first: Floats, second: Floats, varies: NDArray[np.bool_]) -> None:
+        self.groups = np.flatnonzero((MEMBERS & varies).any(axis=1))
+        shape = (len(self.groups), len(first), len(second))
+        self.distances, self.products = np.empty(shape), np.empty(shape)
+        for place, group in enumerate(self.groups):
+            columns = MEMBERS[group] & varies
+            one, two = first[:, columns], second[:, columns]
+            product = one @ two.T
+            squares = (one * one).sum(axis=1)[:, None] + (two * two).sum(axis=1)
+            self.distances[place] = np.maximum(squares - 2 * product, 0.0) / columns.sum()
+            self.products[place] = product / columns.sum()
+
+    def split(self, scales: Floats) -> tuple[Floats, Floats, float]:
+        """a_g and b_g of these groups, and s²."""
+        values = np.exp(scales)
+        return values[self.groups], values[len(GROUPS) + self.groups], float(values[-2])
+
+    def kernel(self, scales: Floats) -> Floats:
+        """Covariances ``(first, second)``."""
+        near, along, height = self.split(scales)
+        root = np.sqrt(5.0 * np.tensordot(near, self.distances, 1))
+        found: Floats = height * (1 + root + root * root / 3) * np.exp(-root) + np.tensordot(along, self.products, 1)
+        return found
+
+
+def _start(groups: int) -> Floats:
+    """Prior means: half of a distance and a third of a line shared out among the groups that vary, noise of a tenth."""
+    each = max(groups, 1)
+    parts = [np.log(0.5 / each), np.log(0.3 / each)]
+    return np.concatenate([np.repeat(parts, len(GROUPS)), [0.0, np.log(0.1)]])
+
+
+def _learnt(terms: _Terms, targets: Floats, iterations: int) -> Floats:
+    """Scales of the largest posterior."""
+    prior = _start(len(terms.groups))
+    bounds = [(middle - 6.0, middle + 6.0) for middle in prior]
+    options = {"maxiter": iterations}
+    found = minimize(_loss, prior, (terms, targets, prior), jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+    return np.asarray(found.x, np.float64)
+
+
+def _loss(scales: Floats, terms: _Terms, targets: Floats, prior: Floats) -> tuple[float, Floats]:
+    """Negative logarithm of the posterior of the scales, and its gradient."""
+    near, along, height = terms.split(scales)
+    noise = float(np.exp(scales[-1]))
+    root = np.sqrt(5.0 * np.tensordot(near, terms.distances, 1))
+    decay = np.exp(-root)
+    matern = (1 + root + root * root / 3) * decay
+    covariance = height * matern + np.tensordot(along, terms.products, 1)
+    covariance[np.diag_indices_from(covariance)] += noise + JITTER
+    factor = cho_factor(covariance, lower=True, overwrite_a=True, check_finite=False)
+    weights = cho_solve(factor, targets, check_finite=False)
+    inverse = cho_solve(factor, np.eye(len(targets)), check_finite=False)
+    inverse -= np.outer(weights, weights)
+    slope = inverse * decay * (1 + root) * (-5.0 / 6.0 * height)
+    gradient = np.zeros_like(scales)
+    gradient[terms.groups] = near * np.tensordot(terms.distances, slope, 2)
+    gradient[len(GROUPS) + terms.groups] = along * np.tensordot(terms.products, inverse, 2)
+    gradient[-2] = height * float((inverse * matern).sum())
+    gradient[-1] = noise * float(np.trace(inverse))
+    away = (scales - prior) / PRIOR_SPREAD**2
+    loss = (
+        0.5 * float(targets @ weights) + float(np.log(np.diag(factor[0])).sum()) + 0.5 * float(away @ (scales - prior))
+    )
+    return loss, 0.5 * gradient + away
+
+
+def _weights(
+    rows: Floats, inducing: Floats, targets: Floats, scales: Floats, varies: NDArray[np.bool_], exact: bool
+) -> tuple[NDArray[np.floating], NDArray[np.floating], Floats]:
+    """Factors for the variance, and the weights of the inducing networks."""
+    noise = float(np.exp(scales[-1])) + JITTER
+    own = _Terms(inducing, inducing, varies).kernel(scales)
+    if exact:
+        own[np.diag_indices_from(own)] += noise
+        factor = np.linalg.cholesky(own)
+        # The variance falls by what the data explain; there is no second term.
+        return np.zeros_like(factor), factor, np.asarray(cho_solve((factor, True), targets), np.float64)
+    own[np.diag_indices_from(own)] += JITTER * (1 + noise)
+    inner, right = own * noise, np.zeros(len(inducing))
+    for start in range(0, len(rows), 1000):
+        cross = _Terms(rows[start : start + 1000], inducing, varies).kernel(scales)
+        inner += cross.T @ cross
+        right += cross.T @ targets[start : start + 1000]
+    prior, data = np.linalg.cholesky(own), np.linalg.cholesky(inner / noise)
+    return prior, data, np.asarray(cho_solve((data, True), right / noise), np.float64)
+
+
+def _predict(process: Process, features: Floats) -> Scores:
+    rows = _standardised(features, process.centre, process.spread)
+    varies = process.spread > 0
+    inducing = process.rows.astype(np.float64)
+    means, variances = [np.zeros(0)], [np.zeros(0)]
+    for start in range(0, len(rows), 1000):
+        part = rows[start : start + 1000]
+        cross = _Terms(part, inducing, varies).kernel(process.scales)
+        means.append(cross @ process.weights)
+        variances.append(_prior_variance(part, varies, process.scales) + _explained(process, cross))
+    noise = float(np.exp(process.scales[-1]))
+    std = np.sqrt(np.maximum(np.concatenate(variances), 0.0) + noise)
+    return Scores(np.concatenate(means) * process.unit + process.intercept, std * process.unit)
+
+
+def _prior_variance(rows: Floats, varies: NDArray[np.bool_], scales: Floats) -> Floats:
+    values = np.exp(scales)
+    found = np.full(len(rows), values[-2])
+    for group, members in enumerate(MEMBERS):
+        columns = members & varies
+        if columns.any():
+            found += values[len(GROUPS) + group] * (rows[:, columns] ** 2).mean(axis=1)
+    return found
+
+
+def _explained(process: Process, cross: Floats) -> Floats:
+    """What the data take off the prior variance (negative), ``(rows,)``."""
+    data = solve_triangular(process.data_factor.astype(np.float64), cross.T, lower=True, check_finite=False)
+    if not process.prior_factor.any():
+        return np.asarray(-(data**2).sum(axis=0))
+    prior = solve_triangular(process.prior_factor.astype(np.float64), cross.T, lower=True, check_finite=False)
+    return np.asarray((data**2).sum(axis=0) - (prior**2).sum(axis=0))

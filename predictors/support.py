@@ -1,0 +1,66 @@
+"""Is a network like those that a predictor was fitted on? A distance to the nearest of them, and the word *outside*."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+FALSE_ALARMS = 0.03
+"""Share of the networks that it was made from that would be called outside were they left out."""
+MOST_ROWS = 800
+FARTHEST = 10.0
+"""Standard deviations that one feature may differ by: one odd feature must not hide that all others agree."""
+ANY = 1e9
+"""Limit where too few networks were seen to tell what is usual."""
+FLOOR = 0.05
+"""Least spread of a feature, as a share of its centre or 1: what never varied is allowed to vary by so much."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Support:
+    """Where a predictor was fitted.
+
+    Attributes:
+        centre, spread: of the features, float32 ``(features,)``.
+        rows: standardised features of some of the networks, float16 ``(rows, features)``.
+        limit: distance beyond which a network is outside.
+    """
+
+    centre: NDArray[np.float32]
+    spread: NDArray[np.float32]
+    rows: NDArray[np.float16]
+    limit: float
+
+    @classmethod
+    def of(cls, features: NDArray[np.floating], rng: np.random.Generator) -> "Support":
+        """The support of networks with these features ``(networks, features)``."""
+        centre = features.mean(axis=0).astype(np.float32)
+        floor = FLOOR * np.maximum(1.0, np.abs(centre))
+        spread = np.maximum(features.std(axis=0), floor).astype(np.float32)
+        order = rng.permutation(len(features))
+        kept = np.sort(order[:MOST_ROWS])
+        rows = ((features[kept] - centre) / spread).astype(np.float16)
+        found = cls(centre=centre, spread=spread, rows=rows, limit=1.0)
+        # The others are judged by the rows; where there are no others, every row by the rest.
+        judged = np.sort(order[MOST_ROWS : 2 * MOST_ROWS]) if len(features) > 2 * MOST_ROWS else kept
+        distances = found.distances(features[judged], skip_itself=judged is kept)
+        limit = max(float(np.quantile(distances, 1 - FALSE_ALARMS)), 1e-6) if len(distances) > 2 else ANY
+        return cls(centre=centre, spread=spread, rows=rows, limit=limit)
+
+    def distances(self, features: NDArray[np.floating], *, skip_itself: bool = False) -> Floats:
+        """Distance to the nearest row, ``(networks,)``: root mean squared difference over the features, in spreads."""
+        scaled = (features - self.centre) / self.spread
+        rows = self.rows.astype(np.float32)
+        found = np.empty(len(scaled))
+        for place, row in enumerate(scaled.astype(np.float32)):
+            squares = np.minimum((rows - row) ** 2, FARTHEST**2).mean(axis=1)
+            if skip_itself:
+                squares[place] = np.inf
+            found[place] = np.sqrt(squares.min())
+        return found
+
+    def outside(self, features: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """Which networks are unlike all that was seen, bool ``(networks,)``."""
+        return np.asarray(self.distances(features) > self.limit)

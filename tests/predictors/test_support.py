@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+
+from predictors.support import ANY, FALSE_ALARMS, MOST_ROWS, Support
+
+
+@pytest.mark.parametrize("count", [300, 3 * MOST_ROWS])
+def test_its_own_kind_is_inside_and_others_are_outside(count):
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(count + 200, 40))
+    support = Support.of(features[:count], rng)
+    assert len(support.rows) <= MOST_ROWS
+    assert support.outside(features[count:]).mean() <= FALSE_ALARMS + 0.05
+    assert support.outside(features[count:] + 3.0).all()
+
+
+def test_a_feature_that_never_varied_tells_when_it_does():
+    rng = np.random.default_rng(0)
+    features = np.concatenate([rng.normal(size=(200, 20)), np.ones((200, 20))], axis=1)
+    support = Support.of(features, rng)
+    other = features[:5].copy()
+    other[:, 20:] = 4.0
+    assert support.outside(other).all()
+    assert not support.outside(features[:5]).any()
+
+
+def test_one_wild_feature_does_not_count_without_end():
+    rng = np.random.default_rng(0)
+    support = Support.of(rng.normal(size=(100, 50)), rng)
+    row = np.zeros((1, 50))
+    row[0, 0] = 1e12
+    assert support.distances(row)[0] < 2.5
+
+
+def test_two_networks_cannot_tell_what_is_usual():
+    support = Support.of(np.zeros((2, 5)), np.random.default_rng(0))
+    assert support.limit == ANY
+    assert not support.outside(np.full((1, 5), 9.0)).any()
