@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from predictors.predictor import Prediction, Predictor
     from predictors.registry import PREDICTORS, create
     from predictors.structure_graph import StructureGraph
+    from predictors.task_description import TaskDescription
 
 __all__ = [
     "PREDICTORS",
@@ -18,6 +19,7 @@ __all__ = [
     "Predictor",
     "PredictorError",
     "StructureGraph",
+    "TaskDescription",
     "create",
     "encode",
     "load",
@@ -31,6 +33,7 @@ _HOMES = {
     "Predictor": "predictor",
     "PredictorError": "errors",
     "StructureGraph": "structure_graph",
+    "TaskDescription": "task_description",
     "create": "registry",
     "encode": "encoder",
     "load": "persistence",

@@ -11,7 +11,8 @@ import secrets
 import shutil
 import zipfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
+from difflib import SequenceMatcher
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -20,11 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictors.encoder import encode
-from predictors.errors import InvalidPredictorError, UnknownPredictorError
+from predictors.errors import InvalidPredictorError, InvalidTaskError, UnknownPredictorError
 from predictors.features import CLASSES, GRAPH_FEATURES, NODE_FEATURES
 from predictors.predictor import Prediction, Predictor
 from predictors.registry import predictor_class
 from predictors.structure_graph import StructureGraph
+from predictors.task_description import TaskDescription
 
 if TYPE_CHECKING:
     import onnx
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 DESCRIPTION, ARRAYS = "predictor.json", "arrays.npz"
+DEFAULT, SHIPPED = "default", Path(__file__).parent / "default"
 INNER, RUN_MARK = "predictor", "config.toml"  # in the folder of a run
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
@@ -46,30 +49,71 @@ class FittedPredictor:
         predictor: the fitted predictor itself.
         training_graphs: how many networks it was fitted on; 0 where it does not say.
         provenance: what `save` was told about the origin.
+        tasks: what it knows of tasks, by name; empty where it was fitted on networks of one task.
     """
 
     predictor: Predictor
     training_graphs: int
     provenance: Mapping[str, Json]
+    tasks: Mapping[str, TaskDescription] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """Name of the predictor."""
         return self.predictor.name
 
-    def predict(self, models: "ModelLike | Iterable[ModelLike]") -> Prediction:
+    def predict(
+        self,
+        models: "ModelLike | Iterable[ModelLike]",
+        *,
+        task: str | TaskDescription | Mapping[str, object] | None = None,
+    ) -> Prediction:
         """Predict one model or any number: paths of ONNX files, models in memory, or structure graphs; arrays ``(models,)``.
+
+        Args:
+            models: the networks.
+            task: what they are for: a name in `tasks`, or a description. A predictor of several tasks needs it, except for
+                structure graphs that have theirs; one of a single task takes none.
 
         Raises:
             onnx_graph.errors.GraphError: a model that cannot be read.
             ModelTypeError: something that is no model.
+            InvalidTaskError: a task that is missing, unknown, or not wanted.
         """
+        description = self.described(task)
         several = models if isinstance(models, Iterable) and not isinstance(models, str | bytes) else [models]
-        return self.predictor.predict([one if isinstance(one, StructureGraph) else encode(one) for one in several])
+        graphs = [one if isinstance(one, StructureGraph) else encode(one) for one in several]
+        if description is not None:
+            graphs = [graph.on(description) for graph in graphs]
+        elif self.tasks and any(graph.task is None for graph in graphs):
+            raise InvalidTaskError(
+                f"this predictor knows several tasks; say which: {', '.join(self.tasks)}, or a description"
+            )
+        return self.predictor.predict(graphs)
+
+    def described(self, task: str | TaskDescription | Mapping[str, object] | None) -> TaskDescription | None:
+        """The description of a task; None for none. `InvalidTaskError` as for `predict`."""
+        if task is None:
+            return None
+        if not self.tasks:
+            raise InvalidTaskError("this predictor was fitted on networks of one task: it takes no other")
+        if isinstance(task, str):
+            if task not in self.tasks:
+                nearest = sorted(self.tasks, key=lambda name: -SequenceMatcher(None, task, name).ratio())
+                raise InvalidTaskError(
+                    f"this predictor knows no task {task!r}; it knows {', '.join(nearest)}; describe yours by "
+                    f"{', '.join(field_.name for field_ in fields(TaskDescription))}"
+                )
+            return self.tasks[task]
+        return task if isinstance(task, TaskDescription) else TaskDescription.from_json(task)
 
 
 def save(
-    predictor: Predictor | FittedPredictor, path: Path | str, *, provenance: Mapping[str, Json] | None = None
+    predictor: Predictor | FittedPredictor,
+    path: Path | str,
+    *,
+    provenance: Mapping[str, Json] | None = None,
+    tasks: Mapping[str, TaskDescription] | None = None,
 ) -> None:
     """Write a fitted predictor as a folder, in place of a predictor that is there; anything else there is an error.
 
@@ -79,6 +123,7 @@ def save(
     """
     if isinstance(predictor, FittedPredictor):
         provenance = predictor.provenance if provenance is None else provenance
+        tasks = predictor.tasks if tasks is None else tasks
         predictor = predictor.predictor
     arrays = predictor.arrays()
     target = Path(path)
@@ -91,6 +136,7 @@ def save(
         "version": _package_version(),
         "training_graphs": int(arrays["training_graphs"]) if "training_graphs" in arrays else 0,
         "provenance": dict(provenance or {}),
+        "tasks": {name: task.to_json() for name, task in (tasks or {}).items()},
         "arrays_sha256": hashlib.sha256(content.getvalue()).hexdigest(),
         **_features(),
     }
@@ -111,12 +157,13 @@ def load(path: Path | str) -> FittedPredictor:
     """Read what `save` wrote.
 
     Args:
-        path: the folder that was saved, or one that holds it as ``predictor/``, as the folder of a run does.
+        path: the folder that was saved, or one that holds it as ``predictor/``, as the folder of a run does; ``"default"`` is the
+            one that comes with the package, unless there is a folder of that name.
 
     Raises:
         InvalidPredictorError: not a saved predictor, a damaged one, or one of another format or other features.
     """
-    folder = _home(Path(path))
+    folder = _home(SHIPPED if str(path) == DEFAULT and not Path(path).exists() else Path(path))
     description = _description(folder)
     content = _read(folder, ARRAYS)
     if hashlib.sha256(content).hexdigest() != description.get("arrays_sha256"):
@@ -133,7 +180,17 @@ def load(path: Path | str) -> FittedPredictor:
         predictor=predictor,
         training_graphs=count if isinstance(count, int) else 0,
         provenance=provenance if isinstance(provenance, dict) else {},
+        tasks=_tasks(folder, description.get("tasks", {})),
     )
+
+
+def _tasks(folder: Path, told: Json) -> dict[str, TaskDescription]:
+    try:
+        if not isinstance(told, dict):
+            raise InvalidTaskError("tasks must be named")
+        return {name: TaskDescription.from_json(task) for name, task in told.items()}
+    except InvalidTaskError as error:
+        raise InvalidPredictorError(f"{folder / DESCRIPTION} is damaged: {error}") from error
 
 
 def _home(folder: Path) -> Path:

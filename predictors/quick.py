@@ -46,14 +46,17 @@ class QuickPredictor(TargetPredictor):
         return Scores(means.mean(axis=0), np.sqrt((stds**2).mean(axis=0) + means.var(axis=0)))
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
-        """The members' arrays, each under ``member/array``."""
-        return {f"{one.name}{SEPARATOR}{name}": value for one in self._members for name, value in one.arrays().items()}
+        """The members' arrays, each under ``member/array``, and ``training_graphs`` ``()``."""
+        parts = {one.name: one.arrays() for one in self._members}
+        found = {f"{member}{SEPARATOR}{name}": value for member, own in parts.items() for name, value in own.items()}
+        return found | {"training_graphs": next(iter(parts.values()))["training_graphs"]}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
         """The predictor that `arrays` came from."""
         predictor = cls()
-        parts = divided(arrays, [one.name for one in predictor._members])
+        held = {name: value for name, value in arrays.items() if name != "training_graphs"}
+        parts = divided(held, [one.name for one in predictor._members])
         predictor._members = tuple(type(one).from_arrays(parts[one.name]) for one in predictor._members)
         return predictor
 

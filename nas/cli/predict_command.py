@@ -1,6 +1,9 @@
 """`nas predict`."""
 
 import argparse
+import json
+from pathlib import Path
+from typing import Any
 
 from nas.cli import output
 from nas.percent import percent
@@ -9,6 +12,11 @@ EXAMPLES = """\
 examples:
   nas predict model.onnx --predictor runs/digits
   nas predict a.onnx b.onnx --predictor my-predictor --format json
+  nas predict model.onnx --predictor many-tasks --task digits
+  nas predict model.onnx --predictor many-tasks --task my-task.json
+
+a task of one's own is described by a JSON file: samples, classes, inputs, one_nn (accuracy of the nearest neighbour) and
+linear_probe (accuracy of a linear classifier); `nas predictor describe NAME` prints it
 """
 
 
@@ -16,19 +24,55 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the verb."""
     parser.add_argument("models", nargs="+", metavar="MODEL.onnx", help="ONNX files, trained or not")
     parser.add_argument("--predictor", required=True, metavar="FOLDER", help="a run, or what `nas predictor fit` wrote")
+    parser.add_argument("--task", metavar="NAME", help="for a predictor of several tasks: which, or a .json file")
     output.add_format(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print a score for every file."""
+    """Print a score for every file, nine times in ten in an interval, and whether it is like what the predictor knows."""
     import predictors
 
     predictor = predictors.load(args.predictor)
-    prediction = predictor.predict(args.models)
-    rows = [
-        {"model": model, "score": float(mean), "std": float(std)}
-        for model, mean, std in zip(args.models, prediction.mean, prediction.std, strict=True)
-    ]
-    shown = [{"model": row["model"], "predicted": percent(row["score"], row["std"])} for row in rows]
-    output.emit(args, rows, shown, title="predicted accuracy")
+    prediction = predictor.predict(args.models, task=_task(args.task))
+    rows: list[dict[str, Any]] = []
+    for place, model in enumerate(args.models):
+        distance = float(prediction.distance[place])
+        rows.append(
+            {
+                "model": model,
+                "score": float(prediction.mean[place]),
+                "std": float(prediction.std[place]),
+                "low": float(prediction.low[place]),
+                "high": float(prediction.high[place]),
+                "distance": None if distance != distance else distance,
+                "outside": None if distance != distance else distance > 1,
+            }
+        )
+    output.emit(args, rows, [_shown(row) for row in rows], title="predicted accuracy")
+    if any(row["outside"] for row in rows):
+        output.remark("outside: unlike every network that the predictor was fitted on; do not trust the number")
     return 0
+
+
+def _task(text: str | None) -> Any:
+    from nas.errors import UsageError
+
+    if text is None or not text.endswith(".json"):
+        return text
+    try:
+        return json.loads(Path(text).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read {text}: {error.strerror}") from error
+    except ValueError as error:
+        raise UsageError(f"{text} is not JSON: {error}") from error
+
+
+def _shown(row: dict[str, Any]) -> dict[str, str]:
+    support = {None: "", True: "outside", False: "inside"}[row["outside"]]
+    interval = f"{100 * row['low']:.1f} to {100 * row['high']:.1f} %"
+    return {
+        "model": row["model"],
+        "predicted": percent(row["score"], row["std"]),
+        "9 times in 10": interval,
+        "support": support,
+    }

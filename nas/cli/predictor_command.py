@@ -1,6 +1,7 @@
-"""`nas predictor fit` and `nas predictor evaluate`."""
+"""`nas predictor fit`, `evaluate`, `card` and `describe`."""
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ examples:
   nas predictor fit --table rows.csv --out my-predictor
   nas predictor evaluate --table rows.csv
   nas predictor evaluate --table rows.csv --predictor forest --predictor gnn --format json
+  nas predictor card my-predictor
+  nas predictor describe my-data.npz > my-task.json
 
 the table is a CSV file with the columns model (path of an ONNX file, from the table's folder), accuracy (0 to 1)
 and, if you like, cell (a group inside which ranks are compared, such as task and density)
@@ -28,16 +31,26 @@ LABELS = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Flags of the two verbs below."""
+    """Flags of the verbs below."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     fit = actions.add_parser("fit", help="learn from a table and save")
     fit.add_argument("--out", "-o", required=True, metavar="FOLDER")
     fit.add_argument(
-        "--predictor", default="forest", metavar="NAME", help="see `nas list predictors` (default: forest)"
+        "--predictor", default="ensemble", metavar="NAME", help="see `nas list predictors` (default: ensemble)"
     )
     evaluate = actions.add_parser("evaluate", help="cross-validated rank correlation, against baselines")
     evaluate.add_argument("--predictor", action="append", metavar="NAME", help="repeatable (default: all)")
     evaluate.add_argument("--folds", type=int, default=5, metavar="N")
+    card = actions.add_parser("card", help="what a fitted predictor is, from what it learnt, how it weighs its members")
+    card.add_argument("folder", metavar="FOLDER", help="a run, or what `nas predictor fit` wrote")
+    describe = actions.add_parser(
+        "describe", help="the description of a task that a predictor of several tasks asks for"
+    )
+    describe.add_argument("task", metavar="TASK", help="task name, or a .npz or .csv file")
+    describe.add_argument("--data-dir", metavar="FOLDER", help="of the image data sets (default: $NAS_DATA_DIR)")
+    describe.add_argument("--target", metavar="COLUMN", help="column of a .csv task to predict")
+    describe.add_argument("--subset", type=int, metavar="N", help="use that many training and validation examples only")
+    output.add_format(card)
     for action in (fit, evaluate):
         action.add_argument("--table", required=True, metavar="ROWS.csv")
         action.add_argument("--seed", type=int, default=0, metavar="N")
@@ -45,19 +58,64 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Fit or evaluate."""
+    """Fit, evaluate or tell."""
+    return {"fit": _fit, "evaluate": _evaluate, "card": _card, "describe": _describe}[args.action](args)
+
+
+def _fit(args: argparse.Namespace) -> int:
+    from predictors import table
+
+    table.fit_table(Path(args.table), args.predictor, Path(args.out), seed=args.seed)
+    data = {"predictor": args.predictor, "folder": args.out}
+    output.emit(args, data, [data])
+    return 0
+
+
+def _evaluate(args: argparse.Namespace) -> int:
     from predictors import PREDICTORS, table
 
-    if args.action == "fit":
-        table.fit_table(Path(args.table), args.predictor, Path(args.out), seed=args.seed)
-        data = {"predictor": args.predictor, "folder": args.out}
-        output.emit(args, data, [data])
-        return 0
     result: dict[str, Any] = table.evaluate_table(
         Path(args.table), args.predictor or list(PREDICTORS), folds=args.folds, seed=args.seed
     )
     output.emit(args, result, [_row(score) for score in result["predictors"]], title=_title(args.table, result))
     return 0
+
+
+def _card(args: argparse.Namespace) -> int:
+    import predictors
+
+    fitted = predictors.load(args.folder)
+    weights: dict[str, float] = getattr(fitted.predictor, "weights", {})
+    data: dict[str, Any] = {
+        "predictor": fitted.name,
+        "training_graphs": fitted.training_graphs,
+        "weights": weights,
+        "tasks": {name: task.to_json() for name, task in fitted.tasks.items()},
+        "provenance": dict(fitted.provenance),
+    }
+    shown = [
+        {"": "predictor", "value": fitted.name},
+        {"": "fitted on", "value": f"{fitted.training_graphs:,} networks"},
+        *({"": f"weight of {name}", "value": f"{weight:.2f}"} for name, weight in weights.items()),
+        *({"": f"task {name}", "value": _told(task.to_json())} for name, task in fitted.tasks.items()),
+        *({"": name, "value": str(value)} for name, value in fitted.provenance.items()),
+    ]
+    output.emit(args, data, shown, title=str(args.folder))
+    return 0
+
+
+def _describe(args: argparse.Namespace) -> int:
+    from nas.tasks import load_task
+    from nas.tasks.description import describe
+
+    data_dir = Path(args.data_dir) if args.data_dir else None
+    task = load_task(args.task, data_dir=data_dir, target=args.target, subset=args.subset)
+    print(json.dumps(describe(task).to_json(), indent=1))
+    return 0
+
+
+def _told(task: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value:g}" for name, value in task.items())
 
 
 def _title(path: str, result: dict[str, Any]) -> str:

@@ -197,7 +197,22 @@ def test_predictor_fit_evaluate_and_predict_on_ones_own_files(capsys, tmp_path):
     code, _, _ = run(capsys, "predictor", "fit", "--table", table, "--predictor", "forest", "--out", tmp_path / "mine")
     assert code == 0
     _, out, _ = run(capsys, "predict", tmp_path / "3.onnx", "--predictor", tmp_path / "mine", "--format", "json")
-    assert json.loads(out)[0]["model"].endswith("3.onnx")
+    told = json.loads(out)[0]
+    assert told["model"].endswith("3.onnx")
+    assert told["low"] <= told["score"] <= told["high"]
+    _, out, _ = run(capsys, "predictor", "card", tmp_path / "mine", "--format", "json")
+    assert (json.loads(out)["predictor"], json.loads(out)["training_graphs"]) == ("forest", 24)
+    code, line = refused(capsys, "predict", tmp_path / "3.onnx", "--predictor", tmp_path / "mine", "--task", "digits")
+    assert (code, "one task" in line) == (2, True)
+
+
+def test_a_task_is_described_for_predictors_of_several(capsys, tmp_path):
+    _, out, _ = run(capsys, "predictor", "describe", "digits")
+    assert set(json.loads(out)) == {"samples", "classes", "inputs", "one_nn", "linear_probe"}
+    bad = tmp_path / "task.json"
+    bad.write_text("{")
+    code, line = refused(capsys, "predict", tmp_path / "x.onnx", "--predictor", GOLDEN, "--task", bad)
+    assert (code, "not JSON" in line) == (2, True)
 
 
 def test_dry_run_shows_sizes_and_makes_nothing(capsys, tmp_path):

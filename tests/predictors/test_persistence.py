@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 import predictors
-from predictors.errors import InvalidPredictorError, ModelTypeError, NotFittedError
+from predictors import TaskDescription
+from predictors.errors import InvalidPredictorError, InvalidTaskError, ModelTypeError, NotFittedError
 from predictors.gnn import GNNOptions, GNNPredictor
 from predictors.testing import synthetic_graphs
 
@@ -18,10 +19,10 @@ def saved(tmp_path):
     return tmp_path / "linear"
 
 
-@pytest.mark.parametrize("name", ["constant", "density", "linear", "forest", "gnn"])
+@pytest.mark.parametrize("name", ["constant", "density", "linear", "forest", "boosted", "gp", "quick", "gnn"])
 def test_predictions_are_the_same_after_saving(name, tmp_path):
     graphs, accuracies = synthetic_graphs(20)
-    predictor = GNNPredictor(GNNOptions(members=2, steps=10)) if name == "gnn" else predictors.create(name)
+    predictor = GNNPredictor(GNNOptions(members=2, steps=10, epochs=1)) if name == "gnn" else predictors.create(name)
     predictor.fit(graphs, accuracies, seed=2)
     predictors.save(predictor, tmp_path / "deep" / name)
     loaded = predictors.load(tmp_path / "deep" / name)
@@ -31,6 +32,36 @@ def test_predictions_are_the_same_after_saving(name, tmp_path):
     assert sorted(path.name for path in (tmp_path / "deep").rglob("*")) == sorted(
         [name, "arrays.npz", "predictor.json"]
     )
+
+
+DIGITS = TaskDescription(samples=1000, classes=10, inputs=64, one_nn=0.98, linear_probe=0.94)
+
+
+def test_a_predictor_of_several_tasks_asks_which(tmp_path):
+    graphs, accuracies = synthetic_graphs(20)
+    other = TaskDescription(samples=9000, classes=7, inputs=7, one_nn=0.4, linear_probe=0.3)
+    told = [graph.on(DIGITS if place % 2 else other) for place, graph in enumerate(graphs)]
+    lower = np.where(np.arange(20) % 2, accuracies, accuracies / 2)
+    predictors.save(
+        predictors.create("linear").fit(told, lower), tmp_path / "p", tasks={"digits": DIGITS, "other": other}
+    )
+    loaded = predictors.load(tmp_path / "p")
+    assert loaded.tasks == {"digits": DIGITS, "other": other}
+    by_name, by_numbers = loaded.predict(graphs, task="digits"), loaded.predict(graphs, task=DIGITS.to_json())
+    np.testing.assert_array_equal(by_name.mean, by_numbers.mean)
+    assert by_name.mean.mean() > loaded.predict(graphs, task=other).mean.mean()
+    np.testing.assert_array_equal(loaded.predict(told).mean[1::2], by_name.mean[1::2])
+    with pytest.raises(InvalidTaskError, match="say which: digits, other"):
+        loaded.predict(graphs)
+    with pytest.raises(InvalidTaskError, match="no task 'digit'; it knows digits"):
+        loaded.predict(graphs, task="digit")
+    predictors.save(loaded, tmp_path / "again")
+    assert predictors.load(tmp_path / "again").tasks == loaded.tasks
+
+
+def test_a_predictor_of_one_task_takes_no_other(saved):
+    with pytest.raises(InvalidTaskError, match="one task"):
+        predictors.load(saved).predict(synthetic_graphs(1)[0], task="digits")
 
 
 def test_a_loaded_predictor_answers_for_one_and_for_several(saved):
