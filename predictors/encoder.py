@@ -43,7 +43,7 @@ def encode(model: "str | PathLike[str] | ir.Model | onnx.ModelProto") -> Structu
             larger weights than can be read.
         ModelTypeError: neither a path nor a model.
     """
-    model = _in_memory(model)
+    model = in_memory(model)
     if _needs_folding(model):
         model = onnx_graph.simplify(_one_example(model))
     # Threads cost more than they bring on matrices of this size, and far more where several searches share a machine.
@@ -51,7 +51,8 @@ def encode(model: "str | PathLike[str] | ir.Model | onnx.ModelProto") -> Structu
         return _encoded(model)
 
 
-def _in_memory(model: object) -> ir.Model:
+def in_memory(model: object) -> ir.Model:
+    """The model of a path, of an `onnx.ModelProto` or itself; `ModelTypeError` for anything else."""
     if isinstance(model, ir.Model):
         return model
     if isinstance(model, str | PathLike):

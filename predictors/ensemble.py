@@ -146,6 +146,17 @@ class EnsemblePredictor:
         stack = require_fitted(self._stack, self.name)
         return {member.name: float(weight) for member, weight in zip(self._members, stack.weights, strict=True)}
 
+    @property
+    def typical_features(self) -> NDArray[np.float32]:
+        """Mean over the networks of the fit of every column of `predictors.features.matrix`."""
+        return require_fitted(self._support, self.name).centre
+
+    @property
+    def members(self) -> tuple[TargetPredictor, ...]:
+        """The fitted members; their targets are on the ensemble's own scale."""
+        require_fitted(self._stack, self.name)
+        return self._members
+
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """The members' arrays under ``member/array``; those of stack, scale and support under ``ensemble/``."""
         stack, support = require_fitted(self._stack, self.name), require_fitted(self._support, self.name)

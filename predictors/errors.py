@@ -35,3 +35,7 @@ class UnknownPredictorError(PredictorError, KeyError):
 
 class InvalidTaskError(PredictorError):
     """A task that no predictor can be told of: unknown name, or a description that is incomplete or impossible."""
+
+
+class InvalidTargetError(PredictorError, ValueError):
+    """Something that cannot be predicted; the message says what is missing."""

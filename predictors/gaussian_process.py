@@ -108,6 +108,11 @@ class GaussianProcessPredictor(TargetPredictor):
         with threadpool_limits(1, user_api="blas"):
             return _predict(process, matrix(graphs).astype(np.float64))
 
+    @property
+    def typical_features(self) -> NDArray[np.float32]:
+        """Mean over the networks of the fit of every column of `predictors.features.matrix`."""
+        return require_fitted(self._process, self.name).centre.astype(np.float32)
+
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """The fields of `Process`."""
         return {name: np.asarray(value) for name, value in vars(require_fitted(self._process, self.name)).items()}

@@ -59,6 +59,16 @@ FLOW = _FLOW
 _PLACE_COLUMNS = slice(_PLAIN - len(_PLACE), _PLAIN)
 
 
+def node_feature_group(name: str) -> str:
+    """Which group a feature of a node belongs to, named as those of `graph_features.graph_feature_group` where they are alike."""
+    for prefix, group in (("mask_", "masks"), ("recurrent_", "recurrent masks"), ("flow_", "flow")):
+        if name.startswith(prefix):
+            return group
+    if name in ("effective_density", "effective_share"):
+        return "densities"
+    return "shapes and sizes" if name in (*_SHAPES, *_SIZES) else "attributes"
+
+
 @dataclass(frozen=True, eq=False)
 class NodeTable:
     """Nodes before they are put in order.

@@ -10,18 +10,19 @@ import os
 import secrets
 import shutil
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from difflib import SequenceMatcher
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from predictors.encoder import encode
-from predictors.errors import InvalidPredictorError, InvalidTaskError, UnknownPredictorError
+import onnx_graph
+from predictors.encoder import encode, in_memory
+from predictors.errors import InvalidPredictorError, InvalidTargetError, InvalidTaskError, UnknownPredictorError
 from predictors.features import CLASSES, GRAPH_FEATURES, NODE_FEATURES
 from predictors.predictor import Prediction, Predictor
 from predictors.registry import predictor_class
@@ -32,13 +33,17 @@ if TYPE_CHECKING:
     import onnx
     import onnx_ir as ir
 
+    from predictors.explanation import Explanation
+
 FORMAT = 1
 DESCRIPTION, ARRAYS = "predictor.json", "arrays.npz"
 DEFAULT, SHIPPED = "default", Path(__file__).parent / "default"
+LATENCY, TARGETS = "latency", ("accuracy", "latency", "bytes")
 INNER, RUN_MARK = "predictor", "config.toml"  # in the folder of a run
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 ModelLike: TypeAlias = "str | os.PathLike[str] | ir.Model | onnx.ModelProto | StructureGraph"
+Task: TypeAlias = "str | TaskDescription | Mapping[str, object] | None"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,24 +67,52 @@ class FittedPredictor:
         """Name of the predictor."""
         return self.predictor.name
 
+    @overload
     def predict(
         self,
         models: "ModelLike | Iterable[ModelLike]",
         *,
-        task: str | TaskDescription | Mapping[str, object] | None = None,
-    ) -> Prediction:
+        task: Task = None,
+        targets: None = None,
+        latency: None = None,
+    ) -> Prediction: ...
+
+    @overload
+    def predict(
+        self,
+        models: "ModelLike | Iterable[ModelLike]",
+        *,
+        task: Task = None,
+        targets: Sequence[str],
+        latency: "FittedPredictor | os.PathLike[str] | str | None" = None,
+    ) -> dict[str, Prediction]: ...
+
+    def predict(
+        self,
+        models: "ModelLike | Iterable[ModelLike]",
+        *,
+        task: Task = None,
+        targets: Sequence[str] | None = None,
+        latency: "FittedPredictor | os.PathLike[str] | str | None" = None,
+    ) -> Prediction | dict[str, Prediction]:
         """Predict one model or any number: paths of ONNX files, models in memory, or structure graphs; arrays ``(models,)``.
 
         Args:
             models: the networks.
             task: what they are for: a name in `tasks`, or a description. A predictor of several tasks needs it, except for
                 structure graphs that have theirs; one of a single task takes none.
+            targets: several things at once, by name: ``accuracy``, ``latency`` in milliseconds, ``bytes`` of the file (exact). The last
+                two are those of the network in the form that it is exported in, its dead units removed.
+            latency: for that target: what `nas predictor calibrate-latency` wrote on the machine that is asked about.
 
         Raises:
             onnx_graph.errors.GraphError: a model that cannot be read.
             ModelTypeError: something that is no model.
             InvalidTaskError: a task that is missing, unknown, or not wanted.
+            InvalidTargetError: another target, latency without a calibration, or bytes of a structure graph.
         """
+        if targets is not None:
+            return self._targets(models, targets, task, latency)
         description = self.described(task)
         several = models if isinstance(models, Iterable) and not isinstance(models, str | bytes) else [models]
         graphs = [one if isinstance(one, StructureGraph) else encode(one) for one in several]
@@ -91,7 +124,52 @@ class FittedPredictor:
             )
         return self.predictor.predict(graphs)
 
-    def described(self, task: str | TaskDescription | Mapping[str, object] | None) -> TaskDescription | None:
+    def _targets(
+        self,
+        models: "ModelLike | Iterable[ModelLike]",
+        targets: Sequence[str],
+        task: Task,
+        latency: "FittedPredictor | os.PathLike[str] | str | None",
+    ) -> dict[str, Prediction]:
+        several = list(models) if isinstance(models, Iterable) and not isinstance(models, str | bytes) else [models]
+        unknown = [target for target in targets if target not in TARGETS]
+        if unknown:
+            raise InvalidTargetError(f"no target {unknown[0]!r}; there are {', '.join(TARGETS)}")
+        found = {"accuracy": self.predict(several, task=task)} if "accuracy" in targets else {}
+        if "latency" not in targets and "bytes" not in targets:
+            return found
+        if any(isinstance(one, StructureGraph) for one in several):
+            raise InvalidTargetError(
+                "latency and bytes are those of a model without its dead units; give the model itself"
+            )
+        exported = [onnx_graph.shrink(onnx_graph.simplify(in_memory(one))) for one in several]
+        if "latency" in targets:
+            if latency is None:
+                raise InvalidTargetError(
+                    "latency is a machine's: give the folder that `nas predictor calibrate-latency` wrote on it"
+                )
+            calibration = latency if isinstance(latency, FittedPredictor) else load(os.fspath(latency))
+            if calibration.name != LATENCY:
+                raise InvalidTargetError(f"predictor {calibration.name!r} predicts no latency")
+            found["latency"] = calibration.predict(exported)
+        if "bytes" in targets:
+            sizes = np.array([float(onnx_graph.size(one)) for one in exported])
+            found["bytes"] = Prediction(sizes, np.zeros(len(sizes)), sizes, sizes)
+        return found
+
+    def explain(
+        self,
+        model: "ModelLike",
+        *,
+        task: Task = None,
+        seed: int = 0,
+    ) -> "Explanation":
+        """Which layers and which features moved the prediction: see `predictors.explanation`."""
+        from predictors.explanation import explain
+
+        return explain(self, model, task=task, seed=seed)
+
+    def described(self, task: Task) -> TaskDescription | None:
         """The description of a task; None for none. `InvalidTaskError` as for `predict`."""
         if task is None:
             return None

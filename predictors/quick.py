@@ -45,6 +45,11 @@ class QuickPredictor(TargetPredictor):
         )
         return Scores(means.mean(axis=0), np.sqrt((stds**2).mean(axis=0) + means.var(axis=0)))
 
+    @property
+    def typical_features(self) -> NDArray[np.float32]:
+        """Mean over the networks of the fit of every column of `predictors.features.matrix`."""
+        return next(one.typical_features for one in self._members if isinstance(one, GaussianProcessPredictor))
+
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """The members' arrays, each under ``member/array``, and ``training_graphs`` ``()``."""
         parts = {one.name: one.arrays() for one in self._members}

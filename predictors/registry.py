@@ -20,6 +20,8 @@ PREDICTORS: dict[str, str] = {
     "quick": "predictors.quick:QuickPredictor",
     "ensemble": "predictors.ensemble:EnsemblePredictor",
 }
+COSTS: dict[str, str] = {"latency": "predictors.latency:LatencyPredictor"}
+"""Predictors of something other than accuracy: saved and loaded alike, but no choice where accuracy is predicted."""
 
 
 def names() -> tuple[str, ...]:
@@ -29,7 +31,7 @@ def names() -> tuple[str, ...]:
 
 def predictor_class(name: str) -> type[Predictor]:
     """The class behind a name, imported now; `UnknownPredictorError` lists the known names, nearest first."""
-    targets = _targets()
+    targets = {**_targets(), **COSTS}
     if name not in targets:
         nearest = sorted(targets, key=lambda known: -difflib.SequenceMatcher(None, name, known).ratio())
         raise UnknownPredictorError(f"unknown predictor {name!r}; known: {', '.join(nearest)}")

@@ -2,16 +2,20 @@
 
 import argparse
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from nas.cli import output
+from nas.explained import feature_rows, layer_rows
 from nas.percent import percent
 
 EXAMPLES = """\
 examples:
   nas predict model.onnx --predictor runs/digits
   nas predict a.onnx b.onnx --predictor my-predictor --format json
+  nas predict model.onnx --predictor runs/digits --explain
+  nas predict model.onnx --predictor runs/digits --latency this-machine
   nas predict model.onnx --predictor many-tasks --task digits
   nas predict model.onnx --predictor many-tasks --task my-task.json
 
@@ -25,6 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("models", nargs="+", metavar="MODEL.onnx", help="ONNX files, trained or not")
     parser.add_argument("--predictor", required=True, metavar="FOLDER", help="a run, or what `nas predictor fit` wrote")
     parser.add_argument("--task", metavar="NAME", help="for a predictor of several tasks: which, or a .json file")
+    parser.add_argument(
+        "--latency", metavar="FOLDER", help="milliseconds and bytes too: what `nas predictor calibrate-latency` wrote"
+    )
+    parser.add_argument("--explain", action="store_true", help="which layers and which features moved the prediction")
     output.add_format(parser)
 
 
@@ -32,8 +40,10 @@ def run(args: argparse.Namespace) -> int:
     """Print a score for every file, nine times in ten in an interval, and whether it is like what the predictor knows."""
     import predictors
 
-    predictor = predictors.load(args.predictor)
-    prediction = predictor.predict(args.models, task=_task(args.task))
+    predictor, task = predictors.load(args.predictor), _task(args.task)
+    targets = ("accuracy", "latency", "bytes") if args.latency else ("accuracy",)
+    said = predictor.predict(args.models, task=task, targets=targets, latency=args.latency)
+    prediction = said["accuracy"]
     rows: list[dict[str, Any]] = []
     for place, model in enumerate(args.models):
         distance = float(prediction.distance[place])
@@ -48,7 +58,20 @@ def run(args: argparse.Namespace) -> int:
                 "outside": None if distance != distance else distance > 1,
             }
         )
+        if args.latency:
+            rows[-1] |= {
+                "latency": float(said["latency"].mean[place]),
+                "latency_std": float(said["latency"].std[place]),
+                "bytes": int(said["bytes"].mean[place]),
+            }
+    explanations = [predictor.explain(model, task=task) for model in args.models] if args.explain else []
+    for row, found in zip(rows, explanations, strict=False):
+        row["explanation"] = asdict(found)
     output.emit(args, rows, [_shown(row) for row in rows], title="predicted accuracy")
+    if args.format == "table":
+        for model, found in zip(args.models, explanations, strict=False):
+            output.table(layer_rows(found), title=f"{model}: layers, by changing their masks and asking again")
+            output.table(feature_rows(found), title=f"features, against {found.typical:.2%} with the typical ones")
     if any(row["outside"] for row in rows):
         output.remark("outside: unlike every network that the predictor was fitted on; do not trust the number")
     return 0
@@ -68,11 +91,15 @@ def _task(text: str | None) -> Any:
 
 
 def _shown(row: dict[str, Any]) -> dict[str, str]:
+    """A row for people."""
     support = {None: "", True: "outside", False: "inside"}[row["outside"]]
     interval = f"{100 * row['low']:.1f} to {100 * row['high']:.1f} %"
-    return {
+    shown = {
         "model": row["model"],
         "predicted": percent(row["score"], row["std"]),
         "9 times in 10": interval,
         "support": support,
     }
+    if "latency" in row:
+        shown |= {"ms": f"{row['latency']:.4f} ± {row['latency_std']:.4f}", "bytes": f"{row['bytes']:,}"}
+    return shown

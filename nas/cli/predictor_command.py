@@ -1,7 +1,8 @@
-"""`nas predictor fit`, `evaluate`, `card` and `describe`."""
+"""`nas predictor fit`, `evaluate`, `card`, `describe` and `calibrate-latency`."""
 
 import argparse
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ examples:
   nas predictor evaluate --table rows.csv --predictor forest --predictor gnn --format json
   nas predictor card my-predictor
   nas predictor describe my-data.npz > my-task.json
+  nas predictor calibrate-latency --out this-machine
 
 the table is a CSV file with the columns model (path of an ONNX file, from the table's folder), accuracy (0 to 1)
 and, if you like, cell (a group inside which ranks are compared, such as task and density)
@@ -50,7 +52,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     describe.add_argument("--data-dir", metavar="FOLDER", help="of the image data sets (default: $NAS_DATA_DIR)")
     describe.add_argument("--target", metavar="COLUMN", help="column of a .csv task to predict")
     describe.add_argument("--subset", type=int, metavar="N", help="use that many training and validation examples only")
+    calibrate = actions.add_parser(
+        "calibrate-latency", help="measure random networks here, to predict the latency of others without running them"
+    )
+    calibrate.add_argument("--out", "-o", required=True, metavar="FOLDER")
+    calibrate.add_argument("--networks", type=int, default=240, metavar="N", help="how many (default: 240)")
+    calibrate.add_argument("--seed", type=int, default=0, metavar="N")
+    calibrate.add_argument("-q", "--quiet", action="store_true", help="no progress")
     output.add_format(card)
+    output.add_format(calibrate)
     for action in (fit, evaluate):
         action.add_argument("--table", required=True, metavar="ROWS.csv")
         action.add_argument("--seed", type=int, default=0, metavar="N")
@@ -59,7 +69,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Fit, evaluate or tell."""
-    return {"fit": _fit, "evaluate": _evaluate, "card": _card, "describe": _describe}[args.action](args)
+    return {"fit": _fit, "evaluate": _evaluate, "card": _card, "describe": _describe, "calibrate-latency": _calibrate}[
+        args.action
+    ](args)
 
 
 def _fit(args: argparse.Namespace) -> int:
@@ -111,6 +123,33 @@ def _describe(args: argparse.Namespace) -> int:
     data_dir = Path(args.data_dir) if args.data_dir else None
     task = load_task(args.task, data_dir=data_dir, target=args.target, subset=args.subset)
     print(json.dumps(describe(task).to_json(), indent=1))
+    return 0
+
+
+def _calibrate(args: argparse.Namespace) -> int:
+    from nas.cli.progress_display import display, paced
+    from nas.errors import UsageError
+    from nas.latency_calibration import FEWEST, calibrate
+
+    if args.networks < FEWEST:
+        raise UsageError(f"--networks must be at least {FEWEST}, got {args.networks}")
+    with display(quiet=args.quiet) as shown_progress:
+        say = paced(shown_progress)
+        found = calibrate(
+            Path(args.out),
+            args.networks,
+            seed=args.seed,
+            progress=lambda done, of: say(f"{done} of {of} networks measured"),
+        )
+    data = {"folder": args.out, **asdict(found)}
+    shown = {
+        "folder": args.out,
+        "networks": found.networks,
+        "from": f"{found.least:.4f} ms",
+        "to": f"{found.most:.4f} ms",
+        "error on others": f"{found.error:.1%}",
+    }
+    output.emit(args, data, [shown], title="latency of one example in onnxruntime, one thread")
     return 0
 
 

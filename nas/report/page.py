@@ -9,6 +9,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 import onnx_graph
+from nas.explained import feature_rows, layer_rows
 from nas.inspection import inspect
 from nas.percent import percent
 from nas.report import figures
@@ -51,6 +52,7 @@ def render(report: Mapping[str, Any], folder: RunFolder) -> str:
         _table(_front_rows(report)),
         "<h2>The winner</h2>",
         _winner(folder),
+        *_explained(folder),
         "<h2>Where the time went</h2>",
         _table([{"part": name, "seconds": f"{value:.1f}"} for name, value in report["seconds"].items()]),
         "<h2>Trials</h2>",
@@ -73,6 +75,26 @@ def _winner(folder: RunFolder) -> str:
         + "</div>"
         + _table([{name: layer[name] for name in layer if name != "effective"} for layer in layers])
     )
+
+
+def _explained(folder: RunFolder) -> list[str]:
+    """What moved the prediction of the winner; nothing where the run has no predictor that can tell."""
+    import predictors
+    from predictors.errors import PredictorError
+
+    if not folder.predictor.is_dir():
+        return []
+    try:
+        found = predictors.load(folder.predictor).explain(folder.best)
+    except PredictorError:
+        return []
+    lead = (
+        f"Predicted {percent(found.predicted)} by the predictor that the run ended with. Layers: the prediction with all connections of a "
+        "layer, and with random patterns of the same count, against the prediction as it is. Features: their Shapley values against "
+        f"{percent(found.typical)}, the prediction with the typical features of the run."
+    )
+    parts = [_table(layer_rows(found)), _table(feature_rows(found))]
+    return ["<h2>What moved its prediction</h2>", f"<p>{escape(lead)}</p>", *parts]
 
 
 def _test_rows(report: Mapping[str, Any]) -> list[dict[str, str]]:

@@ -21,7 +21,12 @@ def test_an_unknown_name_lists_the_known_ones_nearest_first():
 
 
 def test_the_table_comes_first():
-    assert names()[: len(PREDICTORS)] == ("constant", "density", "linear", "forest", "gnn", "ensemble")
+    assert names()[: len(PREDICTORS)] == tuple(PREDICTORS)
+
+
+def test_predictors_of_costs_are_no_choice_for_accuracy():
+    assert predictor_class("latency").name == "latency"
+    assert "latency" not in names()
 
 
 def test_every_public_name_is_there():

@@ -1,0 +1,281 @@
+"""How well does structure rank the masked networks of the corpus inside (domain, density band) cells, against baselines and noise?
+
+Sections, each resumable (a finished row is never computed again; --redo begins anew):
+  random   every domain: fitted on so many of its networks, judged on all others; five seeds
+  recipe   every domain: judged on one mask pattern, fitted on networks of the other patterns
+  density  every domain: judged on one density band, fitted on networks of the other bands
+  task     all domains: judged on one task, fitted on networks of the other tasks, told apart by the descriptions of the tasks
+τ is Kendall's inside cells, weighted by pairs. "Attainable" is what a perfect predictor would reach against the mean of the trainings
+there; coverage is the share of networks in the stated 90 % interval. Nothing is chosen on judged networks.
+Usage: python benchmarks/predictor_corpus.py [SECTION ...] [--domains NAME ...] [--methods NAME ...] [--print] [--redo] [--quick]
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from nas.corpus import splits
+from nas.corpus.ceiling import ceiling
+from nas.corpus.corpus import Corpus
+from nas.corpus.splits import Division
+from predictors import ranking
+from predictors.encoder import encode
+from predictors.ensemble import EnsembleOptions, EnsemblePredictor
+from predictors.features import summary_column
+from predictors.graph_features import GRAPH_FEATURES
+from predictors.registry import create
+from predictors.structure_graph import StructureGraph
+from predictors.target import to_target
+
+HERE = Path(__file__).parent
+CORPUS, RESULTS = HERE / "corpus", HERE / "results" / "predictor_corpus.json"
+LABELS = {"random": (30, 100, 500), "recipe": (200,), "density": (200,), "task": (1500,)}
+SEEDS = {"random": 5, "recipe": 1, "density": 3, "task": 3}
+Floats = NDArray[np.float64]
+Fit = Callable[[list[StructureGraph], Floats, int], Callable[[list[StructureGraph]], dict[str, Any]]]
+"""Networks, accuracies, seed → what is said of other networks: scores, and an interval where there is one, by name of the row."""
+
+LAYERS = [name for name in GRAPH_FEATURES if name.startswith("layer")]
+BASELINES: Mapping[str, Sequence[str]] = {
+    "density": ("density",),
+    "layer densities": [name for name in LAYERS if name.endswith("_density")],
+    "layer densities and sizes": [name for name in LAYERS if not name.endswith("_log_live")],
+    "size, depth, width": ("log_nnz", "log_layers", "log_width_mean", "log_width_min"),
+    "effective edges": ("log_effective_nnz",),
+    "paths": ("log_paths", "path_fraction", "input_coverage"),
+}
+STRUCTURE_20 = (
+    *("log_nnz", "log_effective_nnz", "density", "effective_share", "log_layers", "log_width_min", "log_width_mean"),
+    *("log_live_min", "log_live_mean", "log_paths", "path_fraction", "input_coverage", "output_reach_min"),
+    *("output_participation", "output_fan_in_min", "density_min", "density_std", "log_effective_min"),
+    *("mask_fan_in_cv_mean", "mask_fan_out_dead_max"),
+)
+METHODS = (*BASELINES, "forest of 20 features", "scaling law", "linear", "forest", "quick", "ensemble")
+
+
+def main() -> None:
+    """Judge what is missing, print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(LABELS))
+    parser.add_argument("--domains", nargs="+", help="only these")
+    parser.add_argument("--methods", nargs="+", default=list(METHODS), metavar="NAME")
+    parser.add_argument("--labels", nargs="+", type=int, help="instead of the section's own")
+    parser.add_argument("--print", action="store_true", help="compute nothing, print the stored tables")
+    parser.add_argument("--redo", action="store_true", help="compute the chosen rows again")
+    parser.add_argument("--quick", action="store_true", help="a smoke test: one domain, few networks, one seed")
+    args = parser.parse_args()
+    unknown = set(args.sections) - set(LABELS)
+    if unknown:
+        parser.error(f"no section {sorted(unknown)[0]!r}; there are {', '.join(LABELS)}")
+    path = RESULTS.with_name("predictor_corpus_quick.json") if args.quick else RESULTS
+    store = json.loads(path.read_text()) if path.exists() else {"rows": {}}
+    if not args.print:
+        _compute(store, path, args)
+    for section in args.sections or list(LABELS):
+        _print(store, section)
+
+
+def _compute(store: dict[str, Any], path: Path, args: argparse.Namespace) -> None:
+    corpus = Corpus.read(CORPUS)
+    corpus = corpus.of(*args.domains) if args.domains else corpus
+    if args.quick:
+        corpus = corpus.take(list(range(150)))
+    print(f"{len(corpus):,} networks; encoding", flush=True)
+    graphs = [
+        encode(corpus.model(row)).on(corpus.examples[one.domain].description) for row, one in enumerate(corpus.networks)
+    ]
+    store |= {"question": (__doc__ or "").splitlines()[0], "networks": len(corpus)}
+    store["ceilings"] = store.get("ceilings", {}) | {
+        name: asdict(ceiling(corpus.of(name).trainings, corpus.of(name).cells)) for name in _present(corpus)
+    }
+    for section in args.sections or list(LABELS):
+        for labels in args.labels or LABELS[section]:
+            for method in args.methods:
+                for domain in ["all"] if section == "task" else _present(corpus):
+                    key = f"{section}/{domain}/{labels}/{method}"
+                    if key in store["rows"] and not args.redo:
+                        continue
+                    begin = time.perf_counter()
+                    rows = _rows(section, corpus, graphs, domain, labels, method, 1 if args.quick else SEEDS[section])
+                    if not rows:
+                        continue
+                    store["rows"] |= {f"{key}{suffix}": found for suffix, found in rows.items()}
+                    temporary = path.with_suffix(".tmp")
+                    temporary.write_text(json.dumps(store, indent=1) + "\n")
+                    temporary.replace(path)
+                    tau = mean(one["tau"] for one in rows[""])
+                    print(f"{key}: τ {tau:.3f}, {time.perf_counter() - begin:.0f} s", flush=True)
+
+
+def _present(corpus: Corpus) -> list[str]:
+    return list(dict.fromkeys(one.domain for one in corpus.networks))
+
+
+def _rows(
+    section: str,
+    corpus: Corpus,
+    graphs: Sequence[StructureGraph],
+    domain: str,
+    labels: int,
+    method: str,
+    seeds: int,
+) -> dict[str, list[dict[str, Any]]]:
+    """Figures of every division, of the method and (after a colon) of its members."""
+    inside = [row for row, one in enumerate(corpus.networks) if domain in ("all", one.domain)]
+    part, own = corpus.take(inside), [graphs[row] for row in inside]
+    found: dict[str, list[dict[str, Any]]] = {}
+    for seed in range(seeds):
+        for division in _divisions(section, part, labels, seed):
+            fitted, judged = division.fitted.tolist(), division.judged.tolist()
+            begin = time.perf_counter()
+            predict = _fit(method)([own[row] for row in fitted], part.accuracies[fitted], seed)
+            seconds = time.perf_counter() - begin
+            begin = time.perf_counter()
+            said = predict([own[row] for row in judged])
+            each = (time.perf_counter() - begin) / len(judged)
+            cells = [part.cells[row] for row in judged]
+            for suffix, one in said.items():
+                figures = _figures(part.accuracies[judged], one, cells)
+                figures |= {
+                    "left_out": division.left_out,
+                    "seed": seed,
+                    "fit_seconds": seconds,
+                    "predict_seconds": each,
+                }
+                found.setdefault(suffix, []).append(figures)
+    return found
+
+
+def _divisions(section: str, corpus: Corpus, labels: int, seed: int) -> Iterator[Division]:
+    if section == "random":
+        if labels < 0.8 * len(corpus):
+            yield splits.random_division(corpus, labels, seed)
+        return
+    leave = {
+        "recipe": splits.leave_recipe_out,
+        "density": splits.leave_density_out,
+        "task": splits.leave_task_out,
+    }[section]
+    yield from leave(corpus, labels, seed)
+
+
+def _figures(measured: Floats, said: Mapping[str, Any], cells: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "tau": ranking.kendall_inside(measured, said["mean"], cells),
+        "tau_all": ranking.kendall(measured, said["mean"]),
+        "judged": len(measured),
+    }
+    if "low" in said:
+        found |= {
+            "r2": ranking.r2(measured, said["mean"]),
+            "rmse": ranking.rmse(measured, said["mean"]),
+            "coverage": float(np.mean((measured >= said["low"]) & (measured <= said["high"]))),
+            "width": float(np.mean(said["high"] - said["low"])),
+            "outside": float(np.mean(said["outside"])),
+            "regret_top_5_percent": _regret(measured, said["mean"]),
+        }
+    return found
+
+
+def _regret(measured: Floats, said: Floats) -> float:
+    """How much the best of the twentieth that is ranked first lacks to the best of all."""
+    first = np.argsort(-said)[: max(len(said) // 20, 1)]
+    return float(measured.max() - measured[first].max())
+
+
+def _fit(method: str) -> Fit:
+    if method in BASELINES:
+        return _ridge(BASELINES[method])
+    if method == "forest of 20 features":
+        return _forest(STRUCTURE_20)
+    return _predictor("density" if method == "scaling law" else method)
+
+
+def _predictor(name: str) -> Fit:
+    def fit(graphs: list[StructureGraph], accuracies: Floats, seed: int) -> Callable[..., dict[str, Any]]:
+        several = len({tuple(graph.task) for graph in graphs if graph.task is not None}) > 1
+        fresh = EnsemblePredictor(EnsembleOptions(by_rank=False)) if name == "ensemble" and several else create(name)
+        predictor = fresh.fit(graphs, accuracies, seed=seed)
+
+        def predict(others: list[StructureGraph]) -> dict[str, Any]:
+            said = predictor.predict(others)
+            parts = {"": {**vars(said), "outside": said.outside}}
+            for member in getattr(predictor, "members", ()):
+                parts[f":{member.name}"] = {"mean": member.predict_targets(others).mean}
+            return parts
+
+        return predict
+
+    return fit
+
+
+def _columns(graphs: Sequence[StructureGraph], names: Sequence[str]) -> Floats:
+    return np.stack([summary_column(graphs, name) for name in names], axis=1)
+
+
+def _ridge(names: Sequence[str]) -> Fit:
+    def fit(graphs: list[StructureGraph], accuracies: Floats, seed: int) -> Callable[..., dict[str, Any]]:
+        from sklearn.linear_model import RidgeCV
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
+        model = make_pipeline(StandardScaler(), RidgeCV(np.geomspace(1e-3, 1e3, 13)))
+        model.fit(_columns(graphs, names), to_target(accuracies))
+        return lambda others: {"": {"mean": model.predict(_columns(others, names))}}
+
+    return fit
+
+
+def _forest(names: Sequence[str]) -> Fit:
+    def fit(graphs: list[StructureGraph], accuracies: Floats, seed: int) -> Callable[..., dict[str, Any]]:
+        from sklearn.ensemble import ExtraTreesRegressor
+
+        model = ExtraTreesRegressor(200, max_features=0.5, random_state=seed)
+        model.fit(_columns(graphs, names), to_target(accuracies))
+        return lambda others: {"": {"mean": model.predict(_columns(others, names))}}
+
+    return fit
+
+
+def _print(store: Mapping[str, Any], section: str) -> None:
+    keys = [key.split("/") for key in store["rows"] if key.startswith(f"{section}/")]
+    for labels in sorted({int(key[2]) for key in keys}):
+        domains = list(dict.fromkeys(key[1] for key in keys if int(key[2]) == labels))
+        table = Table(title=f"{section}, {labels} labels: τ inside cells, mean ± sd over divisions")
+        for head in ("method", *domains, "mean", "coverage", "fit s"):
+            table.add_column(head, justify="left" if head == "method" else "right")
+        for method in dict.fromkeys(key[3] for key in keys if int(key[2]) == labels):
+            found = [store["rows"].get(f"{section}/{domain}/{labels}/{method}", []) for domain in domains]
+            whole = [mean(row["tau"] for row in rows) for rows in found if rows]
+            covered = [row["coverage"] for rows in found for row in rows if "coverage" in row]
+            table.add_row(
+                method,
+                *(_tau([row["tau"] for row in rows]) for rows in found),
+                f"{mean(whole):.3f}" if len(whole) == len(domains) else "",
+                f"{mean(covered):.2f}" if covered else "",
+                f"{mean(row['fit_seconds'] for rows in found for row in rows):.1f}",
+            )
+        if section != "task":
+            ceilings = [store["ceilings"][domain]["tau"] for domain in domains]
+            table.add_row("*attainable*", *(f"{one:.3f}" for one in ceilings), f"{mean(ceilings):.3f}", "", "")
+        Console(width=200).print(table)
+
+
+def _tau(values: Sequence[float]) -> str:
+    if not values:
+        return ""
+    return f"{mean(values):.3f}" + (f" ± {stdev(values):.3f}" if len(values) > 1 else "")
+
+
+if __name__ == "__main__":
+    main()
