@@ -1,4 +1,4 @@
-"""`nas corpus build`, `nas corpus card` and `nas corpus export`."""
+"""`nas corpus build`, `card`, `export` and `fit`."""
 
 import argparse
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from nas.cli import output
 
 if TYPE_CHECKING:
+    from nas.corpus.corpus import Corpus
     from nas.corpus.domain import Domain
 
 EXAMPLES = """\
@@ -15,6 +16,7 @@ examples:
   nas corpus build benchmarks/corpus --domain mlp-digits
   nas corpus card my-corpus
   nas corpus export my-corpus --domain mlp-digits --out networks
+  nas corpus fit my-corpus --out my-predictor
 
 a plan is a TOML file of tables such as
   [[domain]]
@@ -38,16 +40,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     card = actions.add_parser("card", help="what a corpus holds and how noisy it is; writes README.md into it")
     export = actions.add_parser("export", help="its networks as ONNX files, with a table for `nas predictor`")
     export.add_argument("--out", "-o", required=True, metavar="FOLDER")
-    for action in (build, export):
+    fit = actions.add_parser("fit", help="a predictor on all its networks; of several tasks it asks which")
+    fit.add_argument("--out", "-o", required=True, metavar="FOLDER")
+    fit.add_argument(
+        "--predictor", default="ensemble", metavar="NAME", help="see `nas list predictors` (default: ensemble)"
+    )
+    fit.add_argument("--seed", type=int, default=0, metavar="N")
+    for action in (build, export, fit):
         action.add_argument("--domain", action="append", metavar="NAME", help="only this one; repeatable")
-    for action in (build, card, export):
+    for action in (build, card, export, fit):
         action.add_argument("folder", metavar="FOLDER", help="of the corpus")
         output.add_format(action)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Build, describe or export."""
-    return {"build": _build, "card": _card, "export": _export}[args.action](args)
+    """Build, describe, export or fit."""
+    return {"build": _build, "card": _card, "export": _export, "fit": _fit}[args.action](args)
 
 
 def _build(args: argparse.Namespace) -> int:
@@ -92,14 +100,32 @@ def _card(args: argparse.Namespace) -> int:
     return 0
 
 
-def _export(args: argparse.Namespace) -> int:
+def _fit(args: argparse.Namespace) -> int:
+    from nas.corpus.fitting import fit
+
+    fitted = fit(_corpus(args), Path(args.out), args.predictor, seed=args.seed)
+    data = {
+        "predictor": fitted.name,
+        "folder": args.out,
+        "networks": fitted.training_graphs,
+        "tasks": list(fitted.tasks),
+    }
+    output.emit(args, data, [data | {"tasks": ", ".join(fitted.tasks)}])
+    return 0
+
+
+def _corpus(args: argparse.Namespace) -> "Corpus":
     from nas.corpus.corpus import Corpus
+
+    corpus = Corpus.read(Path(args.folder))
+    return corpus.of(*args.domain) if args.domain else corpus
+
+
+def _export(args: argparse.Namespace) -> int:
     from nas.corpus.export import export
     from nas.errors import UsageError
 
-    corpus = Corpus.read(Path(args.folder))
-    if args.domain:
-        corpus = corpus.of(*args.domain)
+    corpus = _corpus(args)
     out = Path(args.out)
     if out.exists() and any(out.iterdir()):
         raise UsageError(f"{out} is not empty; choose another --out")

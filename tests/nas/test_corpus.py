@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import predictors
 from nas.cli.main import main
 from nas.corpus import build as building
 from nas.corpus import domain as domains
@@ -17,6 +18,7 @@ from nas.corpus.card import card
 from nas.corpus.ceiling import ceiling
 from nas.corpus.corpus import Corpus
 from nas.corpus.domain import DOMAINS, Domain, read_plan
+from nas.corpus.fitting import fit
 from nas.corpus.network import structure_of
 from nas.corpus.plan import Spaces, candidates, training_seeds
 from nas.corpus.shard import read_shard, shard_file
@@ -265,6 +267,31 @@ def test_the_command_builds_describes_and_exports(tmp_path: Path, capsys: pytest
     assert len(list((tmp_path / "e" / "mine").iterdir())) == 64
     assert main(["corpus", "build", str(tmp_path / "c"), "--plan", str(path), "--domain", "yours"]) == 2
     assert "mine" in capsys.readouterr().err
+
+
+def test_a_predictor_is_fitted_on_a_corpus(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "predictor"
+    command = ["corpus", "fit", str(folder), "--out", str(out), "--predictor", "linear", "--format", "json"]
+    assert main(command) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["networks"], told["tasks"]) == (64, [])
+    measured = Corpus.read(folder)
+    predicted = predictors.load(out).predict([measured.model(row) for row in range(64)]).mean
+    assert kendall(measured.accuracies, predicted) > 0.5
+
+
+def test_a_predictor_of_several_tasks_knows_them_by_name(corpus: Corpus, tmp_path: Path) -> None:
+    harder = replace(corpus.examples["tiny"], description=replace(corpus.examples["tiny"].description, one_nn=0.5))
+    networks = [replace(one, domain="other") if row % 2 else one for row, one in enumerate(corpus.networks)]
+    two = Corpus(
+        tuple(networks),
+        {"tiny": TINY, "other": replace(TINY, name="other", task="mine.npz")},
+        {"tiny": corpus.examples["tiny"], "other": harder},
+    )
+    fitted = fit(two, tmp_path / "predictor", "linear")
+    assert set(fitted.tasks) == {"tiny", "other", "digits", "mine.npz"}
+    assert fitted.tasks["mine.npz"].one_nn == 0.5
+    assert predictors.load(tmp_path / "predictor").predict(two.model(0), task="digits").mean.shape == (1,)
 
 
 def committed() -> list[Path]:

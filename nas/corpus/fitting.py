@@ -1,0 +1,63 @@
+"""A predictor fitted on a corpus: of one task on its ranks, of several on one scale, told apart by their descriptions."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from nas.corpus.corpus import Corpus
+from predictors.boosted import BoostedOptions
+from predictors.encoder import encode
+from predictors.ensemble import EnsembleOptions, EnsemblePredictor
+from predictors.forest import ForestOptions
+from predictors.gaussian_process import GaussianProcessOptions
+from predictors.gnn import GNNOptions
+from predictors.persistence import FittedPredictor, Json, require_free, save
+from predictors.predictor import Predictor
+from predictors.registry import create
+from predictors.task_description import TaskDescription
+
+MANY = 2000
+"""Networks from which on members are grown larger in what they learn and smaller in what they keep."""
+
+
+def fit(corpus: Corpus, folder: Path, name: str = "ensemble", *, seed: int = 0) -> FittedPredictor:
+    """Fit a predictor on all networks of a corpus and save it; its tasks are known by their names and by those of their domains."""
+    require_free(folder)
+    tasks = descriptions(corpus)
+    several = len({tuple(task.features()) for task in tasks.values()}) > 1
+    graphs = [encode(corpus.model(row)) for row in range(len(corpus))]
+    if several:
+        told = [corpus.examples[one.domain].description for one in corpus.networks]
+        graphs = [graph.on(task) for graph, task in zip(graphs, told, strict=True)]
+    predictor = _fresh(name, len(corpus), several=several).fit(graphs, corpus.accuracies, seed=seed)
+    provenance: dict[str, Json] = {
+        "corpus": {domain: len(corpus.of(domain)) for domain in corpus.domains},
+        "trainings": sum(map(len, corpus.trainings)),
+        "seed": seed,
+    }
+    known = tasks if several else {}
+    save(predictor, folder, provenance=provenance, tasks=known)
+    return FittedPredictor(predictor=predictor, training_graphs=len(corpus), provenance=provenance, tasks=known)
+
+
+def descriptions(corpus: Corpus) -> Mapping[str, TaskDescription]:
+    """Descriptions by name of the domain, and by name of the task: that of its domain with most examples."""
+    found = {name: corpus.examples[name].description for name in corpus.domains}
+    for name in sorted(corpus.domains, key=lambda one: found[one].samples):
+        found[corpus.domains[name].task] = found[name]
+    return found
+
+
+def _fresh(name: str, networks: int, *, several: bool) -> Predictor:
+    if name != "ensemble":
+        return create(name)
+    if networks < MANY:
+        return EnsemblePredictor(EnsembleOptions(by_rank=not several))
+    return EnsemblePredictor(
+        EnsembleOptions(
+            by_rank=not several,
+            forest=ForestOptions(trees=80, min_leaf=4),
+            process=GaussianProcessOptions(scaled=800, inducing=500),
+            boosted=BoostedOptions(trees=800),
+            network=GNNOptions(hidden=48, unit_hidden=24, most_steps=2500),
+        )
+    )
