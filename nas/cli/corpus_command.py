@@ -22,6 +22,7 @@ a plan is a TOML file of tables such as
   [[domain]]
   name = "mine"
   task = "data.csv"
+  target = "label"
   space = "mlp"
   networks = 320
   training = {epochs = 20}
@@ -127,8 +128,8 @@ def _export(args: argparse.Namespace) -> int:
 
     corpus = _corpus(args)
     out = Path(args.out)
-    if out.exists() and any(out.iterdir()):
-        raise UsageError(f"{out} is not empty; choose another --out")
+    if out.is_file() or (out.exists() and any(out.iterdir())):
+        raise UsageError(f"{out} is not an empty folder; choose another --out")
     table = export(corpus, out)
     data = {"table": str(table), "networks": len(corpus)}
     output.emit(args, data, [data])

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 
 import onnx_graph
@@ -16,7 +15,6 @@ from nas.corpus.plan import Spaces, candidates, training_seeds
 from nas.corpus.shard import Examples, Shard, read_shard, shard_file, write_shard
 from nas.errors import RunError, TrainingError
 from nas.tasks.description import describe
-from nas.tasks.registry import load_task
 from nas.tasks.task import Task
 from predictors.task_description import TaskDescription
 
@@ -56,7 +54,7 @@ def missing(folder: Path, domains: Sequence[Domain]) -> list[tuple[Domain, int]]
             path = shard_file(folder, domain.name, number)
             if not path.exists():
                 found.append((number / domain.shards, domain, number))
-            elif number == 0:
+            else:
                 _require_same(path, domain)
     return [(domain, number) for _, domain, number in sorted(found, key=lambda one: (one[0], one[1].name))]
 
@@ -137,16 +135,21 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-@cache
-def _read(domain: tuple[str, int | None], data_dir: Path | None) -> tuple[Task, TaskDescription]:
-    """A task and its description, once a process: shards come from all domains in turn."""
-    task = load_task(domain[0], data_dir=data_dir, subset=domain[1])
-    return task, describe(task)
+_known: dict[tuple[str, str | None, int | None, Path | None], tuple[Task, TaskDescription]] = {}
+"""Tasks and their descriptions, of this process: shards come from all domains in turn."""
+
+
+def _read(domain: Domain, data_dir: Path | None) -> tuple[Task, TaskDescription]:
+    key = (domain.task, domain.target, domain.subset, data_dir)
+    if key not in _known:
+        task = domain.load(data_dir)
+        _known[key] = task, describe(task)
+    return _known[key]
 
 
 def make_shard(folder: Path, domain: Domain, number: int, data_dir: Path | None = None) -> list[MeasuredNetwork]:
     """Train the networks of a shard and write it."""
-    task, description = _read((domain.task, domain.subset), data_dir)
+    task, description = _read(domain, data_dir)
     networks = measure(domain, number, task)
     examples = Examples(
         signature=task.signature,

@@ -6,14 +6,15 @@ import numpy as np
 
 from nas.corpus.ceiling import ceiling
 from nas.corpus.corpus import BAND_NAMES, Corpus
-from nas.corpus.plan import EDITED, FEW, MANY
+from nas.corpus.plan import FEW, MANY
 
 LICENCE = "Apache-2.0, as the project. The images are not in here; MNIST, Fashion-MNIST and the digits have licences of their own."
 
 
 def domain_rows(corpus: Corpus) -> list[dict[str, Any]]:
     """One row a domain: size, accuracies, noise, what a perfect predictor reaches inside its cells."""
-    return [_row(corpus.of(name), {"domain": name}) for name in corpus.domains]
+    rows = [_row(corpus.of(name), {"domain": name}) for name in corpus.domains]
+    return sorted(rows, key=lambda row: row["networks"] == 0)  # the first row's columns are those of the table
 
 
 def cell_rows(corpus: Corpus) -> list[dict[str, Any]]:
@@ -28,6 +29,8 @@ def cell_rows(corpus: Corpus) -> list[dict[str, Any]]:
 
 
 def _row(corpus: Corpus, names: dict[str, str]) -> dict[str, Any]:
+    if not len(corpus):
+        return {**names, "networks": 0}
     low, middle, high = np.quantile(corpus.accuracies, (0.1, 0.5, 0.9))
     found = ceiling(corpus.trainings, corpus.cells)
     return {
@@ -51,6 +54,7 @@ def card(corpus: Corpus) -> str:
     """The card as Markdown."""
     trainings = sum(map(len, corpus.trainings))
     hours = sum(one.seconds * len(one.seeds) for one in corpus.networks) / 3600
+    edited = np.mean([bool(one.candidate.edits) for one in corpus.networks])
     recipes: dict[str, int] = {}
     for one in corpus.networks:
         recipes[one.recipe] = recipes.get(one.recipe, 0) + 1
@@ -60,11 +64,11 @@ def card(corpus: Corpus) -> str:
 `nas corpus card`.
 
 ## How it was made
-Every network is a candidate of a search space: an architecture and a mask recipe, drawn at random, and in {EDITED:.0%} of
+Every network is a candidate of a search space: an architecture and a mask recipe, drawn at random, and in {edited:.0%} of
 them edits of the mask. Recipes have all distributions and patterns; half of them have exactly one of a few densities, the
 others one drawn log-uniformly. Networks in a row share an architecture and differ in their masks. Each is
 trained {FEW} times with other seeds, every tenth {MANY} times, its mask fixed. Nothing was selected: a network is in the corpus
-because it was drawn. A tenth or more of the weights may be dead; `nnz` counts the living ones.
+because it was drawn. `nnz` counts the weights on live paths.
 
 {_table(_domains(corpus))}
 
@@ -122,5 +126,7 @@ def _domains(corpus: Corpus) -> list[dict[str, Any]]:
 
 def _table(rows: list[dict[str, Any]]) -> str:
     lines = ["| " + " | ".join(rows[0]) + " |", "|" + "---|" * len(rows[0])]
-    lines += ["| " + " | ".join("" if value is None else str(value) for value in row.values()) + " |" for row in rows]
+    lines += [
+        "| " + " | ".join("" if row.get(name) is None else str(row[name]) for name in rows[0]) + " |" for row in rows
+    ]
     return "\n".join(lines)

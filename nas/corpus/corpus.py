@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from nas.corpus.domain import Domain
-from nas.corpus.network import MeasuredNetwork
+from nas.corpus.network import MeasuredNetwork, structure_of
 from nas.corpus.plan import Spaces
 from nas.corpus.shard import Examples, read_shard
 from nas.errors import DataError
@@ -47,15 +47,18 @@ class Corpus:
         if not shards:
             raise DataError(f"{folder} holds no corpus: `nas corpus build {folder}` makes one")
         examples: dict[str, Examples] = {}
+        domains: dict[str, Domain] = {}
         for shard in shards:
-            known = examples.setdefault(shard.domain.name, shard.examples)
-            if known != shard.examples:
-                raise DataError(
-                    f"shards of domain {shard.domain.name!r} were made from different data; build it anew in one place"
-                )
+            name = shard.domain.name
+            known = domains.get(name, shard.domain)
+            if replace(known, networks=1) != replace(shard.domain, networks=1):
+                raise DataError(f"shards of domain {name!r} were made by different plans; build it anew in one folder")
+            if examples.setdefault(name, shard.examples) != shard.examples:
+                raise DataError(f"shards of domain {name!r} were made from different data; build it anew in one place")
+            domains[name] = max(known, shard.domain, key=lambda domain: domain.networks)
         return cls(
             networks=tuple(one for shard in shards for one in shard.networks if any(v is not None for v in one.test)),
-            domains={shard.domain.name: shard.domain for shard in shards},
+            domains=domains,
             examples=examples,
         )
 
@@ -89,8 +92,14 @@ class Corpus:
         return tuple((one.domain, BAND_NAMES[bisect_right(BANDS, one.density)]) for one in self.networks)
 
     def model(self, row: int) -> ir.Model:
-        """The untrained masked network, rebuilt."""
+        """The untrained masked network, rebuilt; `DataError` where it is not the one that was trained."""
         network = self.networks[row]
         if network.domain not in self._spaces:
             self._spaces[network.domain] = Spaces(self.domains[network.domain], self.examples[network.domain].signature)
-        return self._spaces[network.domain].whole.build(network.candidate)
+        model = self._spaces[network.domain].whole.build(network.candidate)
+        if structure_of(model) != network.structure:
+            raise DataError(
+                f"candidate {network.candidate.digest} of domain {network.domain!r} is not rebuilt as it was trained: "
+                "the search space has changed since; build the corpus anew"
+            )
+        return model

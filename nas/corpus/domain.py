@@ -33,7 +33,8 @@ class Domain:
         subset: training and validation examples in all; None: all there are.
         options: of the space, beside densities and patterns.
         masks: networks in a row that share an architecture and differ in their masks alone, a divisor of the shard.
-        training: `TrainingOptions` by name.
+        training: `TrainingOptions` by name, but for `patience`: nothing may be chosen by the splits that measure.
+        target: column of a .csv task to predict.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Domain:
     options: Mapping[str, Any] = field(default_factory=dict)
     masks: int = 4
     training: Mapping[str, Any] = field(default_factory=dict)
+    target: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no corpus can have."""
@@ -58,6 +60,8 @@ class Domain:
         reserved = {"min_density", "max_density", "patterns", "max_nnz"} & set(self.options)
         if reserved:
             raise UsageError(f"domain {self.name!r}: the corpus itself sets {', '.join(sorted(reserved))}")
+        if "patience" in self.training:
+            raise UsageError(f"domain {self.name!r}: patience chooses an epoch by a split that measures; leave it out")
         try:
             _ = self.training_options
         except TypeError as error:
@@ -76,7 +80,7 @@ class Domain:
 
     def load(self, data_dir: Path | None = None) -> Task:
         """The task's data."""
-        return load_task(self.task, data_dir=data_dir, subset=self.subset)
+        return load_task(self.task, data_dir=data_dir, target=self.target, subset=self.subset)
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""
@@ -92,10 +96,26 @@ def from_mapping(data: Mapping[str, Any], place: str) -> Domain:
     missing = [name for name in ("name", "task", "space", "networks") if name not in data]
     if missing:
         raise UsageError(f"{place}: a domain needs {', '.join(missing)}")
-    try:
-        return Domain(**data)
-    except TypeError as error:
-        raise UsageError(f"{place}: {error}") from error
+    for name, value in data.items():
+        if not isinstance(value, _TYPES[name]) or isinstance(value, bool):
+            raise UsageError(f"{place}: {name} of a domain cannot be {value!r}")
+    return Domain(**_tuples(data))
+
+
+_TYPES: Mapping[str, type[Any] | tuple[type[Any], ...]] = {
+    **dict.fromkeys(("name", "task", "space"), str),
+    **dict.fromkeys(("networks", "masks"), int),
+    **dict.fromkeys(("options", "training"), Mapping),
+    "subset": (int, type(None)),
+    "target": (str, type(None)),
+}
+
+
+def _tuples(value: Any) -> Any:
+    """Lists of TOML and JSON as tuples, so that a domain equals the one that was written."""
+    if isinstance(value, Mapping):
+        return {name: _tuples(item) for name, item in value.items()}
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def read_plan(path: Path) -> tuple[Domain, ...]:
@@ -109,6 +129,8 @@ def read_plan(path: Path) -> tuple[Domain, ...]:
     tables = data.get("domain")
     if not isinstance(tables, list) or not tables or set(data) != {"domain"}:
         raise UsageError(f"{path} must hold tables [[domain]] and nothing else")
+    if not all(isinstance(table, dict) for table in tables):
+        raise UsageError(f"{path} must hold tables [[domain]]")
     return checked(tuple(from_mapping(table, str(path)) for table in tables), str(path))
 
 

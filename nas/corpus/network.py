@@ -70,7 +70,7 @@ class MeasuredNetwork:
     def from_json(cls, domain: str, data: Mapping[str, Any], place: str) -> "MeasuredNetwork":
         """Read what `to_json` wrote; anything else is a `DataError`."""
         try:
-            return cls(
+            found = cls(
                 domain=domain,
                 candidate=Candidate.from_json(data["candidate"]),
                 structure=str(data["structure"]),
@@ -81,15 +81,24 @@ class MeasuredNetwork:
                 weights=int(data["weights"]),
                 seconds=float(data["seconds"]),
             )
+            if not len(found.seeds) == len(found.validation) == len(found.test) or not found.seeds:
+                raise ValueError("seeds, validation and test must tell of the same trainings")
+            return found
         except (KeyError, TypeError, ValueError, InvalidCandidateError) as error:
             raise DataError(f"{place}: not a network of a corpus ({error})") from error
 
 
 def structure_of(model: ir.Model) -> str:
-    """Hash of operators and masks, 16 hexadecimal digits: equal where a candidate was rebuilt bit for bit."""
+    """Hash of operators, attributes, wiring and masks, 16 hexadecimal digits: equal where a candidate was rebuilt bit for bit."""
     found = hashlib.sha256()
+    numbers: dict[ir.Value | None, int] = {None: -1}
+    for value in model.graph.inputs:
+        numbers[value] = len(numbers)
     for node in model.graph:
-        found.update(f"{node.op_type}\x1f{len(node.inputs)}\x1f".encode())
+        attributes = sorted((name, str(attribute.value)) for name, attribute in node.attributes.items())
+        wiring = [numbers.setdefault(value, len(numbers)) for value in node.inputs]
+        numbers.update((value, len(numbers) + place) for place, value in enumerate(node.outputs))
+        found.update(repr((node.op_type, attributes, wiring)).encode())
     for mask in masks(model).values():
         found.update(str(mask.shape).encode() + np.packbits(mask).tobytes())
     return found.hexdigest()[:16]

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from nas.corpus.domain import ALL_PATTERNS, HIGHEST, LOWEST, SHARD, STRATA, Domain
+from nas.errors import UsageError
 from nas.seeds import derive, generator
 from search_spaces import create
 from search_spaces.candidate import Candidate
@@ -38,7 +39,10 @@ class Spaces:
                 **{"min_density": low, "max_density": high},
             }
             space = create(self._domain.space, self._signature, **options)
-            assert isinstance(space, MaskedSpace)
+            if not isinstance(space, MaskedSpace):
+                raise UsageError(
+                    f"space {self._domain.space!r} cannot draw masks anew for an architecture; take another"
+                )
             self._made[low, high] = space
         return self._made[low, high]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from nas.corpus.domain import Domain, from_mapping
 from nas.corpus.network import MeasuredNetwork
-from nas.errors import DataError, UsageError
+from nas.errors import DataError, RunError, UsageError
 from nas.run_folder import write_bytes
 from predictors.errors import InvalidTaskError
 from predictors.task_description import TaskDescription
@@ -86,7 +86,10 @@ def write_shard(path: Path, shard: Shard) -> None:
         "examples": shard.examples.to_json(),
     }
     lines = [json.dumps(row, separators=(",", ":")) for row in [head, *(one.to_json() for one in shard.networks)]]
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"cannot make {path.parent}: {error.strerror}") from error
     write_bytes(path, gzip.compress(("\n".join(lines) + "\n").encode(), 9, mtime=0))
 
 
@@ -104,7 +107,9 @@ def read_shard(path: Path) -> Shard:
     if head.get("networks") != len(rows):
         raise DataError(f"{path} is damaged: it holds {len(rows)} of {head.get('networks')} networks")
     try:
-        domain = from_mapping(_tuples(head["domain"]), str(path))
+        domain = from_mapping(head["domain"], str(path))
+        if path != shard_file(path.parents[1], domain.name, int(head["shard"])):
+            raise ValueError(f"it is shard {head['shard']} of domain {domain.name!r}, in another's place")
         return Shard(
             domain=domain,
             number=int(head["shard"]),
@@ -117,10 +122,3 @@ def read_shard(path: Path) -> Shard:
         if isinstance(error, DataError):
             raise
         raise DataError(f"{path} is damaged: {error}") from error
-
-
-def _tuples(value: Any) -> Any:
-    """JSON's lists as the tuples that they were."""
-    if isinstance(value, dict):
-        return {name: _tuples(item) for name, item in value.items()}
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value

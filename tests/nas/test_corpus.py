@@ -21,7 +21,7 @@ from nas.corpus.domain import DOMAINS, Domain, read_plan
 from nas.corpus.fitting import fit
 from nas.corpus.network import structure_of
 from nas.corpus.plan import Spaces, candidates, training_seeds
-from nas.corpus.shard import read_shard, shard_file
+from nas.corpus.shard import read_shard, shard_file, write_shard
 from nas.errors import DataError, RunError, UsageError
 from nas.tasks import load_task
 from nas.tasks.description import describe
@@ -147,6 +147,52 @@ def test_a_domain_may_grow_but_not_change(folder: Path) -> None:
         missing(folder, [replace(TINY, training={"epochs": 2})])
 
 
+def test_a_foreign_shard_is_noticed_wherever_it_lies(folder: Path, tmp_path: Path) -> None:
+    """A killed build with several workers leaves any of the shards."""
+    shard = read_shard(shard_file(folder, "tiny", 0))
+    foreign = replace(shard, number=1, domain=replace(shard.domain, training={"epochs": 50}))
+    write_shard(shard_file(tmp_path, "tiny", 1), foreign)
+    with pytest.raises(RunError, match="another plan"):
+        missing(tmp_path, [replace(TINY, networks=128)])
+    write_shard(shard_file(tmp_path, "tiny", 0), shard)
+    with pytest.raises(DataError, match="different plans"):
+        Corpus.read(tmp_path)
+
+
+def test_a_shard_in_anothers_place_is_refused(folder: Path, tmp_path: Path) -> None:
+    path = shard_file(tmp_path, "tiny", 5)
+    path.parent.mkdir()
+    path.write_bytes(shard_file(folder, "tiny", 0).read_bytes())
+    with pytest.raises(DataError, match="in another's place"):
+        Corpus.read(tmp_path)
+
+
+def test_a_network_that_is_not_rebuilt_as_it_was_is_refused(corpus: Corpus) -> None:
+    changed = replace(corpus.networks[0], structure="0" * 16)
+    with pytest.raises(DataError, match="not rebuilt"):
+        Corpus((changed,), corpus.domains, corpus.examples).model(0)
+
+
+def test_structure_tells_wiring_attributes_and_masks() -> None:
+    import onnx_graph
+    from search_spaces.network_builder import NetworkBuilder
+
+    def built(alpha: float, first: bool, kept: int) -> str:
+        builder = NetworkBuilder((4,), "net")
+        one, two = (builder.gemm(builder.input, 3, name, bias=False) for name in ("one", "two"))
+        opened = builder.finish(builder.gemm(builder.leaky_relu(one if first else two, alpha, "act"), 2, "head"))
+        model = opened.model({layer.name: np.ones(layer.shape, bool) for layer in opened.layers})
+        weight = onnx_graph.weights(model)[0]
+        array = np.zeros(weight.shape, np.float32)
+        array.ravel()[:kept] = 2.0
+        onnx_graph.set_weights(model, {weight.name: weight.stored(array).astype(np.float32)})
+        return structure_of(model)
+
+    base = built(0.1, True, 3)
+    assert built(0.1, True, 3) == base
+    assert len({base, built(0.2, True, 3), built(0.1, False, 3), built(0.1, True, 4)}) == 4
+
+
 def test_workers_make_the_same_networks(tmp_path: Path) -> None:
     domain = replace(TINY, networks=128)
     build(tmp_path, [domain], workers=2)
@@ -238,6 +284,11 @@ def test_tasks_are_described_by_what_simple_readers_reach() -> None:
         ("[[domain]]\nname='a'\ntask='digits'\nspace='mlp'\nnetworks=1\ntraining={epoch=3}", "epoch"),
         ("[[domain]]\nname='a'\ntask='digits'\nspace='mlp'\nnetworks=1\noptions={max_density=1}", "max_density"),
         ("[[domain]]\nname='a'\ntask='digits'\nspace='mlp'\nnetworks=1\nmasks=5", "divisor"),
+        ("[[domain]]\nname=3\ntask='digits'\nspace='mlp'\nnetworks=1", "name of a domain cannot be 3"),
+        ("[[domain]]\nname='a'\ntask='digits'\nspace='mlp'\nnetworks=1.5", "networks of a domain cannot be 1.5"),
+        ("[[domain]]\nname='a'\ntask='digits'\nspace='mlp'\nnetworks=1\nsubset='x'", "subset of a domain"),
+        ("[[domain]]\nname='a'\ntask='digits'\nspace='mlp'\nnetworks=1\ntraining={patience=3}", "patience"),
+        ("domain = [1]", "tables"),
         ("[[domain", "TOML"),
     ],
 )
@@ -262,6 +313,10 @@ def test_the_command_builds_describes_and_exports(tmp_path: Path, capsys: pytest
     )
     assert main(["corpus", "build", str(tmp_path / "c"), "--plan", str(path), "--format", "json", "-q"]) == 0
     assert json.loads(capsys.readouterr().out)["domains"][0]["networks"] == 64
+    assert (
+        main(["corpus", "build", str(tmp_path / "c"), "--plan", str(path), "--format", "json", "-q"]) == 0
+    )  # lists or tuples
+    capsys.readouterr()
     assert "mine" in (tmp_path / "c" / "README.md").read_text()
     assert main(["corpus", "export", str(tmp_path / "c"), "--out", str(tmp_path / "e")]) == 0
     assert len(list((tmp_path / "e" / "mine").iterdir())) == 64
@@ -296,6 +351,7 @@ def test_a_predictor_of_several_tasks_knows_them_by_name(corpus: Corpus, tmp_pat
 
 def committed() -> list[Path]:
     """Some shards of the project's own corpus."""
+    assert (Path(__file__).parents[2] / "benchmarks" / "corpus").is_dir()
     return sorted((Path(__file__).parents[2] / "benchmarks" / "corpus").glob("*/*.jsonl.gz"))[::20]
 
 
