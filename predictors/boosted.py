@@ -52,7 +52,7 @@ class BoostedOptions:
 
 @dataclass(frozen=True, eq=False)
 class Boosted:
-    """Trees that are added up, the learning rate in their values; the error of the training networks is the std."""
+    """Trees that are added up, the learning rate in their values, and their error on networks that were left out."""
 
     trees: Trees
     offset: float
@@ -71,27 +71,15 @@ class BoostedPredictor(TargetPredictor):
         self._boosted: Boosted | None = None
 
     def fit_targets(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], *, seed: int = 0) -> Self:
-        """Grow the trees; one seed, one predictor. The noise is the error on what a tree's sample left out."""
-        from sklearn.ensemble import GradientBoostingRegressor
-
-        options = self.options
+        """Grow the trees; one seed, one predictor. The noise is the error on a fifth that trees of the others did not see."""
         rows = matrix(graphs)[:, COLUMNS]
-        model = GradientBoostingRegressor(
-            n_estimators=options.trees,
-            max_depth=options.depth,
-            learning_rate=options.learning_rate,
-            max_features=options.max_features,
-            subsample=options.subsample,
-            min_samples_leaf=min(options.min_leaf, max(len(targets) // 10, 1)),
-            random_state=seed,
-        ).fit(rows, targets)
-        trees = flatten([tree.tree_ for tree in model.estimators_[:, 0]])
-        scaled = Trees(**{**vars(trees), "value": trees.value * options.learning_rate})
-        offset = float(np.ravel(model.init_.constant_)[0])
-        # Out-of-bag errors are those of the last tree's; with all networks in every sample there are none.
-        left_out = getattr(model, "oob_scores_", None)
-        noise = float(np.sqrt(max(left_out[-1], 0.0))) if left_out is not None else float(targets.std()) / 2
-        self._boosted = Boosted(scaled, offset, noise, len(targets))
+        noise = float(targets.std())
+        if len(targets) >= FEWEST:
+            held = np.random.default_rng(seed).permutation(len(targets)) % 5 == 0
+            trees, offset = _grown(rows[~held], targets[~held], self.options, seed)
+            noise = float(np.sqrt(np.mean((trees(rows[held]).sum(axis=1) + offset - targets[held]) ** 2)))
+        trees, offset = _grown(rows, targets, self.options, seed)
+        self._boosted = Boosted(trees, offset, noise, len(targets))
         return self
 
     def predict_targets(self, graphs: Sequence[StructureGraph]) -> Scores:
@@ -121,4 +109,25 @@ class BoostedPredictor(TargetPredictor):
         return predictor
 
 
+def _grown(
+    rows: NDArray[np.float32], targets: NDArray[np.float64], options: BoostedOptions, seed: int
+) -> tuple[Trees, float]:
+    """The trees, and what they are added to."""
+    from sklearn.ensemble import GradientBoostingRegressor
+
+    model = GradientBoostingRegressor(
+        n_estimators=options.trees,
+        max_depth=options.depth,
+        learning_rate=options.learning_rate,
+        max_features=options.max_features,
+        subsample=options.subsample,
+        min_samples_leaf=min(options.min_leaf, max(len(targets) // 10, 1)),
+        random_state=seed,
+    ).fit(rows, targets)
+    trees = flatten([tree.tree_ for tree in model.estimators_[:, 0]])
+    scaled = Trees(**{**vars(trees), "value": trees.value * options.learning_rate})
+    return scaled, float(np.ravel(model.init_.constant_)[0])
+
+
+FEWEST = 10
 COLUMNS = np.flatnonzero([group in READ for group in column_groups()])

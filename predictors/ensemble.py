@@ -5,7 +5,7 @@ All members are fitted with the same folds left out in turn. What they say of th
 - their weights: least squares on the simplex, drawn towards equal ones where labels are few;
 - a line that calibrates the weighted mean, and the accuracy that a score means on average (isotonic);
 - the interval: the conformal quantile of the errors, each divided by the spread that the members state there
-  (Lei et al. 2018, arXiv:1604.04173), so that nine in ten of new networks fall inside if they come from the same source.
+  (Lei et al. 2018, arXiv:1604.04173), so that about nine in ten of new networks fall inside if they come from the same source.
 
 Whether they do is what the support distance is for.
 """
@@ -20,7 +20,8 @@ from scipy.optimize import nnls
 
 from predictors.boosted import BoostedOptions, BoostedPredictor
 from predictors.calibration import Curve
-from predictors.features import matrix, matrix_width
+from predictors.errors import InvalidPredictorError
+from predictors.features import matrix
 from predictors.forest import ForestOptions, ForestPredictor
 from predictors.gaussian_process import GaussianProcessOptions, GaussianProcessPredictor
 from predictors.gnn import GNNOptions, GNNPredictor
@@ -161,7 +162,7 @@ class EnsemblePredictor:
         """The members' arrays under ``member/array``; those of stack, scale and support under ``ensemble/``."""
         stack, support = require_fitted(self._stack, self.name), require_fitted(self._support, self.name)
         own: dict[str, NDArray[np.generic]] = {name: np.asarray(value) for name, value in vars(stack).items()}
-        own |= {f"support_{name}": np.asarray(value) for name, value in vars(support).items()}
+        own |= support.arrays()
         if self._scale is not None:
             own |= {f"scale_{name}": np.asarray(value) for name, value in vars(self._scale).items()}
         if self._curve is not None:
@@ -185,9 +186,12 @@ class EnsemblePredictor:
             slope=number(own, "slope"),
             width=number(own, "width", low=0.0),
         )
+        weights = predictor._stack.weights
+        if weights.min() < 0 or abs(weights.sum() - 1) > 1e-6:
+            raise InvalidPredictorError("saved ensemble is damaged: its weights are no shares")
         predictor._scale = _scale_from(own) if "scale_targets" in own else None
         predictor._curve = _curve_from(own) if "curve_scores" in own else None
-        predictor._support = _support_from(own)
+        predictor._support = Support.from_arrays(own)
         predictor._training_graphs = int(number(arrays, "training_graphs", low=2))
         return predictor
 
@@ -264,14 +268,3 @@ def _scale_from(own: dict[str, NDArray[np.generic]]) -> RankScale:
     targets = array(own, "scale_targets", "f", (None,)).astype(np.float64)
     scores = array(own, "scale_scores", "f", targets.shape).astype(np.float64)
     return RankScale(targets, scores, number(own, "scale_slope"))
-
-
-def _support_from(own: dict[str, NDArray[np.generic]]) -> Support:
-    width = (matrix_width(),)
-    limit = array(own, "support_limit", "f", ())
-    return Support(
-        centre=array(own, "support_centre", "f", width).astype(np.float32),
-        spread=array(own, "support_spread", "f", width).astype(np.float32),
-        rows=array(own, "support_rows", "f", (None, *width)).astype(np.float16),
-        limit=float(limit),  # type: ignore[arg-type]
-    )

@@ -33,7 +33,7 @@ class UnknownPredictorError(PredictorError, KeyError):
         return str(self.args[0])
 
 
-class InvalidTaskError(PredictorError):
+class InvalidTaskError(PredictorError, ValueError):
     """A task that no predictor can be told of: unknown name, or a description that is incomplete or impossible."""
 
 

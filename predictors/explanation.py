@@ -124,18 +124,25 @@ def explain(
     weights = onnx_graph.weights(network)
     if len(weights) > MOST_LAYERS:
         raise PredictorError(f"the network has {len(weights)} weights; at most {MOST_LAYERS} are explained")
-    graph = encode(network)
+    graph, masks = encode(network), onnx_graph.masks(network)
     typical = _typical(fitted)
+    predicted = float(said([graph])[0])
     return Explanation(
-        predicted=float(said([graph])[0]),
+        predicted=predicted,
         typical=float(said([_mixed(graph, typical, frozenset())])[0]),
-        layers=tuple(_layer(network, weight, said, float(said([graph])[0]), rng) for weight in weights),
+        layers=tuple(_layer(network, weight, masks[weight.name], said, predicted, rng) for weight in weights),
         features=_features(graph, typical, said, rng),
     )
 
 
-def _layer(network: ir.Model, weight: Weight, said: Said, predicted: float, rng: np.random.Generator) -> LayerEffect:
-    mask = onnx_graph.masks(network)[weight.name]
+def _layer(
+    network: ir.Model,
+    weight: Weight,
+    mask: NDArray[np.bool_],
+    said: Said,
+    predicted: float,
+    rng: np.random.Generator,
+) -> LayerEffect:
     graphs = [encode(_with(network, weight, np.ones(mask.shape, bool)))]
     if 0 < mask.sum() < mask.size:
         graphs += [encode(_with(network, weight, _shuffled(mask, rng))) for _ in range(DRAWS)]

@@ -138,6 +138,8 @@ class GaussianProcessPredictor(TargetPredictor):
             unit=number(arrays, "unit", low=0.0),
             training_graphs=int(number(arrays, "training_graphs", low=2)),
         )
+        if not count or not (np.diag(predictor._process.data_factor) > 0).all():
+            raise InvalidPredictorError("saved Gaussian process is damaged: its factor is none")
         return predictor
 
 

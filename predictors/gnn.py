@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from predictors.errors import InvalidPredictorError
 from predictors.features import CLASSES, NODE_FEATURES, SUMMARY_FEATURES, node_table, summaries
-from predictors.state import array, number, require_fitted
+from predictors.state import array, number, positive, require_fitted
 from predictors.structure_graph import StructureGraph
 from predictors.target_predictor import Scores, TargetPredictor
 from predictors.unit_graph import UNIT_FEATURES, UnitGraph
@@ -183,8 +183,7 @@ class GNNPredictor(TargetPredictor):
         from predictors.message_passing import load_state
 
         sizes = {name: int(number(arrays, name, low=0)) for name in _SIZES}
-        if max(sizes.values()) > 4096 or min(sizes[name] for name in _SIZES if name != "unit_layers") < 1:
-            raise InvalidPredictorError(f"saved graph network has impossible sizes {sizes}")
+        _require_sizes(arrays, sizes)
         predictor = cls(GNNOptions(**sizes))
         predictor._scaling = _scaling_from(arrays)
         for place in range(sizes["members"]):
@@ -245,6 +244,19 @@ class GNNPredictor(TargetPredictor):
             rng=rng,
         )
         return network
+
+
+def _require_sizes(arrays: dict[str, NDArray[np.generic]], sizes: dict[str, int]) -> None:
+    """Refuse sizes that the saved parameters do not have, before a network of that size is made."""
+    array(arrays, "member0.nodes.weight", "f", (sizes["hidden"], len(NODE_FEATURES)))
+    array(arrays, "member0.units.weight", "f", (sizes["unit_hidden"], len(UNIT_FEATURES)))
+    for part, count in (("rounds", sizes["layers"]), ("unit_rounds", sizes["unit_layers"])):
+        found = sum(key.startswith(f"member0.{part}.norms.") and key.endswith(".weight") for key in arrays)
+        if found != count:
+            raise InvalidPredictorError(f"saved graph network does not fit: {found} {part}, not {count}")
+    members = len({key.partition(".")[0] for key in arrays if key.startswith("member") and "." in key})
+    if members != sizes["members"]:
+        raise InvalidPredictorError(f"saved graph network does not fit: {members} members, not {sizes['members']}")
 
 
 _SIZES = ("members", "hidden", "layers", "unit_hidden", "unit_layers")
@@ -316,9 +328,14 @@ def _scaling_from(arrays: dict[str, NDArray[np.generic]]) -> Scaling:
     widths = {"node": len(NODE_FEATURES), "graph": len(SUMMARY_FEATURES), "unit": len(UNIT_FEATURES)}
     return Scaling(
         **{
-            f"{name}_{part}": array(arrays, f"{name}_{part}", "f", (width,)).astype(np.float32)
-            for name, width in widths.items()
-            for part in ("centre", "spread")
+            **{
+                f"{name}_centre": array(arrays, f"{name}_centre", "f", (width,)).astype(np.float32)
+                for name, width in widths.items()
+            },
+            **{
+                f"{name}_spread": positive(arrays, f"{name}_spread", (width,)).astype(np.float32)
+                for name, width in widths.items()
+            },
         },
         target_centre=number(arrays, "target_centre"),
         target_spread=number(arrays, "target_spread", low=0.0),

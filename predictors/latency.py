@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import nnls
 
-from predictors.errors import InvalidTrainingSetError
+from predictors.errors import InvalidPredictorError, InvalidTrainingSetError
 from predictors.features import node_table
 from predictors.node_features import COLUMN
 from predictors.operators import CLASSES
 from predictors.predictor import NORMAL_90, Prediction
-from predictors.state import array, number, require_fitted
+from predictors.state import array, number, positive, require_fitted
 from predictors.structure_graph import StructureGraph
 
 Floats = NDArray[np.float64]
@@ -107,13 +107,15 @@ class LatencyPredictor:
             for name, shape in (
                 ("costs", (1 + len(PARTS) * len(CLASSES),)),
                 ("centre", (_TOTALS,)),
-                ("spread", (_TOTALS,)),
                 ("rows", (count, _TOTALS)),
                 ("weights", (count,)),
             )
         }
+        if not 0 <= number(arrays, "noise") < 10:
+            raise InvalidPredictorError("saved latency predictor is damaged: its noise is impossible")
         predictor._costs = Costs(
             **vectors,
+            spread=positive(arrays, "spread", (_TOTALS,)).astype(np.float64),
             scale=number(arrays, "scale", low=1e-6),
             noise=number(arrays, "noise", low=0.0),
             training_graphs=int(number(arrays, "training_graphs", low=FEWEST)),

@@ -10,14 +10,17 @@ import os
 import secrets
 import shutil
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from difflib import SequenceMatcher
 from importlib.metadata import PackageNotFoundError, version
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, overload
 
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 import onnx_graph
@@ -25,7 +28,7 @@ from predictors.encoder import encode, in_memory
 from predictors.errors import InvalidPredictorError, InvalidTargetError, InvalidTaskError, UnknownPredictorError
 from predictors.features import CLASSES, GRAPH_FEATURES, NODE_FEATURES
 from predictors.predictor import Prediction, Predictor
-from predictors.registry import predictor_class
+from predictors.registry import COSTS, saved_class
 from predictors.structure_graph import StructureGraph
 from predictors.task_description import TaskDescription
 
@@ -36,6 +39,8 @@ if TYPE_CHECKING:
     from predictors.explanation import Explanation
 
 FORMAT = 1
+MOST_BYTES = 512 << 20
+"""Of all arrays of a saved predictor together, in memory."""
 DESCRIPTION, ARRAYS = "predictor.json", "arrays.npz"
 DEFAULT, SHIPPED = "default", Path(__file__).parent / "default"
 LATENCY, TARGETS = "latency", ("accuracy", "latency", "bytes")
@@ -101,8 +106,8 @@ class FittedPredictor:
             models: the networks.
             task: what they are for: a name in `tasks`, or a description. A predictor of several tasks needs it, except for
                 structure graphs that have theirs; one of a single task takes none.
-            targets: several things at once, by name: ``accuracy``, ``latency`` in milliseconds, ``bytes`` of the file (exact). The last
-                two are those of the network in the form that it is exported in, its dead units removed.
+            targets: several things at once, by name: ``accuracy``, ``latency`` in milliseconds, ``bytes`` of the file without
+                metadata (exact). The last two are those of the network in the form that it is exported in, its dead units removed.
             latency: for that target: what `nas predictor calibrate-latency` wrote on the machine that is asked about.
 
         Raises:
@@ -135,6 +140,8 @@ class FittedPredictor:
         unknown = [target for target in targets if target not in TARGETS]
         if unknown:
             raise InvalidTargetError(f"no target {unknown[0]!r}; there are {', '.join(TARGETS)}")
+        if "accuracy" in targets and self.name in COSTS:
+            raise InvalidTargetError(f"this predictor predicts {self.name}, not accuracy")
         found = {"accuracy": self.predict(several, task=task)} if "accuracy" in targets else {}
         if "latency" not in targets and "bytes" not in targets:
             return found
@@ -247,7 +254,7 @@ def load(path: Path | str) -> FittedPredictor:
     if hashlib.sha256(content).hexdigest() != description.get("arrays_sha256"):
         raise InvalidPredictorError(f"{folder / ARRAYS} is damaged: its checksum is not the one in {DESCRIPTION}")
     try:
-        kind = predictor_class(str(description.get("name")))
+        kind = saved_class(str(description.get("name")))
         predictor = kind.from_arrays(_arrays(content))
     except UnknownPredictorError as error:
         raise InvalidPredictorError(f"{folder / DESCRIPTION}: {error}") from error
@@ -288,7 +295,7 @@ def _home(folder: Path) -> Path:
 def _description(folder: Path) -> dict[str, Json]:
     try:
         description = json.loads(_read(folder, DESCRIPTION).decode())
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise InvalidPredictorError(f"{folder / DESCRIPTION} is not JSON: {error}") from error
     if not isinstance(description, dict) or "format" not in description:
         raise InvalidPredictorError(f"{folder / DESCRIPTION} does not describe a saved predictor")
@@ -323,11 +330,36 @@ def _difference(saved: Json, names: list[str]) -> str:
 
 
 def _arrays(content: bytes) -> dict[str, NDArray[np.generic]]:
+    """The arrays of an npz archive that claims no more memory than it may; a stranger's file gives an error, nothing else."""
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = archive.infolist()
+            if sum(member.file_size for member in members) > MOST_BYTES:
+                raise InvalidPredictorError(f"it would take more than {MOST_BYTES >> 20} MiB of memory")
+            found = {}
+            for member in members:
+                with archive.open(member) as file:  # no more is read than was promised
+                    found[member.filename.removesuffix(".npy")] = _array(file.read(member.file_size))
+            return found
+    except (
+        *(ValueError, OSError, EOFError, KeyError, TypeError, MemoryError),
+        *(zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError),
+    ) as error:
+        if isinstance(error, InvalidPredictorError):
+            raise
         raise InvalidPredictorError(f"not an archive of arrays: {error}") from error
+
+
+def _array(content: bytes) -> NDArray[np.generic]:
+    """One npy file whose header agrees with its length."""
+    file = io.BytesIO(content)
+    read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[npy.read_magic(file)]
+    shape, columns_first, kind = read(file)
+    size = prod(shape) * kind.itemsize
+    if kind.hasobject or size != len(content) - file.tell():
+        raise InvalidPredictorError("an array is not as long as it says")
+    flat = np.frombuffer(content, kind, offset=file.tell())
+    return flat.reshape(shape, order="F" if columns_first else "C")
 
 
 def _read(folder: Path, name: str) -> bytes:

@@ -1,19 +1,25 @@
-"""Gaussian process and forest together, fitted within a second: what a search refits every round.
+"""Gaussian process, linear model and forest together, fitted within a second: what a search refits every round.
 
-The process sees smooth trends through few networks and the trees see thresholds through many; their errors differ, so their mean
-ranks better than either.
+The process sees smooth trends through few networks, the line goes on where a search leaves what it has seen, and the trees see
+thresholds through many; their errors differ, so their mean ranks better than each.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from predictors.errors import InvalidPredictorError
+from predictors.features import matrix
 from predictors.forest import ForestOptions, ForestPredictor
 from predictors.gaussian_process import GaussianProcessOptions, GaussianProcessPredictor
+from predictors.linear import LinearPredictor
+from predictors.predictor import Prediction
+from predictors.state import require_fitted
 from predictors.structure_graph import StructureGraph
+from predictors.support import Support
 from predictors.target_predictor import Scores, TargetPredictor
 
 SEPARATOR = "/"
@@ -29,14 +35,22 @@ class QuickPredictor(TargetPredictor):
         """Not fitted yet."""
         self._members: tuple[TargetPredictor, ...] = (
             GaussianProcessPredictor(GaussianProcessOptions(scaled=300, inducing=600, iterations=40)),
+            LinearPredictor(),
             ForestPredictor(ForestOptions(trees=100)),
         )
+        self._support: Support | None = None
 
     def fit_targets(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], *, seed: int = 0) -> Self:
         """Fit every member on all networks."""
         for member in self._members:
             member.fit_targets(graphs, targets, seed=seed)
+        self._support = Support.of(matrix(graphs), np.random.default_rng(seed))
         return self
+
+    def predict(self, graphs: Sequence[StructureGraph]) -> Prediction:
+        """As every predictor, with the distance to the networks of the fit."""
+        said, support = super().predict(graphs), require_fitted(self._support, self.name)
+        return replace(said, distance=support.distances(matrix(graphs)) / support.limit)
 
     def predict_targets(self, graphs: Sequence[StructureGraph]) -> Scores:
         """Mean of the members' means; variance: the members' mean variance plus the variance of their means."""
@@ -54,15 +68,18 @@ class QuickPredictor(TargetPredictor):
         """The members' arrays, each under ``member/array``, and ``training_graphs`` ``()``."""
         parts = {one.name: one.arrays() for one in self._members}
         found = {f"{member}{SEPARATOR}{name}": value for member, own in parts.items() for name, value in own.items()}
+        found |= require_fitted(self._support, self.name).arrays()
         return found | {"training_graphs": next(iter(parts.values()))["training_graphs"]}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
         """The predictor that `arrays` came from."""
         predictor = cls()
-        held = {name: value for name, value in arrays.items() if name != "training_graphs"}
+        own = ("training_graphs", "support_")
+        held = {name: value for name, value in arrays.items() if not name.startswith(own)}
         parts = divided(held, [one.name for one in predictor._members])
         predictor._members = tuple(type(one).from_arrays(parts[one.name]) for one in predictor._members)
+        predictor._support = Support.from_arrays(arrays)
         return predictor
 
 

@@ -31,7 +31,15 @@ def names() -> tuple[str, ...]:
 
 def predictor_class(name: str) -> type[Predictor]:
     """The class behind a name, imported now; `UnknownPredictorError` lists the known names, nearest first."""
-    targets = {**_targets(), **COSTS}
+    return _class_of(name, _targets())
+
+
+def saved_class(name: str) -> type[Predictor]:
+    """As `predictor_class`, for what was saved: predictors of costs too."""
+    return _class_of(name, {**_targets(), **COSTS})
+
+
+def _class_of(name: str, targets: dict[str, str]) -> type[Predictor]:
     if name not in targets:
         nearest = sorted(targets, key=lambda known: -difflib.SequenceMatcher(None, name, known).ratio())
         raise UnknownPredictorError(f"unknown predictor {name!r}; known: {', '.join(nearest)}")

@@ -37,7 +37,12 @@ class RankScale:
     def __post_init__(self) -> None:
         """Refuse knots that are not in order."""
         ordered = bool((np.diff(self.targets) > 0).all() and (np.diff(self.scores) > 0).all())
-        if self.targets.shape != self.scores.shape or not len(self.targets) or not ordered or not self.slope > 0:
+        if (
+            self.targets.shape != self.scores.shape
+            or not len(self.targets)
+            or not ordered
+            or not 1e-9 < self.slope < 1e9
+        ):
             raise InvalidPredictorError("saved scale is damaged: its knots must increase")
 
     @classmethod

@@ -10,6 +10,8 @@ from predictors.errors import InvalidPredictorError, InvalidTrainingSetError, Mo
 from predictors.structure_graph import StructureGraph
 
 State = TypeVar("State")
+LARGEST = 1e32
+"""Magnitude of a saved number: beyond, it is none in single precision."""
 
 
 def check_training(graphs: Sequence[StructureGraph], accuracies: ArrayLike) -> NDArray[np.float64]:
@@ -68,8 +70,18 @@ def array(
         raise InvalidPredictorError(
             f"saved array {name!r} has type {value.dtype} and shape {value.shape}, not kind {kind!r} and shape {shape}"
         )
-    if kind == "f" and not np.isfinite(value).all():
+    if kind == "f" and not (np.abs(value.astype(np.float64)) <= LARGEST).all():  # NaN neither
         raise InvalidPredictorError(f"saved array {name!r} holds values that are not finite")
+    return value
+
+
+def positive(
+    arrays: Mapping[str, NDArray[np.generic]], name: str, shape: tuple[int | None, ...]
+) -> NDArray[np.generic]:
+    """As `array` of floats that are all above 0."""
+    value = array(arrays, name, "f", shape)
+    if not (value > 0).all():  # type: ignore[operator]
+        raise InvalidPredictorError(f"saved array {name!r} holds values that are not positive")
     return value
 
 

@@ -1,9 +1,14 @@
 """Is a network like those that a predictor was fitted on? A distance to the nearest of them, and the word *outside*."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from predictors.errors import InvalidPredictorError
+from predictors.features import matrix_width
+from predictors.state import array, positive
 
 Floats = NDArray[np.float64]
 
@@ -49,6 +54,24 @@ class Support:
         limit = max(float(np.quantile(distances, 1 - FALSE_ALARMS)), 1e-6) if len(distances) > 2 else ANY
         return cls(centre=centre, spread=spread, rows=rows, limit=limit)
 
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """The fields, each under ``support_…``."""
+        return {f"support_{name}": np.asarray(value) for name, value in vars(self).items()}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> "Support":
+        """The support that `arrays` came from; `InvalidPredictorError` where they are damaged."""
+        width = array(arrays, "support_centre", "f", (None,)).shape[0]
+        rows = array(arrays, "support_rows", "f", (None, width)).astype(np.float16)
+        if width != matrix_width() or not len(rows):
+            raise InvalidPredictorError(f"saved support is damaged: {len(rows)} rows of {width} features")
+        return cls(
+            centre=array(arrays, "support_centre", "f", (width,)).astype(np.float32),
+            spread=positive(arrays, "support_spread", (width,)).astype(np.float32),
+            rows=rows,
+            limit=float(positive(arrays, "support_limit", ())),  # type: ignore[arg-type]
+        )
+
     def distances(self, features: NDArray[np.floating], *, skip_itself: bool = False) -> Floats:
         """Distance to the nearest row, ``(networks,)``: root mean squared difference over the features, in spreads."""
         scaled = (features - self.centre) / self.spread
@@ -60,7 +83,3 @@ class Support:
                 squares[place] = np.inf
             found[place] = np.sqrt(squares.min())
         return found
-
-    def outside(self, features: NDArray[np.floating]) -> NDArray[np.bool_]:
-        """Which networks are unlike all that was seen, bool ``(networks,)``."""
-        return np.asarray(self.distances(features) > self.limit)

@@ -32,8 +32,9 @@ class TaskDescription:
 
     def __post_init__(self) -> None:
         """Refuse what no task can be."""
-        if min(self.samples, self.classes, self.inputs) < 1:
-            raise InvalidTaskError(f"samples, classes and inputs of a task must be ≥ 1, got {self}")
+        sizes = (self.samples, self.classes, self.inputs)
+        if not all(1 <= size < 2**53 for size in sizes):
+            raise InvalidTaskError(f"samples, classes and inputs of a task must be ≥ 1 and below 2**53, got {sizes}")
         if not (0 <= self.one_nn <= 1 and 0 <= self.linear_probe <= 1):
             raise InvalidTaskError(f"one_nn and linear_probe are accuracies in [0, 1], got {self}")
 
@@ -58,9 +59,10 @@ class TaskDescription:
             raise InvalidTaskError(f"a task description {what}; it takes {', '.join(_KINDS)}")
         for name, kind in _KINDS.items():
             value = data[name]
-            if isinstance(value, bool) or not isinstance(value, int if kind is int else (int, float)):
+            wrong = isinstance(value, bool) or not isinstance(value, int if kind is int else (int, float))
+            if wrong or (kind is float and not 0 <= value <= 1):
                 raise InvalidTaskError(
-                    f"{name} of a task must be {'a whole number' if kind is int else 'a number'}, got {value!r}"
+                    f"{name} of a task must be {'a whole number' if kind is int else 'a number in [0, 1]'}, got {value!r}"
                 )
         return cls(**{name: kind(data[name]) for name, kind in _KINDS.items()})  # type: ignore[arg-type]
 

@@ -118,6 +118,23 @@ class PredictorContract:
         _require_equal(self.fitted.predict(self.graphs), restored.predict(self.graphs))
         assert restored.arrays().keys() == arrays.keys(), "a restored predictor must save the same arrays"
 
+    def check_damaged_arrays(self) -> None:
+        """Any array emptied, zeroed or grown huge: a `PredictorError` when restored, or predictions without a crash."""
+        arrays = self.fitted.arrays()
+        for name, value in arrays.items():
+            for damage in (
+                value[:0] if value.ndim else value,
+                np.zeros_like(value),
+                np.full_like(value, 1e30 if value.dtype.kind == "f" and value.dtype.itemsize > 2 else 7),
+            ):
+                try:
+                    restored = type(self.fitted).from_arrays({**arrays, name: damage})
+                except PredictorError:
+                    continue
+                with np.errstate(all="ignore"):
+                    said = restored.predict(self.graphs[:2])
+                assert said.mean.shape == (2,), f"damaged array {name!r} gives predictions of shape {said.mean.shape}"
+
     def check_learns(self) -> None:
         """An obvious signal is learnt: on unseen graphs the error is below 60 % of the mean's."""
         graphs, accuracies = synthetic_graphs(100, seed=1)

@@ -65,11 +65,11 @@ def run(args: argparse.Namespace) -> int:
                 "bytes": int(said["bytes"].mean[place]),
             }
     explanations = [predictor.explain(model, task=task) for model in args.models] if args.explain else []
-    for row, found in zip(rows, explanations, strict=False):
+    for row, found in zip(rows if explanations else [], explanations, strict=True):
         row["explanation"] = asdict(found)
     output.emit(args, rows, [_shown(row) for row in rows], title="predicted accuracy")
     if args.format == "table":
-        for model, found in zip(args.models, explanations, strict=False):
+        for model, found in zip(args.models if explanations else [], explanations, strict=True):
             output.table(layer_rows(found), title=f"{model}: layers, by changing their masks and asking again")
             output.table(feature_rows(found), title=f"features, against {found.typical:.2%} with the typical ones")
     if any(row["outside"] for row in rows):

@@ -118,9 +118,11 @@ def test_predictions_do_not_depend_on_the_number_of_threads(fitted):
 
 def test_a_state_of_another_shape_is_refused(fitted):
     arrays = fitted.arrays()
-    with pytest.raises(InvalidPredictorError, match="member 0, does not fit"):
+    with pytest.raises(InvalidPredictorError, match=r"member0\.nodes\.weight"):
         GNNPredictor.from_arrays({**arrays, "hidden": np.asarray(16)})
-    with pytest.raises(InvalidPredictorError, match="does not fit"):
+    with pytest.raises(InvalidPredictorError, match="does not fit: 2 rounds, not 3"):
+        GNNPredictor.from_arrays({**arrays, "layers": np.asarray(3)})
+    with pytest.raises(InvalidPredictorError, match="member 1, does not fit"):
         GNNPredictor.from_arrays({name: value for name, value in arrays.items() if name != "member1.nodes.weight"})
 
 

@@ -10,12 +10,12 @@ def test_the_mean_is_that_of_the_members_and_the_std_holds_their_disagreement():
     graphs, _ = synthetic_graphs(40, seed=0)
     targets = np.linspace(-1.0, 3.0, 40)
     fitted = QuickPredictor().fit_targets(graphs, targets, seed=3)
-    first, second = (member.predict_targets(graphs) for member in fitted._members)
+    members = [member.predict_targets(graphs) for member in fitted._members]
+    assert len(members) == 3
     said = fitted.predict_targets(graphs)
-    np.testing.assert_allclose(said.mean, (first.mean + second.mean) / 2)
-    # Two values differ from their mean by half their distance.
-    expected = (first.std**2 + second.std**2) / 2 + ((first.mean - second.mean) / 2) ** 2
-    np.testing.assert_allclose(said.std**2, expected)
+    means, stds = np.array([one.mean for one in members]), np.array([one.std for one in members])
+    np.testing.assert_allclose(said.mean, means.mean(axis=0))
+    np.testing.assert_allclose(said.std**2, (stds**2).mean(axis=0) + means.var(axis=0))
 
 
 def test_an_array_of_no_member_is_refused():

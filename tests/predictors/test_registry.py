@@ -5,7 +5,7 @@ import pytest
 
 import predictors
 from predictors.errors import ModelTypeError, UnknownPredictorError
-from predictors.registry import PREDICTORS, create, names, predictor_class
+from predictors.registry import PREDICTORS, create, names, predictor_class, saved_class
 from predictors.testing import synthetic_graphs
 
 
@@ -25,8 +25,10 @@ def test_the_table_comes_first():
 
 
 def test_predictors_of_costs_are_no_choice_for_accuracy():
-    assert predictor_class("latency").name == "latency"
+    assert saved_class("latency").name == "latency"
     assert "latency" not in names()
+    with pytest.raises(UnknownPredictorError):
+        create("latency")
 
 
 def test_every_public_name_is_there():

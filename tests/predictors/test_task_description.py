@@ -19,6 +19,8 @@ def test_it_comes_back_from_json():
         ({**GOOD, "one_nn": 1.5}, r"\[0, 1\]"),
         ({**GOOD, "samples": 1.5}, "whole number"),
         ({**GOOD, "one_nn": "high"}, "number"),
+        ({**GOOD, "samples": 10**30}, "below"),
+        ({**GOOD, "one_nn": 10**400}, r"\[0, 1\]"),
         ({**GOOD, "depth": 3}, "takes no 'depth'"),
         ({"samples": 3}, "lacks 'classes'"),
         ("digits", "described by"),
