@@ -11,6 +11,7 @@ Usage: python benchmarks/predictor_corpus.py [SECTION ...] [--domains NAME ...] 
 """
 
 import argparse
+import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,6 +34,7 @@ from predictors.encoder import encode
 from predictors.ensemble import EnsembleOptions, EnsemblePredictor
 from predictors.features import summary_column
 from predictors.graph_features import GRAPH_FEATURES
+from predictors.node_features import NODE_FEATURES
 from predictors.registry import create
 from predictors.structure_graph import StructureGraph
 from predictors.target import to_target
@@ -87,21 +89,24 @@ def main() -> None:
 
 def _compute(store: dict[str, Any], path: Path, args: argparse.Namespace) -> None:
     corpus = Corpus.read(CORPUS)
-    corpus = corpus.of(*args.domains) if args.domains else corpus
+    mark = _fingerprint(corpus)
     if args.quick:
         corpus = corpus.take(list(range(150)))
+    if store.get("fingerprint", mark) != mark:
+        print("the corpus or the features have changed: all rows are computed anew", flush=True)
+        store["rows"] = {}
     print(f"{len(corpus):,} networks; encoding", flush=True)
     graphs = [
         encode(corpus.model(row)).on(corpus.examples[one.domain].description) for row, one in enumerate(corpus.networks)
     ]
-    store |= {"question": (__doc__ or "").splitlines()[0], "networks": len(corpus)}
+    store |= {"question": (__doc__ or "").splitlines()[0], "networks": len(corpus), "fingerprint": mark}
     store["ceilings"] = store.get("ceilings", {}) | {
         name: asdict(ceiling(corpus.of(name).trainings, corpus.of(name).cells)) for name in _present(corpus)
     }
     for section in args.sections or list(LABELS):
         for labels in args.labels or LABELS[section]:
             for method in args.methods:
-                for domain in ["all"] if section == "task" else _present(corpus):
+                for domain in ["all"] if section == "task" else args.domains or _present(corpus):
                     key = f"{section}/{domain}/{labels}/{method}"
                     if key in store["rows"] and not args.redo:
                         continue
@@ -115,6 +120,13 @@ def _compute(store: dict[str, Any], path: Path, args: argparse.Namespace) -> Non
                     temporary.replace(path)
                     tau = mean(one["tau"] for one in rows[""])
                     print(f"{key}: τ {tau:.3f}, {time.perf_counter() - begin:.0f} s", flush=True)
+
+
+def _fingerprint(corpus: Corpus) -> str:
+    """Of the networks, their accuracies, and the features that are read of them."""
+    told = [(one.domain, one.structure, *values) for one, values in zip(corpus.networks, corpus.trainings, strict=True)]
+    names = (GRAPH_FEATURES, NODE_FEATURES)
+    return hashlib.sha256(repr((told, names)).encode()).hexdigest()[:16]
 
 
 def _present(corpus: Corpus) -> list[str]:

@@ -243,13 +243,17 @@ def encoded(structures: Structures, rows: int, folder: Path) -> list[StructureGr
 
 @cache
 def version() -> str:
-    """Hash of the sources that an encoding depends on: this file, the encoder and what it imports; not the predictors themselves.
+    """Hash of the sources that an encoding depends on: this file, the builder, the encoder and what that imports; no predictor.
 
     Taken once: whoever edits them meanwhile must not mix encodings.
     """
     root = Path(str(predictors.__file__)).parent.parent
     found: dict[Path, bytes] = {}
-    waiting = [root / "predictors" / "encoder.py", *sorted((root / "onnx_graph").glob("*.py"))]
+    waiting = [
+        root / "predictors" / "encoder.py",
+        root / "search_spaces" / "network_builder.py",
+        *sorted((root / "onnx_graph").glob("*.py")),
+    ]
     while waiting:
         path = waiting.pop()
         if path not in found and path.exists():
@@ -261,34 +265,16 @@ def version() -> str:
 
 
 def _packed(graphs: Sequence[StructureGraph]) -> dict[str, NDArray[np.generic]]:
-    """All graphs in one npz: their arrays behind one another, and how long each is."""
-    unknown = sorted({name for graph in graphs for name in graph.unknown})
-    if unknown:
-        raise ValueError(f"operators without a class: {', '.join(unknown)}")
-    return {
-        "operators": np.concatenate([graph.operators for graph in graphs]),
-        "features": np.concatenate([graph.features for graph in graphs]),
-        "edges": np.concatenate([graph.edges for graph in graphs], axis=1),
-        "summary": np.stack([graph.summary for graph in graphs]),
-        "nodes": np.array([len(graph.operators) for graph in graphs]),
-        "links": np.array([graph.edges.shape[1] for graph in graphs]),
-    }
+    """All graphs in one npz, units included: the arrays of each under its number."""
+    return {f"{number}/{name}": value for number, graph in enumerate(graphs) for name, value in graph.arrays().items()}
 
 
 def _unpacked(arrays: Mapping[str, NDArray[np.generic]]) -> list[StructureGraph]:
-    nodes, links = np.cumsum(arrays["nodes"])[:-1], np.cumsum(arrays["links"])[:-1]
-    parts = zip(
-        np.split(arrays["operators"], nodes),
-        np.split(arrays["features"], nodes),
-        np.split(arrays["edges"], links, axis=1),
-        arrays["summary"],
-        strict=True,
-    )
-    names = ("operators", "features", "edges", "summary")
-    return [
-        StructureGraph.from_arrays(dict(zip(names, part, strict=True)) | {"unknown": np.zeros(0, np.str_)})
-        for part in parts
-    ]
+    parts: dict[int, dict[str, NDArray[np.generic]]] = {}
+    for key, value in arrays.items():
+        number, _, name = key.partition("/")
+        parts.setdefault(int(number), {})[name] = value
+    return [StructureGraph.from_arrays(parts[number]) for number in sorted(parts)]
 
 
 def _write(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:

@@ -1,7 +1,8 @@
 """How the units of one mask lie to one another: distances, clustering, return of random walks, effective rank.
 
 A mask is read as the bipartite graph of its layer. Units of a large mask that it treats alike are merged first and weighted by
-their number, so that the figures of a mask grown from a small graph are those of the whole. Nothing depends on the order of units.
+their number, so that the figures of a mask grown from a small graph are those of the whole. Up to 48 output units nothing depends on
+their order; beyond, distances are measured from evenly spaced ones, and of a core above 256 × 256 evenly spaced units stand for all.
 
 Of a relational graph grown into a mask (You et al. 2020, arXiv:2007.06559; every node joined to itself) the mean distance from
 unit to unit is the graph's average path length plus one half, and the clustering grows with the graph's: the two that tell its

@@ -204,7 +204,7 @@ def train_network(
     weight_decay: float,
     rng: np.random.Generator,
 ) -> None:
-    """Fit in place to targets ``(graphs,)`` of every batch by squared error, AdamW and one cosine down to zero."""
+    """Fit in place to targets ``(graphs,)`` of every batch by squared error, AdamW and one cycle of the learning rate down to 0."""
     optimizer = torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=learning_rate, total_steps=steps)
     network.train()

@@ -42,7 +42,6 @@ FORMAT = 1
 MOST_BYTES = 512 << 20
 """Of all arrays of a saved predictor together, in memory."""
 DESCRIPTION, ARRAYS = "predictor.json", "arrays.npz"
-DEFAULT, SHIPPED = "default", Path(__file__).parent / "default"
 LATENCY, TARGETS = "latency", ("accuracy", "latency", "bytes")
 INNER, RUN_MARK = "predictor", "config.toml"  # in the folder of a run
 
@@ -242,13 +241,12 @@ def load(path: Path | str) -> FittedPredictor:
     """Read what `save` wrote.
 
     Args:
-        path: the folder that was saved, or one that holds it as ``predictor/``, as the folder of a run does; ``"default"`` is the
-            one that comes with the package, unless there is a folder of that name.
+        path: the folder that was saved, or one that holds it as ``predictor/``, as the folder of a run does.
 
     Raises:
         InvalidPredictorError: not a saved predictor, a damaged one, or one of another format or other features.
     """
-    folder = _home(SHIPPED if str(path) == DEFAULT and not Path(path).exists() else Path(path))
+    folder = _home(Path(path))
     description = _description(folder)
     content = _read(folder, ARRAYS)
     if hashlib.sha256(content).hexdigest() != description.get("arrays_sha256"):

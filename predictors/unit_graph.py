@@ -184,10 +184,13 @@ class _Builder:
         return np.arange(self.units - count, self.units, dtype=np.int32)
 
     def _connect(self, sources: Numbers, targets: Numbers, counts: NDArray[np.floating]) -> None:
-        self.connections += len(sources)
+        """Join units; what joins the same two twice, as a flattened channel does, is one connection that counts more."""
+        pairs, place = np.unique(sources.astype(np.int64) << 32 | targets, return_inverse=True)
+        self.connections += len(pairs)
         if self.connections > LARGEST:
             raise _TooLargeError
-        self.edges.append((sources, targets, counts.astype(np.float32)))
+        total = np.bincount(place, counts, len(pairs)).astype(np.float32)
+        self.edges.append(((pairs >> 32).astype(np.int32), (pairs & 0xFFFFFFFF).astype(np.int32), total))
 
     def _finished(self) -> UnitGraph:
         nodes, numbers, kinds = (np.array(column) for column in zip(*self.owners, strict=True))

@@ -95,17 +95,20 @@ def test_a_recurrent_layer_is_joined_to_itself():
 def test_random_networks_have_all_their_connections(name, shape):
     space = search_spaces.create(name, Signature(input_shape=shape, outputs=3))
     rng = np.random.default_rng(0)
+    read = 0
     for _ in range(12):
         model = space.build(space.sample(rng))
         graph = encode(model)
         if graph.units is None:
             continue
-        units = graph.units
+        units, read = graph.units, read + 1
+        assert len(_edges(units)) == units.edges.shape[1]
         assert units.owner.min() >= 0
         assert units.edges.max() < len(units.owner)
         layers = units.features[:, 2:].sum(axis=1) == 0
         degrees = np.expm1(units.features[layers, 0].astype(np.float64))
         assert round(float(degrees.sum())) == onnx_graph.count(model).nnz
+    assert read >= 6
 
 
 def test_a_large_network_has_none(monkeypatch):
