@@ -1,7 +1,6 @@
 """Liveness: small graphs by eye, and every operator's rule held against what really depends on what."""
 
 import os
-import time
 from pathlib import Path
 
 import numpy as np
@@ -234,21 +233,9 @@ def chain(layers: int, width: int, density: float) -> ir.Model:
     return ir.Model(graph, ir_version=10)
 
 
-def test_small_graphs_take_less_than_two_milliseconds():
-    models = [chain(5, 32, 0.1) for _ in range(30)]
-    best = float("inf")
-    for model in models:
-        start = time.perf_counter()
-        onnx_graph.trim(model)
-        best = min(best, time.perf_counter() - start)
-    assert best < 2e-3  # 0.4 ms measured; the rest is for a busy machine
-
-
 def test_long_chains_are_followed_to_the_end():
     model = chain(1750, 8, 0.6)
-    start = time.perf_counter()
     found = onnx_graph.liveness(model)
-    assert time.perf_counter() - start < 3  # 3,500 nodes, 0.1 s measured
     assert len(found.forward) == 3501
 
 

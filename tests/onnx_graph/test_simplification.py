@@ -1,7 +1,5 @@
 """Simplifying: what goes, what stays, and that it is free where there is nothing to do."""
 
-import time
-
 import numpy as np
 import onnx_ir as ir
 import pytest
@@ -115,19 +113,14 @@ def test_functions_are_inlined():
     assert operators(onnx_graph.simplify(model)) == ["MatMul", "Relu"]
 
 
-def test_nothing_to_do_returns_the_same_model_at_once(from_text):
+def test_nothing_to_do_returns_the_same_model(from_text):
     model = from_text(
         "g (float[N,2] x) => (float[N,2] y) { a = Gemm(x, w, b)  c = Relu(a)  y = Gemm(c, v) }",
         w=[[1.0, 2], [3, 4]],
         v=[[1.0, 2], [3, 4]],
         b=[0.0, 0],
     )
-    best = float("inf")
-    for _ in range(20):
-        start = time.perf_counter()
-        assert onnx_graph.simplify(model) is model
-        best = min(best, time.perf_counter() - start)
-    assert best < 1e-3  # 0.02 ms measured
+    assert onnx_graph.simplify(model) is model
 
 
 @pytest.mark.parametrize("times", [1, 2])

@@ -2,7 +2,6 @@
 
 import csv
 import os
-import time
 from pathlib import Path
 
 import numpy as np
@@ -89,11 +88,3 @@ def test_exports_of_one_function_look_alike(rows, encoded):
     deep = families["cifar_deep_kw"]
     for other in deep[1:]:
         np.testing.assert_array_equal(encoded[deep[0]].summary, encoded[other].summary)
-
-
-def test_a_real_network_of_4_blocks_is_quick(folder):
-    model = onnx_graph.load(folder / "evaluated/resnet_4b.onnx")
-    encode(model)
-    start = time.process_time()
-    encode(model)
-    assert time.process_time() - start < 0.1
