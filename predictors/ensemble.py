@@ -26,12 +26,11 @@ from predictors.forest import ForestOptions, ForestPredictor
 from predictors.gaussian_process import GaussianProcessOptions, GaussianProcessPredictor
 from predictors.gnn import GNNOptions, GNNPredictor
 from predictors.predictor import NORMAL_90, Prediction
-from predictors.quick import SEPARATOR, divided
 from predictors.scale import RankScale
-from predictors.state import array, check_training, number, require_fitted
+from predictors.state import array, check_training, divided, joined, number, require_fitted
 from predictors.structure_graph import StructureGraph
 from predictors.support import Support
-from predictors.target import from_target, to_target
+from predictors.target import accuracy_of, to_target
 from predictors.target_predictor import Scores, TargetPredictor
 
 Floats = NDArray[np.float64]
@@ -139,7 +138,7 @@ class EnsemblePredictor:
 
     def _accuracies(self, scores: Floats) -> Floats:
         targets = scores if self._scale is None else self._scale.backward(scores)
-        return from_target(targets, np.zeros(len(targets))).mean
+        return accuracy_of(targets)
 
     @property
     def weights(self) -> dict[str, float]:
@@ -167,10 +166,8 @@ class EnsemblePredictor:
             own |= {f"scale_{name}": np.asarray(value) for name, value in vars(self._scale).items()}
         if self._curve is not None:
             own |= {f"curve_{name}": np.asarray(value) for name, value in vars(self._curve).items()}
-        found = {f"{OWN}{SEPARATOR}{name}": value for name, value in own.items()}
-        for member in self._members:
-            found |= {f"{member.name}{SEPARATOR}{name}": value for name, value in member.arrays().items()}
-        return found | {"training_graphs": np.asarray(self._training_graphs)}
+        members = {member.name: member.arrays() for member in self._members}
+        return joined({OWN: own} | members) | {"training_graphs": np.asarray(self._training_graphs)}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:

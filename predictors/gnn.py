@@ -102,13 +102,7 @@ class GNNPredictor(TargetPredictor):
         self._scaling: Scaling | None = None
         self._networks: list[StructureNetwork] = []
 
-    def fit_targets(
-        self,
-        graphs: Sequence[StructureGraph],
-        targets: NDArray[np.float64],
-        *,
-        seed: int = 0,
-    ) -> Self:
+    def fit_targets(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], *, seed: int = 0) -> Self:
         """Train the members, each on one thread; one seed, one ensemble."""
         self.fit_folds(graphs, targets, _folds(len(graphs), self.options.members, seed), seed)
         return self
@@ -152,7 +146,7 @@ class GNNPredictor(TargetPredictor):
         """One member, and what it says of the networks that it leaves out."""
         rng = np.random.default_rng(seeds)
         network = self._train([graphs[row] for row in rows], scaled[rows], scaling, rng)
-        return network, _said(network, [graphs[row] for row in held], scaling)
+        return network, _said(network, _batches([graphs[row] for row in held], scaling))
 
     def predict_targets(self, graphs: Sequence[StructureGraph]) -> Scores:
         """Mean of the members; their disagreement and the left-out error together as std."""
@@ -160,9 +154,8 @@ class GNNPredictor(TargetPredictor):
         if not graphs:
             return Scores(np.zeros(0), np.zeros(0))
         with _one_thread():
-            parts = [graphs[start : start + CHUNK] for start in range(0, len(graphs), CHUNK)]
-            batches = [_batch(part, scaling) for part in parts]
-            said = np.array([np.concatenate([_evaluated(one, batch) for batch in batches]) for one in self._networks])
+            batches = _batches(graphs, scaling)
+            said = np.stack([_said(network, batches) for network in self._networks])
         std = np.sqrt(said.var(axis=0) + scaling.noise**2)
         return Scores(said.mean(axis=0) * scaling.target_spread + scaling.target_centre, std * scaling.target_spread)
 
@@ -282,15 +275,15 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _said(network: "StructureNetwork", graphs: Sequence[StructureGraph], scaling: Scaling) -> NDArray[np.float64]:
-    parts = [graphs[start : start + CHUNK] for start in range(0, len(graphs), CHUNK)]
-    return np.concatenate([np.zeros(0), *(_evaluated(network, _batch(part, scaling)) for part in parts)])
+def _batches(graphs: Sequence[StructureGraph], scaling: Scaling) -> "list[Batch]":
+    return [_batch(graphs[start : start + CHUNK], scaling) for start in range(0, len(graphs), CHUNK)]
 
 
-def _evaluated(network: "StructureNetwork", batch: "Batch") -> NDArray[np.float64]:
+def _said(network: "StructureNetwork", batches: "Sequence[Batch]") -> NDArray[np.float64]:
+    """What a member says of all graphs of the batches, ``(graphs,)``."""
     from predictors.message_passing import evaluate_network
 
-    return evaluate_network(network, batch)
+    return np.concatenate([np.zeros(0), *(evaluate_network(network, batch) for batch in batches)])
 
 
 def _scaling(graphs: Sequence[StructureGraph], targets: NDArray[np.float64]) -> Scaling:

@@ -43,6 +43,7 @@ class Costs:
         costs: milliseconds of a call, then of each unit of every part and class, ``(1 + parts · classes,)``.
         centre, spread: of the totals, ``(totals,)``.
         rows: standardised totals of the networks of the fit, ``(networks, totals)``.
+        counts: operators of every class in these networks, ``(classes,)``; one that was never measured is unknown.
         weights: of these networks in the logarithm of the factor, ``(networks,)``.
         scale: distance, in spreads, over which factors resemble each other.
         noise: standard deviation of the logarithm of a new network's milliseconds, by cross-validation.
@@ -53,6 +54,7 @@ class Costs:
     centre: Floats
     spread: Floats
     rows: Floats
+    counts: Floats
     weights: Floats
     scale: float
     noise: float
@@ -75,22 +77,28 @@ class LatencyPredictor:
             raise InvalidTrainingSetError(
                 f"latency is learnt from one positive time for each of at least {FEWEST} networks, got {len(graphs)} and {times.shape}"
             )
-        parts, totals = _parts(graphs), _totals(graphs)
+        parts = _parts(graphs)
+        totals = _totals(graphs, parts)
         fitted = _fitted(parts, totals, times)
         self._costs = replace(fitted, noise=_left_out_error(parts, totals, times))
         return self
 
     def predict(self, graphs: Sequence[StructureGraph]) -> Prediction:
-        """Milliseconds, their standard deviation, and the interval that holds nine in ten."""
+        """Milliseconds, their standard deviation, the interval that holds nine in ten, and as distance whether all is known.
+
+        A network is outside where it has operators of which none was ever measured; its distance is 1 and their number.
+        """
         fitted = require_fitted(self._costs, self.name)
         if not graphs:
             return Prediction(np.zeros(0), np.zeros(0))
-        mean = _said(fitted, _parts(graphs), _totals(graphs))
+        parts = _parts(graphs)
+        mean = _said(fitted, parts, _totals(graphs, parts))
         return Prediction(
             mean=mean,
             std=mean * fitted.noise,
             low=mean * np.exp(-NORMAL_90 * fitted.noise),
             high=mean * np.exp(NORMAL_90 * fitted.noise),
+            distance=_unknown(fitted, parts),
         )
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
@@ -108,6 +116,7 @@ class LatencyPredictor:
                 ("costs", (1 + len(PARTS) * len(CLASSES),)),
                 ("centre", (_TOTALS,)),
                 ("rows", (count, _TOTALS)),
+                ("counts", (len(CLASSES),)),
                 ("weights", (count,)),
             )
         }
@@ -135,6 +144,7 @@ def _fitted(parts: Floats, totals: Floats, times: Floats) -> Costs:
         centre=centre,
         spread=spread,
         rows=rows,
+        counts=_counts(parts).sum(axis=0),
         weights=weights,
         scale=scale,
         noise=noise,
@@ -169,16 +179,27 @@ def _parts(graphs: Sequence[StructureGraph]) -> Floats:
     return np.concatenate([np.ones((len(graphs), 1)), table.swapaxes(1, 2).reshape(len(graphs), -1)], axis=1)
 
 
+def _counts(parts: Floats) -> Floats:
+    """Operators of every class, ``(graphs, classes)``: the first of the parts."""
+    return parts[:, 1 : 1 + len(CLASSES)]
+
+
+def _unknown(fitted: Costs, parts: Floats) -> Floats:
+    """0 where all operators were measured, else 1 and the number of those that were not, ``(graphs,)``."""
+    number = _counts(parts) @ (fitted.counts == 0)
+    return np.where(number > 0, 1 + number, 0.0)
+
+
 _TOTALS = len(PARTS) + 1
 
 
-def _totals(graphs: Sequence[StructureGraph]) -> Floats:
+def _totals(graphs: Sequence[StructureGraph], parts: Floats) -> Floats:
     """Logarithms of the parts summed over classes, and of the products of the largest operator, ``(graphs, totals)``."""
     features, _, owner = node_table(graphs)
-    parts = _parts(graphs)[:, 1:].reshape(len(graphs), len(PARTS), -1).sum(axis=2)
+    summed = parts[:, 1:].reshape(len(graphs), len(PARTS), -1).sum(axis=2)
     largest = np.zeros(len(graphs))
     np.maximum.at(largest, owner, features[:, COLUMN["log_macs"]].astype(np.float64))
-    return np.concatenate([np.log1p(parts), largest[:, None]], axis=1)
+    return np.concatenate([np.log1p(summed), largest[:, None]], axis=1)
 
 
 def _kernel(one: Floats, other: Floats, scale: float) -> Floats:

@@ -13,7 +13,6 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from difflib import SequenceMatcher
 from importlib.metadata import PackageNotFoundError, version
 from math import prod
 from pathlib import Path
@@ -27,6 +26,7 @@ import onnx_graph
 from predictors.encoder import encode, in_memory
 from predictors.errors import InvalidPredictorError, InvalidTargetError, InvalidTaskError, UnknownPredictorError
 from predictors.features import CLASSES, GRAPH_FEATURES, NODE_FEATURES
+from predictors.names import nearest
 from predictors.predictor import Prediction, Predictor
 from predictors.registry import COSTS, saved_class
 from predictors.structure_graph import StructureGraph
@@ -183,9 +183,8 @@ class FittedPredictor:
             raise InvalidTaskError("this predictor was fitted on networks of one task: it takes no other")
         if isinstance(task, str):
             if task not in self.tasks:
-                nearest = sorted(self.tasks, key=lambda name: -SequenceMatcher(None, task, name).ratio())
                 raise InvalidTaskError(
-                    f"this predictor knows no task {task!r}; it knows {', '.join(nearest)}; describe yours by "
+                    f"this predictor knows no task {task!r}; it knows {', '.join(nearest(task, self.tasks))}; describe yours by "
                     f"{', '.join(field_.name for field_ in fields(TaskDescription))}"
                 )
             return self.tasks[task]
@@ -339,12 +338,12 @@ def _arrays(content: bytes) -> dict[str, NDArray[np.generic]]:
                 with archive.open(member) as file:  # no more is read than was promised
                     found[member.filename.removesuffix(".npy")] = _array(file.read(member.file_size))
             return found
+    except InvalidPredictorError:
+        raise
     except (
         *(ValueError, OSError, EOFError, KeyError, TypeError, MemoryError),
         *(zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError),
     ) as error:
-        if isinstance(error, InvalidPredictorError):
-            raise
         raise InvalidPredictorError(f"not an archive of arrays: {error}") from error
 
 

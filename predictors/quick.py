@@ -11,19 +11,15 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from predictors.errors import InvalidPredictorError
 from predictors.features import matrix
 from predictors.forest import ForestOptions, ForestPredictor
 from predictors.gaussian_process import GaussianProcessOptions, GaussianProcessPredictor
 from predictors.linear import LinearPredictor
 from predictors.predictor import Prediction
-from predictors.state import require_fitted
+from predictors.state import divided, joined, require_fitted
 from predictors.structure_graph import StructureGraph
 from predictors.support import Support
 from predictors.target_predictor import Scores, TargetPredictor
-
-SEPARATOR = "/"
-"""Between a member's name and the name of its array."""
 
 
 class QuickPredictor(TargetPredictor):
@@ -67,7 +63,7 @@ class QuickPredictor(TargetPredictor):
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """The members' arrays, each under ``member/array``, and ``training_graphs`` ``()``."""
         parts = {one.name: one.arrays() for one in self._members}
-        found = {f"{member}{SEPARATOR}{name}": value for member, own in parts.items() for name, value in own.items()}
+        found = joined(parts)
         found |= require_fitted(self._support, self.name).arrays()
         return found | {"training_graphs": next(iter(parts.values()))["training_graphs"]}
 
@@ -81,14 +77,3 @@ class QuickPredictor(TargetPredictor):
         predictor._members = tuple(type(one).from_arrays(parts[one.name]) for one in predictor._members)
         predictor._support = Support.from_arrays(arrays)
         return predictor
-
-
-def divided(arrays: dict[str, NDArray[np.generic]], names: Sequence[str]) -> dict[str, dict[str, NDArray[np.generic]]]:
-    """Arrays by member; `InvalidPredictorError` for one of no member."""
-    parts: dict[str, dict[str, NDArray[np.generic]]] = {name: {} for name in names}
-    for key, value in arrays.items():
-        member, _, name = key.partition(SEPARATOR)
-        if member not in parts:
-            raise InvalidPredictorError(f"saved ensemble holds array {key!r}, of no member: {', '.join(parts)}")
-        parts[member][name] = value
-    return parts

@@ -1,10 +1,10 @@
 """The predictors by name: the table, third parties' entry points, and `create`."""
 
-import difflib
 import importlib
 from importlib.metadata import entry_points
 
 from predictors.errors import UnknownPredictorError
+from predictors.names import nearest
 from predictors.predictor import Predictor
 
 ENTRY_POINTS = "predictors"
@@ -41,8 +41,7 @@ def saved_class(name: str) -> type[Predictor]:
 
 def _class_of(name: str, targets: dict[str, str]) -> type[Predictor]:
     if name not in targets:
-        nearest = sorted(targets, key=lambda known: -difflib.SequenceMatcher(None, name, known).ratio())
-        raise UnknownPredictorError(f"unknown predictor {name!r}; known: {', '.join(nearest)}")
+        raise UnknownPredictorError(f"unknown predictor {name!r}; known: {', '.join(nearest(name, targets))}")
     module, _, attribute = targets[name].partition(":")
     found: type[Predictor] = getattr(importlib.import_module(module), attribute)
     return found

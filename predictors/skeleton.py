@@ -26,6 +26,8 @@ _LABEL = {
 class Skeleton:
     """Nodes in topological order.
 
+    Every way ends in the last one.
+
     Attributes:
         labels: of every node, an index into `LABELS`.
         before: the nodes that each one reads, with repetition where several ways were contracted to one.
@@ -51,17 +53,36 @@ def skeleton(kinds: Sequence[int], windows: Sequence[bool], edges: Sequence[Sequ
     for source, target in zip(*edges, strict=True):
         reads[target].append(source)
         readers[source].append(target)
-    origin: list[list[int]] = []  # the nodes that stand for each one
+    # A sum that only another sum reads is part of it.
+    inner = [
+        name == "add" and [names[reader] for reader in readers[node]] == ["add"] for node, name in enumerate(names)
+    ]
+    stands: list[int] = []  # the node that stands for each one
     for node, sources in enumerate(reads):
-        found = [source for one in sources for source in origin[one]]
         passed = names[node] in PASSED_ON and len(sources) == 1
-        # A sum that only another sum reads is part of it.
-        inner = names[node] == "add" and [names[reader] for reader in readers[node]] == ["add"]
-        origin.append(found if passed or inner else [node])
-    kept = [node for node, sources in enumerate(origin) if sources == [node]]
+        stands.append(stands[sources[0]] if passed else node)
+    kept = [node for node, one in enumerate(stands) if one == node and not inner[node]]
     place = {node: row for row, node in enumerate(kept)}
-    before = [[place[source] for one in reads[node] for source in origin[one]] for node in kept]
-    return Skeleton([_label(names[node], windows[node]) for node in kept], before, _turned(before))
+    before = [[place[stands[source]] for source in _summands(node, reads, inner)] for node in kept]
+    labels = [_label(names[node], windows[node]) for node in kept]
+    ends = [place[node] for node in kept if names[node] == "output"]
+    if ends and ends != [len(kept) - 1]:  # several outputs end in one node
+        labels.append(len(LABELS) - 1)
+        before.append(ends)
+    return Skeleton(labels, before, _turned(before))
+
+
+def _summands(node: int, reads: Sequence[Sequence[int]], inner: Sequence[bool]) -> list[int]:
+    """What a node reads, with the summands of inner sums in their place."""
+    found: list[int] = []
+    waiting = list(reversed(reads[node]))
+    while waiting:
+        source = waiting.pop()
+        if inner[source]:
+            waiting += reversed(reads[source])
+        else:
+            found.append(source)
+    return found
 
 
 def _label(kind: str, window: bool) -> int:

@@ -1,6 +1,6 @@
 """Checks around a predictor's fitted state: what may be fitted, and what a saved state must look like."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -9,9 +9,12 @@ from numpy.typing import ArrayLike, NDArray
 from predictors.errors import InvalidPredictorError, InvalidTrainingSetError, ModelTypeError, NotFittedError
 from predictors.structure_graph import StructureGraph
 
+Arrays = dict[str, NDArray[np.generic]]
 State = TypeVar("State")
 LARGEST = 1e32
 """Magnitude of a saved number: beyond, it is none in single precision."""
+SEPARATOR = "/"
+"""Between a member's name and the name of its array."""
 
 
 def check_training(graphs: Sequence[StructureGraph], accuracies: ArrayLike) -> NDArray[np.float64]:
@@ -92,3 +95,19 @@ def number(arrays: Mapping[str, NDArray[np.generic]], name: str, *, low: float =
     if value < low:
         raise InvalidPredictorError(f"saved value {name!r} is {value}, below {low}")
     return value
+
+
+def joined(members: Mapping[str, Mapping[str, NDArray[np.generic]]]) -> Arrays:
+    """Arrays of several members in one mapping, each under ``member/array``."""
+    return {f"{member}{SEPARATOR}{name}": value for member, own in members.items() for name, value in own.items()}
+
+
+def divided(arrays: Mapping[str, NDArray[np.generic]], names: Iterable[str]) -> dict[str, Arrays]:
+    """What `joined` was given; `InvalidPredictorError` for an array of no member."""
+    parts: dict[str, Arrays] = {name: {} for name in names}
+    for key, value in arrays.items():
+        member, _, name = key.partition(SEPARATOR)
+        if member not in parts:
+            raise InvalidPredictorError(f"saved ensemble holds array {key!r}, of no member: {', '.join(parts)}")
+        parts[member][name] = value
+    return parts

@@ -17,7 +17,15 @@ def to_target(accuracies: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(-np.log(CEILING - accuracies), np.float64)
 
 
+def accuracy_of(targets: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Back to accuracies, clipped to [0, 1]."""
+    return np.asarray(np.clip(CEILING - _error(targets), 0.0, 1.0), np.float64)
+
+
 def from_target(mean: NDArray[np.float64], std: NDArray[np.float64]) -> Prediction:
-    """Back to accuracies: the mean clipped to [0, 1], the std by the slope there (first order), finite and ≥ 0."""
-    error = np.exp(-np.clip(mean, LOWEST, HIGHEST))
-    return Prediction(np.clip(CEILING - error, 0.0, 1.0), np.minimum(error * std, 1.0))
+    """As `accuracy_of`, the std by the slope there (first order), finite and ≥ 0."""
+    return Prediction(accuracy_of(mean), np.minimum(_error(mean) * std, 1.0))
+
+
+def _error(targets: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.exp(-np.clip(targets, LOWEST, HIGHEST)), np.float64)

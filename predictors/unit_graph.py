@@ -31,9 +31,9 @@ class UnitGraph:
     """Units and connections.
 
     Attributes:
-        owner: node of the structure graph that every unit belongs to, int32 ``(units,)``; −1 for none.
+        owner: node of the structure graph that every unit belongs to, int32 ``(units,)``, sorted; at the end −1 for none.
         features: float32 ``(units, len(UNIT_FEATURES))``; degrees count kernel positions and gates.
-        edges: int32 ``(2, connections)``, source above target, without repetition.
+        edges: int32 ``(2, connections)``, source above target, without repetition, sorted by target.
     """
 
     owner: Numbers
@@ -207,8 +207,15 @@ class _Builder:
             ],
             axis=1,
         )
-        edges = np.stack([sources, targets]).astype(np.int32)
-        return UnitGraph(owner.astype(np.int32), features.astype(np.float32), edges)
+        # By node, as nodes are in canonical order: however its file was ordered, a network has the same arrays.
+        order = np.argsort(np.where(owner < 0, len(self.rows), owner), kind="stable")
+        place = np.argsort(order)
+        edges = np.stack([place[sources], place[targets]]).astype(np.int32)
+        return UnitGraph(
+            owner=owner[order].astype(np.int32),
+            features=features[order].astype(np.float32),
+            edges=edges[:, np.lexsort(edges)],
+        )
 
 
 def _marked(numbers: Numbers, shape: Shape) -> Array:

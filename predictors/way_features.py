@@ -1,6 +1,6 @@
 """Ways through a network as features: how many there are, and how many layers and pools lie on them.
 
-Every way from an input to the last output passes some operations (`predictors.skeleton.LABELS`). Ways are drawn with weight
+Every way from an input to an output passes some operations (`predictors.skeleton.LABELS`). Ways are drawn with weight
 exp(tilt · counts); the logarithm of their number, the means and the covariances of the counts follow from one pass over the graph,
 whatever the number of ways. All three add up over blocks in series. Fewest and most operations of every group are the limits of
 large tilts (GRAF, Kadlecová et al. 2024, arXiv:2404.16551). ``share_…`` tell the same without the network's size, for what is to

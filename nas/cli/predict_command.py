@@ -62,18 +62,21 @@ def run(args: argparse.Namespace) -> int:
             rows[-1] |= {
                 "latency": float(said["latency"].mean[place]),
                 "latency_std": float(said["latency"].std[place]),
+                "latency_outside": bool(said["latency"].outside[place]),
                 "bytes": int(said["bytes"].mean[place]),
             }
-    explanations = [predictor.explain(model, task=task) for model in args.models] if args.explain else []
-    for row, found in zip(rows if explanations else [], explanations, strict=True):
+    explained = [(row, predictor.explain(row["model"], task=task)) for row in rows] if args.explain else []
+    for row, found in explained:
         row["explanation"] = asdict(found)
     output.emit(args, rows, [_shown(row) for row in rows], title="predicted accuracy")
     if args.format == "table":
-        for model, found in zip(args.models if explanations else [], explanations, strict=True):
-            output.table(layer_rows(found), title=f"{model}: layers, by changing their masks and asking again")
+        for row, found in explained:
+            output.table(layer_rows(found), title=f"{row['model']}: layers, by changing their masks and asking again")
             output.table(feature_rows(found), title=f"features, against {found.typical:.2%} with the typical ones")
     if any(row["outside"] for row in rows):
         output.remark("outside: unlike every network that the predictor was fitted on; do not trust the number")
+    if any(row.get("latency_outside") for row in rows):
+        output.remark("?: the network has operators that were never measured; do not trust its milliseconds")
     return 0
 
 
@@ -101,5 +104,6 @@ def _shown(row: dict[str, Any]) -> dict[str, str]:
         "support": support,
     }
     if "latency" in row:
-        shown |= {"ms": f"{row['latency']:.4f} ± {row['latency_std']:.4f}", "bytes": f"{row['bytes']:,}"}
+        doubt = " ?" if row["latency_outside"] else ""
+        shown |= {"ms": f"{row['latency']:.4f} ± {row['latency_std']:.4f}{doubt}", "bytes": f"{row['bytes']:,}"}
     return shown

@@ -1,11 +1,11 @@
 """A domain of the corpus: one task, one search space, one way of training; and the domains that are built by default."""
 
-import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from nas import config
 from nas.errors import UsageError
 from nas.names import nearest
 from nas.tasks.registry import load_task
@@ -78,6 +78,10 @@ class Domain:
         """How every network is trained."""
         return TrainingOptions(**self.training)
 
+    def is_part_of(self, other: "Domain") -> bool:
+        """Whether the two differ in nothing but their number of networks: a domain may grow."""
+        return replace(self, networks=1) == replace(other, networks=1)
+
     def load(self, data_dir: Path | None = None) -> Task:
         """The task's data."""
         return load_task(self.task, data_dir=data_dir, target=self.target, subset=self.subset)
@@ -120,17 +124,11 @@ def _tuples(value: Any) -> Any:
 
 def read_plan(path: Path) -> tuple[Domain, ...]:
     """The domains of a TOML file with one table ``[[domain]]`` each."""
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not TOML: {error}") from error
+    data = config.read(path)
     tables = data.get("domain")
-    if not isinstance(tables, list) or not tables or set(data) != {"domain"}:
+    named = isinstance(tables, list) and all(isinstance(table, dict) for table in tables)
+    if not tables or not named or set(data) != {"domain"}:
         raise UsageError(f"{path} must hold tables [[domain]] and nothing else")
-    if not all(isinstance(table, dict) for table in tables):
-        raise UsageError(f"{path} must hold tables [[domain]]")
     return checked(tuple(from_mapping(table, str(path)) for table in tables), str(path))
 
 
@@ -153,23 +151,17 @@ DOMAINS: tuple[Domain, ...] = (
         options=_PERCEPTRON,
         training={"epochs": 25, "learning_rate": 5e-3, "schedule": "constant"},
     ),
-    Domain(
-        name="mlp-mnist",
-        task="mnist",
-        space="mlp",
-        networks=1536,
-        subset=5000,
-        options=_PERCEPTRON,
-        training={"epochs": 8, "learning_rate": 5e-3},
-    ),
-    Domain(
-        name="mlp-fashion",
-        task="fashion-mnist",
-        space="mlp",
-        networks=1536,
-        subset=5000,
-        options=_PERCEPTRON,
-        training={"epochs": 8, "learning_rate": 5e-3},
+    *(
+        Domain(
+            name=name,
+            task=task,
+            space="mlp",
+            networks=1536,
+            subset=5000,
+            options=_PERCEPTRON,
+            training={"epochs": 8, "learning_rate": 5e-3},
+        )
+        for name, task in (("mlp-mnist", "mnist"), ("mlp-fashion", "fashion-mnist"))
     ),
     Domain(
         name="cnn-digits",

@@ -118,7 +118,7 @@ def read_shard(path: Path) -> Shard:
                 MeasuredNetwork.from_json(domain.name, row, f"{path}, line {line}") for line, row in enumerate(rows, 2)
             ),
         )
+    except DataError:
+        raise
     except (KeyError, TypeError, ValueError, UsageError, InvalidOptionError, InvalidTaskError) as error:
-        if isinstance(error, DataError):
-            raise
         raise DataError(f"{path} is damaged: {error}") from error

@@ -37,6 +37,10 @@ def assert_same(first: StructureGraph, second: StructureGraph) -> None:
         assert not len(different), (CLASSES[first.operators[row]], [NODE_FEATURES[column] for column in different])
     different = np.flatnonzero(first.summary != second.summary)
     assert not len(different), [GRAPH_FEATURES[column] for column in different]
+    assert (first.units is None) == (second.units is None)
+    if first.units is not None and second.units is not None:
+        for name, value in vars(first.units).items():
+            np.testing.assert_array_equal(value, getattr(second.units, name), err_msg=f"units: {name}")
 
 
 W1, W2, W3 = mask(12, 8, 0.4, 1), mask(12, 12, 0.4, 2), mask(4, 12, 0.6, 3)

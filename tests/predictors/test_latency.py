@@ -47,6 +47,13 @@ def test_larger_networks_than_any_of_the_fit_are_predicted(measured):
     assert np.abs(said / _times(large) - 1).max() < 0.3
 
 
+def test_operators_that_were_never_measured_are_told(measured):
+    fitted = LatencyPredictor().fit(*measured)
+    space = search_spaces.create("cnn", Signature(input_shape=(1, 8, 8), outputs=3))
+    strange = encode(space.build(space.sample(np.random.default_rng(0))))
+    np.testing.assert_array_equal(fitted.predict([measured[0][0], strange]).outside, [False, True])
+
+
 def test_it_is_saved_and_loaded(measured, tmp_path):
     graphs, times = measured
     fitted = LatencyPredictor().fit(graphs, times)

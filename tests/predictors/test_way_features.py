@@ -115,3 +115,23 @@ def test_an_empty_graph_and_one_without_ways_are_told():
     assert not way_features(Skeleton([], [], [])).any()
     assert np.isfinite(way_features(_skeleton("input", "output", edges=[]))).all()
     assert len(set(WAY_FEATURES)) == len(WAY_FEATURES)
+
+
+def test_ways_to_all_outputs_count():
+    edges = [(0, 1), (1, 2), (2, 3), (1, 4)]
+    two = _skeleton("input", "dense", "dense", "output", "output", edges=edges)
+    told = dict(zip(WAY_FEATURES, way_features(two), strict=True))
+    assert told["way_log_number_0"] == pytest.approx(np.log(2))
+    assert np.expm1([told["way_least_point"], told["way_most_point"]]) == pytest.approx([1, 2])
+
+
+def test_a_chain_of_two_way_sums_is_one_sum():
+    count = 300
+    names = ["input", *["dense"] * count, *["add"] * (count - 1), "output"]
+    first = 1 + count
+    edges = [(0, layer) for layer in range(1, first)] + [(1, first)]
+    edges += [(2 + place, first + place) for place in range(count - 1)]
+    edges += [(first + place, first + place + 1) for place in range(count - 1)]
+    found = _skeleton(*names, edges=edges)
+    assert len(found.labels) == 1 + count + 2
+    assert sorted(found.before[-2]) == list(range(1, 1 + count))
