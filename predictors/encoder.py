@@ -5,13 +5,11 @@ and the ways in which exporters write the same thing leave it as it is; any attr
 """
 
 from dataclasses import replace
-from functools import cache
 from os import PathLike
 from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx_ir as ir
-from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 import onnx_graph
 from onnx_graph.simplification import is_idle
@@ -23,6 +21,7 @@ from predictors.graph_features import GRAPH_FEATURES, graph_features
 from predictors.node_features import NODE_FEATURES, NodeTable, node_table
 from predictors.node_order import canonical_order
 from predictors.structure_graph import StructureGraph
+from predictors.threads import one_thread
 from predictors.unit_graph import unit_graph
 
 if TYPE_CHECKING:
@@ -46,8 +45,7 @@ def encode(model: "str | PathLike[str] | ir.Model | onnx.ModelProto") -> Structu
     model = in_memory(model)
     if _needs_folding(model):
         model = onnx_graph.simplify(_one_example(model))
-    # Threads cost more than they bring on matrices of this size, and far more where several searches share a machine.
-    with _linear_algebra().limit(limits=1, user_api="blas"):
+    with one_thread():
         return _encoded(model)
 
 
@@ -65,11 +63,6 @@ def in_memory(model: object) -> ir.Model:
         f"a network must be the path of an ONNX file, an onnx_ir.Model, an onnx.ModelProto or a StructureGraph, "
         f"got {type(model).__name__}"
     )
-
-
-@cache
-def _linear_algebra() -> ThreadpoolController:
-    return ThreadpoolController()
 
 
 def _encoded(model: ir.Model) -> StructureGraph:

@@ -4,6 +4,7 @@ A function of the set of nodes, so the order of the nodes and their number do no
 """
 
 from collections.abc import Sequence
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +76,16 @@ def node_table(graphs: Sequence[StructureGraph]) -> tuple[NDArray[np.float32], N
 def matrix(graphs: Sequence[StructureGraph]) -> NDArray[np.float32]:
     """Features of every graph, float32 ``(graphs, matrix_width())``: the summary, then mean, standard deviation, minimum and
     maximum of every node feature over the nodes, then the log count of every operator class."""
+    fresh = [graph for graph in dict.fromkeys(graphs) if graph not in _ROWS]
+    _ROWS.update(zip(fresh, _matrix(fresh), strict=True))
+    return np.stack([_ROWS[graph] for graph in graphs]) if graphs else np.zeros((0, matrix_width()), np.float32)
+
+
+_ROWS: WeakKeyDictionary[StructureGraph, NDArray[np.float32]] = WeakKeyDictionary()
+"""Rows of the matrix by graph, as long as the graph lives: members of an ensemble ask for them again and again."""
+
+
+def _matrix(graphs: Sequence[StructureGraph]) -> NDArray[np.float32]:
     features, operators, owner = node_table(graphs)
     counts = np.bincount(owner, minlength=len(graphs))
     filled = np.flatnonzero(counts)

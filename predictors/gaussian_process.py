@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.optimize import minimize
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from predictors.errors import InvalidPredictorError
 from predictors.features import column_groups, matrix, matrix_width
 from predictors.state import array, number, require_fitted
 from predictors.structure_graph import StructureGraph
 from predictors.target_predictor import Scores, TargetPredictor
+from predictors.threads import one_thread
 
 Floats = NDArray[np.float64]
 
@@ -98,14 +98,14 @@ class GaussianProcessPredictor(TargetPredictor):
 
     def fit_targets(self, graphs: Sequence[StructureGraph], targets: Floats, *, seed: int = 0) -> Self:
         """Learn the scales, then the weights; `seed` chooses the networks where there are more than are used."""
-        with threadpool_limits(1, user_api="blas"):  # sums in one order on any machine
+        with one_thread():
             self._process = _fit(matrix(graphs).astype(np.float64), targets, self.options, np.random.default_rng(seed))
         return self
 
     def predict_targets(self, graphs: Sequence[StructureGraph]) -> Scores:
         """Posterior mean, and the standard deviation of a new measurement."""
         process = require_fitted(self._process, self.name)
-        with threadpool_limits(1, user_api="blas"):
+        with one_thread():
             return _predict(process, matrix(graphs).astype(np.float64))
 
     @property

@@ -9,14 +9,15 @@ from numpy.typing import NDArray
 from predictors.errors import InvalidPredictorError
 from predictors.features import matrix_width
 from predictors.state import array, positive
+from predictors.threads import one_thread
 
 Floats = NDArray[np.float64]
 
 FALSE_ALARMS = 0.03
 """Share of the networks that it was made from that would be called outside were they left out."""
 MOST_ROWS = 800
-FARTHEST = 10.0
-"""Standard deviations that one feature may differ by: one odd feature must not hide that all others agree."""
+FARTHEST = 5.0
+"""Spreads from the centre that one feature may lie at most: one odd feature must not hide that all others agree."""
 ANY = 1e9
 """Limit where too few networks were seen to tell what is usual."""
 FLOOR = 0.05
@@ -46,7 +47,7 @@ class Support:
         spread = np.maximum(features.std(axis=0), floor).astype(np.float32)
         order = rng.permutation(len(features))
         kept = np.sort(order[:MOST_ROWS])
-        rows = ((features[kept] - centre) / spread).astype(np.float16)
+        rows = _scaled(features[kept], centre, spread).astype(np.float16)
         found = cls(centre=centre, spread=spread, rows=rows, limit=1.0)
         # The others are judged by the rows; where there are no others, every row by the rest.
         judged = np.sort(order[MOST_ROWS : 2 * MOST_ROWS]) if len(features) > 2 * MOST_ROWS else kept
@@ -74,12 +75,16 @@ class Support:
 
     def distances(self, features: NDArray[np.floating], *, skip_itself: bool = False) -> Floats:
         """Distance to the nearest row, ``(networks,)``: root mean squared difference over the features, in spreads."""
-        scaled = (features - self.centre) / self.spread
-        rows = self.rows.astype(np.float32)
-        found = np.empty(len(scaled))
-        for place, row in enumerate(scaled.astype(np.float32)):
-            squares = np.minimum((rows - row) ** 2, FARTHEST**2).mean(axis=1)
-            if skip_itself:
-                squares[place] = np.inf
-            found[place] = np.sqrt(squares.min())
-        return found
+        scaled, rows = _scaled(features, self.centre, self.spread), self.rows.astype(np.float32)
+        with one_thread():
+            squares = (scaled**2).sum(axis=1)[:, None] + (rows**2).sum(axis=1) - 2 * scaled @ rows.T
+        if skip_itself:
+            np.fill_diagonal(squares, np.inf)
+        nearest = squares.min(axis=1, initial=np.inf).astype(np.float64)
+        return np.asarray(np.sqrt(np.maximum(nearest, 0.0) / max(rows.shape[1], 1)))
+
+
+def _scaled(
+    features: NDArray[np.floating], centre: NDArray[np.float32], spread: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    return np.asarray(np.clip((features - centre) / spread, -FARTHEST, FARTHEST), np.float32)
