@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from predictors.encoder import encode
     from predictors.errors import PredictorError
-    from predictors.persistence import FittedPredictor, load, save
+    from predictors.fitted import FittedPredictor
+    from predictors.persistence import load, save
     from predictors.predictor import Prediction, Predictor
     from predictors.registry import PREDICTORS, create
     from predictors.structure_graph import StructureGraph
@@ -28,7 +29,7 @@ __all__ = [
 
 _HOMES = {
     "PREDICTORS": "registry",
-    "FittedPredictor": "persistence",
+    "FittedPredictor": "fitted",
     "Prediction": "predictor",
     "Predictor": "predictor",
     "PredictorError": "errors",

@@ -11,184 +11,29 @@ import secrets
 import shutil
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, overload
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-import onnx_graph
-from predictors.encoder import encode, in_memory
-from predictors.errors import InvalidPredictorError, InvalidTargetError, InvalidTaskError, UnknownPredictorError
+from predictors.errors import InvalidPredictorError, InvalidTaskError, UnknownPredictorError
 from predictors.features import CLASSES, GRAPH_FEATURES, NODE_FEATURES
-from predictors.names import nearest
-from predictors.predictor import Prediction, Predictor
-from predictors.registry import COSTS, saved_class
-from predictors.structure_graph import StructureGraph
+from predictors.fitted import FittedPredictor, Json
+from predictors.predictor import Predictor
+from predictors.registry import saved_class
 from predictors.task_description import TaskDescription
-
-if TYPE_CHECKING:
-    import onnx
-    import onnx_ir as ir
-
-    from predictors.explanation import Explanation
 
 FORMAT = 1
 MOST_BYTES = 512 << 20
 """Of all arrays of a saved predictor together, in memory."""
 DESCRIPTION, ARRAYS = "predictor.json", "arrays.npz"
-LATENCY, TARGETS = "latency", ("accuracy", "latency", "bytes")
+DEFAULT = "default"
+"""Name of the predictor that comes with this package, fitted on the project's corpus."""
 INNER, RUN_MARK = "predictor", "config.toml"  # in the folder of a run
-
-Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
-ModelLike: TypeAlias = "str | os.PathLike[str] | ir.Model | onnx.ModelProto | StructureGraph"
-Task: TypeAlias = "str | TaskDescription | Mapping[str, object] | None"
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class FittedPredictor:
-    """A predictor that answers for models as well as for structure graphs.
-
-    Attributes:
-        predictor: the fitted predictor itself.
-        training_graphs: how many networks it was fitted on; 0 where it does not say.
-        provenance: what `save` was told about the origin.
-        tasks: what it knows of tasks, by name; empty where it was fitted on networks of one task.
-    """
-
-    predictor: Predictor
-    training_graphs: int
-    provenance: Mapping[str, Json]
-    tasks: Mapping[str, TaskDescription] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        """Name of the predictor."""
-        return self.predictor.name
-
-    @overload
-    def predict(
-        self,
-        models: "ModelLike | Iterable[ModelLike]",
-        *,
-        task: Task = None,
-        targets: None = None,
-        latency: None = None,
-    ) -> Prediction: ...
-
-    @overload
-    def predict(
-        self,
-        models: "ModelLike | Iterable[ModelLike]",
-        *,
-        task: Task = None,
-        targets: Sequence[str],
-        latency: "FittedPredictor | os.PathLike[str] | str | None" = None,
-    ) -> dict[str, Prediction]: ...
-
-    def predict(
-        self,
-        models: "ModelLike | Iterable[ModelLike]",
-        *,
-        task: Task = None,
-        targets: Sequence[str] | None = None,
-        latency: "FittedPredictor | os.PathLike[str] | str | None" = None,
-    ) -> Prediction | dict[str, Prediction]:
-        """Predict one model or any number: paths of ONNX files, models in memory, or structure graphs; arrays ``(models,)``.
-
-        Args:
-            models: the networks.
-            task: what they are for: a name in `tasks`, or a description. A predictor of several tasks needs it, except for
-                structure graphs that have theirs; one of a single task takes none.
-            targets: several things at once, by name: ``accuracy``, ``latency`` in milliseconds, ``bytes`` of the file without
-                metadata (exact). The last two are those of the network in the form that it is exported in, its dead units removed.
-            latency: for that target: what `nas predictor calibrate-latency` wrote on the machine that is asked about.
-
-        Raises:
-            onnx_graph.errors.GraphError: a model that cannot be read.
-            ModelTypeError: something that is no model.
-            InvalidTaskError: a task that is missing, unknown, or not wanted.
-            InvalidTargetError: another target, latency without a calibration, or bytes of a structure graph.
-        """
-        if targets is not None:
-            return self._targets(models, targets, task, latency)
-        description = self.described(task)
-        several = models if isinstance(models, Iterable) and not isinstance(models, str | bytes) else [models]
-        graphs = [one if isinstance(one, StructureGraph) else encode(one) for one in several]
-        if description is not None:
-            graphs = [graph.on(description) for graph in graphs]
-        elif self.tasks and any(graph.task is None for graph in graphs):
-            raise InvalidTaskError(
-                f"this predictor knows several tasks; say which: {', '.join(self.tasks)}, or a description"
-            )
-        return self.predictor.predict(graphs)
-
-    def _targets(
-        self,
-        models: "ModelLike | Iterable[ModelLike]",
-        targets: Sequence[str],
-        task: Task,
-        latency: "FittedPredictor | os.PathLike[str] | str | None",
-    ) -> dict[str, Prediction]:
-        several = list(models) if isinstance(models, Iterable) and not isinstance(models, str | bytes) else [models]
-        unknown = [target for target in targets if target not in TARGETS]
-        if unknown:
-            raise InvalidTargetError(f"no target {unknown[0]!r}; there are {', '.join(TARGETS)}")
-        if "accuracy" in targets and self.name in COSTS:
-            raise InvalidTargetError(f"this predictor predicts {self.name}, not accuracy")
-        found = {"accuracy": self.predict(several, task=task)} if "accuracy" in targets else {}
-        if "latency" not in targets and "bytes" not in targets:
-            return found
-        if any(isinstance(one, StructureGraph) for one in several):
-            raise InvalidTargetError(
-                "latency and bytes are those of a model without its dead units; give the model itself"
-            )
-        exported = [onnx_graph.shrink(onnx_graph.simplify(in_memory(one))) for one in several]
-        if "latency" in targets:
-            if latency is None:
-                raise InvalidTargetError(
-                    "latency is a machine's: give the folder that `nas predictor calibrate-latency` wrote on it"
-                )
-            calibration = latency if isinstance(latency, FittedPredictor) else load(os.fspath(latency))
-            if calibration.name != LATENCY:
-                raise InvalidTargetError(f"predictor {calibration.name!r} predicts no latency")
-            found["latency"] = calibration.predict(exported)
-        if "bytes" in targets:
-            sizes = np.array([float(onnx_graph.size(one)) for one in exported])
-            found["bytes"] = Prediction(sizes, np.zeros(len(sizes)), sizes, sizes)
-        return found
-
-    def explain(
-        self,
-        model: "ModelLike",
-        *,
-        task: Task = None,
-        seed: int = 0,
-    ) -> "Explanation":
-        """Which layers and which features moved the prediction: see `predictors.explanation`."""
-        from predictors.explanation import explain
-
-        return explain(self, model, task=task, seed=seed)
-
-    def described(self, task: Task) -> TaskDescription | None:
-        """The description of a task; None for none. `InvalidTaskError` as for `predict`."""
-        if task is None:
-            return None
-        if not self.tasks:
-            raise InvalidTaskError("this predictor was fitted on networks of one task: it takes no other")
-        if isinstance(task, str):
-            if task not in self.tasks:
-                raise InvalidTaskError(
-                    f"this predictor knows no task {task!r}; it knows {', '.join(nearest(task, self.tasks))}; describe yours by "
-                    f"{', '.join(field_.name for field_ in fields(TaskDescription))}"
-                )
-            return self.tasks[task]
-        return task if isinstance(task, TaskDescription) else TaskDescription.from_json(task)
 
 
 def save(
@@ -240,12 +85,13 @@ def load(path: Path | str) -> FittedPredictor:
     """Read what `save` wrote.
 
     Args:
-        path: the folder that was saved, or one that holds it as ``predictor/``, as the folder of a run does.
+        path: the folder that was saved, or one that holds it as ``predictor/``, as the folder of a run does; the text
+            ``default`` is the predictor that comes with this package (a folder of that name is ``./default``).
 
     Raises:
         InvalidPredictorError: not a saved predictor, a damaged one, or one of another format or other features.
     """
-    folder = _home(Path(path))
+    folder = Path(__file__).with_name(DEFAULT) if path == DEFAULT else _home(Path(path))
     description = _description(folder)
     content = _read(folder, ARRAYS)
     if hashlib.sha256(content).hexdigest() != description.get("arrays_sha256"):

@@ -17,7 +17,8 @@ from onnx_graph.errors import GraphError
 from predictors import ranking
 from predictors.encoder import encode
 from predictors.errors import InvalidTableError
-from predictors.persistence import FittedPredictor, Json, require_free, save
+from predictors.fitted import FittedPredictor, Json
+from predictors.persistence import require_free, save
 from predictors.predictor import Prediction
 from predictors.registry import create, predictor_class
 from predictors.structure_graph import StructureGraph

@@ -2,22 +2,31 @@
 
 import argparse
 import json
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nas.cli import output
 from nas.explained import feature_rows, layer_rows
 from nas.percent import percent
 
+if TYPE_CHECKING:
+    from predictors import FittedPredictor, Prediction, StructureGraph
+
 EXAMPLES = """\
 examples:
+  nas predict model.onnx
+  nas predict model.onnx --task digits
+  nas predict model.onnx --task my-task.json
   nas predict model.onnx --predictor runs/digits
   nas predict a.onnx b.onnx --predictor my-predictor --format json
   nas predict model.onnx --predictor runs/digits --explain
   nas predict model.onnx --predictor runs/digits --latency this-machine
-  nas predict model.onnx --predictor many-tasks --task digits
-  nas predict model.onnx --predictor many-tasks --task my-task.json
+
+without --predictor, the one that comes with this package answers: it learnt accuracies of small sparse networks, trained
+with static masks, on the tasks that `nas predictor card default` lists; without --task, it is asked for every task of
+those whose inputs and outputs the network has
 
 a task of one's own is described by a JSON file: samples, classes, inputs, one_nn (accuracy of the nearest neighbour) and
 linear_probe (accuracy of a linear classifier); `nas predictor describe NAME` prints it
@@ -27,7 +36,12 @@ linear_probe (accuracy of a linear classifier); `nas predictor describe NAME` pr
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the verb."""
     parser.add_argument("models", nargs="+", metavar="MODEL.onnx", help="ONNX files, trained or not")
-    parser.add_argument("--predictor", required=True, metavar="FOLDER", help="a run, or what `nas predictor fit` wrote")
+    parser.add_argument(
+        "--predictor",
+        default="default",
+        metavar="FOLDER",
+        help="a run, or what `nas predictor fit` wrote (default: the shipped one)",
+    )
     parser.add_argument("--task", metavar="NAME", help="for a predictor of several tasks: which, or a .json file")
     parser.add_argument(
         "--latency", metavar="FOLDER", help="milliseconds and bytes too: what `nas predictor calibrate-latency` wrote"
@@ -40,32 +54,17 @@ def run(args: argparse.Namespace) -> int:
     """Print a score for every file, nine times in ten in an interval, and whether it is like what the predictor knows."""
     import predictors
 
-    predictor, task = predictors.load(args.predictor), _task(args.task)
-    targets = ("accuracy", "latency", "bytes") if args.latency else ("accuracy",)
-    said = predictor.predict(args.models, task=task, targets=targets, latency=args.latency)
-    prediction = said["accuracy"]
-    rows: list[dict[str, Any]] = []
-    for place, model in enumerate(args.models):
-        distance = float(prediction.distance[place])
-        rows.append(
-            {
-                "model": model,
-                "score": float(prediction.mean[place]),
-                "std": float(prediction.std[place]),
-                "low": float(prediction.low[place]),
-                "high": float(prediction.high[place]),
-                "distance": None if distance != distance else distance,
-                "outside": None if distance != distance else distance > 1,
-            }
-        )
-        if args.latency:
-            rows[-1] |= {
-                "latency": float(said["latency"].mean[place]),
-                "latency_std": float(said["latency"].std[place]),
-                "latency_outside": bool(said["latency"].outside[place]),
-                "bytes": int(said["bytes"].mean[place]),
-            }
-    explained = [(row, predictor.explain(row["model"], task=task)) for row in rows] if args.explain else []
+    predictor = predictors.load(args.predictor)
+    questions = _questions(predictor, args.models, _task(args.task))
+    prediction = predictor.predict([question.graph for question in questions])
+    rows = [_row(question, prediction, place) for place, question in enumerate(questions)]
+    if args.latency:
+        _add_costs(rows, predictor, args)
+    explained = (
+        [(row, predictor.explain(one.model, task=one.task)) for row, one in zip(rows, questions, strict=True)]
+        if args.explain
+        else []
+    )
     for row, found in explained:
         row["explanation"] = asdict(found)
     output.emit(args, rows, [_shown(row) for row in rows], title="predicted accuracy")
@@ -78,6 +77,74 @@ def run(args: argparse.Namespace) -> int:
     if any(row.get("latency_outside") for row in rows):
         output.remark("?: the network has operators that were never measured; do not trust its milliseconds")
     return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Question:
+    """A model and a task that it may be for; None where the predictor knows one alone."""
+
+    model: str
+    graph: "StructureGraph"
+    task: Any
+
+    @property
+    def name(self) -> str | None:
+        """Of the task; a description has none."""
+        return self.task if self.task is None or isinstance(self.task, str) else "described"
+
+
+def _questions(predictor: "FittedPredictor", models: Sequence[str], task: Any) -> list[_Question]:
+    """Every model for the task; without one, for every known task that it fits."""
+    from predictors import encode
+
+    found = []
+    for model in models:
+        graph = encode(model)
+        single = predictor.described(task) is not None or not predictor.tasks
+        for one in [task] if single else _tasks_for(predictor, model, graph):
+            found.append(_Question(model=model, graph=graph.on(predictor.described(one)), task=one))
+    return found
+
+
+def _tasks_for(predictor: "FittedPredictor", model: str, graph: "StructureGraph") -> list[str]:
+    from nas.errors import UsageError
+
+    found = predictor.tasks_for(graph)
+    if found:
+        return found
+    sizes = dict.fromkeys(f"{task.inputs} inputs and {task.classes} classes" for task in predictor.tasks.values())
+    raise UsageError(
+        f"{model} fits no task that the predictor knows ({'; '.join(sizes)}): say with --task what it is for, by name or by "
+        "a description (`nas predictor describe DATA > my-task.json`)"
+    )
+
+
+def _row(question: _Question, prediction: "Prediction", place: int) -> dict[str, Any]:
+    distance = float(prediction.distance[place])
+    known = distance == distance
+    return {
+        "model": question.model,
+        "task": question.name,
+        "score": float(prediction.mean[place]),
+        "std": float(prediction.std[place]),
+        "low": float(prediction.low[place]),
+        "high": float(prediction.high[place]),
+        "distance": distance if known else None,
+        "outside": distance > 1 if known else None,
+    }
+
+
+def _add_costs(rows: Sequence[dict[str, Any]], predictor: "FittedPredictor", args: argparse.Namespace) -> None:
+    said = predictor.predict(args.models, targets=("latency", "bytes"), latency=args.latency)
+    for place, model in enumerate(args.models):
+        for row in rows:
+            if row["model"] == model:
+                row |= {
+                    "latency": float(said["latency"].mean[place]),
+                    "latency_std": float(said["latency"].std[place]),
+                    "latency_outside": bool(said["latency"].outside[place]),
+                    "bytes": int(said["bytes"].mean[place]),
+                }
 
 
 def _task(text: str | None) -> Any:
@@ -99,6 +166,7 @@ def _shown(row: dict[str, Any]) -> dict[str, str]:
     interval = f"{100 * row['low']:.1f} to {100 * row['high']:.1f} %"
     shown = {
         "model": row["model"],
+        **({"task": row["task"]} if row["task"] else {}),
         "predicted": percent(row["score"], row["std"]),
         "9 times in 10": interval,
         "support": support,

@@ -7,10 +7,11 @@ from nas.corpus.corpus import Corpus
 from predictors.boosted import BoostedOptions
 from predictors.encoder import encode
 from predictors.ensemble import EnsembleOptions, EnsemblePredictor
+from predictors.fitted import FittedPredictor, Json
 from predictors.forest import ForestOptions
 from predictors.gaussian_process import GaussianProcessOptions
 from predictors.gnn import GNNOptions
-from predictors.persistence import FittedPredictor, Json, require_free, save
+from predictors.persistence import require_free, save
 from predictors.predictor import Predictor
 from predictors.registry import create
 from predictors.task_description import TaskDescription
@@ -40,11 +41,10 @@ def fit(corpus: Corpus, folder: Path, name: str = "ensemble", *, seed: int = 0) 
 
 
 def descriptions(corpus: Corpus) -> Mapping[str, TaskDescription]:
-    """Descriptions by name of the domain, and by name of the task: that of its domain with most examples."""
-    found = {name: corpus.examples[name].description for name in corpus.domains}
-    for name in sorted(corpus.domains, key=lambda one: found[one].samples):
-        found[corpus.domains[name].task] = found[name]
-    return found
+    """Descriptions by name of the task, that of its domain with most examples, then by name of the domain."""
+    domains = {name: corpus.examples[name].description for name in corpus.domains}
+    ascending = sorted(corpus.domains, key=lambda name: domains[name].samples)
+    return {corpus.domains[name].task: domains[name] for name in ascending} | domains
 
 
 def _fresh(name: str, networks: int, *, several: bool) -> Predictor:

@@ -12,7 +12,8 @@ from nas.cli.main import main
 from predictors import encode
 from predictors.ensemble import EnsemblePredictor
 from predictors.errors import InvalidTargetError
-from predictors.persistence import FittedPredictor, save
+from predictors.fitted import FittedPredictor
+from predictors.persistence import save
 from predictors.quick import QuickPredictor
 from search_spaces.signature import Signature
 

@@ -9,8 +9,8 @@ from predictors import encode
 from predictors.ensemble import EnsembleOptions, EnsemblePredictor
 from predictors.errors import PredictorError
 from predictors.explanation import FAMILIES, explain
+from predictors.fitted import FittedPredictor
 from predictors.gnn import GNNOptions
-from predictors.persistence import FittedPredictor
 from search_spaces.signature import Signature
 
 NETWORK = GNNOptions(members=2, hidden=8, layers=1, unit_hidden=4, unit_layers=1, steps=40, epochs=1)
