@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from predictors.encoder import encode
     from predictors.errors import PredictorError
     from predictors.fitted import FittedPredictor
+    from predictors.fitting import fit
     from predictors.persistence import load, save
     from predictors.predictor import Prediction, Predictor
     from predictors.registry import PREDICTORS, create
@@ -23,6 +24,7 @@ __all__ = [
     "TaskDescription",
     "create",
     "encode",
+    "fit",
     "load",
     "save",
 ]
@@ -37,6 +39,7 @@ _HOMES = {
     "TaskDescription": "task_description",
     "create": "registry",
     "encode": "encoder",
+    "fit": "fitting",
     "load": "persistence",
     "save": "persistence",
 }

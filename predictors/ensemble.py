@@ -25,13 +25,14 @@ from predictors.features import matrix
 from predictors.forest import ForestOptions, ForestPredictor
 from predictors.gaussian_process import GaussianProcessOptions, GaussianProcessPredictor
 from predictors.gnn import GNNOptions, GNNPredictor
-from predictors.predictor import NORMAL_90, Prediction
+from predictors.predictor import NORMAL_90, Prediction, Predictor
 from predictors.scale import RankScale
 from predictors.state import array, check_training, divided, joined, number, require_fitted
 from predictors.structure_graph import StructureGraph
 from predictors.support import Support
 from predictors.target import accuracy_of, to_target
 from predictors.target_predictor import Scores, TargetPredictor
+from predictors.transfer import TransferPredictor
 
 Floats = NDArray[np.float64]
 
@@ -87,9 +88,9 @@ class EnsemblePredictor:
 
     name = "ensemble"
 
-    def __init__(self, options: EnsembleOptions = EnsembleOptions()) -> None:
-        """Not fitted yet."""
-        self.options = options
+    def __init__(self, options: EnsembleOptions = EnsembleOptions(), *, source: Predictor | None = None) -> None:
+        """Not fitted yet; `source`, a fitted predictor, is one more member (`predictors.transfer`)."""
+        self.options, self._source = options, source
         self._members: tuple[TargetPredictor, ...] = self._fresh()
         self._stack: Stack | None = None
         self._scale: RankScale | None = None
@@ -173,10 +174,13 @@ class EnsemblePredictor:
     def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
         """The predictor that `arrays` came from."""
         predictor = cls()
-        names = [member.name for member in predictor._members]
+        kinds: list[type[TargetPredictor]] = [type(member) for member in predictor._members]
+        if TransferPredictor not in kinds and any(key.startswith(TransferPredictor.name) for key in arrays):
+            kinds.append(TransferPredictor)
+        names = [kind.name for kind in kinds]
         parts = divided({key: value for key, value in arrays.items() if key != "training_graphs"}, [OWN, *names])
         own = parts[OWN]
-        predictor._members = tuple(type(member).from_arrays(parts[member.name]) for member in predictor._members)
+        predictor._members = tuple(kind.from_arrays(parts[kind.name]) for kind in kinds)
         predictor._stack = Stack(
             weights=array(own, "weights", "f", (len(names),)).astype(np.float64),
             offset=number(own, "offset"),
@@ -199,7 +203,20 @@ class EnsemblePredictor:
             GaussianProcessPredictor(options.process),
             BoostedPredictor(options.boosted),
             GNNPredictor(options.network),
+            *([] if self._source is None else [TransferPredictor(self._source)]),
         )
+
+
+class WarmPredictor(EnsemblePredictor):
+    """The ensemble with the shipped predictor's scores as one more member: networks should tell their task."""
+
+    name = "warm"
+
+    def __init__(self, options: EnsembleOptions = EnsembleOptions()) -> None:
+        """Not fitted yet."""
+        from predictors.persistence import shipped
+
+        super().__init__(options, source=shipped().predictor)
 
 
 def _left_out(

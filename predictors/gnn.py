@@ -116,7 +116,7 @@ class GNNPredictor(TargetPredictor):
         """
         import torch
 
-        scaling = _scaling(graphs, targets)
+        scaling = self._scale(graphs, targets)
         scaled = (targets - scaling.target_centre) / scaling.target_spread
         jobs = [
             (np.flatnonzero(folds != member), np.flatnonzero(folds == member), [seed, member])
@@ -193,6 +193,9 @@ class GNNPredictor(TargetPredictor):
                 raise InvalidPredictorError(f"saved graph network, member {place}, does not fit: {error}") from error
             predictor._networks.append(network)
         return predictor
+
+    def _scale(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64]) -> Scaling:
+        return _scaling(graphs, targets)
 
     def _network(self, seed: int) -> "StructureNetwork":
         from predictors.message_passing import Sizes, StructureNetwork

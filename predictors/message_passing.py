@@ -172,6 +172,10 @@ class StructureNetwork(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """One number for every graph, ``(graphs,)``."""
+        return self.outputs(batch)[:, 0]
+
+    def outputs(self, batch: Batch) -> Tensor:
+        """All that the head gives, ``(graphs, outputs)``: there is one, unless another head is put on."""
         state = self.nodes(batch.features) + self.operators(batch.operators)
         if len(batch.units):
             state = state + self._from_units(batch, len(state))
@@ -180,8 +184,8 @@ class StructureNetwork(nn.Module):
         mean = global_mean_pool(state, batch.owner, graphs)
         count = torch.bincount(batch.owner, minlength=graphs).to(state.dtype)[:, None]
         pools = (mean, global_max_pool(state, batch.owner, graphs), mean * count / SUM_SCALE)
-        joined: Tensor = self.head(torch.cat([*pools, self.summary(batch.summary)], dim=1))
-        return joined[:, 0]
+        found: Tensor = self.head(torch.cat([*pools, self.summary(batch.summary)], dim=1))
+        return found
 
     def _from_units(self, batch: Batch, nodes: int) -> Tensor:
         """What the units of every operator tell, ``(nodes, hidden)``: mean, spread and largest; 0 where there are none."""

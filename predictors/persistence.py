@@ -12,6 +12,7 @@ import shutil
 import zipfile
 import zlib
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from math import prod
 from pathlib import Path
@@ -110,6 +111,12 @@ def load(path: Path | str) -> FittedPredictor:
         provenance=provenance if isinstance(provenance, dict) else {},
         tasks=_tasks(folder, description.get("tasks", {})),
     )
+
+
+@cache
+def shipped() -> FittedPredictor:
+    """The predictor that comes with this package, read once."""
+    return load(DEFAULT)
 
 
 def _tasks(folder: Path, told: Json) -> dict[str, TaskDescription]:

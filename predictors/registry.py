@@ -19,6 +19,7 @@ PREDICTORS: dict[str, str] = {
     "gnn": "predictors.gnn:GNNPredictor",
     "quick": "predictors.quick:QuickPredictor",
     "ensemble": "predictors.ensemble:EnsemblePredictor",
+    "warm": "predictors.ensemble:WarmPredictor",
 }
 COSTS: dict[str, str] = {"latency": "predictors.latency:LatencyPredictor"}
 """Predictors of something other than accuracy: saved and loaded alike, but no choice where accuracy is predicted."""

@@ -7,7 +7,7 @@ is compared only with its own kind, such as a task or a density). Other columns 
 import csv
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,8 @@ from onnx_graph.errors import GraphError
 from predictors import ranking
 from predictors.encoder import encode
 from predictors.errors import InvalidTableError
-from predictors.fitted import FittedPredictor, Json
+from predictors.fitted import FittedPredictor, Json, Task
+from predictors.fitting import described, fit
 from predictors.persistence import require_free, save
 from predictors.predictor import Prediction
 from predictors.registry import create, predictor_class
@@ -78,20 +79,23 @@ def encode_rows(path: Path | str, rows: Sequence[Row]) -> list[StructureGraph]:
     return graphs
 
 
-def fit_table(path: Path | str, name: str, out: Path | str, seed: int = 0) -> FittedPredictor:
-    """Fit a predictor on all rows of a table and save it in the folder `out`."""
-    predictor = create(name)
+def fit_table(
+    path: Path | str, name: str | None, out: Path | str, seed: int = 0, *, task: Task = None
+) -> FittedPredictor:
+    """Fit a predictor (see `predictors.fitting.fit`) on all rows of a table and save it in the folder `out`."""
+    if name is not None:
+        predictor_class(name)
     require_free(out)
     rows = read_table(path)
-    predictor.fit(encode_rows(path, rows), _accuracies(rows), seed=seed)
+    fitted = fit(encode_rows(path, rows), _accuracies(rows), task=task, predictor=name, seed=seed)
     digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
-    provenance: dict[str, Json] = {"table": Path(path).name, "table_sha256": digest, "seed": seed}
-    save(predictor, out, provenance=provenance)
-    return FittedPredictor(predictor=predictor, training_graphs=len(rows), provenance=provenance)
+    found = replace(fitted, provenance={**fitted.provenance, "table": Path(path).name, "table_sha256": digest})
+    save(found, out)
+    return found
 
 
 def evaluate_table(
-    path: Path | str, names: Sequence[str], folds: int = 5, seed: int = 0, *, repeats: int = 3
+    path: Path | str, names: Sequence[str], folds: int = 5, seed: int = 0, *, repeats: int = 3, task: Task = None
 ) -> dict[str, Json]:
     """Judge predictors on a table by repeated k-fold cross-validation; no network is scored by a predictor that was fitted on it.
 
@@ -104,6 +108,7 @@ def evaluate_table(
         folds: ≥ 2; the table needs at least ``2 · folds`` rows.
         seed: of the splits and the predictors.
         repeats: how many times the rows are split anew, ≥ 1.
+        task: of the networks, for predictors that know others (``warm``): a name or a description.
 
     Returns:
         ``rows``, ``cells`` (0 without the column), ``folds``, ``repeats``, ``seed`` and ``predictors``: for each ``name`` the mean
@@ -116,7 +121,9 @@ def evaluate_table(
     rows = read_table(path)
     if len(rows) < 2 * folds:
         raise InvalidTableError(f"{path} has {len(rows)} rows, {folds} folds need at least {2 * folds}")
-    graphs, measured, cells = encode_rows(path, rows), _accuracies(rows), [row.cell for row in rows]
+    description = described(task)
+    graphs = [graph.on(description) for graph in encode_rows(path, rows)]
+    measured, cells = _accuracies(rows), [row.cell for row in rows]
     scores: dict[str, list[dict[str, float]]] = {name: [] for name in kinds}
     for repeat in range(repeats):
         fold = np.random.default_rng([seed, repeat]).permutation(len(rows)) % folds

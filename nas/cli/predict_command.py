@@ -1,13 +1,12 @@
 """`nas predict`."""
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nas.cli import output
+from nas.cli.task_file import read_task
 from nas.explained import feature_rows, layer_rows
 from nas.percent import percent
 
@@ -55,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     import predictors
 
     predictor = predictors.load(args.predictor)
-    questions = _questions(predictor, args.models, _task(args.task))
+    questions = _questions(predictor, args.models, read_task(args.task))
     prediction = predictor.predict([question.graph for question in questions])
     rows = [_row(question, prediction, place) for place, question in enumerate(questions)]
     if args.latency:
@@ -145,19 +144,6 @@ def _add_costs(rows: Sequence[dict[str, Any]], predictor: "FittedPredictor", arg
                     "latency_outside": bool(said["latency"].outside[place]),
                     "bytes": int(said["bytes"].mean[place]),
                 }
-
-
-def _task(text: str | None) -> Any:
-    from nas.errors import UsageError
-
-    if text is None or not text.endswith(".json"):
-        return text
-    try:
-        return json.loads(Path(text).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"cannot read {text}: {error.strerror}") from error
-    except ValueError as error:
-        raise UsageError(f"{text} is not JSON: {error}") from error
 
 
 def _shown(row: dict[str, Any]) -> dict[str, str]:

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from nas.cli import output
+from nas.cli.task_file import read_task
 
 EXAMPLES = """\
 examples:
   nas predictor fit --table rows.csv --out my-predictor
+  nas predictor fit --table rows.csv --task digits --out my-predictor
   nas predictor evaluate --table rows.csv
   nas predictor evaluate --table rows.csv --predictor forest --predictor gnn --format json
   nas predictor card my-predictor
@@ -38,7 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     fit = actions.add_parser("fit", help="learn from a table and save")
     fit.add_argument("--out", "-o", required=True, metavar="FOLDER")
     fit.add_argument(
-        "--predictor", default="ensemble", metavar="NAME", help="see `nas list predictors` (default: ensemble)"
+        "--predictor",
+        metavar="NAME",
+        help="see `nas list predictors` (default: warm, which starts from the shipped predictor, where there is a --task; "
+        "else ensemble)",
     )
     evaluate = actions.add_parser("evaluate", help="cross-validated rank correlation, against baselines")
     evaluate.add_argument("--predictor", action="append", metavar="NAME", help="repeatable (default: all)")
@@ -63,6 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     output.add_format(calibrate)
     for action in (fit, evaluate):
         action.add_argument("--table", required=True, metavar="ROWS.csv")
+        action.add_argument("--task", metavar="NAME", help="what the networks are for: a known name, or a .json file")
         action.add_argument("--seed", type=int, default=0, metavar="N")
         output.add_format(action)
 
@@ -77,8 +83,10 @@ def run(args: argparse.Namespace) -> int:
 def _fit(args: argparse.Namespace) -> int:
     from predictors import table
 
-    table.fit_table(Path(args.table), args.predictor, Path(args.out), seed=args.seed)
-    data = {"predictor": args.predictor, "folder": args.out}
+    fitted = table.fit_table(
+        Path(args.table), args.predictor, Path(args.out), seed=args.seed, task=read_task(args.task)
+    )
+    data = {"predictor": fitted.name, "folder": args.out}
     output.emit(args, data, [data])
     return 0
 
@@ -87,7 +95,11 @@ def _evaluate(args: argparse.Namespace) -> int:
     from predictors import PREDICTORS, table
 
     result: dict[str, Any] = table.evaluate_table(
-        Path(args.table), args.predictor or list(PREDICTORS), folds=args.folds, seed=args.seed
+        Path(args.table),
+        args.predictor or [name for name in PREDICTORS if args.task or name != "warm"],
+        folds=args.folds,
+        seed=args.seed,
+        task=read_task(args.task),
     )
     output.emit(args, result, [_row(score) for score in result["predictors"]], title=_title(args.table, result))
     return 0

@@ -1,0 +1,201 @@
+"""Does pretraining on structures without labels help the graph network, alone and in an ensemble?
+
+A graph network is first trained to tell, from units and operators alone (the features of the whole graph are hidden from it), what
+can be computed of any structure: effective connections, paths, reach, live widths, spectra, of networks that are drawn freely
+and never trained. Then it is fitted on a few labelled networks of the corpus, from these weights or from random ones, in the same
+way and for as long. Judged by Kendall's τ inside (domain, density band) cells on all other networks of the domain; "stack" is the mean
+of ranks with the Gaussian process and the forest, which need no pretraining.
+
+Usage: python benchmarks/label_free_pretraining.py [--domains NAME ...] [--seeds N] [--quick] [--print]
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+from scipy.stats import rankdata
+from torch import nn
+
+from nas.corpus import splits
+from nas.corpus.corpus import Corpus
+from nas.corpus.plan import Spaces, candidates
+from predictors import gnn, ranking
+from predictors.encoder import encode
+from predictors.features import summary_column
+from predictors.gnn import GNNPredictor, Scaling
+from predictors.message_passing import Batch, StructureNetwork, state_arrays
+from predictors.registry import create
+from predictors.structure_graph import StructureGraph
+from predictors.target import to_target
+
+HERE = Path(__file__).parent
+CORPUS, RESULTS = HERE / "corpus", HERE / "results" / "label_free_pretraining.json"
+LABELS = (30, 100)
+FRESH = 100_000
+"""Number of the first shard that is drawn for pretraining: the corpus has none of these."""
+STEPS, BATCH = 1500, 64
+TARGETS = (
+    *("log_nnz", "log_effective_nnz", "effective_share", "effective_density", "log_sparse_macs", "log_params"),
+    *("log_live_min", "log_live_mean", "log_live_max", "log_width_min", "log_width_mean"),
+    *("input_coverage", "path_fraction", "log_paths", "output_reach_min", "output_participation", "output_fan_in_min"),
+    *("output_fan_in_mean", "path_sigma2", "path_stable_rank", "density_min", "density_mean", "density_std"),
+)
+Floats = NDArray[np.float64]
+
+
+class Pretrained(GNNPredictor):
+    """The graph network with weights to start from, all but those of its last layer."""
+
+    def __init__(self, start: Mapping[str, NDArray[np.float32]], scaling: Scaling) -> None:
+        """`start` by parameter; nodes and units are scaled as they were when it was made."""
+        super().__init__()
+        self._start, self._before = start, scaling
+
+    def _scale(self, graphs: Sequence[StructureGraph], targets: Floats) -> Scaling:
+        same = {
+            f"{name}_{part}": getattr(self._before, f"{name}_{part}")
+            for name in ("node", "unit")
+            for part in ("centre", "spread")
+        }
+        return replace(super()._scale(graphs, targets), **same)
+
+    def _network(self, seed: int) -> StructureNetwork:
+        network = super()._network(seed)
+        network.load_state_dict({name: torch.from_numpy(value) for name, value in self._start.items()}, strict=False)
+        return network
+
+
+def pretrained(graphs: Sequence[StructureGraph], steps: int) -> tuple[Pretrained, dict[str, float]]:
+    """A network that tells `TARGETS`, and the share of their variance that it explains on a tenth of the structures."""
+    table = np.stack([summary_column(graphs, name) for name in TARGETS], axis=1)
+    table = table[:, table.std(axis=0) > 1e-6]
+    scaled = ((table - table.mean(axis=0)) / table.std(axis=0)).astype(np.float32)
+    plain = GNNPredictor()
+    scaling = plain._scale(graphs, table[:, 0])
+    network = plain._network(0)
+    network.head[-1] = nn.Linear(plain.options.hidden, scaled.shape[1])
+    held = len(graphs) // 10
+    batches = [
+        (_hidden(gnn._batch(graphs[start : start + BATCH], scaling)), torch.from_numpy(scaled[start : start + BATCH]))
+        for start in range(held, len(graphs), BATCH)
+    ]
+    _train(network, batches, steps)
+    with torch.inference_mode():
+        said = network.outputs(_hidden(gnn._batch(graphs[:held], scaling))).numpy()
+    explained = 1 - ((said - scaled[:held]) ** 2).mean(axis=0) / scaled[:held].var(axis=0)
+    start = {name: value for name, value in state_arrays(network).items() if not name.startswith(("head.4", "summary"))}
+    return Pretrained(start, scaling), {"r2_least": float(explained.min()), "r2_mean": float(explained.mean())}
+
+
+def _hidden(batch: Batch) -> Batch:
+    return replace(batch, summary=torch.zeros_like(batch.summary))
+
+
+def _train(network: StructureNetwork, batches: Sequence[tuple[Batch, torch.Tensor]], steps: int) -> None:
+    optimizer = torch.optim.AdamW(network.parameters(), lr=5e-3, weight_decay=1e-3)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=5e-3, total_steps=steps)
+    order: list[int] = []
+    rng = np.random.default_rng(0)
+    network.train()
+    for _ in range(steps):
+        order = order or rng.permutation(len(batches)).tolist()
+        batch, targets = batches[order.pop()]
+        optimizer.zero_grad()
+        nn.functional.mse_loss(network.outputs(batch), targets).backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+    network.eval()
+
+
+def judge(
+    corpus: Corpus, graphs: Sequence[StructureGraph], start: Pretrained, labels: int, seed: int
+) -> dict[str, float]:
+    """τ inside cells of every row of the table, for one division."""
+    division = splits.random_division(corpus, labels, seed)
+    fitted, judged = division.fitted.tolist(), division.judged.tolist()
+    own, others = [graphs[row] for row in fitted], [graphs[row] for row in judged]
+    targets = to_target(corpus.accuracies[fitted])
+    warm = Pretrained(start._start, start._before)
+    said = {
+        name: predictor.fit_targets(own, targets, seed=seed).predict_targets(others).mean
+        for name, predictor in {
+            "gnn": GNNPredictor(),
+            "gnn, pretrained": warm,
+            "gp": create("gp"),
+            "forest": create("forest"),
+        }.items()
+    }
+    ranks = {name: rankdata(values) for name, values in said.items()}
+    rest = ranks["gp"] + ranks["forest"]
+    said |= {"stack": rest + ranks["gnn"], "stack, pretrained": rest + ranks["gnn, pretrained"]}
+    cells = [corpus.cells[row] for row in judged]
+    measured = corpus.accuracies[judged]
+    return {name: ranking.kendall_inside(measured, values, cells) for name, values in said.items()}
+
+
+def main() -> None:
+    """Measure, write, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--domains", nargs="+", default=["mlp-digits", "cnn-digits", "rnn-reber"])
+    parser.add_argument("--shards", type=int, default=40, help="of 64 structures each to pretrain on")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=STEPS, help="of pretraining")
+    parser.add_argument("--quick", action="store_true", help="a smoke test")
+    parser.add_argument("--print", action="store_true", help="compute nothing, print the stored table")
+    args = parser.parse_args()
+    path = RESULTS.with_name("label_free_pretraining_quick.json") if args.quick else RESULTS
+    if args.quick:
+        args.domains, args.shards, args.seeds, args.steps = args.domains[:1], 2, 1, 20
+    store: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"domains": {}}
+    torch.set_num_threads(1)
+    for domain in [] if args.print else args.domains:
+        store["domains"][domain] = _domain(domain, args)
+        path.write_text(json.dumps({"question": (__doc__ or "").splitlines()[0], **store}, indent=1) + "\n")
+    _print(store)
+
+
+def _domain(name: str, args: argparse.Namespace) -> dict[str, Any]:
+    corpus = Corpus.read(CORPUS).of(name)
+    domain = corpus.domains[name]
+    spaces = Spaces(domain, corpus.examples[name].signature)
+    drawn = [one for shard in range(args.shards) for one in candidates(domain, FRESH + shard, spaces)]
+    begin = time.perf_counter()
+    start, explained = pretrained([encode(spaces.whole.build(one)) for one in drawn], args.steps)
+    seconds = time.perf_counter() - begin
+    graphs = [encode(corpus.model(row)) for row in range(len(corpus))]
+    rows: dict[str, list[dict[str, float]]] = {}
+    for labels in LABELS:
+        rows[str(labels)] = [judge(corpus, graphs, start, labels, seed) for seed in range(args.seeds)]
+        print(f"{name}, {labels} labels done", flush=True)
+    return {"networks": len(corpus), "structures": len(drawn), "seconds": seconds, **explained, "rows": rows}
+
+
+def _print(store: Mapping[str, Any]) -> None:
+    for domain, found in store["domains"].items():
+        table = Table(title=f"{domain}: τ inside cells; pretraining explains {found['r2_mean']:.2f} of its targets")
+        table.add_column("ranked by")
+        for labels in found["rows"]:
+            table.add_column(f"{labels} labels", justify="right")
+        for name in next(iter(found["rows"].values()))[0]:
+            values = [[row[name] for row in rows] for rows in found["rows"].values()]
+            table.add_row(name, *(_text(one) for one in values))
+        Console(width=120).print(table)
+
+
+def _text(values: Sequence[float]) -> str:
+    return f"{mean(values):.3f}" + (f" ± {stdev(values):.3f}" if len(values) > 1 else "")
+
+
+if __name__ == "__main__":
+    main()

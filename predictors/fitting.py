@@ -1,0 +1,61 @@
+"""Fitting on networks of one's own: any ONNX files and their accuracies, with what the shipped predictor knows as a start."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from predictors.encoder import encode
+from predictors.fitted import FittedPredictor, ModelLike, Task
+from predictors.registry import create
+from predictors.structure_graph import StructureGraph
+from predictors.task_description import TaskDescription
+
+COLD, WARM = "ensemble", "warm"
+
+
+def fit(
+    models: "Iterable[ModelLike]",
+    accuracies: ArrayLike,
+    *,
+    task: Task = None,
+    predictor: str | None = None,
+    seed: int = 0,
+) -> FittedPredictor:
+    """A predictor of the accuracies of one task, learnt from a few networks: 30 to 500 take seconds to a minute.
+
+    Args:
+        models: paths of ONNX files, models in memory, or structure graphs.
+        accuracies: measured, ``(models,)`` in [0, 1].
+        task: what they are for: a name that the shipped predictor knows, or a description. With it, the shipped predictor's
+            scores are one more member of the ensemble, weighed by cross-validation.
+        predictor: name in the registry; None for ``warm`` where there is a task and ``ensemble`` where there is none.
+        seed: of everything random; one seed, one predictor.
+
+    Raises:
+        InvalidTrainingSetError: fewer than two networks, or not one accuracy in [0, 1] for each.
+        InvalidTaskError: a task that is unknown or no description.
+        onnx_graph.errors.GraphError: a model that cannot be read.
+    """
+    graphs = [one if isinstance(one, StructureGraph) else encode(one) for one in models]
+    description = described(task)
+    if description is not None:
+        graphs = [graph.on(description) for graph in graphs]
+    name = predictor or (COLD if description is None else WARM)
+    fitted = create(name).fit(graphs, np.asarray(accuracies, np.float64), seed=seed)
+    label = task if isinstance(task, str) else "described"
+    return FittedPredictor(
+        predictor=fitted,
+        training_graphs=len(graphs),
+        provenance={"seed": seed},
+        tasks={} if description is None else {label: description},
+    )
+
+
+def described(task: Task) -> TaskDescription | None:
+    """The description of a task: its own, or that of a name that the shipped predictor knows; None for None."""
+    from predictors.persistence import shipped
+
+    if isinstance(task, str):
+        return shipped().described(task)
+    return task if task is None or isinstance(task, TaskDescription) else TaskDescription.from_json(task)

@@ -1,0 +1,113 @@
+"""What a predictor knows from other networks, brought to new ones by a line: a warm start for few labels.
+
+Pooling networks of another task or space with one's own often hurts; the other predictor's score as one voice of an ensemble does
+not, as what it is worth is judged on networks that were left out.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from predictors.errors import InvalidPredictorError
+from predictors.predictor import Predictor
+from predictors.state import array, number, require_fitted
+from predictors.structure_graph import StructureGraph
+from predictors.target import to_target
+from predictors.target_predictor import Scores, TargetPredictor
+
+Floats = NDArray[np.float64]
+
+PULL = 1.0
+"""Networks' worth of trust that a unit of the source's score is a unit here."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """From the source's score to the target; the slope is never negative."""
+
+    offset: float
+    slope: float
+    noise: float
+    training_graphs: int
+
+
+class TransferPredictor(TargetPredictor):
+    """A fitted predictor's scores, scaled and shifted. The source is saved as its digest alone: it is the shipped one."""
+
+    name = "transfer"
+
+    def __init__(self, source: Predictor | None = None) -> None:
+        """`source`: a fitted predictor; None for the one that comes with this package, read when it is needed."""
+        self._source = source
+        self._line: Line | None = None
+        self._known: WeakKeyDictionary[StructureGraph, float] = WeakKeyDictionary()
+
+    def fit_targets(self, graphs: Sequence[StructureGraph], targets: Floats, *, seed: int = 0) -> Self:
+        """The line of least squares, drawn towards slope 1 in units of the standard deviations; `seed` changes nothing."""
+        scores = self._scores(graphs)
+        unit, spread = max(float(scores.std()), 1e-9), float(targets.std())
+        correlation = float(np.mean((scores - scores.mean()) * (targets - targets.mean()))) / unit
+        count = len(targets)
+        slope = max((count * correlation + PULL * spread) / (count + PULL), 0.0) / unit
+        offset = float(targets.mean()) - slope * float(scores.mean())
+        rest = targets - slope * scores - offset
+        self._line = Line(
+            offset=offset, slope=slope, noise=float(np.sqrt(np.mean(rest**2))), training_graphs=len(targets)
+        )
+        return self
+
+    def predict_targets(self, graphs: Sequence[StructureGraph]) -> Scores:
+        """The scores on the line; one std for all networks."""
+        line = require_fitted(self._line, self.name)
+        return Scores(line.offset + line.slope * self._scores(graphs), np.full(len(graphs), line.noise))
+
+    def _scores(self, graphs: Sequence[StructureGraph]) -> Floats:
+        """What the source says on the scale of targets; every graph is asked about once."""
+        fresh = [graph for graph in dict.fromkeys(graphs) if graph not in self._known]
+        if fresh:
+            said = to_target(self._told().predict(fresh).mean)
+            self._known.update(zip(fresh, said.tolist(), strict=True))
+        return np.array([self._known[graph] for graph in graphs])
+
+    def _told(self) -> Predictor:
+        if self._source is None:
+            from predictors.persistence import shipped
+
+            self._source = shipped().predictor
+        return self._source
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """The fields of `Line`, and ``source`` uint8 ``(32,)``: the digest of the source's arrays."""
+        own: dict[str, NDArray[np.generic]] = {
+            name: np.asarray(value) for name, value in vars(require_fitted(self._line, self.name)).items()
+        }
+        return own | {"source": np.frombuffer(digest(self._told()), np.uint8)}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
+        """The predictor that `arrays` came from; `InvalidPredictorError` where its source was another shipped predictor."""
+        predictor = cls()
+        if array(arrays, "source", "u", (32,)).astype(np.uint8).tobytes() != digest(predictor._told()):
+            raise InvalidPredictorError(
+                "saved predictor was started from another version of the shipped one: fit it again"
+            )
+        predictor._line = Line(
+            offset=number(arrays, "offset"),
+            slope=number(arrays, "slope", low=0.0),
+            noise=number(arrays, "noise", low=0.0),
+            training_graphs=int(number(arrays, "training_graphs", low=2)),
+        )
+        return predictor
+
+
+def digest(predictor: Predictor) -> bytes:
+    """Of the fitted state, 32 bytes."""
+    found = hashlib.sha256()
+    for name, value in sorted(predictor.arrays().items()):
+        found.update(f"{name} {value.dtype} {value.shape}".encode() + np.ascontiguousarray(value).tobytes())
+    return found.digest()
