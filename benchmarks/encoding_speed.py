@@ -1,32 +1,42 @@
-"""How long does it take to encode a network, and how many candidates a second can a search build, encode and predict?
+"""How long does it take to encode a network and to predict its accuracy, one by one from a file and many in a row?
 
-Milliseconds of processor time a graph, on one thread, over a hundred random candidates of every space and for large
-graphs. The forest is fitted on other candidates; its answers do not matter here, only its speed.
+Milliseconds of processor time a graph, medians, on one thread: over a hundred random candidates of every space, for a file of
+about a hundred nodes, and for large graphs. The predictors are fitted on a hundred other candidates of all spaces with made-up
+accuracies (the seconds of that: as many threads as they take); their answers do not matter here, only their speed.
 """
 
 import json
+import os
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import onnx_ir as ir
+from rich.console import Console
+from rich.table import Table
 from threadpoolctl import threadpool_limits
 
+import onnx_graph
+from predictors import registry
 from predictors.encoder import encode
-from predictors.forest import ForestPredictor
+from predictors.features import summary_column
 from predictors.graph_features import GRAPH_FEATURES
 from predictors.node_features import NODE_FEATURES
+from predictors.predictor import Predictor
 from search_spaces.registry import create
 from search_spaces.signature import Signature
 
 CANDIDATES = 100
-TRAINED = 64
+LABELS = 100
+PREDICTORS = ("forest", "quick", "ensemble")
 SPACES = {
     "mlp": Signature(input_shape=(64,), outputs=10),
     "cnn": Signature(input_shape=(1, 8, 8), outputs=10),
     "rnn": Signature(input_shape=(20, 7), outputs=7),
 }
+FLOAT = ir.TensorType(ir.DataType.FLOAT)
 
 
 class Residual:
@@ -40,7 +50,7 @@ class Residual:
 
     def build(self, blocks: Sequence[int], widths: Sequence[int], size: int, stem: int) -> ir.Model:
         """A stem, stages of blocks of two 3×3 convolutions, global pooling and a linear layer."""
-        image = ir.Value(name="x", shape=ir.Shape(["N", 3, size, size]), type=ir.TensorType(ir.DataType.FLOAT))
+        image = ir.Value(name="x", shape=ir.Shape(["N", 3, size, size]), type=FLOAT)
         x = self._relu(self._conv(image, widths[0], stem, 2 if stem > 3 else 1))
         for stage, (count, width) in enumerate(zip(blocks, widths, strict=True)):
             for block in range(count):
@@ -60,15 +70,18 @@ class Residual:
 
     def _weight(self, shape: tuple[int, ...]) -> ir.Value:
         array = (self.rng.random(shape, dtype=np.float32) < self.density).astype(np.float32)
-        value = ir.Value(name=f"w{len(self.initializers)}", shape=ir.Shape(shape), const_value=ir.Tensor(array))
+        value = ir.Value(
+            name=f"w{len(self.initializers)}", shape=ir.Shape(shape), type=FLOAT, const_value=ir.Tensor(array)
+        )
         self.initializers.append(value)
         return value
 
     def _node(self, operator: str, inputs: list[ir.Value], shape: ir.Shape | None, *attributes: ir.Attr) -> ir.Value:
         node = ir.Node("", operator, inputs, list(attributes), name=f"n{len(self.nodes)}")
-        node.outputs[0].name, node.outputs[0].shape = f"v{len(self.nodes)}", shape
+        made = node.outputs[0]
+        made.name, made.shape, made.type = f"v{len(self.nodes)}", shape, FLOAT
         self.nodes.append(node)
-        return node.outputs[0]
+        return made
 
     def _relu(self, x: ir.Value) -> ir.Value:
         return self._node("Relu", [x], x.shape)
@@ -100,12 +113,30 @@ def milliseconds(work: Callable[[], object], repeats: int) -> float:
     return 1000 * float(np.median(times))
 
 
-def screening(name: str) -> dict[str, float]:
-    """Times of building, encoding and predicting candidates of a space, ms each."""
+def fitted() -> tuple[dict[str, Predictor], dict[str, dict[str, float]]]:
+    """The predictors, each fitted on the same candidates of all spaces, and the seconds that it took: on the wall, of processors."""
     rng = np.random.default_rng(0)
+    spaces = [create(name, signature) for name, signature in SPACES.items()]
+    graphs = [encode(spaces[row % len(spaces)].build(spaces[row % len(spaces)].sample(rng))) for row in range(LABELS)]
+    # Something to learn, for how long it takes may depend on it.
+    sizes = summary_column(graphs, "log_nnz")
+    accuracies = 0.4 + 0.5 * (sizes - sizes.min()) / np.ptp(sizes) + rng.normal(0, 0.02, LABELS)
+    found, seconds = {}, {}
+    registry.create("ensemble").fit(graphs[:2], accuracies[:2])  # what is loaded once in a process
+    for name in PREDICTORS:
+        wall, processor = time.perf_counter(), time.process_time()
+        found[name] = registry.create(name).fit(graphs, accuracies)
+        seconds[name] = {"wall": time.perf_counter() - wall, "processor": time.process_time() - processor}
+    return found, seconds
+
+
+def screening(name: str, predictors: Mapping[str, Predictor]) -> dict[str, float]:
+    """Times of building, encoding and predicting candidates of a space together, ms each.
+
+    A second: networks that are encoded and predicted; candidates are built too, and predicted by the forest.
+    """
+    rng = np.random.default_rng(1)
     space = create(name, SPACES[name])
-    trained = [encode(space.build(space.sample(rng))) for _ in range(TRAINED)]
-    forest = ForestPredictor().fit(trained, rng.random(TRAINED))
     candidates = [space.sample(rng) for _ in range(CANDIDATES)]
     models = [space.build(candidate) for candidate in candidates]
     graphs = [encode(model) for model in models]
@@ -113,39 +144,75 @@ def screening(name: str) -> dict[str, float]:
         "nodes": float(np.mean([len(list(model.graph)) for model in models])),
         "build": milliseconds(lambda: [space.build(candidate) for candidate in candidates], 5) / CANDIDATES,
         "encode": milliseconds(lambda: [encode(model) for model in models], 5) / CANDIDATES,
-        "predict": milliseconds(lambda: forest.predict(graphs), 5) / CANDIDATES,
     }
-    return {**row, "candidates_per_second": 1000 / (row["build"] + row["encode"] + row["predict"])}
+    for known, predictor in predictors.items():
+        row[known] = milliseconds(lambda predictor=predictor: predictor.predict(graphs), 5) / CANDIDATES
+    row |= {f"{known}_per_second": 1000 / (row["encode"] + row[known]) for known in predictors}
+    return row | {"candidates_per_second": 1000 / (row["build"] + row["encode"] + row["forest"])}
+
+
+def from_file(predictors: Mapping[str, Predictor]) -> dict[str, dict[str, float]]:
+    """Times from the path of a file of about a hundred nodes to its graph and to an answer, ms."""
+    rows = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for density in (1.0, 0.1):
+            model = Residual(density, seed=0).build([4, 4, 5], [16, 32, 64], 32, 3)
+            path = Path(folder) / f"{density}.onnx"
+            onnx_graph.save(model, path)
+            row = {
+                "nodes": len(list(model.graph)),
+                "load": milliseconds(lambda path=path: onnx_graph.load(path), 5),
+                "load_and_encode": milliseconds(lambda path=path: encode(path), 5),
+            }
+            for name, predictor in predictors.items():
+                row[name] = milliseconds(lambda path=path, known=predictor: known.predict([encode(path)]), 5)
+            rows[f"density {density}"] = row
+    return rows
 
 
 def large() -> dict[str, dict[str, float]]:
-    """Times of encoding large graphs, ms."""
-    rows = {}
+    """Times of encoding large graphs and, where NAS_DATA_DIR is set, another's small residual network, ms."""
     shapes = {
         "resnet-18, dense": (1.0, [2, 2, 2, 2], [64, 128, 256, 512], 224, 7),
         "resnet-18, density 0.1": (0.1, [2, 2, 2, 2], [64, 128, 256, 512], 224, 7),
         "3,500 nodes, density 0.3": (0.3, [166, 166, 166], [8, 16, 32], 32, 3),
     }
-    for name, (density, blocks, widths, size, stem) in shapes.items():
-        model = Residual(density, seed=0).build(blocks, widths, size, stem)
-        rows[name] = {"nodes": len(list(model.graph)), "encode": milliseconds(lambda model=model: encode(model), 3)}
-    return rows
+    models = {
+        name: Residual(density, seed=0).build(blocks, widths, size, stem)
+        for name, (density, blocks, widths, size, stem) in shapes.items()
+    }
+    if "NAS_DATA_DIR" in os.environ:
+        models["resnet_4b.onnx"] = onnx_graph.load(Path(os.environ["NAS_DATA_DIR"]) / "onnx/evaluated/resnet_4b.onnx")
+    return {
+        name: {"nodes": len(list(model.graph)), "encode": milliseconds(lambda model=model: encode(model), 3)}
+        for name, model in models.items()
+    }
+
+
+def show(title: str, rows: Mapping[str, Mapping[str, float]]) -> None:
+    """Print a row a name, a column a number."""
+    table = Table("", *(column.replace("_", " ") for column in next(iter(rows.values()))), title=title)
+    for name, row in rows.items():
+        table.add_row(name, *(f"{value:.0f}" if value >= 1000 else f"{value:.3g}" for value in row.values()))
+    Console(width=120).print(table)
 
 
 def main() -> None:
     """Print the tables and write the JSON."""
+    predictors, fits = fitted()
     with threadpool_limits(1):
-        spaces = {name: screening(name) for name in SPACES}
-        graphs = large()
+        parts = {
+            "spaces": {name: screening(name, predictors) for name in SPACES},
+            "file": from_file(predictors),
+            "graphs": large(),
+        }
     print(f"{len(NODE_FEATURES)} features a node, {len(GRAPH_FEATURES)} a graph")
-    print(f"{'space':8}{'nodes':>8}{'build ms':>10}{'encode ms':>11}{'predict ms':>12}{'candidates/s':>14}")
-    for name, row in spaces.items():
-        print(f"{name:8}{row['nodes']:8.1f}{row['build']:10.2f}{row['encode']:11.2f}{row['predict']:12.2f}", end="")
-        print(f"{row['candidates_per_second']:14.0f}")
-    for name, row in graphs.items():
-        print(f"{name:28}{row['nodes']:8.0f} nodes{row['encode']:10.1f} ms")
-    features = {"node_features": len(NODE_FEATURES), "graph_features": len(GRAPH_FEATURES)}
-    result = {"unit": "ms of processor time, one thread", **features, "spaces": spaces, "graphs": graphs}
+    show("Many of a space, ms each", parts["spaces"])
+    show("From a file to its graph, and to an answer, ms", parts["file"])
+    show("Large graphs, ms", parts["graphs"])
+    show(f"Fit with {LABELS} labels, s", fits)
+    features = {"node_features": len(NODE_FEATURES), "graph_features": len(GRAPH_FEATURES), "labels": LABELS}
+    result = {"unit": "ms of processor time, one thread; fits: s", **features, **parts, "fits": fits}
     path = Path(__file__).parent / "results" / "encoding_speed.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(result, indent=2) + "\n")

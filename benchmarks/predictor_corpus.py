@@ -8,6 +8,7 @@ Sections, each resumable (a finished row is never computed again; --redo begins 
 τ is Kendall's inside cells, weighted by pairs. "Attainable" is what a perfect predictor would reach against the mean of the trainings
 there; coverage is the share of networks in the stated 90 % interval. Nothing is chosen on judged networks.
 Usage: python benchmarks/predictor_corpus.py [SECTION ...] [--domains NAME ...] [--methods NAME ...] [--print] [--redo] [--quick]
+Networks are encoded once, by --workers processes.
 """
 
 import argparse
@@ -16,11 +17,15 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+import encoding_cache
 import numpy as np
+import onnx_ir as ir
+from encoding_cache import Networks
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
@@ -30,7 +35,6 @@ from nas.corpus.ceiling import ceiling
 from nas.corpus.corpus import Corpus
 from nas.corpus.splits import Division
 from predictors import ranking
-from predictors.encoder import encode
 from predictors.ensemble import EnsembleOptions, EnsemblePredictor
 from predictors.features import summary_column
 from predictors.graph_features import GRAPH_FEATURES
@@ -72,6 +76,7 @@ def main() -> None:
     parser.add_argument("--domains", nargs="+", help="only these")
     parser.add_argument("--methods", nargs="+", default=list(METHODS), metavar="NAME")
     parser.add_argument("--labels", nargs="+", type=int, help="instead of the section's own")
+    parser.add_argument("--workers", type=int, default=1, help="processes that encode")
     parser.add_argument("--print", action="store_true", help="compute nothing, print the stored tables")
     parser.add_argument("--redo", action="store_true", help="compute the chosen rows again")
     parser.add_argument("--quick", action="store_true", help="a smoke test: one domain, few networks, one seed")
@@ -95,10 +100,8 @@ def _compute(store: dict[str, Any], path: Path, args: argparse.Namespace) -> Non
     if store.get("fingerprint", mark) != mark:
         print("the corpus or the features have changed: all rows are computed anew", flush=True)
         store["rows"] = {}
-    print(f"{len(corpus):,} networks; encoding", flush=True)
-    graphs = [
-        encode(corpus.model(row)).on(corpus.examples[one.domain].description) for row, one in enumerate(corpus.networks)
-    ]
+    print(f"{len(corpus):,} networks", flush=True)
+    graphs = _encoded(corpus, args.workers)
     store |= {"question": (__doc__ or "").splitlines()[0], "networks": len(corpus), "fingerprint": mark}
     store["ceilings"] = store.get("ceilings", {}) | {
         name: asdict(ceiling(corpus.of(name).trainings, corpus.of(name).cells)) for name in _present(corpus)
@@ -127,6 +130,27 @@ def _fingerprint(corpus: Corpus) -> str:
     told = [(one.domain, one.structure, *values) for one, values in zip(corpus.networks, corpus.trainings, strict=True)]
     names = (GRAPH_FEATURES, NODE_FEATURES)
     return hashlib.sha256(repr((told, names)).encode()).hexdigest()[:16]
+
+
+def _encoded(corpus: Corpus, workers: int) -> list[StructureGraph]:
+    """Of every network, each on its task; a domain that has grown is encoded from where it grew."""
+    found = {}
+    for name in _present(corpus):
+        part, signature = corpus.of(name), corpus.examples[name].signature
+        networks = Networks(
+            name=f"corpus-{name}",
+            # The structure alone does not tell how large an image is.
+            specs=[(row, one.structure, signature) for row, one in enumerate(part.networks)],
+            build=partial(_rebuilt, part),
+            sources=("search_spaces",),
+        )
+        found[name] = iter(encoding_cache.graphs(networks, workers=workers, told=partial(print, flush=True)))
+    return [next(found[one.domain]).on(corpus.examples[one.domain].description) for one in corpus.networks]
+
+
+def _rebuilt(corpus: Corpus, row: int, *_told: object) -> ir.Model:
+    """The network of a row; what is told beside it is what its encoding is known by."""
+    return corpus.model(row)
 
 
 def _present(corpus: Corpus) -> list[str]:

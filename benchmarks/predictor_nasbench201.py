@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypedDict
 
+import encoding_cache
 import nasbench_data
 import numpy as np
 from nasbench_data import Table as Networks
@@ -131,15 +132,14 @@ def _write(report: Report, path: Path) -> None:
 
 
 def _measure(args: argparse.Namespace, report: Report, path: Path) -> None:
-    encoder = nasbench_data.encoder_key()
     targets = nasbench_data.nasbench201_table(args.data_dir)
     number = report["networks"] = args.networks or len(targets.specs)
-    graphs = nasbench_data.graphs(targets, number, args.workers, _tell) if args.predictors else []
+    graphs = encoding_cache.graphs(targets, number, args.workers, _tell) if args.predictors else []
     for accuracy in args.accuracies:
         measured = targets.accuracies[accuracy][:number]
         for labels in args.labels:
             for name, method in _methods(graphs, targets.sizes[:number], args.predictors).items():
-                key = "" if name in BASELINES else encoder  # baselines read no graph
+                key = "" if name in BASELINES else targets.key  # baselines read no graph
                 if args.redo or not _finished(report["cells"], accuracy, labels, name, args.seeds, key):
                     scores = list(_splits(method, measured, labels, args.seeds))
                     _keep(report["cells"], _cell(accuracy, labels, name, key, scores))
@@ -216,8 +216,8 @@ def _zero_shot(
     measured: dict[str, Floats],
 ) -> None:
     """Fit on test accuracies of NAS-Bench-101, rank NAS-Bench-201. Its networks are in random order: the first are a sample."""
-    key, number = nasbench_data.encoder_key(), min(args.zero_shot, len(sources.specs))
-    graphs = nasbench_data.graphs(sources, number, args.workers, _tell)
+    key, number = sources.key, min(args.zero_shot, len(sources.specs))
+    graphs = encoding_cache.graphs(sources, number, args.workers, _tell)
     for name in args.predictors:
         most = min(number, ZERO_SHOT_MOST.get(name, number))
         known = [

@@ -21,6 +21,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+import encoding_cache
 import numpy as np
 import public_structures
 from numpy.typing import NDArray
@@ -33,7 +34,6 @@ from predictors.registry import create
 from predictors.structure_graph import StructureGraph
 
 HERE = Path(__file__).parent
-CACHE = HERE / "cache"
 FOLDS = 10
 BARS: Mapping[str, float] = {
     "reber-rnn-relu": 0.33,
@@ -104,7 +104,7 @@ def compute(results: Results, args: argparse.Namespace) -> None:
         graphs = Encoded(structures, rows)
         for name, method in methods(structures, graphs, args.predictors).items():
             # Another encoder makes another cell, another predictor does not (--redo); baselines read no encoding.
-            version = public_structures.version() if name in args.predictors else ""
+            version = structures.key if name in args.predictors else ""
             cell = results.cells.get(f"{protocol} | {name}")
             settings = {"networks": rows, "seeds": args.seeds, "encoder": version}
             if cell is not None and cell["settings"] == settings:
@@ -150,7 +150,7 @@ class Encoded:
 
     def __init__(self, structures: Structures, rows: int) -> None:
         """Nothing is encoded yet."""
-        self._ask = lambda: public_structures.encoded(structures, rows, CACHE)
+        self._ask = lambda: encoding_cache.graphs(structures, rows)
         self._graphs: list[StructureGraph] | None = None
 
     def __getitem__(self, rows: Rows) -> list[StructureGraph]:

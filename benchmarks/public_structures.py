@@ -7,23 +7,17 @@ tanh cells, 200 graphs each, one training. Relational graphs: 2,991 graphs on 64
 
 import csv
 import gzip
-import hashlib
 import json
 import math
-import os
-import re
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import onnx_ir as ir
+from encoding_cache import Networks
 from numpy.typing import NDArray
 
-import predictors
-from predictors.structure_graph import StructureGraph
 from search_spaces.network_builder import NetworkBuilder
 
 Floats = NDArray[np.float64]
@@ -35,29 +29,24 @@ SYMBOLS = 8
 """Seven letters of the Reber grammar and the padding."""
 STEPS = 32
 """Symbols read; the same for all networks, so that it tells nothing."""
+SOURCES = ("public_structures",)
 NOT_STRUCTURE = frozenset({"mode", "graph", "graph_nr", "test_acc", "test_loss", "time"})
 SIZES = ("nodes", "edges")
 PIXELS, CLASSES = 3072, 10
 WIDTH, HIDDEN = 512, 3
 """Of the dense reference: the first layer's units, and the number of masked layers behind it."""
 REFERENCE_FLOPS = PIXELS * WIDTH + HIDDEN * WIDTH * WIDTH + WIDTH * CLASSES
-CHUNK = 40
-"""Networks in one file of the cache: what an interrupted run has to encode again."""
 
 
-@dataclass(frozen=True, eq=False)
-class Structures:
-    """Published networks.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Structures(Networks):
+    """Published networks, built with their masks.
 
     Attributes:
-        name: of the set, and of its files in the cache.
-        build: the masked network of row i.
         accuracies: in [0, 1], ``(networks, trainings)``.
         baselines: tables ``(networks, columns)`` that baselines are fitted on, by name; ``size`` is one.
     """
 
-    name: str
-    build: Callable[[int], ir.Model]
     accuracies: Floats
     baselines: Mapping[str, Floats]
 
@@ -74,7 +63,9 @@ def reber(folder: Path, cell: str) -> Structures | None:
     properties = [name for name in rows[0] if name not in NOT_STRUCTURE]
     return Structures(
         name=f"reber-{CELLS[cell]}",
-        build=lambda row: recurrent_network(found[row]["n"], found[row]["edges"], CELLS[cell]),
+        specs=[(graph["n"], graph["edges"], CELLS[cell]) for graph in found],
+        build=recurrent_network,
+        sources=SOURCES,
         accuracies=_columns(rows, ["test_acc"]),
         baselines={"size": _columns(rows, SIZES), "properties": _columns(rows, properties)},
     )
@@ -143,21 +134,34 @@ def relational(folder: Path) -> Structures:
     """The relational graphs as perceptrons."""
     with np.load(folder / "sparse" / "graph2nn_mlp_cifar10.npz") as file:
         nodes, errors = int(file["n"]), file["top1_err"].astype(np.float64)
-        bits = np.unpackbits(file["adj_triu_bits"], axis=1)[:, : nodes * (nodes - 1) // 2].astype(np.bool_)
+        packed = file["adj_triu_bits"]
         measures = np.stack([file["clustering"], file["path_length"]], axis=1).astype(np.float64)
-    size = bits.sum(axis=1, dtype=np.float64)[:, None]
+    specs = [(nodes, row.tobytes()) for row in packed]
+    size = np.array([[triangle(*spec).sum()] for spec in specs], np.float64)
     return Structures(
         name="relational",
-        build=lambda row: relational_network(adjacency(bits[row], nodes)),
+        specs=specs,
+        build=_relational,
+        sources=SOURCES,
         accuracies=1 - errors / 100,
         baselines={"size": size, "measures": measures, "measures and size": np.hstack([measures, size])},
     )
 
 
-def adjacency(triangle: Mask, nodes: int) -> Mask:
-    """Symmetric ``(nodes, nodes)`` with every node joined to itself, from the strict upper triangle, row-major."""
+def _relational(nodes: int, packed: bytes) -> ir.Model:
+    return relational_network(adjacency(triangle(nodes, packed), nodes))
+
+
+def triangle(nodes: int, packed: bytes) -> Mask:
+    """The strict upper triangle of an adjacency matrix, row-major, from its bits."""
+    bits = np.unpackbits(np.frombuffer(packed, np.uint8), count=nodes * (nodes - 1) // 2)
+    return bits.astype(np.bool_)
+
+
+def adjacency(upper: Mask, nodes: int) -> Mask:
+    """Symmetric ``(nodes, nodes)`` with every node joined to itself, from `triangle`."""
     found = np.eye(nodes, dtype=np.bool_)
-    found[np.triu_indices(nodes, 1)] = triangle
+    found[np.triu_indices(nodes, 1)] = upper
     return found | found.T
 
 
@@ -222,63 +226,3 @@ def multiplications(graph: Mask, width: int) -> int:
     outer, inner = shares(width, len(graph)), shares(WIDTH, len(graph))
     masked = outer @ graph @ inner + (HIDDEN - 1) * (outer @ graph @ outer)
     return int(PIXELS * WIDTH + masked + CLASSES * width)
-
-
-def encoded(structures: Structures, rows: int, folder: Path) -> list[StructureGraph]:
-    """The structure graphs of the first `rows` networks, from the cache where it has them.
-
-    A file of the cache is named after the sources that made it: another encoder finds none of it.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    graphs: list[StructureGraph] = []
-    for start in range(0, rows, CHUNK):
-        stop = min(start + CHUNK, len(structures.accuracies))
-        path = folder / f"{structures.name}-{version()}-{start}.npz"
-        if not path.exists():
-            _write(path, _packed([predictors.encode(structures.build(row)) for row in range(start, stop)]))
-        with np.load(path) as file:
-            graphs += _unpacked(dict(file))
-    return graphs[:rows]
-
-
-@cache
-def version() -> str:
-    """Hash of the sources that an encoding depends on: this file, the builder, the encoder and what that imports; no predictor.
-
-    Taken once: whoever edits them meanwhile must not mix encodings.
-    """
-    root = Path(str(predictors.__file__)).parent.parent
-    found: dict[Path, bytes] = {}
-    waiting = [
-        root / "predictors" / "encoder.py",
-        root / "search_spaces" / "network_builder.py",
-        *sorted((root / "onnx_graph").glob("*.py")),
-    ]
-    while waiting:
-        path = waiting.pop()
-        if path not in found and path.exists():
-            found[path] = path.read_bytes()
-            names = re.findall(r"^\s*from predictors\.(\w+) import", found[path].decode(), re.MULTILINE)
-            waiting += [root / "predictors" / f"{name}.py" for name in names]
-    files = [Path(__file__).read_bytes(), *(found[path] for path in sorted(found))]
-    return hashlib.sha256(b"\0".join(files)).hexdigest()[:16]
-
-
-def _packed(graphs: Sequence[StructureGraph]) -> dict[str, NDArray[np.generic]]:
-    """All graphs in one npz, units included: the arrays of each under its number."""
-    return {f"{number}/{name}": value for number, graph in enumerate(graphs) for name, value in graph.arrays().items()}
-
-
-def _unpacked(arrays: Mapping[str, NDArray[np.generic]]) -> list[StructureGraph]:
-    parts: dict[int, dict[str, NDArray[np.generic]]] = {}
-    for key, value in arrays.items():
-        number, _, name = key.partition("/")
-        parts.setdefault(int(number), {})[name] = value
-    return [StructureGraph.from_arrays(parts[number]) for number in sorted(parts)]
-
-
-def _write(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    with os.fdopen(handle, "wb") as file:
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-    os.replace(temporary, path)
