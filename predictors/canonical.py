@@ -1,7 +1,8 @@
 """Reading an ONNX graph as a canonical graph: operators of few classes, without what does not change the function.
 
 Identity, Dropout and Cast vanish, constants become part of their operator, a bias added after a product joins it, batch
-normalisation behind a product joins it, and Gemm, MatMul and a convolution over its whole input are one class, `dense`.
+normalisation behind a product joins it, and Gemm, MatMul and a convolution over its whole input are one class, `dense`. An
+input that is only read flattened is flat.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,7 +34,30 @@ def canonical_graph(model: ir.Model) -> CanonicalGraph:
     reader = _Reader(model)
     graph = CanonicalGraph(join_decompositions(reader.read()), reader.shapes, tuple(sorted(reader.unknown)))
     join_layers(graph)
+    _flatten_inputs(graph)
     return graph
+
+
+def _flatten_inputs(graph: CanonicalGraph) -> None:
+    """An input that is only read flattened is flat: a perceptron is the same for rows of numbers and for images."""
+    readers: dict[int, list[Operator]] = {}
+    for operator in graph.operators:
+        for value in operator.inputs:
+            readers.setdefault(value, []).append(operator)
+    for operator in graph.operators:
+        if operator.kind == "input":
+            value = operator.outputs[0]
+            shape = graph.shapes[value]
+            if shape is not None and len(shape) > 2:
+                flat = (shape[0], prod(shape[1:]))
+                if readers.get(value) and all(_reads_flat(one, flat, graph.shapes) for one in readers[value]):
+                    graph.shapes[value] = flat
+
+
+def _reads_flat(operator: Operator, flat: Shape, shapes: Sequence[Shape | None]) -> bool:
+    if operator.kind == "reshape":
+        return shapes[operator.outputs[0]] == flat
+    return operator.kind == "dense" and len(operator.blocks) == 1 and operator.blocks[0].shape[1] == flat[1]
 
 
 def is_constant(value: ir.Value) -> bool:

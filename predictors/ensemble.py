@@ -134,7 +134,7 @@ class EnsemblePredictor:
             std=(high - low) / (2 * NORMAL_90),
             low=low,
             high=high,
-            distance=support.distances(matrix(graphs)) / support.limit,
+            distance=support.distances(matrix(graphs)),
         )
 
     def _accuracies(self, scores: Floats) -> Floats:

@@ -46,7 +46,7 @@ class QuickPredictor(TargetPredictor):
     def predict(self, graphs: Sequence[StructureGraph]) -> Prediction:
         """As every predictor, with the distance to the networks of the fit."""
         said, support = super().predict(graphs), require_fitted(self._support, self.name)
-        return replace(said, distance=support.distances(matrix(graphs)) / support.limit)
+        return replace(said, distance=support.distances(matrix(graphs)))
 
     def predict_targets(self, graphs: Sequence[StructureGraph]) -> Scores:
         """Mean of the members' means; variance: the members' mean variance plus the variance of their means."""

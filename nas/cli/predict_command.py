@@ -97,10 +97,12 @@ def _questions(predictor: "FittedPredictor", models: Sequence[str], task: Any) -
     from predictors import encode
 
     found = []
+    if task is None and predictor.described(None) is not None:
+        task = next(iter(predictor.tasks))  # the only one
     for model in models:
         graph = encode(model)
-        single = predictor.described(task) is not None or not predictor.tasks
-        for one in [task] if single else _tasks_for(predictor, model, graph):
+        open_ = task is None and predictor.tasks
+        for one in _tasks_for(predictor, model, graph) if open_ else [task]:
             found.append(_Question(model=model, graph=graph.on(predictor.described(one)), task=one))
     return found
 

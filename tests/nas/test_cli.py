@@ -215,6 +215,46 @@ def test_a_task_is_described_for_predictors_of_several(capsys, tmp_path):
     assert (code, "not JSON" in line) == (2, True)
 
 
+def test_the_shipped_predictor_answers_for_the_tasks_that_a_network_fits(capsys, tmp_path, model):
+    code, out, _ = run(capsys, "predict", model, "--format", "json")
+    (row,) = json.loads(out)
+    assert (code, row["task"], row["outside"]) == (0, "digits", False)
+    assert 0 <= row["low"] <= row["score"] <= row["high"] <= 1
+    _, out, _ = run(capsys, "predict", model, "--task", "digits", "--format", "json")
+    assert json.loads(out) == [row]
+    description = tmp_path / "digits.json"
+    description.write_text(run(capsys, "predictor", "describe", "digits")[1])
+    _, out, _ = run(capsys, "predict", model, "--task", description, "--format", "json")
+    assert json.loads(out) == [{**row, "task": "described"}]
+    code, line = refused(capsys, "predict", model, "--task", "digit")
+    assert (code, "knows no task 'digit'; it knows digits" in line) == (2, True)
+    assert "digits" in run(capsys, "predictor", "card", "default")[1]
+
+
+def test_a_network_that_fits_no_known_task_is_asked_about(capsys, tmp_path):
+    space = search_spaces.create("mlp", search_spaces.Signature(input_shape=(5,), outputs=3))
+    onnx_graph.save(space.build(space.sample(np.random.default_rng(0))), tmp_path / "other.onnx")
+    code, line = refused(capsys, "predict", tmp_path / "other.onnx")
+    assert code == 2
+    assert "fits no task that the predictor knows (64 inputs and 10 classes" in line
+    assert "nas predictor describe" in line
+
+
+def test_a_predictor_fitted_for_a_task_starts_from_the_shipped_one(capsys, tmp_path):
+    space = search_spaces.create("mlp", load_task("digits").signature)
+    rng = np.random.default_rng(0)
+    for number in range(6):
+        onnx_graph.save(space.build(space.sample(rng)), tmp_path / f"{number}.onnx")
+    table = tmp_path / "rows.csv"
+    table.write_text("\n".join(["model,accuracy", *(f"{number}.onnx,0.{5 + number % 4}" for number in range(6))]))
+    code, out, _ = run(
+        capsys, "predictor", "fit", "--table", table, "--task", "digits", "--out", tmp_path / "mine", "--format", "json"
+    )
+    assert (code, json.loads(out)["predictor"]) == (0, "warm")
+    _, out, _ = run(capsys, "predict", tmp_path / "3.onnx", "--predictor", tmp_path / "mine", "--format", "json")
+    assert json.loads(out)[0]["task"] == "digits"
+
+
 def test_dry_run_shows_sizes_and_makes_nothing(capsys, tmp_path):
     code, out, _ = run(
         capsys,

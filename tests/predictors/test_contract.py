@@ -2,15 +2,17 @@ import functools
 
 import pytest
 
-from predictors.ensemble import EnsembleOptions, EnsemblePredictor
+from predictors.ensemble import EnsembleOptions, EnsemblePredictor, WarmPredictor
 from predictors.gnn import GNNOptions, GNNPredictor
 from predictors.registry import create, names
 from predictors.testing import PredictorContract
 
 SMALL = GNNOptions(members=2, hidden=16, layers=2, unit_hidden=8, unit_layers=1, steps=100, epochs=1)
+SMALL_ENSEMBLE = EnsembleOptions(folds=2, network=SMALL)
 QUICK = {
     "gnn": functools.partial(GNNPredictor, SMALL),
-    "ensemble": functools.partial(EnsemblePredictor, EnsembleOptions(folds=2, network=SMALL)),
+    "ensemble": functools.partial(EnsemblePredictor, SMALL_ENSEMBLE),
+    "warm": functools.partial(WarmPredictor, SMALL_ENSEMBLE),
 }
 
 

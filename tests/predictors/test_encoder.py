@@ -268,6 +268,12 @@ def test_old_and_new_opsets_say_the_same(name):
     assert len(graphs[0].operators) >= 3
 
 
+def test_a_perceptron_of_images_is_that_of_rows():
+    images = "(float[N,2,2,2] x) => (float[N,4] y) { f = Flatten(x) h = Gemm<transB = 1>(f, w) a = Relu(h) y = Gemm<transB = 1>(a, v) }"
+    rows = "(float[N,8] x) => (float[N,4] y) { h = Gemm<transB = 1>(x, w) a = Relu(h) y = Gemm<transB = 1>(a, v) }"
+    assert_same(encode(network(images, w=W1, v=W3)), encode(network(rows, w=W1, v=W3)))
+
+
 def test_a_dynamic_flatten_is_a_flatten():
     weight = mask(10, 48, 0.5, 4)
     dynamic = """(float[N,3,4,4] x) => (float[N,10] y) {
