@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 FALSE_ALARMS = 0.015
 """Share of the networks that it was made from that each of the two would call outside were they left out."""
 FOLDS = 5
-LEAST = 1e-3
+LEAST = 0.02
 """Spreads that are always usual."""
 MOST_ROWS = 800
 FARTHEST = 5.0

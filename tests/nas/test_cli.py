@@ -215,7 +215,10 @@ def test_a_task_is_described_for_predictors_of_several(capsys, tmp_path):
     assert (code, "not JSON" in line) == (2, True)
 
 
-def test_the_shipped_predictor_answers_for_the_tasks_that_a_network_fits(capsys, tmp_path, model):
+def test_the_shipped_predictor_answers_for_the_tasks_that_a_network_fits(capsys, tmp_path):
+    space = search_spaces.create("mlp", load_task("digits").signature, min_density=0.05, max_density=0.2)
+    model = tmp_path / "model.onnx"
+    onnx_graph.save(space.build(space.sample(np.random.default_rng(1))), model)
     code, out, _ = run(capsys, "predict", model, "--format", "json")
     (row,) = json.loads(out)
     assert (code, row["task"], row["outside"]) == (0, "digits", False)
