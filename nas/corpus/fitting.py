@@ -21,13 +21,13 @@ MANY = 2000
 
 
 def fit(corpus: Corpus, folder: Path, name: str = "ensemble", *, seed: int = 0) -> FittedPredictor:
-    """Fit a predictor on all networks of a corpus and save it; its tasks are known by their names and by those of their domains."""
+    """Fit a predictor on all networks of a corpus and save it; its tasks are known by their names."""
     require_free(folder)
     tasks = descriptions(corpus)
-    several = len({tuple(task.features()) for task in tasks.values()}) > 1
+    told = [corpus.examples[one.domain].description for one in corpus.networks]
+    several = len(set(told)) > 1
     graphs = [encode(corpus.model(row)) for row in range(len(corpus))]
     if several:
-        told = [corpus.examples[one.domain].description for one in corpus.networks]
         graphs = [graph.on(task) for graph, task in zip(graphs, told, strict=True)]
     predictor = _fresh(name, len(corpus), several=several).fit(graphs, corpus.accuracies, seed=seed)
     provenance: dict[str, Json] = {
@@ -41,10 +41,9 @@ def fit(corpus: Corpus, folder: Path, name: str = "ensemble", *, seed: int = 0) 
 
 
 def descriptions(corpus: Corpus) -> Mapping[str, TaskDescription]:
-    """Descriptions by name of the task, that of its domain with most examples, then by name of the domain."""
-    domains = {name: corpus.examples[name].description for name in corpus.domains}
-    ascending = sorted(corpus.domains, key=lambda name: domains[name].samples)
-    return {corpus.domains[name].task: domains[name] for name in ascending} | domains
+    """Descriptions by name of the task, that of its domain with most examples."""
+    ascending = sorted(corpus.domains, key=lambda name: corpus.examples[name].description.samples)
+    return {corpus.domains[name].task: corpus.examples[name].description for name in ascending}
 
 
 def _fresh(name: str, networks: int, *, several: bool) -> Predictor:
