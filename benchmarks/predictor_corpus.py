@@ -5,6 +5,7 @@ Sections, each resumable (a finished row is never computed again; --redo begins 
   recipe   every domain: judged on one mask pattern, fitted on networks of the other patterns
   density  every domain: judged on one density band, fitted on networks of the other bands
   task     all domains: judged on one task, fitted on networks of the other tasks, told apart by the descriptions of the tasks
+  warm     every domain: as random, with a predictor of 1,500 networks of the other domains as one more member, or alone
 τ is Kendall's inside cells, weighted by pairs. "Attainable" is what a perfect predictor would reach against the mean of the trainings
 there; coverage is the share of networks in the stated 90 % interval. Nothing is chosen on judged networks.
 Usage: python benchmarks/predictor_corpus.py [SECTION ...] [--domains NAME ...] [--methods NAME ...] [--print] [--redo] [--quick]
@@ -38,15 +39,17 @@ from predictors import ranking
 from predictors.ensemble import EnsembleOptions, EnsemblePredictor
 from predictors.features import summary_column
 from predictors.graph_features import GRAPH_FEATURES
-from predictors.node_features import NODE_FEATURES
+from predictors.predictor import Predictor
 from predictors.registry import create
 from predictors.structure_graph import StructureGraph
 from predictors.target import to_target
 
 HERE = Path(__file__).parent
 CORPUS, RESULTS = HERE / "corpus", HERE / "results" / "predictor_corpus.json"
-LABELS = {"random": (30, 100, 500), "recipe": (200,), "density": (200,), "task": (1500,)}
-SEEDS = {"random": 5, "recipe": 1, "density": 3, "task": 3}
+LABELS = {"random": (30, 100, 500), "recipe": (200,), "density": (200,), "task": (1500,), "warm": (30, 100)}
+SEEDS = {"random": 5, "recipe": 1, "density": 3, "task": 3, "warm": 3}
+SOURCE = 1500
+"""Networks of other domains that a warm start knows."""
 Floats = NDArray[np.float64]
 Fit = Callable[[list[StructureGraph], Floats, int], Callable[[list[StructureGraph]], dict[str, Any]]]
 """Networks, accuracies, seed → what is said of other networks: scores, and an interval where there is one, by name of the row."""
@@ -67,6 +70,7 @@ STRUCTURE_20 = (
     *("mask_fan_in_cv_mean", "mask_fan_out_dead_max"),
 )
 METHODS = (*BASELINES, "forest of 20 features", "scaling law", "linear", "forest", "quick", "ensemble")
+WARM_METHODS = ("ensemble", "warm", "the others alone")
 
 
 def main() -> None:
@@ -74,7 +78,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(LABELS))
     parser.add_argument("--domains", nargs="+", help="only these")
-    parser.add_argument("--methods", nargs="+", default=list(METHODS), metavar="NAME")
+    parser.add_argument("--methods", nargs="+", metavar="NAME", help="instead of the section's own")
     parser.add_argument("--labels", nargs="+", type=int, help="instead of the section's own")
     parser.add_argument("--workers", type=int, default=1, help="processes that encode")
     parser.add_argument("--print", action="store_true", help="compute nothing, print the stored tables")
@@ -108,7 +112,7 @@ def _compute(store: dict[str, Any], path: Path, args: argparse.Namespace) -> Non
     }
     for section in args.sections or list(LABELS):
         for labels in args.labels or LABELS[section]:
-            for method in args.methods:
+            for method in args.methods or (WARM_METHODS if section == "warm" else METHODS):
                 for domain in ["all"] if section == "task" else args.domains or _present(corpus):
                     key = f"{section}/{domain}/{labels}/{method}"
                     if key in store["rows"] and not args.redo:
@@ -126,10 +130,9 @@ def _compute(store: dict[str, Any], path: Path, args: argparse.Namespace) -> Non
 
 
 def _fingerprint(corpus: Corpus) -> str:
-    """Of the networks, their accuracies, and the features that are read of them."""
+    """Of the networks, their accuracies, and the code that builds and encodes them."""
     told = [(one.domain, one.structure, *values) for one, values in zip(corpus.networks, corpus.trainings, strict=True)]
-    names = (GRAPH_FEATURES, NODE_FEATURES)
-    return hashlib.sha256(repr((told, names)).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr((told, encoding_cache.code_key("search_spaces"))).encode()).hexdigest()[:16]
 
 
 def _encoded(corpus: Corpus, workers: int) -> list[StructureGraph]:
@@ -173,8 +176,9 @@ def _rows(
     for seed in range(seeds):
         for division in _divisions(section, part, labels, seed):
             fitted, judged = division.fitted.tolist(), division.judged.tolist()
+            fit = _warm(method, corpus, graphs, domain, seed) if section == "warm" else _fit(method)
             begin = time.perf_counter()
-            predict = _fit(method)([own[row] for row in fitted], part.accuracies[fitted], seed)
+            predict = fit([own[row] for row in fitted], part.accuracies[fitted], seed)
             seconds = time.perf_counter() - begin
             begin = time.perf_counter()
             said = predict([own[row] for row in judged])
@@ -193,7 +197,7 @@ def _rows(
 
 
 def _divisions(section: str, corpus: Corpus, labels: int, seed: int) -> Iterator[Division]:
-    if section == "random":
+    if section in ("random", "warm"):
         if labels < 0.8 * len(corpus):
             yield splits.random_division(corpus, labels, seed)
         return
@@ -241,18 +245,43 @@ def _predictor(name: str) -> Fit:
     def fit(graphs: list[StructureGraph], accuracies: Floats, seed: int) -> Callable[..., dict[str, Any]]:
         several = len({tuple(graph.task) for graph in graphs if graph.task is not None}) > 1
         fresh = EnsemblePredictor(EnsembleOptions(by_rank=False)) if name == "ensemble" and several else create(name)
-        predictor = fresh.fit(graphs, accuracies, seed=seed)
-
-        def predict(others: list[StructureGraph]) -> dict[str, Any]:
-            said = predictor.predict(others)
-            parts = {"": {**vars(said), "outside": said.outside}}
-            for member in getattr(predictor, "members", ()):
-                parts[f":{member.name}"] = {"mean": member.predict_targets(others).mean}
-            return parts
-
-        return predict
+        return _told(fresh.fit(graphs, accuracies, seed=seed))
 
     return fit
+
+
+def _told(predictor: Predictor) -> Callable[..., dict[str, Any]]:
+    def predict(others: list[StructureGraph]) -> dict[str, Any]:
+        said = predictor.predict(others)
+        parts = {"": {**vars(said), "outside": said.outside}}
+        for member in getattr(predictor, "members", ()):
+            parts[f":{member.name}"] = {"mean": member.predict_targets(others).mean}
+        return parts
+
+    return predict
+
+
+def _warm(method: str, corpus: Corpus, graphs: Sequence[StructureGraph], domain: str, seed: int) -> Fit:
+    """The ensemble, the ensemble with a source, or the source alone, which learns nothing of the domain."""
+    if method == "ensemble":
+        return _predictor(method)
+    source = _source(corpus, graphs, domain, seed)
+    if method != "warm":
+        return lambda own, accuracies, seed: _told(source)
+    return lambda own, accuracies, seed: _told(EnsemblePredictor(source=source).fit(own, accuracies, seed=seed))
+
+
+_SOURCES: dict[tuple[str, int], EnsemblePredictor] = {}
+
+
+def _source(corpus: Corpus, graphs: Sequence[StructureGraph], domain: str, seed: int) -> EnsemblePredictor:
+    """Fitted on networks of all other domains."""
+    if (domain, seed) not in _SOURCES:
+        others = [row for row, one in enumerate(corpus.networks) if one.domain != domain]
+        rows = np.sort(np.random.default_rng(seed).permutation(others)[:SOURCE]).tolist()
+        fresh = EnsemblePredictor(EnsembleOptions(by_rank=False))
+        _SOURCES[domain, seed] = fresh.fit([graphs[row] for row in rows], corpus.accuracies[rows], seed=seed)
+    return _SOURCES[domain, seed]
 
 
 def _columns(graphs: Sequence[StructureGraph], names: Sequence[str]) -> Floats:
