@@ -4,6 +4,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from predictors.batch import encode_all
     from predictors.encoder import encode
     from predictors.errors import PredictorError
     from predictors.fitted import FittedPredictor
@@ -24,6 +25,7 @@ __all__ = [
     "TaskDescription",
     "create",
     "encode",
+    "encode_all",
     "fit",
     "load",
     "save",
@@ -39,6 +41,7 @@ _HOMES = {
     "TaskDescription": "task_description",
     "create": "registry",
     "encode": "encoder",
+    "encode_all": "batch",
     "fit": "fitting",
     "load": "persistence",
     "save": "persistence",

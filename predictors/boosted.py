@@ -33,6 +33,7 @@ class BoostedOptions:
         max_features: share of the features tried at a split, in (0, 1].
         subsample: share of the networks that a tree sees, in (0, 1].
         min_leaf: networks in a leaf, ≥ 1.
+        states_noise: whether the std is the error on a left-out fifth, which takes a second fit, or the spread of the targets.
     """
 
     trees: int = 300
@@ -41,6 +42,7 @@ class BoostedOptions:
     max_features: float = 0.2
     subsample: float = 0.7
     min_leaf: int = 3
+    states_noise: bool = True
 
     def __post_init__(self) -> None:
         """Refuse values that no trees can have."""
@@ -74,7 +76,7 @@ class BoostedPredictor(TargetPredictor):
         """Grow the trees; one seed, one predictor. The noise is the error on a fifth that trees of the others did not see."""
         rows = matrix(graphs)[:, COLUMNS]
         noise = float(targets.std())
-        if len(targets) >= FEWEST:
+        if self.options.states_noise and len(targets) >= FEWEST:
             held = np.random.default_rng(seed).permutation(len(targets)) % 5 == 0
             trees, offset = _grown(rows[~held], targets[~held], self.options, seed)
             noise = float(np.sqrt(np.mean((trees(rows[held]).sum(axis=1) + offset - targets[held]) ** 2)))

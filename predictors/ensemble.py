@@ -58,7 +58,7 @@ class EnsembleOptions:
     by_rank: bool = True
     forest: ForestOptions = field(default_factory=ForestOptions)
     process: GaussianProcessOptions = field(default_factory=GaussianProcessOptions)
-    boosted: BoostedOptions = field(default_factory=BoostedOptions)
+    boosted: BoostedOptions = field(default_factory=lambda: BoostedOptions(states_noise=False))
     network: GNNOptions = field(default_factory=GNNOptions)
 
     def __post_init__(self) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, TypeAlias, overload
 import numpy as np
 
 import onnx_graph
-from predictors.encoder import encode, in_memory
+from predictors.batch import encode_all
+from predictors.encoder import in_memory
 from predictors.errors import InvalidTargetError, InvalidTaskError
 from predictors.features import GRAPH_FEATURES
 from predictors.names import nearest
@@ -59,6 +60,7 @@ class FittedPredictor:
         task: Task = None,
         targets: None = None,
         latency: None = None,
+        workers: int = 1,
     ) -> Prediction: ...
 
     @overload
@@ -69,6 +71,7 @@ class FittedPredictor:
         task: Task = None,
         targets: Sequence[str],
         latency: "FittedPredictor | os.PathLike[str] | str | None" = None,
+        workers: int = 1,
     ) -> dict[str, Prediction]: ...
 
     def predict(
@@ -78,6 +81,7 @@ class FittedPredictor:
         task: Task = None,
         targets: Sequence[str] | None = None,
         latency: "FittedPredictor | os.PathLike[str] | str | None" = None,
+        workers: int = 1,
     ) -> Prediction | dict[str, Prediction]:
         """Predict one model or any number: paths of ONNX files, models in memory, or structure graphs; arrays ``(models,)``.
 
@@ -88,6 +92,7 @@ class FittedPredictor:
             targets: several things at once, by name: ``accuracy``, ``latency`` in milliseconds, ``bytes`` of the file without
                 metadata (exact). The last two are those of the network in the form that it is exported in, its dead units removed.
             latency: for that target: what `nas predictor calibrate-latency` wrote on the machine that is asked about.
+            workers: processes that encode files, see `predictors.batch.encode_all`.
 
         Raises:
             onnx_graph.errors.GraphError: a model that cannot be read.
@@ -96,10 +101,10 @@ class FittedPredictor:
             InvalidTargetError: another target, latency without a calibration, or bytes of a structure graph.
         """
         if targets is not None:
-            return self._targets(models, targets, task, latency)
+            return self._targets(models, targets, task, latency, workers)
         description = self.described(task)
         several = models if isinstance(models, Iterable) and not isinstance(models, str | bytes) else [models]
-        graphs = [one if isinstance(one, StructureGraph) else encode(one) for one in several]
+        graphs = encode_all(several, workers=workers)
         if description is not None:
             graphs = [graph if task is None and graph.task is not None else graph.on(description) for graph in graphs]
         elif self.tasks and any(graph.task is None for graph in graphs):
@@ -114,6 +119,7 @@ class FittedPredictor:
         targets: Sequence[str],
         task: Task,
         latency: "FittedPredictor | os.PathLike[str] | str | None",
+        workers: int,
     ) -> dict[str, Prediction]:
         several = list(models) if isinstance(models, Iterable) and not isinstance(models, str | bytes) else [models]
         unknown = [target for target in targets if target not in TARGETS]
@@ -121,7 +127,7 @@ class FittedPredictor:
             raise InvalidTargetError(f"no target {unknown[0]!r}; there are {', '.join(TARGETS)}")
         if "accuracy" in targets and self.name in COSTS:
             raise InvalidTargetError(f"this predictor predicts {self.name}, not accuracy")
-        found = {"accuracy": self.predict(several, task=task)} if "accuracy" in targets else {}
+        found = {"accuracy": self.predict(several, task=task, workers=workers)} if "accuracy" in targets else {}
         if "latency" not in targets and "bytes" not in targets:
             return found
         if any(isinstance(one, StructureGraph) for one in several):

@@ -5,10 +5,9 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from predictors.encoder import encode
+from predictors.batch import encode_all
 from predictors.fitted import FittedPredictor, ModelLike, Task
 from predictors.registry import create
-from predictors.structure_graph import StructureGraph
 from predictors.task_description import TaskDescription
 
 COLD, WARM = "ensemble", "warm"
@@ -21,6 +20,7 @@ def fit(
     task: Task = None,
     predictor: str | None = None,
     seed: int = 0,
+    workers: int = 1,
 ) -> FittedPredictor:
     """A predictor of the accuracies of one task, learnt from a few networks: 30 to 500 take seconds to a minute.
 
@@ -31,13 +31,14 @@ def fit(
             scores are one more member of the ensemble, weighed by cross-validation.
         predictor: name in the registry; None for ``warm`` where there is a task and ``ensemble`` where there is none.
         seed: of everything random; one seed, one predictor.
+        workers: processes that encode files, see `predictors.batch.encode_all`.
 
     Raises:
         InvalidTrainingSetError: fewer than two networks, or not one accuracy in [0, 1] for each.
         InvalidTaskError: a task that is unknown or no description.
         onnx_graph.errors.GraphError: a model that cannot be read.
     """
-    graphs = [one if isinstance(one, StructureGraph) else encode(one) for one in models]
+    graphs = encode_all(models, workers=workers)
     description = described(task)
     if description is not None:
         graphs = [graph.on(description) for graph in graphs]

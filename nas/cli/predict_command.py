@@ -1,7 +1,7 @@
 """`nas predict`."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -46,15 +46,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--latency", metavar="FOLDER", help="milliseconds and bytes too: what `nas predictor calibrate-latency` wrote"
     )
     parser.add_argument("--explain", action="store_true", help="which layers and which features moved the prediction")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that read files (default: 1)")
     output.add_format(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print a score for every file, nine times in ten in an interval, and whether it is like what the predictor knows."""
     import predictors
+    from nas.errors import UsageError
 
+    if args.workers < 1:
+        raise UsageError(f"--workers must be at least 1, got {args.workers}")
     predictor = predictors.load(args.predictor)
-    questions = _questions(predictor, args.models, read_task(args.task))
+    graphs = predictors.encode_all(args.models, workers=args.workers)
+    questions = _questions(predictor, dict(zip(args.models, graphs, strict=True)), read_task(args.task))
     prediction = predictor.predict([question.graph for question in questions])
     rows = [_row(question, prediction, place) for place, question in enumerate(questions)]
     if args.latency:
@@ -92,15 +97,12 @@ class _Question:
         return self.task if self.task is None or isinstance(self.task, str) else "described"
 
 
-def _questions(predictor: "FittedPredictor", models: Sequence[str], task: Any) -> list[_Question]:
+def _questions(predictor: "FittedPredictor", models: "Mapping[str, StructureGraph]", task: Any) -> list[_Question]:
     """Every model for the task; without one, for every known task that it fits."""
-    from predictors import encode
-
     found = []
     if task is None and predictor.described(None) is not None:
         task = next(iter(predictor.tasks))  # the only one
-    for model in models:
-        graph = encode(model)
+    for model, graph in models.items():
         open_ = task is None and predictor.tasks
         for one in _tasks_for(predictor, model, graph) if open_ else [task]:
             found.append(_Question(model=model, graph=graph.on(predictor.described(one)), task=one))

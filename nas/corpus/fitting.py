@@ -56,7 +56,7 @@ def _fresh(name: str, networks: int, *, several: bool) -> Predictor:
             by_rank=not several,
             forest=ForestOptions(trees=80, min_leaf=4),
             process=GaussianProcessOptions(scaled=800, inducing=500),
-            boosted=BoostedOptions(trees=800),
+            boosted=BoostedOptions(trees=800, states_noise=False),
             network=GNNOptions(hidden=48, unit_hidden=24, most_steps=2500),
         )
     )
