@@ -65,6 +65,7 @@ class Cell(TypedDict):
     name: str
     seeds: int
     encoder: str
+    networks: int
     tau: float
     tau_spread: float
     rho: float
@@ -140,9 +141,9 @@ def _measure(args: argparse.Namespace, report: Report, path: Path) -> None:
         for labels in args.labels:
             for name, method in _methods(graphs, targets.sizes[:number], args.predictors).items():
                 key = "" if name in BASELINES else targets.key  # baselines read no graph
-                if args.redo or not _finished(report["cells"], accuracy, labels, name, args.seeds, key):
+                if args.redo or not _finished(report["cells"], (accuracy, labels, name, args.seeds, key, number)):
                     scores = list(_splits(method, measured, labels, args.seeds))
-                    _keep(report["cells"], _cell(accuracy, labels, name, key, scores))
+                    _keep(report["cells"], _cell(accuracy, labels, name, key, number, scores))
                     _write(report, path)
     if args.zero_shot and args.predictors:
         sources = nasbench_data.nasbench101_table(args.data_dir)
@@ -221,7 +222,7 @@ def _zero_shot(
     for name in args.predictors:
         most = min(number, ZERO_SHOT_MOST.get(name, number))
         known = [
-            _finished(report["zero_shot"], accuracy, most, name, args.zero_shot_seeds, key)
+            _finished(report["zero_shot"], (accuracy, most, name, args.zero_shot_seeds, key, len(targets)))
             for accuracy in args.accuracies
         ]
         if all(known) and not args.redo:
@@ -237,13 +238,13 @@ def _zero_shot(
                 truth = measured[accuracy][: len(targets)]
                 found.append((ranking.kendall(truth, said), ranking.spearman(truth, said), seconds))
         for accuracy, found in scores.items():
-            _keep(report["zero_shot"], _cell(accuracy, most, name, key, found))
+            _keep(report["zero_shot"], _cell(accuracy, most, name, key, len(targets), found))
         _write(report, path)
 
 
-def _finished(cells: Sequence[Cell], accuracy: str, labels: int, name: str, seeds: int, encoder: str) -> bool:
-    wanted = (accuracy, labels, name, seeds, encoder)
-    return any(wanted == (*_place(cell), cell["seeds"], cell["encoder"]) for cell in cells)
+def _finished(cells: Sequence[Cell], wanted: tuple[str, int, str, int, str, int]) -> bool:
+    """Whether there is a cell of this accuracy, labels, name, seeds, encoder and number of networks."""
+    return any(wanted == (*_place(cell), cell["seeds"], cell["encoder"], cell.get("networks")) for cell in cells)
 
 
 def _keep(cells: list[Cell], cell: Cell) -> None:
@@ -256,7 +257,14 @@ def _place(cell: Cell) -> tuple[str, int, str]:
     return cell["accuracy"], cell["labels"], cell["name"]
 
 
-def _cell(accuracy: str, labels: int, name: str, encoder: str, scores: Sequence[tuple[float, float, float]]) -> Cell:
+def _cell(
+    accuracy: str,
+    labels: int,
+    name: str,
+    encoder: str,
+    networks: int,
+    scores: Sequence[tuple[float, float, float]],
+) -> Cell:
     tau, rho, seconds = np.mean(scores, axis=0).tolist()
     tau_spread, rho_spread, _ = np.std(scores, axis=0).tolist()
     return Cell(
@@ -265,6 +273,7 @@ def _cell(accuracy: str, labels: int, name: str, encoder: str, scores: Sequence[
         name=name,
         seeds=len(scores),
         encoder=encoder,
+        networks=networks,
         tau=tau,
         tau_spread=tau_spread,
         rho=rho,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas.cli import output
 from nas.cli.task_file import read_task
+from nas.errors import UsageError
 from nas.explained import feature_rows, layer_rows
 from nas.percent import percent
 
@@ -53,7 +54,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print a score for every file, nine times in ten in an interval, and whether it is like what the predictor knows."""
     import predictors
-    from nas.errors import UsageError
 
     if args.workers < 1:
         raise UsageError(f"--workers must be at least 1, got {args.workers}")
@@ -110,8 +110,6 @@ def _questions(predictor: "FittedPredictor", models: "Mapping[str, StructureGrap
 
 
 def _tasks_for(predictor: "FittedPredictor", model: str, graph: "StructureGraph") -> list[str]:
-    from nas.errors import UsageError
-
     found = predictor.tasks_for(graph)
     if found:
         return found
