@@ -17,13 +17,12 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-import predictors
 from predictors.encoder import encode
 from predictors.structure_graph import StructureGraph
 
 CACHE = Path(__file__).parent / "cache"
 SHARD = 100
-FOLDERS = (Path(str(predictors.__file__)).parents[1], Path(__file__).parent)
+FOLDERS = (Path(__file__).parents[1], Path(__file__).parent)
 """Where this project's modules lie; all others are strangers, whose code is not in the key."""
 
 Spec = tuple[object, ...]

@@ -85,14 +85,19 @@ def main() -> None:
     parser.add_argument("--redo", action="store_true", help="compute the chosen rows again")
     parser.add_argument("--quick", action="store_true", help="a smoke test: one domain, few networks, one seed")
     args = parser.parse_args()
+    args.sections = args.sections or list(LABELS)
     unknown = set(args.sections) - set(LABELS)
     if unknown:
         parser.error(f"no section {sorted(unknown)[0]!r}; there are {', '.join(LABELS)}")
+    for section in args.sections:
+        strange = set(args.methods or ()) - set(_own_methods(section))
+        if strange:
+            parser.error(f"section {section} has no method {sorted(strange)[0]!r}: {', '.join(_own_methods(section))}")
     path = RESULTS.with_name("predictor_corpus_quick.json") if args.quick else RESULTS
     store = json.loads(path.read_text()) if path.exists() else {"rows": {}}
     if not args.print:
         _compute(store, path, args)
-    for section in args.sections or list(LABELS):
+    for section in args.sections:
         _print(store, section)
 
 
@@ -110,23 +115,37 @@ def _compute(store: dict[str, Any], path: Path, args: argparse.Namespace) -> Non
     store["ceilings"] = store.get("ceilings", {}) | {
         name: asdict(ceiling(corpus.of(name).trainings, corpus.of(name).cells)) for name in _present(corpus)
     }
-    for section in args.sections or list(LABELS):
+    for section, labels, method, domain in _jobs(corpus, args):
+        key, seeds = f"{section}/{domain}/{labels}/{method}", 1 if args.quick else SEEDS[section]
+        if not args.redo and {row["seed"] for row in store["rows"].get(key, ())} == set(range(seeds)):
+            continue
+        begin = time.perf_counter()
+        rows = _rows(section, corpus, graphs, domain, labels, method, seeds)
+        if rows:
+            store["rows"] |= {f"{key}{suffix}": found for suffix, found in rows.items()}
+            _write(store, path)
+            tau = mean(one["tau"] for one in rows[""])
+            print(f"{key}: τ {tau:.3f}, {time.perf_counter() - begin:.0f} s", flush=True)
+
+
+def _jobs(corpus: Corpus, args: argparse.Namespace) -> Iterator[tuple[str, int, str, str]]:
+    """Section, labels, method and domain of every row that was asked for."""
+    for section in args.sections:
+        domains = ["all"] if section == "task" else args.domains or _present(corpus)
         for labels in args.labels or LABELS[section]:
-            for method in args.methods or (WARM_METHODS if section == "warm" else METHODS):
-                for domain in ["all"] if section == "task" else args.domains or _present(corpus):
-                    key = f"{section}/{domain}/{labels}/{method}"
-                    if key in store["rows"] and not args.redo:
-                        continue
-                    begin = time.perf_counter()
-                    rows = _rows(section, corpus, graphs, domain, labels, method, 1 if args.quick else SEEDS[section])
-                    if not rows:
-                        continue
-                    store["rows"] |= {f"{key}{suffix}": found for suffix, found in rows.items()}
-                    temporary = path.with_suffix(".tmp")
-                    temporary.write_text(json.dumps(store, indent=1) + "\n")
-                    temporary.replace(path)
-                    tau = mean(one["tau"] for one in rows[""])
-                    print(f"{key}: τ {tau:.3f}, {time.perf_counter() - begin:.0f} s", flush=True)
+            for method in args.methods or _own_methods(section):
+                yield from ((section, labels, method, domain) for domain in domains)
+
+
+def _own_methods(section: str) -> Sequence[str]:
+    return WARM_METHODS if section == "warm" else METHODS
+
+
+def _write(store: Mapping[str, Any], path: Path) -> None:
+    """To a temporary name and renamed: a run may be killed at any moment."""
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(store, indent=1) + "\n")
+    temporary.replace(path)
 
 
 def _fingerprint(corpus: Corpus) -> str:

@@ -56,7 +56,8 @@ def conclude(engine: Engine, *, on_stage: Callable[[str], None] = lambda text: N
             "space": engine.space.name,
             "seed": config.seed,
         }
-        predictors.save(engine.predictor, folder.predictor, provenance=provenance)
+        tasks = {} if engine.description is None else {task.name: engine.description}
+        predictors.save(engine.predictor, folder.predictor, provenance=provenance, tasks=tasks)
     engine.seconds.total = time.perf_counter() - engine.begun
     report = reports.build(
         config=config.to_json(),

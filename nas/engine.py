@@ -9,6 +9,8 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx_ir as ir
@@ -33,6 +35,9 @@ from predictors.predictor import Predictor
 from predictors.structure_graph import StructureGraph
 from search_spaces.candidate import Candidate
 from search_spaces.space import SearchSpace
+
+if TYPE_CHECKING:
+    from predictors.task_description import TaskDescription
 
 log = logging.getLogger(__name__)
 
@@ -176,9 +181,21 @@ class Engine:
     def _encoder(self) -> Callable[[ir.Model], StructureGraph] | None:
         if self.config.predictor == "none":
             return None
-        import predictors
+        from predictors import encode
 
-        return predictors.encode
+        description = self.description
+        return encode if description is None else lambda model: encode(model).on(description)
+
+    @cached_property
+    def description(self) -> "TaskDescription | None":
+        """What a predictor that knows other tasks is told of this one; None for the others."""
+        from predictors.registry import WARM
+
+        if self.config.predictor != WARM:
+            return None
+        from nas.tasks.description import describe
+
+        return describe(self.task)
 
     def fit(self, trials: Sequence[Trial]) -> None:
         """Refit the predictor on all candidates of these trials; with too few of them there is none."""

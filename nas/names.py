@@ -1,14 +1,11 @@
 """Look-up in a table of names, with the nearest known name in the error."""
 
-import difflib
 from collections.abc import Iterable
 
 from nas.errors import UsageError
+from predictors.names import nearest
 
-
-def nearest(name: str, known: Iterable[str]) -> list[str]:
-    """The known names, the most alike first."""
-    return sorted(known, key=lambda other: (-difflib.SequenceMatcher(None, name.lower(), other.lower()).ratio(), other))
+__all__ = ["nearest", "require"]
 
 
 def require(kind: str, name: str, known: Iterable[str]) -> str:

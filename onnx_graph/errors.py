@@ -25,4 +25,9 @@ class UnsupportedOperatorError(GraphError, ValueError):
         """Say which node and operator, and why if there is more to say."""
         self.node = node
         self.operator = operator
+        self.reason = reason
         super().__init__(f"node {node!r}: operator {operator} is not supported" + (f": {reason}" if reason else ""))
+
+    def __reduce__(self) -> tuple[type["UnsupportedOperatorError"], tuple[str, str, str]]:
+        """From process to process: by default, the message alone would be given back to `__init__`."""
+        return type(self), (self.node, self.operator, self.reason)

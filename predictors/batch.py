@@ -1,7 +1,7 @@
 """Encoding many networks, files on as many processes as one likes."""
 
 import multiprocessing
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -28,31 +28,30 @@ def encode_all(
     Args:
         models: as for `predictors.encode`.
         workers: processes for files, ≥ 1; they are worth their start, a second or two, from some hundred files on. Models in memory
-            are encoded here.
+            are encoded here. A script that asks for several must guard its main part (``if __name__ == "__main__":``), as
+            `multiprocessing` imports it anew.
 
     Raises:
-        PredictorError: a process died, as for want of memory; else as `predictors.encode`, of the first network that fails.
+        ValueError: no worker.
+        PredictorError: a process died; else as `predictors.encode`, of a network that fails.
     """
+    if workers < 1:
+        raise ValueError(f"workers must be ≥ 1, got {workers}")
     several = list(models)
     paths = [place for place, one in enumerate(several) if isinstance(one, str | PathLike)]
     if min(workers, len(paths)) < 2:
         return [one if isinstance(one, StructureGraph) else encode(one) for one in several]
-    with _processes(workers) as pool:
-        files: Iterator[StructureGraph] = pool.map(encode, [several[place] for place in paths], chunksize=CHUNK)
-        return _filled(several, set(paths), files)
-
-
-def _filled(several: Sequence[object], paths: set[int], files: Iterator[StructureGraph]) -> list[StructureGraph]:
-    found = []
     try:
-        for place, one in enumerate(several):
-            if place in paths:
-                found.append(next(files))
-            else:
-                found.append(one if isinstance(one, StructureGraph) else encode(one))  # type: ignore[arg-type]
+        with _processes(workers) as pool:
+            files = dict(
+                zip(paths, pool.map(encode, [several[place] for place in paths], chunksize=CHUNK), strict=True)
+            )
     except BrokenProcessPool as error:
-        raise PredictorError("a process that encodes died (out of memory?); try fewer workers") from error
-    return found
+        raise PredictorError(
+            "a process that encodes died: out of memory (try fewer workers), or a script without a guarded main part"
+        ) from error
+    others = iter(encode_all([one for place, one in enumerate(several) if place not in files]))
+    return [files[place] if place in files else next(others) for place in range(len(several))]
 
 
 @contextmanager

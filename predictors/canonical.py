@@ -57,7 +57,9 @@ def _flatten_inputs(graph: CanonicalGraph) -> None:
 def _reads_flat(operator: Operator, flat: Shape, shapes: Sequence[Shape | None]) -> bool:
     if operator.kind == "reshape":
         return shapes[operator.outputs[0]] == flat
-    return operator.kind == "dense" and len(operator.blocks) == 1 and operator.blocks[0].shape[1] == flat[1]
+    # A convolution over the whole image; a product along the last axis keeps the other axes, however long they are.
+    whole = operator.name == "Conv" and operator.kind == "dense" and operator.unit_axis == 1
+    return whole and operator.blocks[0].shape[1] == flat[1]
 
 
 def is_constant(value: ir.Value) -> bool:

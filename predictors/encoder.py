@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["GRAPH_FEATURES", "NODE_FEATURES", "encode"]
 
+ENCODING = 1
+"""Raised with every change of what is read of a network: a predictor that was fitted on another encoding is refused."""
 _FOLDABLE = frozenset({"Constant", "Shape", "Size"})
 
 

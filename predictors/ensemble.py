@@ -11,7 +11,7 @@ Whether they do is what the support distance is for.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
@@ -58,7 +58,7 @@ class EnsembleOptions:
     by_rank: bool = True
     forest: ForestOptions = field(default_factory=ForestOptions)
     process: GaussianProcessOptions = field(default_factory=GaussianProcessOptions)
-    boosted: BoostedOptions = field(default_factory=lambda: BoostedOptions(states_noise=False))
+    boosted: BoostedOptions = field(default_factory=BoostedOptions)
     network: GNNOptions = field(default_factory=GNNOptions)
 
     def __post_init__(self) -> None:
@@ -181,6 +181,7 @@ class EnsemblePredictor:
         parts = divided({key: value for key, value in arrays.items() if key != "training_graphs"}, [OWN, *names])
         own = parts[OWN]
         predictor._members = tuple(kind.from_arrays(parts[kind.name]) for kind in kinds)
+        predictor._source = next((one.source for one in predictor._members if isinstance(one, TransferPredictor)), None)
         predictor._stack = Stack(
             weights=array(own, "weights", "f", (len(names),)).astype(np.float64),
             offset=number(own, "offset"),
@@ -201,22 +202,10 @@ class EnsemblePredictor:
         return (
             ForestPredictor(options.forest),
             GaussianProcessPredictor(options.process),
-            BoostedPredictor(options.boosted),
+            BoostedPredictor(replace(options.boosted, states_noise=False)),  # nobody asks for it here
             GNNPredictor(options.network),
             *([] if self._source is None else [TransferPredictor(self._source)]),
         )
-
-
-class WarmPredictor(EnsemblePredictor):
-    """The ensemble with the shipped predictor's scores as one more member: networks should tell their task."""
-
-    name = "warm"
-
-    def __init__(self, options: EnsembleOptions = EnsembleOptions()) -> None:
-        """Not fitted yet."""
-        from predictors.persistence import shipped
-
-        super().__init__(options, source=shipped().predictor)
 
 
 def _left_out(

@@ -13,6 +13,7 @@ from predictors.encoder import in_memory
 from predictors.errors import InvalidTargetError, InvalidTaskError
 from predictors.features import GRAPH_FEATURES
 from predictors.names import nearest
+from predictors.operators import INDEX
 from predictors.predictor import Prediction, Predictor
 from predictors.registry import COSTS
 from predictors.structure_graph import StructureGraph
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from predictors.explanation import Explanation
 
+_SEQUENTIAL = ("rnn", "gru", "lstm", "attention")
 LATENCY, TARGETS = "latency", ("accuracy", "latency", "bytes")
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
@@ -125,8 +127,8 @@ class FittedPredictor:
         unknown = [target for target in targets if target not in TARGETS]
         if unknown:
             raise InvalidTargetError(f"no target {unknown[0]!r}; there are {', '.join(TARGETS)}")
-        if "accuracy" in targets and self.name in COSTS:
-            raise InvalidTargetError(f"this predictor predicts {self.name}, not accuracy")
+        if "accuracy" in targets:
+            self.require_accuracy()
         found = {"accuracy": self.predict(several, task=task, workers=workers)} if "accuracy" in targets else {}
         if "latency" not in targets and "bytes" not in targets:
             return found
@@ -148,6 +150,11 @@ class FittedPredictor:
             sizes = np.array([float(onnx_graph.size(one)) for one in exported])
             found["bytes"] = Prediction(sizes, np.zeros(len(sizes)), sizes, sizes)
         return found
+
+    def require_accuracy(self) -> None:
+        """`InvalidTargetError` where it predicts something else."""
+        if self.name in COSTS:
+            raise InvalidTargetError(f"this predictor predicts {self.name}, not accuracy")
 
     def tasks_for(self, graph: StructureGraph) -> list[str]:
         """Names of the known tasks whose examples a network can take in and whose answers it gives, one name a task."""
@@ -187,12 +194,13 @@ class FittedPredictor:
 
 
 def _fits(graph: StructureGraph, task: TaskDescription) -> bool:
-    """Whether inputs and outputs are those of the task, once or at so many steps."""
+    """Whether inputs and outputs are those of the task, of a sequence at every step."""
     inputs, outputs = (
         round(float(np.expm1(graph.summary[GRAPH_FEATURES.index(name)]))) for name in ("log_inputs", "log_outputs")
     )
     steps, left = divmod(inputs, task.inputs)
-    return steps > 0 and not left and outputs in (task.classes, steps * task.classes)
+    several = steps > 1 and bool(np.isin(graph.operators, [INDEX[kind] for kind in _SEQUENTIAL]).any())
+    return not left and (steps == 1 or several) and outputs in (task.classes, steps * task.classes)
 
 
 def _loaded(folder: "os.PathLike[str] | str") -> FittedPredictor:

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from predictors.batch import encode_all
 from predictors.fitted import FittedPredictor, ModelLike, Task
-from predictors.registry import create
+from predictors.registry import WARM, create
+from predictors.state import check_accuracies
 from predictors.task_description import TaskDescription
 
-COLD, WARM = "ensemble", "warm"
+COLD = "ensemble"
+DESCRIBED = "described"
+"""Name of a task that has none."""
 
 
 def fit(
@@ -38,13 +40,14 @@ def fit(
         InvalidTaskError: a task that is unknown or no description.
         onnx_graph.errors.GraphError: a model that cannot be read.
     """
-    graphs = encode_all(models, workers=workers)
-    description = described(task)
+    several, description = list(models), known_task(task)
+    fresh = create(predictor or (COLD if description is None else WARM))
+    measured = check_accuracies(len(several), accuracies)
+    graphs = encode_all(several, workers=workers)
     if description is not None:
         graphs = [graph.on(description) for graph in graphs]
-    name = predictor or (COLD if description is None else WARM)
-    fitted = create(name).fit(graphs, np.asarray(accuracies, np.float64), seed=seed)
-    label = task if isinstance(task, str) else "described"
+    fitted = fresh.fit(graphs, measured, seed=seed)
+    label = task if isinstance(task, str) else DESCRIBED
     return FittedPredictor(
         predictor=fitted,
         training_graphs=len(graphs),
@@ -53,7 +56,7 @@ def fit(
     )
 
 
-def described(task: Task) -> TaskDescription | None:
+def known_task(task: Task) -> TaskDescription | None:
     """The description of a task: its own, or that of a name that the shipped predictor knows; None for None."""
     from predictors.persistence import shipped
 

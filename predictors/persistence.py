@@ -21,6 +21,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from predictors.encoder import ENCODING
 from predictors.errors import InvalidPredictorError, InvalidTaskError, UnknownPredictorError
 from predictors.features import CLASSES, GRAPH_FEATURES, NODE_FEATURES
 from predictors.fitted import FittedPredictor, Json
@@ -28,7 +29,7 @@ from predictors.predictor import Predictor
 from predictors.registry import saved_class
 from predictors.task_description import TaskDescription
 
-FORMAT = 1
+FORMAT = 2
 MOST_BYTES = 512 << 20
 """Of all arrays of a saved predictor together, in memory."""
 DESCRIPTION, ARRAYS = "predictor.json", "arrays.npz"
@@ -48,12 +49,14 @@ def save(
 
     Raises:
         NotFittedError: the predictor is not fitted.
-        InvalidPredictorError: `path` is a file, or a folder that holds something other than a saved predictor.
+        InvalidPredictorError: `path` is a file, a folder that holds something other than a saved predictor, or ``default``.
     """
     if isinstance(predictor, FittedPredictor):
         provenance = predictor.provenance if provenance is None else provenance
         tasks = predictor.tasks if tasks is None else tasks
         predictor = predictor.predictor
+    if path == DEFAULT:
+        raise InvalidPredictorError(f"{DEFAULT!r} is the shipped predictor's name: choose another, or ./{DEFAULT}")
     arrays = predictor.arrays()
     target = Path(path)
     require_free(target)
@@ -61,6 +64,7 @@ def save(
     np.savez_compressed(content, allow_pickle=False, **arrays)
     description = {
         "format": FORMAT,
+        "encoding": ENCODING,
         "name": predictor.name,
         "version": _package_version(),
         "training_graphs": int(arrays["training_graphs"]) if "training_graphs" in arrays else 0,
@@ -152,6 +156,11 @@ def _description(folder: Path) -> dict[str, Json]:
     if description["format"] != FORMAT:
         raise InvalidPredictorError(
             f"{folder} has format {description['format']!r}, this version reads {FORMAT}: fit it again"
+        )
+    if description.get("encoding") != ENCODING:
+        raise InvalidPredictorError(
+            f"{folder} was fitted on encoding {description.get('encoding')!r} of networks, this version has {ENCODING}: fit it again, "
+            f"or use version {description.get('version')}"
         )
     for kind, names in _features().items():
         if description.get(kind) != names:

@@ -19,8 +19,10 @@ PREDICTORS: dict[str, str] = {
     "gnn": "predictors.gnn:GNNPredictor",
     "quick": "predictors.quick:QuickPredictor",
     "ensemble": "predictors.ensemble:EnsemblePredictor",
-    "warm": "predictors.ensemble:WarmPredictor",
+    "warm": "predictors.warm:WarmPredictor",
 }
+WARM = "warm"
+"""The one whose networks must tell their task."""
 COSTS: dict[str, str] = {"latency": "predictors.latency:LatencyPredictor"}
 """Predictors of something other than accuracy: saved and loaded alike, but no choice where accuracy is predicted."""
 

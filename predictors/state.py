@@ -25,11 +25,14 @@ def check_training(graphs: Sequence[StructureGraph], accuracies: ArrayLike) -> N
         InvalidTrainingSetError: there is not one accuracy in [0, 1] for each of at least two graphs.
     """
     _require_graphs(graphs)
+    return check_accuracies(len(graphs), accuracies)
+
+
+def check_accuracies(count: int, accuracies: ArrayLike) -> NDArray[np.float64]:
+    """The accuracies of so many networks as float64 ``(networks,)``; `InvalidTrainingSetError` as of `check_training`."""
     targets = np.asarray(accuracies, np.float64)
-    if targets.shape != (len(graphs),):
-        raise InvalidTrainingSetError(
-            f"{len(graphs)} graphs need accuracies of shape ({len(graphs)},), got {targets.shape}"
-        )
+    if targets.shape != (count,):
+        raise InvalidTrainingSetError(f"{count} graphs need accuracies of shape ({count},), got {targets.shape}")
     if len(targets) < 2:
         raise InvalidTrainingSetError(f"a predictor is fitted on at least 2 networks, got {len(targets)}")
     wrong = ~((targets >= 0) & (targets <= 1))  # NaN is wrong too

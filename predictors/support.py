@@ -20,6 +20,8 @@ Floats = NDArray[np.float64]
 FALSE_ALARMS = 0.015
 """Share of the networks that it was made from that each of the two would call outside were they left out."""
 FOLDS = 5
+ODD = 3
+"""Features that may lie beyond those of the fit however far."""
 LEAST = 0.02
 """Spreads that are always usual."""
 MOST_ROWS = 800
@@ -60,7 +62,7 @@ class Support:
         order = rng.permutation(len(features))
         kept = np.sort(order[:MOST_ROWS])
         scaled = _scaled(features, centre, spread)
-        rows = scaled[kept].astype(np.float16)
+        rows = _held(scaled[kept]).astype(np.float16)
         # The others are judged by the rows; where there are no others, every row by the rest.
         judged = np.sort(order[MOST_ROWS : 2 * MOST_ROWS]) if len(features) > 2 * MOST_ROWS else kept
         return cls(
@@ -69,7 +71,7 @@ class Support:
             rows=rows,
             low=scaled.min(axis=0),
             high=scaled.max(axis=0),
-            limit=_usual(_nearest(scaled[judged], rows, skip_itself=judged is kept)),
+            limit=_usual(_nearest(_held(scaled[judged]), rows, skip_itself=judged is kept)),
             reach=_usual(_left_out_excess(scaled[order])),
         )
 
@@ -97,7 +99,7 @@ class Support:
     def distances(self, features: NDArray[np.floating]) -> Floats:
         """How strange networks are, ``(networks,)``, as a multiple of what is still usual: above 1 they are outside."""
         scaled = _scaled(features, self.centre, self.spread)
-        near = _nearest(scaled, self.rows) / self.limit
+        near = _nearest(_held(scaled), self.rows) / self.limit
         return np.asarray(np.maximum(near, _excess(scaled, self.low, self.high) / self.reach))
 
 
@@ -118,9 +120,10 @@ def _nearest(scaled: NDArray[np.float32], rows: NDArray[np.floating], *, skip_it
 
 
 def _excess(scaled: NDArray[np.float32], low: NDArray[np.float32], high: NDArray[np.float32]) -> Floats:
-    """Root mean squared amount by which features lie beyond those of the fit, in spreads."""
-    beyond = np.maximum(low - scaled, scaled - high).clip(0.0).astype(np.float64)
-    return np.asarray(np.sqrt((beyond**2).mean(axis=1)))
+    """Root mean squared amount by which features lie beyond those of the fit, in spreads; the few farthest do not count."""
+    beyond = np.maximum(low - scaled, scaled - high).clip(0.0, FARTHEST).astype(np.float64)
+    squares = np.sort(beyond**2, axis=1)[:, : max(beyond.shape[1] - ODD, 1)]
+    return np.asarray(np.sqrt(squares.sum(axis=1) / beyond.shape[1]))
 
 
 def _left_out_excess(scaled: NDArray[np.float32]) -> Floats:
@@ -139,4 +142,8 @@ def _left_out_excess(scaled: NDArray[np.float32]) -> Floats:
 def _scaled(
     features: NDArray[np.floating], centre: NDArray[np.float32], spread: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    return np.asarray(np.clip((features - centre) / spread, -FARTHEST, FARTHEST), np.float32)
+    return np.asarray((features - centre) / spread, np.float32)
+
+
+def _held(scaled: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.clip(scaled, -FARTHEST, FARTHEST)

@@ -18,7 +18,7 @@ from predictors import ranking
 from predictors.encoder import encode
 from predictors.errors import InvalidTableError
 from predictors.fitted import FittedPredictor, Json, Task
-from predictors.fitting import described, fit
+from predictors.fitting import fit, known_task
 from predictors.persistence import require_free, save
 from predictors.predictor import Prediction
 from predictors.registry import create, predictor_class
@@ -85,6 +85,7 @@ def fit_table(
     """Fit a predictor (see `predictors.fitting.fit`) on all rows of a table and save it in the folder `out`."""
     if name is not None:
         predictor_class(name)
+    known_task(task)
     require_free(out)
     rows = read_table(path)
     fitted = fit(encode_rows(path, rows), _accuracies(rows), task=task, predictor=name, seed=seed)
@@ -116,12 +117,12 @@ def evaluate_table(
         (share of measurements in the stated 90 % interval), and under ``spread`` their standard deviations over repeats.
     """
     kinds = {name: predictor_class(name) for name in (*BASELINES, *names)}
+    description = known_task(task)
     if folds < 2 or repeats < 1:
         raise InvalidTableError(f"need folds ≥ 2 and repeats ≥ 1, got {folds} and {repeats}")
     rows = read_table(path)
     if len(rows) < 2 * folds:
         raise InvalidTableError(f"{path} has {len(rows)} rows, {folds} folds need at least {2 * folds}")
-    description = described(task)
     graphs = [graph.on(description) for graph in encode_rows(path, rows)]
     measured, cells = _accuracies(rows), [row.cell for row in rows]
     scores: dict[str, list[dict[str, float]]] = {name: [] for name in kinds}

@@ -16,6 +16,7 @@ from predictors.features import CLASSES, GRAPH_FEATURES, NODE_FEATURES
 from predictors.predictor import Prediction, Predictor
 from predictors.ranking import rmse
 from predictors.structure_graph import StructureGraph
+from predictors.task_description import TaskDescription
 from predictors.unit_graph import UNIT_FEATURES, UnitGraph
 
 
@@ -58,11 +59,14 @@ def _units(nodes: int, size: float, rng: np.random.Generator) -> UnitGraph:
 class PredictorContract:
     """The checks, each a method ``check_*`` that fails by AssertionError."""
 
-    def __init__(self, create: Callable[[], Predictor], *, learns: bool = True) -> None:
-        """`create` gives an unfitted predictor; `learns` is False for one that does not look at the graphs."""
+    def __init__(
+        self, create: Callable[[], Predictor], *, learns: bool = True, task: TaskDescription | None = None
+    ) -> None:
+        """`create` gives an unfitted predictor; `learns` is False for one that does not look at the graphs; `task` is theirs."""
         self.create = create
         self.learns = learns
-        self.graphs, self.accuracies = synthetic_graphs(48)
+        graphs, self.accuracies = synthetic_graphs(48)
+        self.graphs = [graph.on(task) for graph in graphs]
         self._fitted: Predictor | None = None
 
     @classmethod

@@ -15,5 +15,7 @@ def one_thread() -> AbstractContextManager[Any]:
 
 @cache
 def _controller() -> ThreadpoolController:
-    """Finding the loaded libraries takes milliseconds: it is done once."""
+    """Finding the loaded libraries takes milliseconds: it is done once, when those of numpy and of scipy are there."""
+    import scipy.linalg  # noqa: F401
+
     return ThreadpoolController()

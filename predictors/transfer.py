@@ -1,13 +1,13 @@
 """What a predictor knows from other networks, brought to new ones by a line: a warm start for few labels.
 
-Pooling networks of another task or space with one's own often hurts; the other predictor's score as one voice of an ensemble does
-not, as what it is worth is judged on networks that were left out.
+Networks of another task or space are not pooled with one's own: the other predictor's score is one voice of an ensemble, and what
+it is worth is judged on networks that were left out.
 """
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -22,8 +22,10 @@ from predictors.target_predictor import Scores, TargetPredictor
 
 Floats = NDArray[np.float64]
 
-PULL = 1.0
-"""Networks' worth of trust that a unit of the source's score is a unit here."""
+PRIOR = 1.0
+"""Networks' worth of trust that the source ranks rightly."""
+LEAST = 0.05
+"""Spread of the source's scores below which it is taken to tell the networks of the fit apart by chance."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,10 +52,10 @@ class TransferPredictor(TargetPredictor):
     def fit_targets(self, graphs: Sequence[StructureGraph], targets: Floats, *, seed: int = 0) -> Self:
         """The line of least squares, drawn towards slope 1 in units of the standard deviations; `seed` changes nothing."""
         scores = self._scores(graphs)
-        unit, spread = max(float(scores.std()), 1e-9), float(targets.std())
+        unit, spread = max(float(scores.std()), LEAST), float(targets.std())
         correlation = float(np.mean((scores - scores.mean()) * (targets - targets.mean()))) / unit
         count = len(targets)
-        slope = max((count * correlation + PULL * spread) / (count + PULL), 0.0) / unit
+        slope = max((count * correlation + PRIOR * spread) / (count + PRIOR), 0.0) / unit
         offset = float(targets.mean()) - slope * float(scores.mean())
         rest = targets - slope * scores - offset
         self._line = Line(
@@ -70,29 +72,43 @@ class TransferPredictor(TargetPredictor):
         """What the source says on the scale of targets; every graph is asked about once."""
         fresh = [graph for graph in dict.fromkeys(graphs) if graph not in self._known]
         if fresh:
-            said = to_target(self._told().predict(fresh).mean)
+            said = to_target(self.source.predict(fresh).mean)
             self._known.update(zip(fresh, said.tolist(), strict=True))
         return np.array([self._known[graph] for graph in graphs])
 
-    def _told(self) -> Predictor:
+    @property
+    def source(self) -> Predictor:
+        """The predictor whose scores these are."""
         if self._source is None:
-            from predictors.persistence import shipped
-
-            self._source = shipped().predictor
+            self._source = _shipped()
         return self._source
 
+    def __getstate__(self) -> dict[str, Any]:
+        """All but what was remembered of graphs, which only live here."""
+        return {name: value for name, value in vars(self).items() if name != "_known"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Begin to remember anew."""
+        vars(self).update(state, _known=WeakKeyDictionary())
+
     def arrays(self) -> dict[str, NDArray[np.generic]]:
-        """The fields of `Line`, and ``source`` uint8 ``(32,)``: the digest of the source's arrays."""
+        """The fields of `Line`, and ``source`` uint8 ``(32,)``: the digest of the source's arrays.
+
+        `InvalidPredictorError` for any other source than the shipped predictor: it could not be found again.
+        """
         own: dict[str, NDArray[np.generic]] = {
             name: np.asarray(value) for name, value in vars(require_fitted(self._line, self.name)).items()
         }
-        return own | {"source": np.frombuffer(digest(self._told()), np.uint8)}
+        mark = digest(self.source)
+        if mark != digest(_shipped()):
+            raise InvalidPredictorError("a predictor that starts from another one than the shipped one cannot be saved")
+        return own | {"source": np.frombuffer(mark, np.uint8)}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
         """The predictor that `arrays` came from; `InvalidPredictorError` where its source was another shipped predictor."""
         predictor = cls()
-        if array(arrays, "source", "u", (32,)).astype(np.uint8).tobytes() != digest(predictor._told()):
+        if array(arrays, "source", "u", (32,)).astype(np.uint8).tobytes() != digest(predictor.source):
             raise InvalidPredictorError(
                 "saved predictor was started from another version of the shipped one: fit it again"
             )
@@ -103,6 +119,12 @@ class TransferPredictor(TargetPredictor):
             training_graphs=int(number(arrays, "training_graphs", low=2)),
         )
         return predictor
+
+
+def _shipped() -> Predictor:
+    from predictors.persistence import shipped
+
+    return shipped().predictor
 
 
 def digest(predictor: Predictor) -> bytes:

@@ -58,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
     if args.workers < 1:
         raise UsageError(f"--workers must be at least 1, got {args.workers}")
     predictor = predictors.load(args.predictor)
+    predictor.require_accuracy()
     graphs = predictors.encode_all(args.models, workers=args.workers)
     questions = _questions(predictor, dict(zip(args.models, graphs, strict=True)), read_task(args.task))
     prediction = predictor.predict([question.graph for question in questions])
@@ -94,7 +95,9 @@ class _Question:
     @property
     def name(self) -> str | None:
         """Of the task; a description has none."""
-        return self.task if self.task is None or isinstance(self.task, str) else "described"
+        from predictors.fitting import DESCRIBED
+
+        return self.task if self.task is None or isinstance(self.task, str) else DESCRIBED
 
 
 def _questions(predictor: "FittedPredictor", models: "Mapping[str, StructureGraph]", task: Any) -> list[_Question]:

@@ -93,10 +93,11 @@ def _fit(args: argparse.Namespace) -> int:
 
 def _evaluate(args: argparse.Namespace) -> int:
     from predictors import PREDICTORS, table
+    from predictors.registry import WARM
 
     result: dict[str, Any] = table.evaluate_table(
         Path(args.table),
-        args.predictor or [name for name in PREDICTORS if args.task or name != "warm"],
+        args.predictor or [name for name in PREDICTORS if args.task or name != WARM],
         folds=args.folds,
         seed=args.seed,
         task=read_task(args.task),

@@ -7,13 +7,16 @@ from typing import Any
 from nas.errors import UsageError
 
 
-def read_task(text: str | None) -> Any:
-    """The name as it is, the content of a ``.json`` file, None for None; `UsageError` where the file cannot be read."""
+def read_task(text: str | None) -> str | dict[str, Any] | None:
+    """The name as it is, the object in a ``.json`` file, None for None; `UsageError` where the file holds none."""
     if text is None or not text.endswith(".json"):
         return text
     try:
-        return json.loads(Path(text).read_text(encoding="utf-8"))
+        found = json.loads(Path(text).read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"cannot read {text}: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{text} is not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise UsageError(f"{text} holds no object: `nas predictor describe` prints one")
+    return found

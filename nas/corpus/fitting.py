@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from nas.corpus.corpus import Corpus
+from nas.errors import UsageError
 from predictors.boosted import BoostedOptions
 from predictors.encoder import encode
 from predictors.ensemble import EnsembleOptions, EnsemblePredictor
@@ -13,7 +14,7 @@ from predictors.gaussian_process import GaussianProcessOptions
 from predictors.gnn import GNNOptions
 from predictors.persistence import require_free, save
 from predictors.predictor import Predictor
-from predictors.registry import create
+from predictors.registry import WARM, create
 from predictors.task_description import TaskDescription
 
 MANY = 2000
@@ -22,6 +23,8 @@ MANY = 2000
 
 def fit(corpus: Corpus, folder: Path, name: str = "ensemble", *, seed: int = 0) -> FittedPredictor:
     """Fit a predictor on all networks of a corpus and save it; its tasks are known by their names."""
+    if name == WARM:
+        raise UsageError("a predictor of the corpus starts from none: the shipped one was fitted on such networks")
     require_free(folder)
     tasks = descriptions(corpus)
     told = [corpus.examples[one.domain].description for one in corpus.networks]
@@ -56,7 +59,7 @@ def _fresh(name: str, networks: int, *, several: bool) -> Predictor:
             by_rank=not several,
             forest=ForestOptions(trees=80, min_leaf=4),
             process=GaussianProcessOptions(scaled=800, inducing=500),
-            boosted=BoostedOptions(trees=800, states_noise=False),
+            boosted=BoostedOptions(trees=800),
             network=GNNOptions(hidden=48, unit_hidden=24, most_steps=2500),
         )
     )

@@ -234,6 +234,41 @@ def test_the_shipped_predictor_answers_for_the_tasks_that_a_network_fits(capsys,
     assert "digits" in run(capsys, "predictor", "card", "default")[1]
 
 
+def test_a_predictor_of_milliseconds_is_no_predictor_of_accuracy(capsys, tmp_path, model):
+    code, _, _ = run(capsys, "predictor", "calibrate-latency", "--out", tmp_path / "here", "--networks", 60, "-q")
+    assert code == 0
+    code, line = refused(capsys, "predict", model, "--predictor", tmp_path / "here")
+    assert (code, "predicts latency, not accuracy" in line) == (2, True)
+    _, out, _ = run(capsys, "predict", model, "--latency", tmp_path / "here", "--format", "json")
+    (row,) = json.loads(out)
+    assert row["latency"] > 0
+    assert row["bytes"] > 0
+    assert row["latency_outside"] is False
+
+
+def test_a_network_of_two_tasks_is_predicted_for_both_on_any_number_of_processes(capsys, tmp_path):
+    space = search_spaces.create("mlp", search_spaces.Signature(input_shape=(784,), outputs=10), max_density=0.2)
+    rng = np.random.default_rng(0)
+    files = [tmp_path / f"{number}.onnx" for number in range(2)]
+    for file in files:
+        onnx_graph.save(space.build(space.sample(rng)), file)
+    _, out, _ = run(capsys, "predict", *files, "--format", "json")
+    rows = json.loads(out)
+    assert {(row["model"], row["task"]) for row in rows} == {
+        (str(file), task) for file in files for task in ("mnist", "fashion-mnist")
+    }
+    assert json.loads(run(capsys, "predict", *files, "--workers", 2, "--format", "json")[1]) == rows
+    assert refused(capsys, "predict", *files, "--workers", 0)[0] == 2
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, "null", "[1, 2]", "{"])
+def test_a_task_file_that_describes_nothing_is_one_clear_line(capsys, tmp_path, model, content):
+    (tmp_path / "task.json").write_text(content)
+    code, line = refused(capsys, "predict", model, "--task", tmp_path / "task.json")
+    assert code == 2
+    assert "task.json" in line
+
+
 def test_a_network_that_fits_no_known_task_is_asked_about(capsys, tmp_path):
     space = search_spaces.create("mlp", search_spaces.Signature(input_shape=(5,), outputs=3))
     onnx_graph.save(space.build(space.sample(np.random.default_rng(0))), tmp_path / "other.onnx")

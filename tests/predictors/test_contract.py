@@ -2,10 +2,12 @@ import functools
 
 import pytest
 
-from predictors.ensemble import EnsembleOptions, EnsemblePredictor, WarmPredictor
+from predictors.ensemble import EnsembleOptions, EnsemblePredictor
 from predictors.gnn import GNNOptions, GNNPredictor
-from predictors.registry import create, names
+from predictors.persistence import shipped
+from predictors.registry import WARM, create, names
 from predictors.testing import PredictorContract
+from predictors.warm import WarmPredictor
 
 SMALL = GNNOptions(members=2, hidden=16, layers=2, unit_hidden=8, unit_layers=1, steps=100, epochs=1)
 SMALL_ENSEMBLE = EnsembleOptions(folds=2, network=SMALL)
@@ -18,7 +20,11 @@ QUICK = {
 
 @functools.cache
 def _contract(name):
-    return PredictorContract(QUICK.get(name, functools.partial(create, name)), learns=name != "constant")
+    return PredictorContract(
+        QUICK.get(name, functools.partial(create, name)),
+        learns=name != "constant",
+        task=shipped().tasks["digits"] if name == WARM else None,
+    )
 
 
 @pytest.mark.parametrize("check", PredictorContract.checks())

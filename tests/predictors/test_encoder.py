@@ -274,6 +274,34 @@ def test_a_perceptron_of_images_is_that_of_rows():
     assert_same(encode(network(images, w=W1, v=W3)), encode(network(rows, w=W1, v=W3)))
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "(float[N,1,8] x) => (float[N,1,4] y) { h = MatMul(x, a) r = Relu(h) y = MatMul(r, b) }",
+        "(float[N,1,8] x) => (float[N,4] y) { f = Flatten(x) s = Flatten(x) h = MatMul(f, a) i = MatMul(s, a) r = Add(h, i) "
+        "y = MatMul(r, b) }",
+    ],
+    ids=["product", "two-readers"],
+)
+def test_axes_of_length_one_change_nothing_that_flows(body):
+    flat = "(float[N,8] x) => (float[N,4] y) { h = MatMul(x, a) r = Relu(h) y = MatMul(r, b) }"
+    names = ("path_fraction", "output_reach_min", "log_paths", "output_participation")
+    places = [GRAPH_FEATURES.index(name) for name in names[:2]]
+    found = [encode(network(text, a=W1.T.copy(), b=W3.T.copy())) for text in (body, flat)]
+    np.testing.assert_array_equal(found[0].summary[places], found[1].summary[places])
+    assert found[0].units is not None
+    assert found[1].units is not None
+    if "Relu" in body:
+        assert found[0].units.edges.shape == found[1].units.edges.shape
+
+
+def test_an_input_that_is_an_output_too_keeps_its_shape():
+    text = "(float[N,2,2,2] x) => (float[N,12] y, float[N,2,2,2] z) { f = Flatten(x) y = Gemm<transB = 1>(f, w) z = Relu(x) }"
+    graph = encode(network(text, w=W1))
+    place = [CLASSES[kind] for kind in graph.operators].index("input")
+    assert graph.features[place, NODE_FEATURES.index("rank")] == 3  # axes longer than 1
+
+
 def test_a_dynamic_flatten_is_a_flatten():
     weight = mask(10, 48, 0.5, 4)
     dynamic = """(float[N,3,4,4] x) => (float[N,10] y) {

@@ -123,3 +123,16 @@ def test_the_key_is_that_of_the_code_that_is_reached(cache, monkeypatch, tmp_pat
     assert (cache.code_key("builder") == before) is same
     with pytest.raises(ModuleNotFoundError, match="no module 'absent'"):
         cache.code_key("absent")
+
+
+def test_the_key_covers_what_encodes_and_no_predictor(cache):
+    reached, waiting = set(), [*cache._required("predictors.encoder"), Path(cache.__file__)]
+    while waiting:
+        path = waiting.pop()
+        if path not in reached:
+            reached.add(path)
+            tree = cache.ast.parse(path.read_bytes())
+            waiting += [file for name in cache._imported(tree) for file in cache._files(name)]
+    names = {path.name for path in reached}
+    assert {"encoder.py", "unit_graph.py", "canonical.py", "simplification.py"} <= names
+    assert not {"ensemble.py", "forest.py", "gnn.py", "persistence.py", "features.py"} & names

@@ -5,10 +5,10 @@ import pytest
 
 import predictors
 import search_spaces
-from predictors import ensemble as module
-from predictors.ensemble import EnsembleOptions
-from predictors.errors import InvalidTaskError, InvalidTrainingSetError
+from predictors.ensemble import EnsembleOptions, EnsemblePredictor
+from predictors.errors import InvalidTaskError, InvalidTrainingSetError, UnknownPredictorError
 from predictors.gnn import GNNOptions
+from predictors.warm import WarmPredictor
 from search_spaces.signature import Signature
 
 
@@ -24,7 +24,7 @@ def _small(monkeypatch):
     small = EnsembleOptions(
         folds=2, network=GNNOptions(members=2, hidden=8, layers=1, unit_hidden=4, unit_layers=1, steps=20, epochs=1)
     )
-    for kind in (module.EnsemblePredictor, module.WarmPredictor):
+    for kind in (EnsemblePredictor, WarmPredictor):
         monkeypatch.setattr(kind.__init__, "__defaults__", (small,))
 
 
@@ -59,5 +59,17 @@ def test_errors_say_what_is_wrong(models):
         predictors.fit(models, np.linspace(0.3, 0.9, 16), task="digit")
     with pytest.raises(InvalidTaskError, match="lacks"):
         predictors.fit(models, np.linspace(0.3, 0.9, 16), task={"samples": 3})
-    with pytest.raises(InvalidTrainingSetError, match="16 graphs need accuracies"):
+    with pytest.raises(InvalidTaskError, match="needs to know the task"):
+        predictors.fit(models, np.linspace(0.3, 0.9, 16), predictor="warm")
+    with pytest.raises(InvalidTrainingSetError, match="16 graphs need accuracies of shape"):
         predictors.fit(models, [0.5], predictor="forest")
+
+
+def test_what_is_wrong_is_said_before_any_file_is_read(tmp_path):
+    files = [tmp_path / "a.onnx", tmp_path / "b.onnx"]  # there are none
+    with pytest.raises(InvalidTaskError):
+        predictors.fit(files, [0.5, 0.6], task="digit")
+    with pytest.raises(UnknownPredictorError):
+        predictors.fit(files, [0.5, 0.6], predictor="forrest")
+    with pytest.raises(InvalidTrainingSetError):
+        predictors.fit(files, [0.5])
