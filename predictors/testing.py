@@ -6,6 +6,7 @@ def test_my_predictor(check):
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Self
 
 import numpy as np
@@ -196,11 +197,11 @@ def _raises(act: Callable[[], object], kind: type[Exception]) -> bool:
 
 def _reversed(graph: StructureGraph) -> StructureGraph:
     """The same graph with its nodes numbered backwards."""
-    return StructureGraph(
+    return replace(
+        graph,
         operators=graph.operators[::-1].copy(),
         features=graph.features[::-1].copy(),
         edges=len(graph.operators) - 1 - graph.edges[:, ::-1],
-        summary=graph.summary,
         units=None if graph.units is None else _reversed_units(graph.units, len(graph.operators)),
     )
 

@@ -7,8 +7,7 @@ it is worth is judged on networks that were left out.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
-from weakref import WeakKeyDictionary
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +46,6 @@ class TransferPredictor(TargetPredictor):
         """`source`: a fitted predictor; None for the one that comes with this package, read when it is needed."""
         self._source = source
         self._line: Line | None = None
-        self._known: WeakKeyDictionary[StructureGraph, float] = WeakKeyDictionary()
 
     def fit_targets(self, graphs: Sequence[StructureGraph], targets: Floats, *, seed: int = 0) -> Self:
         """The line of least squares, drawn towards slope 1 in units of the standard deviations; `seed` changes nothing."""
@@ -69,12 +67,11 @@ class TransferPredictor(TargetPredictor):
         return Scores(line.offset + line.slope * self._scores(graphs), np.full(len(graphs), line.noise))
 
     def _scores(self, graphs: Sequence[StructureGraph]) -> Floats:
-        """What the source says on the scale of targets; every graph is asked about once."""
-        fresh = [graph for graph in dict.fromkeys(graphs) if graph not in self._known]
-        if fresh:
-            said = to_target(self.source.predict(fresh).mean)
-            self._known.update(zip(fresh, said.tolist(), strict=True))
-        return np.array([self._known[graph] for graph in graphs])
+        """What the source says on the scale of targets.
+
+        Nothing is remembered: the last bits of a score depend on the others in the call, and so would they on earlier calls.
+        """
+        return to_target(self.source.predict(graphs).mean)
 
     @property
     def source(self) -> Predictor:
@@ -82,14 +79,6 @@ class TransferPredictor(TargetPredictor):
         if self._source is None:
             self._source = _shipped()
         return self._source
-
-    def __getstate__(self) -> dict[str, Any]:
-        """All but what was remembered of graphs, which only live here."""
-        return {name: value for name, value in vars(self).items() if name != "_known"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Begin to remember anew."""
-        vars(self).update(state, _known=WeakKeyDictionary())
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """The fields of `Line`, and ``source`` uint8 ``(32,)``: the digest of the source's arrays.
