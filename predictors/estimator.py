@@ -1,7 +1,7 @@
-"""The predictors as a scikit-learn regressor: for its cross-validation, grids and pipelines."""
+"""The predictors as a scikit-learn regressor: for its cross-validation and grids."""
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Literal, Self, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,6 +9,8 @@ from sklearn.base import BaseEstimator, RegressorMixin
 
 from predictors.fitted import FittedPredictor, ModelLike, Task
 from predictors.fitting import fit
+
+Floats = NDArray[np.float64]
 
 
 class StructureRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
@@ -20,7 +22,7 @@ class StructureRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     Args:
         predictor: a name in `predictors.PREDICTORS`; None as for `predictors.fit`.
         task: what the networks are for, as for `predictors.fit`.
-        random_state: of everything random.
+        random_state: of everything random, a whole number: one number, one predictor.
     """
 
     def __init__(self, predictor: str | None = None, *, task: Task = None, random_state: int = 0) -> None:
@@ -36,7 +38,13 @@ class StructureRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         )
         return self
 
-    def predict(self, X: "Sequence[ModelLike]", return_std: bool = False) -> Any:
+    @overload
+    def predict(self, X: "Sequence[ModelLike]", return_std: Literal[False] = False) -> Floats: ...
+
+    @overload
+    def predict(self, X: "Sequence[ModelLike]", return_std: Literal[True]) -> tuple[Floats, Floats]: ...
+
+    def predict(self, X: "Sequence[ModelLike]", return_std: bool = False) -> Floats | tuple[Floats, Floats]:
         """Mean accuracies ``(networks,)``, with their standard deviations if asked for."""
         from sklearn.utils.validation import check_is_fitted
 
@@ -44,7 +52,7 @@ class StructureRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         said = self.fitted_.predict(list(X))
         return (said.mean, said.std) if return_std else said.mean
 
-    def predict_interval(self, X: "Sequence[ModelLike]") -> NDArray[np.float64]:
+    def predict_interval(self, X: "Sequence[ModelLike]") -> Floats:
         """Bounds that hold nine in ten, ``(networks, 2)``."""
         said = self.fitted_.predict(list(X))
         return np.stack([said.low, said.high], axis=1)

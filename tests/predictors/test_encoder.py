@@ -302,6 +302,23 @@ def test_an_input_that_is_an_output_too_keeps_its_shape():
     assert graph.features[place, NODE_FEATURES.index("rank")] == 3  # axes longer than 1
 
 
+def test_two_outputs_are_the_same_in_any_order_of_nodes():
+    first = "h = Gemm<transB = 1>(x, w1) a = Relu(h) y = Gemm<transB = 1>(a, w2) z = Gemm<transB = 1>(a, w3)"
+    second = "h = Gemm<transB = 1>(x, w1) a = Relu(h) z = Gemm<transB = 1>(a, w3) y = Gemm<transB = 1>(a, w2)"
+    weights = {"w1": W1, "w2": W2, "w3": W3}
+    found = [
+        encode(network(f"(float[N,8] x) => ({outputs}) {{ {body} }}", **weights))
+        for body, outputs in (
+            (first, "float[N,12] y, float[N,4] z"),
+            (second, "float[N,12] y, float[N,4] z"),
+            (second, "float[N,4] z, float[N,12] y"),
+        )
+    ]
+    assert_same(found[0], found[1])
+    assert_same(found[0], found[2])
+    assert found[0].summary[GRAPH_FEATURES.index("way_log_number_0")] == pytest.approx(np.log(2))
+
+
 def test_a_dynamic_flatten_is_a_flatten():
     weight = mask(10, 48, 0.5, 4)
     dynamic = """(float[N,3,4,4] x) => (float[N,10] y) {
