@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from predictors.ensemble import EnsembleOptions, EnsemblePredictor
 from predictors.errors import InvalidTaskError
+from predictors.state import check_training
 from predictors.structure_graph import StructureGraph
 
 
@@ -24,7 +25,8 @@ class WarmPredictor(EnsemblePredictor):
 
     def fit(self, graphs: Sequence[StructureGraph], accuracies: NDArray[np.float64], *, seed: int = 0) -> Self:
         """As `EnsemblePredictor.fit`; `InvalidTaskError` where a network tells no task."""
-        if any(isinstance(graph, StructureGraph) and graph.task is None for graph in graphs):
+        check_training(graphs, accuracies)
+        if any(graph.task is None for graph in graphs):
             raise InvalidTaskError(
                 "a warm start needs to know the task: a name that the shipped predictor knows, or a description"
             )

@@ -59,8 +59,10 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--workers must be at least 1, got {args.workers}")
     predictor = predictors.load(args.predictor)
     predictor.require_accuracy()
+    task = read_task(args.task)
+    predictor.described(task)  # what is wrong with it is said before any file is read
     graphs = predictors.encode_all(args.models, workers=args.workers)
-    questions = _questions(predictor, dict(zip(args.models, graphs, strict=True)), read_task(args.task))
+    questions = _questions(predictor, dict(zip(args.models, graphs, strict=True)), task)
     prediction = predictor.predict([question.graph for question in questions])
     rows = [_row(question, prediction, place) for place, question in enumerate(questions)]
     if args.latency:

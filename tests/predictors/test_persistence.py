@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import predictors
-from predictors import TaskDescription
+from predictors import TaskDescription, persistence
+from predictors.encoder import ENCODING
 from predictors.errors import InvalidPredictorError, InvalidTaskError, ModelTypeError, NotFittedError
 from predictors.gnn import GNNOptions, GNNPredictor
 from predictors.testing import synthetic_graphs
@@ -103,7 +104,8 @@ def test_a_loaded_predictor_reads_onnx_files_and_models(saved, tmp_path):
 
 def test_the_description_says_what_it_is(saved):
     description = json.loads((saved / "predictor.json").read_text())
-    assert description["format"] == 1
+    assert description["format"] == persistence.FORMAT
+    assert description["encoding"] == ENCODING
     assert description["name"] == "linear"
     assert description["training_graphs"] == 20
     assert description["provenance"] == {"task": "digits"}
@@ -164,10 +166,15 @@ def test_a_folder_that_is_no_predictor(tmp_path):
 
 
 def test_another_format_or_name_is_refused(saved):
-    _rewrite(saved, format=2)
-    with pytest.raises(InvalidPredictorError, match="has format 2, this version reads 1"):
+    _rewrite(saved, format=1)
+    with pytest.raises(InvalidPredictorError, match=f"has format 1, this version reads {persistence.FORMAT}"):
         predictors.load(saved)
-    _rewrite(saved, format=1, name="oracle")
+    _rewrite(saved, format=persistence.FORMAT, encoding=ENCODING - 1)
+    with pytest.raises(
+        InvalidPredictorError, match=f"encoding {ENCODING - 1} of networks, this version has {ENCODING}"
+    ):
+        predictors.load(saved)
+    _rewrite(saved, encoding=ENCODING, name="oracle")
     with pytest.raises(InvalidPredictorError, match="unknown predictor 'oracle'"):
         predictors.load(saved)
 
