@@ -110,7 +110,7 @@ def _compute(store: dict[str, Any], path: Path, args: argparse.Namespace) -> Non
         print("the corpus or the features have changed: all rows are computed anew", flush=True)
         store["rows"] = {}
     print(f"{len(corpus):,} networks", flush=True)
-    graphs = _encoded(corpus, args.workers)
+    graphs = corpus_graphs(corpus, args.workers)
     store |= {"question": (__doc__ or "").splitlines()[0], "networks": len(corpus), "fingerprint": mark}
     store["ceilings"] = store.get("ceilings", {}) | {
         name: asdict(ceiling(corpus.of(name).trainings, corpus.of(name).cells)) for name in _present(corpus)
@@ -154,7 +154,7 @@ def _fingerprint(corpus: Corpus) -> str:
     return hashlib.sha256(repr((told, encoding_cache.code_key("search_spaces"))).encode()).hexdigest()[:16]
 
 
-def _encoded(corpus: Corpus, workers: int) -> list[StructureGraph]:
+def corpus_graphs(corpus: Corpus, workers: int) -> list[StructureGraph]:
     """Of every network, each on its task; a domain that has grown is encoded from where it grew."""
     found = {}
     for name in _present(corpus):
