@@ -105,8 +105,7 @@ class FittedPredictor:
         if targets is not None:
             return self._targets(models, targets, task, latency, workers)
         description = self.described(task)
-        several = models if isinstance(models, Iterable) and not isinstance(models, str | bytes) else [models]
-        graphs = encode_all(several, workers=workers)
+        graphs = encode_all(_several(models), workers=workers)
         if description is not None:
             graphs = [graph if task is None and graph.task is not None else graph.on(description) for graph in graphs]
         elif self.tasks and any(graph.task is None for graph in graphs):
@@ -123,7 +122,7 @@ class FittedPredictor:
         latency: "FittedPredictor | os.PathLike[str] | str | None",
         workers: int,
     ) -> dict[str, Prediction]:
-        several = list(models) if isinstance(models, Iterable) and not isinstance(models, str | bytes) else [models]
+        several = _several(models)
         unknown = [target for target in targets if target not in TARGETS]
         if unknown:
             raise InvalidTargetError(f"no target {unknown[0]!r}; there are {', '.join(TARGETS)}")
@@ -191,6 +190,10 @@ class FittedPredictor:
                 )
             return self.tasks[task]
         return task if isinstance(task, TaskDescription) else TaskDescription.from_json(task)
+
+
+def _several(models: "ModelLike | Iterable[ModelLike]") -> "list[ModelLike]":
+    return list(models) if isinstance(models, Iterable) and not isinstance(models, str | bytes) else [models]  # type: ignore[list-item]
 
 
 def _fits(graph: StructureGraph, task: TaskDescription) -> bool:

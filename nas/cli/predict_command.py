@@ -1,7 +1,7 @@
 """`nas predict`."""
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +66,8 @@ def run(args: argparse.Namespace) -> int:
     prediction = predictor.predict([question.graph for question in questions])
     rows = [_row(question, prediction, place) for place, question in enumerate(questions)]
     if args.latency:
-        _add_costs(rows, predictor, args)
+        costs = _costs(predictor, args)
+        rows = [row | costs[row["model"]] for row in rows]
     explained = (
         [(row, predictor.explain(one.model, task=one.task)) for row, one in zip(rows, questions, strict=True)]
         if args.explain
@@ -140,17 +141,18 @@ def _row(question: _Question, prediction: "Prediction", place: int) -> dict[str,
     }
 
 
-def _add_costs(rows: Sequence[dict[str, Any]], predictor: "FittedPredictor", args: argparse.Namespace) -> None:
+def _costs(predictor: "FittedPredictor", args: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """Columns of latency and bytes by model: they are the same for every task."""
     said = predictor.predict(args.models, targets=("latency", "bytes"), latency=args.latency)
-    for place, model in enumerate(args.models):
-        for row in rows:
-            if row["model"] == model:
-                row |= {
-                    "latency": float(said["latency"].mean[place]),
-                    "latency_std": float(said["latency"].std[place]),
-                    "latency_outside": bool(said["latency"].outside[place]),
-                    "bytes": int(said["bytes"].mean[place]),
-                }
+    return {
+        model: {
+            "latency": float(said["latency"].mean[place]),
+            "latency_std": float(said["latency"].std[place]),
+            "latency_outside": bool(said["latency"].outside[place]),
+            "bytes": int(said["bytes"].mean[place]),
+        }
+        for place, model in enumerate(args.models)
+    }
 
 
 def _shown(row: dict[str, Any]) -> dict[str, str]:
