@@ -189,9 +189,9 @@ class Engine:
     @cached_property
     def description(self) -> "TaskDescription | None":
         """What a predictor that knows other tasks is told of this one; None for the others."""
-        from predictors.registry import WARM
+        from predictors.registry import needs_task
 
-        if self.config.predictor != WARM:
+        if self.config.predictor == "none" or not needs_task(self.config.predictor):
             return None
         from nas.tasks.description import describe
 

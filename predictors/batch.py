@@ -6,8 +6,9 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from os import PathLike
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
+from onnx_graph.errors import GraphError
 from predictors.encoder import encode
 from predictors.errors import PredictorError
 from predictors.structure_graph import StructureGraph
@@ -16,13 +17,12 @@ if TYPE_CHECKING:
     import onnx
     import onnx_ir as ir
 
+Model: TypeAlias = "str | PathLike[str] | ir.Model | onnx.ModelProto | StructureGraph"
 CHUNK = 16
 """Files that a process takes at a time."""
 
 
-def encode_all(
-    models: "Iterable[str | PathLike[str] | ir.Model | onnx.ModelProto | StructureGraph]", *, workers: int = 1
-) -> list[StructureGraph]:
+def encode_all(models: Iterable[Model], *, workers: int = 1) -> list[StructureGraph]:
     """The structure graphs of networks, in order; structure graphs stay as they are.
 
     Args:
@@ -35,23 +35,41 @@ def encode_all(
         ValueError: no worker.
         PredictorError: a process died; else as `predictors.encode`, of a network that fails.
     """
+    found = []
+    for one in attempts(models, workers=workers):
+        if isinstance(one, GraphError):
+            raise one
+        found.append(one)
+    return found
+
+
+def attempts(models: Iterable[Model], *, workers: int = 1) -> Iterator[StructureGraph | GraphError]:
+    """As `encode_all`, one after another; of a network that fails, the error."""
     if workers < 1:
         raise ValueError(f"workers must be ≥ 1, got {workers}")
     several = list(models)
-    paths = [place for place, one in enumerate(several) if isinstance(one, str | PathLike)]
+    paths = [one for one in several if isinstance(one, str | PathLike)]
     if min(workers, len(paths)) < 2:
-        return [one if isinstance(one, StructureGraph) else encode(one) for one in several]
+        yield from map(_attempt, several)
+        return
     try:
         with _processes(workers) as pool:
-            files = dict(
-                zip(paths, pool.map(encode, [several[place] for place in paths], chunksize=CHUNK), strict=True)
-            )
+            files = pool.map(_attempt, paths, chunksize=CHUNK)
+            for one in several:
+                yield next(files) if isinstance(one, str | PathLike) else _attempt(one)
     except BrokenProcessPool as error:
         raise PredictorError(
             "a process that encodes died: out of memory (try fewer workers), or a script without a guarded main part"
         ) from error
-    others = iter(encode_all([one for place, one in enumerate(several) if place not in files]))
-    return [files[place] if place in files else next(others) for place in range(len(several))]
+
+
+def _attempt(model: Model) -> StructureGraph | GraphError:
+    if isinstance(model, StructureGraph):
+        return model
+    try:
+        return encode(model)
+    except GraphError as error:
+        return error
 
 
 @contextmanager

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GRAPH_FEATURES", "NODE_FEATURES", "encode"]
 
-ENCODING = 1
+ENCODING = 2
 """Raised with every change of what is read of a network: a predictor that was fitted on another encoding is refused."""
 _FOLDABLE = frozenset({"Constant", "Shape", "Size"})
 
@@ -113,8 +113,7 @@ def _one_example(model: ir.Model) -> ir.Model:
 
 def _ordered(table: NodeTable) -> NodeTable:
     """The same nodes in canonical order, edges sorted."""
-    features = table.features.astype(np.float32)
-    order = canonical_order(table.kinds, features, table.edges, table.depth)
+    order = canonical_order(table.kinds, table.features, table.edges, table.depth)
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
     edges = place[table.edges]

@@ -6,11 +6,12 @@ from numpy.typing import ArrayLike
 
 from predictors.batch import encode_all
 from predictors.fitted import FittedPredictor, ModelLike, Task
-from predictors.registry import WARM, create
+from predictors.registry import create
 from predictors.state import check_accuracies
 from predictors.task_description import TaskDescription
 
-COLD = "ensemble"
+COLD, WARM = "ensemble", "warm"
+"""What is fitted without and with a task."""
 DESCRIBED = "described"
 """Name of a task that has none."""
 

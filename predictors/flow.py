@@ -84,6 +84,8 @@ class _State:
             before = [self.shapes[value] for value in operator.inputs]
             after = [self.shapes[value] for value in operator.outputs]
             made, back = self._apply(operator, flows, before, after, records)
+            # Of an axis without a place there is no mean.
+            made = [array if array.size else np.zeros((*(1,) * (array.ndim - 1), array.shape[-1])) for array in made]
             self.tape.append((operator, back))
             grows = operator.blocks or len(flows) > 1
             for value, array in zip(operator.outputs, made, strict=False):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from predictors.canonical_graph import Operator
 from predictors.flow import Flow
 from predictors.flow_rules import Array
+from predictors.weight_flow import Record
 
 FLOW_FEATURES: tuple[str, ...] = (
     "log_live",  # units on a path from an input to an output
@@ -31,7 +32,7 @@ FLOW_FEATURES: tuple[str, ...] = (
 def flow_features(layers: Sequence[Operator], flow: Flow) -> NDArray[np.float64]:
     """Features of operators with weights, float64 ``(layers, len(FLOW_FEATURES))``; zero where no path passes."""
     table = np.zeros((len(layers), len(FLOW_FEATURES)))
-    known = [row for row, operator in enumerate(layers) if id(operator) in flow.records]
+    known = [row for row, operator in enumerate(layers) if _has_units(flow.records.get(id(operator)))]
     if not known:
         return table
     keys = [id(layers[row]) for row in known]
@@ -65,6 +66,10 @@ def flow_features(layers: Sequence[Operator], flow: Flow) -> NDArray[np.float64]
         axis=1,
     )
     return table
+
+
+def _has_units(record: Record | None) -> bool:
+    return record is not None and len(record.backward) > 0
 
 
 def _moments(values: Array, starts: NDArray[np.int64], counts: NDArray[np.int64]) -> Array:

@@ -4,6 +4,8 @@ Shortest and longest paths over groups of operators follow Kadlecová et al. 202
 prediction with neural graph features", arXiv:2404.16551), on canonical classes.
 """
 
+from operator import add
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -221,15 +223,13 @@ def _operator_paths(table: NodeTable) -> NDArray[np.float64]:
     least: list[list[float]] = []
     most: list[list[float]] = []
     # Canonical order is topological.
-    for node, sources in enumerate(before):
+    for here, sources in zip(own, before, strict=True):
         if sources:
-            fewest = map(min, zip(*(least[source] for source in sources), strict=True))
-            largest = map(max, zip(*(most[source] for source in sources), strict=True))
-            least.append([a + b for a, b in zip(own[node], fewest, strict=True)])
-            most.append([a + b for a, b in zip(own[node], largest, strict=True)])
+            least.append(list(map(add, here, map(min, zip(*(least[source] for source in sources), strict=True)))))
+            most.append(list(map(add, here, map(max, zip(*(most[source] for source in sources), strict=True)))))
         else:
-            least.append(own[node])
-            most.append(own[node])
+            least.append(here)
+            most.append(here)
     ends = np.flatnonzero(table.kinds == CLASSES.index("output"))
     if not len(ends):
         return np.zeros(2 * weight.shape[1])

@@ -75,7 +75,7 @@ def mask_features(masks: Sequence[NDArray[np.bool_]], recurrent: Sequence[int] |
             table[row, 13:15] = _groups_of_four(mask)
         if recurrent and recurrent[row]:
             table[row, _RADIUS] = _spectral_radius(edges[row], recurrent[row])
-        table[row, _TOPOLOGY] = topology_features(edges[row])
+    table[:, _TOPOLOGY] = topology_features(edges)
     return table
 
 

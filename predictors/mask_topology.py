@@ -9,6 +9,7 @@ unit to unit is the graph's average path length plus one half, and the clusterin
 accuracy.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,7 @@ TOPOLOGY_FEATURES: tuple[str, ...] = (
     "overlap_cv",  # coefficient of variation of the inputs that two units share
 )
 MERGED = 256  # sides beyond which twins are merged; and if still longer, evenly spaced units stand for all
+_LARGEST_STACK = 1 << 20  # entries of cores that are read together
 ROWS = 48  # output units, evenly spaced, from which distances are measured
 
 
@@ -37,29 +39,79 @@ class Core:
     """A mask without dead units.
 
     Attributes:
-        edges: 0 or 1, float64 ``(out, in)``.
+        edges: bool ``(out, in)``.
         rows, columns: how many units each row, each column stands for.
+    """
+
+    edges: NDArray[np.bool_]
+    rows: Array
+    columns: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """Cores one above another, filled up to one size with units that stand for none.
+
+    Attributes:
+        edges: 0 or 1, float64 ``(cores, out, in)``.
+        rows: ``(cores, out)``.
+        columns: ``(cores, in)``.
     """
 
     edges: Array
     rows: Array
     columns: Array
 
+    @classmethod
+    def of(cls, cores: Sequence[Core]) -> "Stack":
+        """Of cores of about one size."""
+        out, inner = (max(core.edges.shape[side] for core in cores) for side in (0, 1))
+        edges, rows, columns = (np.zeros((len(cores), *shape)) for shape in ((out, inner), (out,), (inner,)))
+        for place, core in enumerate(cores):
+            count, width = core.edges.shape
+            edges[place, :count, :width], rows[place, :count], columns[place, :width] = (
+                core.edges,
+                core.rows,
+                core.columns,
+            )
+        return cls(edges, rows, columns)
 
-def topology_features(edges: Array) -> Array:
-    """`TOPOLOGY_FEATURES` of numbers of parallel edges ``(out, in)``; float64, finite, zeros where there is no edge."""
-    core = _core(edges)
-    if not core.edges.size:
-        return np.zeros(len(TOPOLOGY_FEATURES))
-    shared = (core.edges * core.columns) @ core.edges.T
-    found = (
-        *_distances(core),
-        *_clustering(core, shared),
-        *_walk(core),
-        _effective_rank(core),
-        _overlap_cv(core, shared),
+    def fans(self) -> tuple[Array, Array]:
+        """Inputs of every row and outputs of every column, 1 where there is no unit: what is divided by them is 0."""
+        fan_in = (self.edges @ self.columns[:, :, None])[:, :, 0]
+        fan_out = (self.rows[:, None, :] @ self.edges)[:, 0]
+        return np.where(fan_in > 0, fan_in, 1.0), np.where(fan_out > 0, fan_out, 1.0)
+
+
+def topology_features(edges: Sequence[Array]) -> Array:
+    """`TOPOLOGY_FEATURES` of masks, each as numbers of parallel edges ``(out, in)``.
+
+    Returns:
+        float64 ``(masks, len(TOPOLOGY_FEATURES))``, finite, zeros where there is no edge.
+    """
+    found = np.zeros((len(edges), len(TOPOLOGY_FEATURES)))
+    cores = [_core(one) for one in edges]
+    groups: dict[int, list[int]] = {}
+    for place, core in enumerate(cores):
+        if core.edges.size:
+            groups.setdefault(max(max(core.edges.shape) - 1, 31).bit_length(), []).append(place)
+    for bits, places in groups.items():
+        most = max(_LARGEST_STACK >> 2 * bits, 1)
+        for start in range(0, len(places), most):
+            part = places[start : start + most]
+            found[part] = _stacked(Stack.of([cores[place] for place in part]))
+    return found
+
+
+def _stacked(stack: Stack) -> Array:
+    shared = (stack.edges * stack.columns[:, None]) @ stack.edges.swapaxes(1, 2)
+    parts = (
+        *_distances(stack),
+        *_clustering(stack, shared),
+        *_walk(stack),
+        *_overlap(stack, shared),
     )
-    return np.array(found)
+    return np.stack(parts, axis=1)
 
 
 def full_topology(out: int, inner: int) -> Array:
@@ -81,7 +133,7 @@ def _core(edges: Array) -> Core:
     alive, read = some.any(axis=1), some.any(axis=0)
     if not (alive.all() and read.all()):
         some, rows, columns = some[np.ix_(alive, read)], rows[alive], columns[read]
-    return Core(some.astype(np.float64), rows, columns)
+    return Core(some, rows, columns)
 
 
 def merge_twins(edges: NDArray[Any]) -> tuple[NDArray[Any], Array, Array]:
@@ -101,64 +153,80 @@ def _distinct(rows: NDArray[Any]) -> tuple[NDArray[np.int64], Array]:
     return first[order], counts[order].astype(np.float64)
 
 
-def _distances(core: Core) -> tuple[float, float, float]:
+def _distances(stack: Stack) -> tuple[Array, Array, Array]:
     """Mean and farthest steps from an output unit to units of both sides, and the share of pairs that are linked."""
-    count, inner = core.edges.shape
-    start = np.arange(0, count, -(-count // ROWS))
-    weight = core.rows[start]
-    near, far = np.zeros((len(start), count), np.bool_), np.zeros((len(start), inner), np.bool_)
-    near[np.arange(len(start)), start] = True
-    steps, reached, last = np.zeros((3, len(start)))
-    edges = core.edges.astype(np.float32)
+    start, weight = _starts(stack)
+    cores, count = start.shape
+    near = np.zeros((cores, count, stack.edges.shape[1]), np.bool_)
+    near[np.arange(cores)[:, None], np.arange(count), start] = True
+    far = np.zeros((cores, count, stack.edges.shape[2]), np.bool_)
+    steps, reached, last = np.zeros((3, cores, count))
+    edges = stack.edges.astype(np.float32)
+    turned = edges.swapaxes(1, 2)
     new = near
-    for step in range(1, count + inner + 1):
-        seen, side, units = (far, edges, core.columns) if step % 2 else (near, edges.T, core.rows)
+    for step in range(1, sum(stack.edges.shape[1:]) + 1):
+        odd = step % 2
+        seen, side, units = (far, edges, stack.columns) if odd else (near, turned, stack.rows)
         new = (new.astype(np.float32) @ side > 0) & ~seen
-        found = new @ units
+        found = (new @ units[:, :, None])[:, :, 0]
         if step == 2:  # another unit of its own kind, which merging hid
-            found = found + weight - 1
+            found = found + np.maximum(weight - 1, 0.0)
         steps, reached = steps + step * found, reached + found
         last = np.where(found > 0, step, last)
         seen |= new
         if step > 2 and not new.any():
             break
-    pairs = core.rows.sum() + core.columns.sum() - 1
+    pairs = stack.rows.sum(axis=1) + stack.columns.sum(axis=1) - 1
+    total = weight.sum(axis=1)
     return (
-        float(weight @ steps / np.maximum(weight @ reached, 1.0)),
-        float(weight @ last / weight.sum()),
-        float(weight @ reached / (weight.sum() * np.maximum(pairs, 1.0))),
+        (weight * steps).sum(axis=1) / np.maximum((weight * reached).sum(axis=1), 1.0),
+        (weight * last).sum(axis=1) / total,
+        (weight * reached).sum(axis=1) / (total * np.maximum(pairs, 1.0)),
     )
 
 
-def _clustering(core: Core, shared: Array) -> tuple[float, float]:
+def _starts(stack: Stack) -> tuple[NDArray[np.int64], Array]:
+    """Evenly spaced rows of every core ``(cores, rows)``, and how many units each stands for: none where it fills up."""
+    counts = np.count_nonzero(stack.rows, axis=1)
+    strides = -(-counts // ROWS)
+    start = np.arange(int((-(-counts // strides)).max())) * strides[:, None]
+    inside = start < counts[:, None]
+    start = np.where(inside, start, 0)
+    return start, np.where(inside, np.take_along_axis(stack.rows, start, axis=1), 0.0)
+
+
+def _clustering(stack: Stack, shared: Array) -> tuple[Array, Array]:
     """Four times the four-cycles over the paths of three edges, and its log over the density."""
-    rows, columns = core.rows, core.columns
-    fan_in, fan_out = core.edges @ columns, rows @ core.edges
+    rows, columns = stack.rows, stack.columns
+    fan_in, fan_out = stack.fans()
     twice = shared * (shared - 1)
-    cycles = rows @ twice @ rows - rows @ np.diag(twice)  # ordered pairs of outputs and of inputs: four of each cycle
-    paths = (rows * (fan_in - 1)) @ core.edges @ (columns * (fan_out - 1))
-    density = float(rows @ fan_in / (rows.sum() * columns.sum()))
-    share = float(cycles / paths) if paths > 0 else 0.0
-    return share, float(np.log((share + 1e-3) / (density + 1e-3)))
+    # Ordered pairs of outputs and of inputs: four of each cycle.
+    cycles = _form(rows, twice, rows) - (rows * np.diagonal(twice, axis1=1, axis2=2)).sum(axis=1)
+    paths = _form(rows * (fan_in - 1), stack.edges, columns * (fan_out - 1))
+    density = (rows * fan_in).sum(axis=1) / (rows.sum(axis=1) * columns.sum(axis=1))
+    share = np.where(paths > 0, cycles / np.where(paths > 0, paths, 1.0), 0.0)
+    return share, np.log((share + 1e-3) / (density + 1e-3))
 
 
-def _walk(core: Core) -> tuple[float, float]:
+def _walk(stack: Stack) -> tuple[Array, Array]:
     """Log returns of the random walk from side to side; 0 for a full mask, which forgets at once where it began."""
-    fan_in, fan_out = core.edges @ core.columns, core.rows @ core.edges
-    walk = np.sqrt(core.rows / fan_in)[:, None] * core.edges * np.sqrt(core.columns / fan_out)
-    gram = walk @ walk.T if walk.shape[0] <= walk.shape[1] else walk.T @ walk
-    return float(np.log(np.trace(gram))), float(np.log((gram * gram).sum()))
+    fan_in, fan_out = stack.fans()
+    walk = np.sqrt(stack.rows / fan_in)[:, :, None] * stack.edges * np.sqrt(stack.columns / fan_out)[:, None]
+    turned = walk.swapaxes(1, 2)
+    gram = walk @ turned if walk.shape[1] <= walk.shape[2] else turned @ walk  # traces of either are the same
+    return np.log(np.trace(gram, axis1=1, axis2=2)), np.log((gram * gram).sum(axis=(1, 2)))
 
 
-def _effective_rank(core: Core) -> float:
-    scaled = np.sqrt(core.rows)[:, None] * core.edges * np.sqrt(core.columns)
-    gram = scaled @ scaled.T if scaled.shape[0] <= scaled.shape[1] else scaled.T @ scaled
-    side = min(core.rows.sum(), core.columns.sum())
-    return float(np.trace(gram) ** 2 / ((gram * gram).sum() * side))
+def _overlap(stack: Stack, shared: Array) -> tuple[Array, Array]:
+    """Effective rank, and variation of the inputs that two units share: both from the squares of what is shared."""
+    rows, count = stack.rows, stack.rows.sum(axis=1)
+    squares = _form(rows, shared * shared, rows)
+    trace = (rows * np.diagonal(shared, axis1=1, axis2=2)).sum(axis=1)
+    rank = trace**2 / (squares * np.minimum(count, stack.columns.sum(axis=1)))
+    mean = _form(rows, shared, rows) / count**2
+    return rank, np.sqrt(np.maximum(squares / count**2 - mean * mean, 0.0)) / mean
 
 
-def _overlap_cv(core: Core, shared: Array) -> float:
-    count = core.rows.sum()
-    mean = float(core.rows @ shared @ core.rows) / count**2
-    square = float(core.rows @ (shared * shared) @ core.rows) / count**2
-    return float(np.sqrt(max(square - mean * mean, 0.0)) / mean)
+def _form(first: Array, matrix: Array, second: Array) -> Array:
+    """``first · matrix · second`` of every core."""
+    return np.asarray((first[:, None] @ matrix @ second[:, :, None])[:, 0, 0])

@@ -51,7 +51,10 @@ class Neighbours:
                 places = torch.from_numpy(np.ascontiguousarray(rows))
                 with warnings.catch_warnings():  # sparse CSR tensors are in beta, says torch
                     warnings.simplefilter("ignore", UserWarning)
-                    parts.append(to_torch_csr_tensor(places, weight, size=(nodes, nodes)))
+                    matrix = to_torch_csr_tensor(places, weight, size=(nodes, nodes))
+                    # Products with 64-bit indices turn them into 32-bit ones, every time.
+                    indices = (matrix.crow_indices().int(), matrix.col_indices().int())
+                    parts.append(torch.sparse_csr_tensor(*indices, matrix.values(), size=(nodes, nodes)))
         return cls(*parts)
 
 

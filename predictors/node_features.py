@@ -232,7 +232,7 @@ def _fill_masks(features: NDArray[np.float64], nodes: list[Operator]) -> None:
             places.setdefault((block.owner, block.shape, id(block.mask)), (block, []))[1].append((row, columns))
     sparse = [entry for entry in places.values() if entry[0].mask is not None and entry[0].mask.size]
     for block, targets in places.values():
-        if block.mask is None:
+        if block.mask is None and all(block.shape):
             values = full_mask_features(block.shape, block.kind == "recurrent")
             for row, columns in targets:
                 features[row, columns] = values

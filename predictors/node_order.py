@@ -1,7 +1,8 @@
 """A canonical order of nodes: the same graph gives the same arrays, however its file was ordered.
 
-Nodes are sorted by depth, then by a digest of what lies before and behind them, then by their predecessors' places.
-Nodes that still tie look the same from everywhere.
+Nodes are sorted by depth, then by a digest of what lies before and behind them, then by their predecessors' places. Digests are
+of features on a grid: the last bits of a sum differ between processors, and must not turn the order round. Where all that ties,
+those bits decide. Nodes that still tie look the same from everywhere.
 """
 
 import hashlib
@@ -10,9 +11,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+_FINENESS = 1e5 * np.pi
+"""Steps of the grid a unit. It is irrational, so that no fraction lies in the middle between two of them."""
+
 
 def canonical_order(
-    kinds: NDArray[np.int64], features: NDArray[np.float32], edges: NDArray[np.int64], depth: NDArray[np.int64]
+    kinds: NDArray[np.int64], features: NDArray[np.float64], edges: NDArray[np.int64], depth: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """Permutation of the nodes, int64 ``(nodes,)``: row i of the ordered arrays is node ``order[i]``.
 
@@ -30,29 +34,48 @@ def canonical_order(
     for source, target in zip(edges[0].tolist(), edges[1].tolist(), strict=True):
         before[target].append(source)
         behind[source].append(target)
-    data, width = features.tobytes(), features.shape[1] * features.itemsize
-    own = [_digest(bytes((kind,)), data[row * width : (row + 1) * width]) for row, kind in enumerate(kinds.tolist())]
     by_depth = np.argsort(depth, kind="stable").tolist()
-    past, future = list(own), list(own)
+    on_grid = np.rint(features * _FINENESS) + 0.0  # no −0
+    past, future = _surroundings(_digests(kinds, on_grid), by_depth, before, behind)
+    _, exact = _surroundings(_digests(kinds, features + 0.0), by_depth, before, behind)
+    return np.array(_sorted(by_depth, depth.tolist(), (past, future), before, exact), dtype=np.int64)
+
+
+def _digests(kinds: NDArray[np.int64], features: NDArray[np.float64]) -> list[bytes]:
+    """Of every node by itself."""
+    data, width = features.tobytes(), features.shape[1] * features.itemsize
+    return [_digest(bytes((kind,)), data[row * width : (row + 1) * width]) for row, kind in enumerate(kinds.tolist())]
+
+
+def _surroundings(
+    own: Sequence[bytes], by_depth: Sequence[int], before: Sequence[Sequence[int]], behind: Sequence[Sequence[int]]
+) -> tuple[list[bytes], list[bytes]]:
+    """Digests of every node with what lies before it, and with what lies before and behind it."""
+    past = list(own)
     for node in by_depth:
         past[node] = _digest(own[node], *sorted(past[source] for source in before[node]))
+    future = list(past)
     for node in reversed(by_depth):
-        future[node] = _digest(own[node], *sorted(future[target] for target in behind[node]))
-    return np.array(_sorted(by_depth, depth.tolist(), past, future, before), dtype=np.int64)
+        future[node] = _digest(past[node], *sorted(future[target] for target in behind[node]))
+    return past, future
 
 
 def _sorted(
     by_depth: Sequence[int],
     depth: Sequence[int],
-    past: Sequence[bytes],
-    future: Sequence[bytes],
+    digests: tuple[Sequence[bytes], Sequence[bytes]],
     before: Sequence[Sequence[int]],
+    exact: Sequence[bytes],
 ) -> list[int]:
+    past, future = digests
     place: dict[int, int] = {}
     level: list[int] = []
 
     def settle() -> None:
-        keys = {node: (past[node], future[node], sorted(place[source] for source in before[node])) for node in level}
+        keys = {
+            node: (past[node], future[node], sorted(place[source] for source in before[node]), exact[node])
+            for node in level
+        }
         for node in sorted(level, key=lambda one: keys[one]):
             place[node] = len(place)
         level.clear()

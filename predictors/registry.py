@@ -21,8 +21,6 @@ PREDICTORS: dict[str, str] = {
     "ensemble": "predictors.ensemble:EnsemblePredictor",
     "warm": "predictors.warm:WarmPredictor",
 }
-WARM = "warm"
-"""The one whose networks must tell their task."""
 COSTS: dict[str, str] = {"latency": "predictors.latency:LatencyPredictor"}
 """Predictors of something other than accuracy: saved and loaded alike, but no choice where accuracy is predicted."""
 
@@ -53,6 +51,11 @@ def _class_of(name: str, targets: dict[str, str]) -> type[Predictor]:
 def create(name: str) -> Predictor:
     """A predictor by name, not fitted, with its default options."""
     return predictor_class(name)()
+
+
+def needs_task(name: str) -> bool:
+    """Whether a predictor knows other tasks, so that its networks must tell theirs (class attribute ``needs_task``)."""
+    return bool(getattr(predictor_class(name), "needs_task", False))
 
 
 def _targets() -> dict[str, str]:

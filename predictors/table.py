@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from onnx_graph.errors import GraphError
 from predictors import ranking
-from predictors.encoder import encode
+from predictors.batch import attempts
 from predictors.errors import InvalidTableError
 from predictors.fitted import FittedPredictor, Json, Task
 from predictors.fitting import fit, known_task
@@ -68,19 +68,18 @@ def read_table(path: Path | str) -> tuple[Row, ...]:
     return rows
 
 
-def encode_rows(path: Path | str, rows: Sequence[Row]) -> list[StructureGraph]:
+def encode_rows(path: Path | str, rows: Sequence[Row], *, workers: int = 1) -> list[StructureGraph]:
     """The structure graph of every row's model; `InvalidTableError` names the line whose model cannot be read."""
     graphs = []
-    for row in rows:
-        try:
-            graphs.append(encode(row.model))
-        except GraphError as error:
-            raise InvalidTableError(f"{path}, line {row.line}, column 'model': {error}") from error
+    for row, found in zip(rows, attempts([row.model for row in rows], workers=workers), strict=True):
+        if isinstance(found, GraphError):
+            raise InvalidTableError(f"{path}, line {row.line}, column 'model': {found}") from found
+        graphs.append(found)
     return graphs
 
 
 def fit_table(
-    path: Path | str, name: str | None, out: Path | str, seed: int = 0, *, task: Task = None
+    path: Path | str, name: str | None, out: Path | str, seed: int = 0, *, task: Task = None, workers: int = 1
 ) -> FittedPredictor:
     """Fit a predictor (see `predictors.fitting.fit`) on all rows of a table and save it in the folder `out`."""
     if name is not None:
@@ -88,7 +87,7 @@ def fit_table(
     known_task(task)
     require_free(out)
     rows = read_table(path)
-    fitted = fit(encode_rows(path, rows), _accuracies(rows), task=task, predictor=name, seed=seed)
+    fitted = fit(encode_rows(path, rows, workers=workers), _accuracies(rows), task=task, predictor=name, seed=seed)
     digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
     found = replace(fitted, provenance={**fitted.provenance, "table": Path(path).name, "table_sha256": digest})
     save(found, out)
@@ -96,7 +95,14 @@ def fit_table(
 
 
 def evaluate_table(
-    path: Path | str, names: Sequence[str], folds: int = 5, seed: int = 0, *, repeats: int = 3, task: Task = None
+    path: Path | str,
+    names: Sequence[str],
+    folds: int = 5,
+    seed: int = 0,
+    *,
+    repeats: int = 3,
+    task: Task = None,
+    workers: int = 1,
 ) -> dict[str, Json]:
     """Judge predictors on a table by repeated k-fold cross-validation; no network is scored by a predictor that was fitted on it.
 
@@ -110,6 +116,7 @@ def evaluate_table(
         seed: of the splits and the predictors.
         repeats: how many times the rows are split anew, ≥ 1.
         task: of the networks, for predictors that know others (``warm``): a name or a description.
+        workers: processes that read files.
 
     Returns:
         ``rows``, ``cells`` (0 without the column), ``folds``, ``repeats``, ``seed`` and ``predictors``: for each ``name`` the mean
@@ -123,7 +130,7 @@ def evaluate_table(
     rows = read_table(path)
     if len(rows) < 2 * folds:
         raise InvalidTableError(f"{path} has {len(rows)} rows, {folds} folds need at least {2 * folds}")
-    graphs = [graph.on(description) for graph in encode_rows(path, rows)]
+    graphs = [graph.on(description) for graph in encode_rows(path, rows, workers=workers)]
     measured, cells = _accuracies(rows), [row.cell for row in rows]
     scores: dict[str, list[dict[str, float]]] = {name: [] for name in kinds}
     for repeat in range(repeats):

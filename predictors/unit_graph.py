@@ -21,6 +21,7 @@ from predictors.weight_flow import columns_of, outward_of, per_gate, recurrent_o
 
 LARGEST = 8192
 """Connections of a unit graph at most: a larger network is read by operators alone."""
+_MOST_DRAWN = 64 * LARGEST  # connections before those of the same two units are joined: bounds the memory
 UNIT_FEATURES = ("log_fan_in", "log_fan_out", "is_input", "is_join")
 
 Numbers = NDArray[np.int32]
@@ -70,10 +71,10 @@ class _Builder:
         self.shapes: list[Shape] = [() if shape is None else shape for shape in graph.shapes]
         self.places: dict[int, Array] = {}
         self.owners: list[tuple[int, int, int]] = []  # node, count, kind: 0 layer, 1 input, 2 join
-        self.units = self.connections = 0
+        self.units = self.drawn = 0
         self.edges: list[tuple[Numbers, Numbers, NDArray[np.float32]]] = []
 
-    def build(self) -> UnitGraph:
+    def build(self) -> UnitGraph | None:
         readers: dict[int, list[Operator]] = {}
         for operator in self.graph.operators:
             for value in operator.inputs:
@@ -83,7 +84,7 @@ class _Builder:
                 self._input(operator, readers)
             elif operator.kind != "output":
                 self._operator(operator)
-        return self._finished()
+        return self._finished() if self.owners else None
 
     def _input(self, operator: Operator, readers: dict[int, list[Operator]]) -> None:
         value = operator.outputs[0]
@@ -101,7 +102,8 @@ class _Builder:
         made: Sequence[Array] | None = None
         if len(known) == len(operator.inputs):
             made = self._made(operator, known, before, after)
-        if made is None or not all(map(_is_exact, made)):
+        # What is handed on as it is has been looked at before.
+        if made is None or not all(one is known[0] or (one.size and _is_exact(one)) for one in made):
             hub = self._hub(operator, known)
             made = [_marked(hub, (1,) * len(shape)) for shape in after]
         self.places.update(zip(operator.outputs, made, strict=False))
@@ -132,8 +134,7 @@ class _Builder:
         out, within, count = _connections(block)
         position = out // (block.shape[0] // block.groups) * block.shape[1] + within
         self._connect(_numbers(sources, inner)[position], units[out], count)
-        made = np.stack([units, units.astype(np.float64) ** 2], axis=1)
-        return [outward_of(operator, columns, made, after[0])]
+        return [outward_of(operator, columns, _marked(units, units.shape), after[0])]
 
     def _recurrent(self, operator: Operator, places: Array, after: list[Shape]) -> Sequence[Array] | None:
         if len(operator.blocks) != 2 or places.ndim != 4 or operator.positions[0] != 0:
@@ -149,8 +150,7 @@ class _Builder:
             direction, out, within = np.nonzero(counts)
             source = _numbers(sources, block.shape[1])[within] if numbers is None else numbers[direction, within]
             self._connect(source, units[direction * hidden + out], counts[direction, out, within])
-        made = np.stack([units, units.astype(np.float64) ** 2], axis=1).reshape(first.directions, hidden, 2)
-        return recurrent_outward(operator, made, after)
+        return recurrent_outward(operator, _marked(units, (first.directions, hidden)), after)
 
     def _join(self, operator: Operator, places: list[Array], after: list[Shape]) -> Sequence[Array] | None:
         """A new unit wherever units of several operators are added or multiplied; the units themselves where they are the same."""
@@ -184,13 +184,11 @@ class _Builder:
         return np.arange(self.units - count, self.units, dtype=np.int32)
 
     def _connect(self, sources: Numbers, targets: Numbers, counts: NDArray[np.floating]) -> None:
-        """Join units; what joins the same two twice, as a flattened channel does, is one connection that counts more."""
-        pairs, place = np.unique(sources.astype(np.int64) << 32 | targets, return_inverse=True)
-        self.connections += len(pairs)
-        if self.connections > LARGEST:
+        """Join units; twice is no matter."""
+        self.drawn += len(sources)
+        if self.drawn > _MOST_DRAWN:
             raise _TooLargeError
-        total = np.bincount(place, counts, len(pairs)).astype(np.float32)
-        self.edges.append(((pairs >> 32).astype(np.int32), (pairs & 0xFFFFFFFF).astype(np.int32), total))
+        self.edges.append((sources, targets, counts))
 
     def _finished(self) -> UnitGraph:
         nodes, numbers, kinds = (np.array(column) for column in zip(*self.owners, strict=True))
@@ -198,30 +196,31 @@ class _Builder:
             np.concatenate([edge[place] for edge in self.edges] or [np.zeros(0, np.int32)]) for place in range(3)
         )
         owner, kind = np.repeat(nodes, numbers), np.repeat(kinds, numbers)
-        features = np.stack(
-            [
-                np.log1p(np.bincount(targets, counts, self.units)),
-                np.log1p(np.bincount(sources, counts, self.units)),
-                kind == 1,
-                kind == 2,
-            ],
-            axis=1,
-        )
         # By node, as nodes are in canonical order: however its file was ordered, a network has the same arrays.
         order = np.argsort(np.where(owner < 0, len(self.rows), owner), kind="stable")
-        place = np.argsort(order)
-        edges = np.stack([place[sources], place[targets]]).astype(np.int32)
+        place = np.empty_like(order)
+        place[order] = np.arange(self.units)
+        features = np.empty((self.units, len(UNIT_FEATURES)), np.float32)
+        features[:, 0] = np.log1p(np.bincount(targets, counts, self.units))[order]
+        features[:, 1] = np.log1p(np.bincount(sources, counts, self.units))[order]
+        features[:, 2], features[:, 3] = kind[order] == 1, kind[order] == 2
+        # What joins the same two twice, as a flattened channel does, is one connection that counted more.
+        pairs = np.unique(place[targets] * self.units + place[sources])
+        if len(pairs) > LARGEST:
+            raise _TooLargeError
         return UnitGraph(
             owner=owner[order].astype(np.int32),
-            features=features[order].astype(np.float32),
-            edges=edges[:, np.lexsort(edges)],
+            features=features,
+            edges=np.stack(np.divmod(pairs, self.units)[::-1]).astype(np.int32),
         )
 
 
 def _marked(numbers: Numbers, shape: Shape) -> Array:
     """Numbers and their squares, ``(*shape, 2)``."""
-    found = numbers.astype(np.float64).reshape(shape)
-    return np.stack([found, found**2], axis=-1)
+    found = np.empty((*shape, 2))
+    found[..., 0] = numbers.reshape(shape)
+    found[..., 1] = found[..., 0] ** 2
+    return found
 
 
 def _exact(rows: Array) -> NDArray[np.bool_]:
@@ -235,7 +234,8 @@ def _is_exact(rows: Array) -> bool:
 
 def _collapsed(columns: Array) -> Array:
     """Marks ``(…, units, 2)`` as ``(units, 2)``: averaged, which shows where the places differ."""
-    return np.asarray(columns.reshape(-1, *columns.shape[-2:]).mean(axis=0))
+    places = columns.reshape(-1, *columns.shape[-2:])
+    return np.asarray(places.mean(axis=0) if len(places) != 1 else places[0])
 
 
 def _numbers(marks: Array, count: int) -> Numbers:
@@ -250,6 +250,9 @@ def _connections(block: Block) -> tuple[NDArray[np.int64], NDArray[np.int64], ND
     if block.mask is None:
         rows, columns = np.divmod(np.arange(out * inner), inner)
         return rows, columns, np.full(out * inner, kernel, np.float64)
+    if block.mask.ndim == 2:
+        rows, columns = np.nonzero(block.mask)
+        return rows, columns, np.ones(len(rows))
     counts = np.count_nonzero(block.mask.reshape(out, inner, -1), axis=2)
     rows, columns = np.nonzero(counts)
     return rows, columns, counts[rows, columns].astype(np.float64)

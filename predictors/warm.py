@@ -16,6 +16,7 @@ class WarmPredictor(EnsemblePredictor):
     """As the ensemble; its networks must tell their task, or the shipped predictor would not know what it is asked."""
 
     name = "warm"
+    needs_task = True
 
     def __init__(self, options: EnsembleOptions | None = None) -> None:
         """Not fitted yet."""

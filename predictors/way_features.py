@@ -7,7 +7,9 @@ large tilts (GRAF, Kadlecová et al. 2024, arXiv:2404.16551). ``share_…`` tell
 carry over to other spaces.
 """
 
+from collections.abc import Sequence
 from itertools import combinations
+from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +26,8 @@ _UPPER = np.triu_indices(OPERATIONS)
 _PAIRS = np.triu_indices(len(LABELS))
 _MEMBERS = np.array([[label in group for group in GROUPS] + [True] for label in range(OPERATIONS)], np.float64)
 _NODE = np.array([0.0] * len(GROUPS) + [1.0])
-_LAST = np.eye(1 + OPERATIONS)
-_MOST_WAYS = 1e280
+_START = [1.0] + [0.0] * OPERATIONS
+_MOST_WAYS, _MOST_SHARE = 1e280, 1e3
 
 
 def _named(indices: tuple[int, ...]) -> str:
@@ -99,36 +101,63 @@ def _add_pairs(table: Array, labels: list[int]) -> None:
 
 def _sequences(graph: Skeleton) -> tuple[Array, Array]:
     """Operations in a row on a way drawn at random (log(1 + x)), and the share of ways that pass an operation, by label."""
-    count = len(graph.labels)
-    ahead = np.zeros((count, 1 + OPERATIONS))  # ways to a node, by the last operation on them
-    back = np.ones(count)
-    for node, sources in enumerate(graph.before):
-        came = ahead[sources].sum(axis=0) if sources else _LAST[0]
-        label = graph.labels[node]
-        ahead[node] = np.minimum(_LAST[label + 1] * came.sum() if label < OPERATIONS else came, _MOST_WAYS)
-    for node in reversed(range(count)):
-        if graph.behind[node]:
-            back[node] = min(back[graph.behind[node]].sum(), _MOST_WAYS)
-    ways = float(back[[not sources for sources in graph.before]].sum())
+    ahead = _ways_ahead(graph)
+    back = _ways_back(graph)
+    ways = sum(one for one, sources in zip(back, graph.before, strict=True) if not sources)
     rows = np.zeros((1 + OPERATIONS, OPERATIONS))
     shares: list[list[float]] = [[] for _ in range(OPERATIONS)]
-    for node, label in enumerate(graph.labels):
-        if label < OPERATIONS and graph.before[node]:
-            rows[:, label] += ahead[graph.before[node]].sum(axis=0) * (back[node] / ways)
-            shares[label].append(float(ahead[node].sum() * (back[node] / ways)))
-    pooled = [[np.mean(found), np.std(found), np.min(found), np.max(found)] if found else [0.0] * 4 for found in shares]
-    return np.log1p(rows.ravel()), np.minimum(np.ravel(pooled), 1e3)
+    for label, sources, here, behind in zip(graph.labels, graph.before, ahead, back, strict=True):
+        if label < OPERATIONS and sources:
+            share = behind / ways
+            for last in range(1 + OPERATIONS):
+                rows[last, label] += sum(ahead[source][last] for source in sources) * share
+            shares[label].append(min(sum(here) * share, _MOST_SHARE))  # squares of more would overflow
+    return np.log1p(rows.ravel()), np.ravel([_spread(found) for found in shares])
+
+
+def _ways_ahead(graph: Skeleton) -> list[list[float]]:
+    """Ways to every node by the last operation on them, none first."""
+    ahead: list[list[float]] = []
+    for label, sources in zip(graph.labels, graph.before, strict=True):
+        if len(sources) == 1:
+            came = ahead[sources[0]]
+        else:
+            came = [sum(column) for column in zip(*(ahead[source] for source in sources), strict=True)] or _START
+        if label < OPERATIONS:
+            came = [sum(came) if last == label + 1 else 0.0 for last in range(1 + OPERATIONS)]
+        ahead.append([min(one, _MOST_WAYS) for one in came])
+    return ahead
+
+
+def _ways_back(graph: Skeleton) -> list[float]:
+    """Ways from every node to the last one."""
+    back = [1.0] * len(graph.labels)
+    for node in reversed(range(len(back))):
+        if graph.behind[node]:
+            back[node] = min(sum(back[reader] for reader in graph.behind[node]), _MOST_WAYS)
+    return back
+
+
+def _spread(values: Sequence[float]) -> list[float]:
+    """Mean, standard deviation, least and most; zeros where there is none."""
+    if not values:
+        return [0.0] * 4
+    mean = sum(values) / len(values)
+    variance = sum((value - mean) ** 2 for value in values) / len(values)
+    return [mean, sqrt(variance), min(values), max(values)]
 
 
 def _degrees(graph: Skeleton) -> tuple[Array, Array]:
     """Readers of the nodes of a label, mean and most, and how much the joins join: mean, most, standard deviation."""
-    readers: list[list[int]] = [[] for _ in LABELS]
+    readers: list[list[float]] = [[] for _ in LABELS]
     for label, targets in zip(graph.labels, graph.behind, strict=True):
         readers[label].append(len(targets))
-    degrees = [[np.mean(found), np.max(found)] if found else [0.0, 0.0] for found in readers[:-1]]
+    degrees = [_spread(found) for found in readers[:-1]]
     join = LABELS.index("join")
-    joined = [len(sources) for label, sources in zip(graph.labels, graph.before, strict=True) if label == join] or [0]
-    return np.ravel(degrees), np.array([np.mean(joined), np.max(joined), np.std(joined)])
+    mean, deviation, _, most = _spread(
+        [len(sources) for label, sources in zip(graph.labels, graph.before, strict=True) if label == join]
+    )
+    return np.array([(one[0], one[3]) for one in degrees]).ravel(), np.array([mean, most, deviation])
 
 
 def _extremes(graph: Skeleton) -> tuple[Array, Array]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas.cli import output
+from nas.cli.workers import add_workers, workers
 
 if TYPE_CHECKING:
     from nas.corpus.corpus import Corpus
@@ -35,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     build = actions.add_parser("build", help="draw networks, train them, keep what was measured")
     build.add_argument("--plan", metavar="PLAN.toml", help="what to build (default: the project's own corpus)")
-    build.add_argument("--workers", type=int, default=1, metavar="N", help="processes (default: 1)")
+    add_workers(build, "processes")
     build.add_argument("--data-dir", metavar="FOLDER", help="of the image data sets (default: $NAS_DATA_DIR)")
     build.add_argument("-q", "--quiet", action="store_true", help="no progress")
     card = actions.add_parser("card", help="what a corpus holds and how noisy it is; writes README.md into it")
@@ -63,12 +64,10 @@ def _build(args: argparse.Namespace) -> int:
     from nas.cli.progress_display import display
     from nas.corpus.build import Built, build
     from nas.corpus.domain import DOMAINS, read_plan
-    from nas.errors import UsageError
 
+    processes = workers(args)
     domains = read_plan(Path(args.plan)) if args.plan else DOMAINS
     domains = _chosen(domains, args.domain)
-    if args.workers < 1:
-        raise UsageError(f"--workers must be at least 1, got {args.workers}")
     with display(quiet=args.quiet) as shown:
 
         def say(built: Built) -> None:
@@ -82,7 +81,7 @@ def _build(args: argparse.Namespace) -> int:
             Path(args.folder),
             domains,
             data_dir=Path(args.data_dir) if args.data_dir else None,
-            workers=args.workers,
+            workers=processes,
             progress=say,
         )
     return _card(args)

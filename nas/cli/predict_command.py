@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas.cli import output
 from nas.cli.task_file import read_task
+from nas.cli.workers import add_workers, workers
 from nas.errors import UsageError
 from nas.explained import feature_rows, layer_rows
 from nas.percent import percent
@@ -47,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--latency", metavar="FOLDER", help="milliseconds and bytes too: what `nas predictor calibrate-latency` wrote"
     )
     parser.add_argument("--explain", action="store_true", help="which layers and which features moved the prediction")
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that read files (default: 1)")
+    add_workers(parser)
     output.add_format(parser)
 
 
@@ -55,13 +56,12 @@ def run(args: argparse.Namespace) -> int:
     """Print a score for every file, nine times in ten in an interval, and whether it is like what the predictor knows."""
     import predictors
 
-    if args.workers < 1:
-        raise UsageError(f"--workers must be at least 1, got {args.workers}")
+    processes = workers(args)
     predictor = predictors.load(args.predictor)
     predictor.require_accuracy()
     task = read_task(args.task)
     predictor.described(task)  # what is wrong with it is said before any file is read
-    graphs = predictors.encode_all(args.models, workers=args.workers)
+    graphs = predictors.encode_all(args.models, workers=processes)
     questions = _questions(predictor, dict(zip(args.models, graphs, strict=True)), task)
     prediction = predictor.predict([question.graph for question in questions])
     rows = [_row(question, prediction, place) for place, question in enumerate(questions)]

@@ -8,6 +8,7 @@ from typing import Any
 
 from nas.cli import output
 from nas.cli.task_file import read_task
+from nas.cli.workers import add_workers, workers
 
 EXAMPLES = """\
 examples:
@@ -70,6 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action.add_argument("--table", required=True, metavar="ROWS.csv")
         action.add_argument("--task", metavar="NAME", help="what the networks are for: a known name, or a .json file")
         action.add_argument("--seed", type=int, default=0, metavar="N")
+        add_workers(action)
         output.add_format(action)
 
 
@@ -84,7 +86,12 @@ def _fit(args: argparse.Namespace) -> int:
     from predictors import table
 
     fitted = table.fit_table(
-        Path(args.table), args.predictor, Path(args.out), seed=args.seed, task=read_task(args.task)
+        Path(args.table),
+        args.predictor,
+        Path(args.out),
+        seed=args.seed,
+        task=read_task(args.task),
+        workers=workers(args),
     )
     data = {"predictor": fitted.name, "folder": args.out}
     output.emit(args, data, [data])
@@ -93,14 +100,15 @@ def _fit(args: argparse.Namespace) -> int:
 
 def _evaluate(args: argparse.Namespace) -> int:
     from predictors import PREDICTORS, table
-    from predictors.registry import WARM
+    from predictors.registry import needs_task
 
     result: dict[str, Any] = table.evaluate_table(
         Path(args.table),
-        args.predictor or [name for name in PREDICTORS if args.task or name != WARM],
+        args.predictor or [name for name in PREDICTORS if args.task or not needs_task(name)],
         folds=args.folds,
         seed=args.seed,
         task=read_task(args.task),
+        workers=workers(args),
     )
     output.emit(args, result, [_row(score) for score in result["predictors"]], title=_title(args.table, result))
     return 0

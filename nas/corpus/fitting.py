@@ -14,7 +14,7 @@ from predictors.gaussian_process import GaussianProcessOptions
 from predictors.gnn import GNNOptions
 from predictors.persistence import require_free, save
 from predictors.predictor import Predictor
-from predictors.registry import WARM, create
+from predictors.registry import create, needs_task
 from predictors.task_description import TaskDescription
 
 MANY = 2000
@@ -23,8 +23,10 @@ MANY = 2000
 
 def fit(corpus: Corpus, folder: Path, name: str = "ensemble", *, seed: int = 0) -> FittedPredictor:
     """Fit a predictor on all networks of a corpus and save it; its tasks are known by their names."""
-    if name == WARM:
-        raise UsageError("a predictor of the corpus starts from none: the shipped one was fitted on such networks")
+    if needs_task(name):
+        raise UsageError(
+            f"a predictor of the corpus starts from none, and {name!r} starts from the shipped one: take another"
+        )
     require_free(folder)
     tasks = descriptions(corpus)
     told = [corpus.examples[one.domain].description for one in corpus.networks]

@@ -178,6 +178,19 @@ def test_search_report_export_and_predict_hang_together(capsys, tmp_path):
     assert (code, "has no trial 99" in line) == (2, True)
 
 
+def test_a_search_may_start_from_the_shipped_predictor(capsys, tmp_path):
+    folder = tmp_path / "run"
+    flags = ["--subset", 200, "--epochs", 1, "--trainings", 8, "--round", 4, "--screen", 4, "--repeats", 1]
+    code, _, _ = run(capsys, "search", "--task", "digits", "--predictor", "warm", *flags, "--out", folder)
+    assert code == 0
+    _, out, _ = run(capsys, "predictor", "card", folder, "--format", "json")
+    card = json.loads(out)
+    assert (card["predictor"], card["training_graphs"]) == ("warm", 8)
+    assert "transfer" in card["weights"]
+    _, out, _ = run(capsys, "predict", folder / "best.onnx", "--predictor", folder, "--format", "json")
+    assert 0 <= json.loads(out)[0]["score"] <= 1
+
+
 def test_predictor_fit_evaluate_and_predict_on_ones_own_files(capsys, tmp_path):
     space = search_spaces.create("mlp", search_spaces.Signature(input_shape=(6,), outputs=2))
     rng = np.random.default_rng(0)
@@ -196,6 +209,8 @@ def test_predictor_fit_evaluate_and_predict_on_ones_own_files(capsys, tmp_path):
     assert scores["forest"]["r2"] > scores["constant"]["r2"]
     code, _, _ = run(capsys, "predictor", "fit", "--table", table, "--predictor", "forest", "--out", tmp_path / "mine")
     assert code == 0
+    code, line = refused(capsys, "predictor", "fit", "--table", table, "--out", tmp_path / "other", "--workers", 0)
+    assert (code, "--workers must be at least 1" in line) == (2, True)
     _, out, _ = run(capsys, "predict", tmp_path / "3.onnx", "--predictor", tmp_path / "mine", "--format", "json")
     told = json.loads(out)[0]
     assert told["model"].endswith("3.onnx")

@@ -49,7 +49,7 @@ def _die(path):
 
 def test_a_dead_process_is_told(files, monkeypatch):
     folder, _ = files
-    monkeypatch.setattr(batch, "encode", _die)
+    monkeypatch.setattr(batch, "_attempt", _die)
     with pytest.raises(PredictorError, match="a process that encodes died"):
         encode_all([folder / "0.onnx", folder / "1.onnx"], workers=2)
 

@@ -5,7 +5,7 @@ import pytest
 from predictors.ensemble import EnsembleOptions, EnsemblePredictor
 from predictors.gnn import GNNOptions, GNNPredictor
 from predictors.persistence import shipped
-from predictors.registry import WARM, create, names
+from predictors.registry import create, names, needs_task
 from predictors.testing import PredictorContract
 from predictors.warm import WarmPredictor
 
@@ -23,7 +23,7 @@ def _contract(name):
     return PredictorContract(
         QUICK.get(name, functools.partial(create, name)),
         learns=name != "constant",
-        task=shipped().tasks["digits"] if name == WARM else None,
+        task=shipped().tasks["digits"] if needs_task(name) else None,
     )
 
 

@@ -430,3 +430,27 @@ def test_a_slice_of_everything_is_none():
         encode(network(with_slice, w=w)),
         encode(network("(float[N, 5] x) => (float[N, 2] y) { y = MatMul(x, w) }", w=w)),
     )
+
+
+_SQUARE = "<float[4,4] W = {1, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1}>"
+_STRANGE = {
+    "no input": f"() => (float[2,4] y) {_SQUARE} {{ r = RandomNormal<shape=[2,4]>() y = MatMul(r, W) }}",
+    "nothing read": "(float[N,0] x) => (float[N,5] y) <float[0,5] W = {}> { y = MatMul(x, W) }",
+    "nothing made": "(float[N,4] x) => (float[N,0] y) <float[4,0] W = {}> { y = MatMul(x, W) }",
+    "no feature left": "(float[N,4] x) => (float[N,5] y) <int64[1] s = {2}, int64[1] a = {1}, float[0,5] W = {}>"
+    " { z = Slice(x, s, s, a) y = MatMul(z, W) }",
+    "no example left": f"(float[N,4] x) => (float[N,4] y) {_SQUARE[:-1]}, int64[1] s = {{0}}, int64[1] a = {{0}}>"
+    " { z = Slice(x, s, s, a) y = MatMul(z, W) }",
+    "no channel left": f"(float[1,4,8,8] x) => (float[1,4,8,8] y) {_SQUARE.replace('[4,4]', '[4,4,1,1]')[:-1]},"
+    " int64[1] s = {3}, int64[1] a = {1}> { u = Conv(x, W) z = Slice(u, s, s, a) y = Concat<axis=1>(z, u) }",
+    "1e660 ways": f"(float[N,4] x) => (float[N,4] y) {_SQUARE} {{ h0 = MatMul(x, W) "
+    + " ".join(f"r{i} = Relu(h{i}) h{i + 1} = Add(h{i}, r{i})" for i in range(2200))
+    + " y = MatMul(h2200, W) }",
+}
+
+
+@pytest.mark.parametrize("name", _STRANGE)
+def test_strange_networks_are_encoded(name):
+    graph = encode(onnx.parser.parse_model(f'<ir_version: 10, opset_import: ["": 17]> net {_STRANGE[name]}'))
+    assert np.isfinite(graph.features).all()
+    assert np.isfinite(graph.summary).all()

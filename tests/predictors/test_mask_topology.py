@@ -9,7 +9,7 @@ from predictors.mask_topology import MERGED, TOPOLOGY_FEATURES, full_topology, t
 
 
 def _told(mask: np.ndarray) -> dict[str, float]:
-    return dict(zip(TOPOLOGY_FEATURES, topology_features(mask.astype(float)), strict=True))
+    return dict(zip(TOPOLOGY_FEATURES, topology_features([mask.astype(float)])[0], strict=True))
 
 
 def _random(rows: int, columns: int, density: float, seed: int) -> np.ndarray:
@@ -72,7 +72,7 @@ def test_a_mask_grown_from_a_graph_tells_what_its_seed_tells():
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 5), (5, 1), (7, 4), (300, 20)])
 def test_a_full_mask_is_told_in_constant_time(shape):
-    np.testing.assert_allclose(full_topology(*shape), topology_features(np.ones(shape)), atol=1e-9)
+    np.testing.assert_allclose(full_topology(*shape), topology_features([np.ones(shape)])[0], atol=1e-9)
     np.testing.assert_allclose(
         full_mask_features(shape), mask_features([np.ones(shape, bool)])[0], rtol=1e-3, atol=1e-6
     )
@@ -93,11 +93,21 @@ def test_the_order_of_units_does_not_matter():
     rng = np.random.default_rng(0)
     turned = mask[rng.permutation(30)][:, rng.permutation(20)]
     np.testing.assert_allclose(
-        topology_features(turned.astype(float)), topology_features(mask.astype(float)), rtol=0.05
+        topology_features([turned.astype(float)])[0], topology_features([mask.astype(float)])[0], rtol=0.05
     )
 
 
 def test_an_empty_mask_tells_nothing():
-    assert not topology_features(np.zeros((4, 3))).any()
+    assert not topology_features([np.zeros((4, 3))]).any()
     assert np.isfinite(mask_features([np.zeros((4, 3), bool)])).all()
     assert len(set(MASK_FEATURES)) == len(MASK_FEATURES)
+
+
+def test_a_mask_has_the_same_topology_alone_and_among_others():
+    rng = np.random.default_rng(0)
+    shapes = [(4, 3), (20, 30), (30, 7), (60, 50), (1, 9), (90, 200), (400, 300), (5, 5)]
+    masks = [(rng.random(shape) < 0.2).astype(float) for shape in shapes]
+    masks[-1][:] = 0
+    together = topology_features(masks)
+    for mask, found in zip(masks, together, strict=True):
+        np.testing.assert_allclose(found, topology_features([mask])[0], atol=1e-9)

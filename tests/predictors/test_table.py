@@ -5,9 +5,13 @@ import pytest
 
 import predictors
 from onnx_graph.errors import InvalidModelError
-from predictors import table
+from predictors import batch, table
 from predictors.errors import InvalidPredictorError, InvalidTableError, UnknownPredictorError
 from predictors.testing import synthetic_graphs
+
+
+def _encoding(monkeypatch, encode):
+    monkeypatch.setattr(batch, "encode", encode)
 
 
 def _write(folder, lines, header="model,accuracy", files=6):
@@ -22,7 +26,7 @@ def _write(folder, lines, header="model,accuracy", files=6):
 def rows(tmp_path, monkeypatch):
     """A table of 40 models whose structure graphs are given, in four cells."""
     graphs, accuracies = synthetic_graphs(40)
-    monkeypatch.setattr(table, "encode", lambda path: graphs[int(path.stem)])
+    _encoding(monkeypatch, lambda path: graphs[int(path.stem)])
     lines = [f"{number}.onnx,{accuracy},{'abcd'[number % 4]}" for number, accuracy in enumerate(accuracies)]
     return _write(tmp_path, lines, "model,accuracy,cell", files=40)
 
@@ -82,7 +86,7 @@ def test_a_model_that_cannot_be_read_is_named_with_its_line(tmp_path, monkeypatc
     def broken(path):
         raise InvalidModelError(f"{path.name} is not an ONNX model")
 
-    monkeypatch.setattr(table, "encode", broken)
+    _encoding(monkeypatch, broken)
     path = _write(tmp_path, ["0.onnx,0.5", "1.onnx,0.6"])
     with pytest.raises(InvalidTableError, match=r"line 2, column 'model': 0.onnx is not an ONNX model"):
         table.fit_table(path, "constant", tmp_path / "out")
@@ -113,12 +117,13 @@ def test_fits_on_real_onnx_files(tmp_path):
     few, many = fitted.predict([tmp_path / "5.onnx", tmp_path / "14.onnx"]).mean
     assert few < 0.35 < 0.6 < many
     (tmp_path / "7.onnx").write_text("not a model")
-    with pytest.raises(InvalidTableError, match=r"line 5, column 'model': .*7.onnx"):
-        table.fit_table(path, "density", tmp_path / "other")
+    for workers in (1, 2):
+        with pytest.raises(InvalidTableError, match=r"line 5, column 'model': .*7.onnx"):
+            table.fit_table(path, "density", tmp_path / "other", workers=workers)
 
 
 def test_fit_refuses_a_wrong_name_or_folder_before_any_work(rows, tmp_path, monkeypatch):
-    monkeypatch.setattr(table, "encode", None)
+    _encoding(monkeypatch, None)
     with pytest.raises(UnknownPredictorError, match="unknown predictor 'forst'; known: forest"):
         table.fit_table(rows, "forst", tmp_path / "out")
     with pytest.raises(InvalidPredictorError, match="choose another folder"):
@@ -151,7 +156,7 @@ def test_noise_is_not_ranked(tmp_path, monkeypatch):
     """Scoring a network by a predictor that saw it would rank noise well; cross-validation must not."""
     graphs, _ = synthetic_graphs(60)
     noise = np.random.default_rng(0).permutation(60) / 60
-    monkeypatch.setattr(table, "encode", lambda path: graphs[int(path.stem)])
+    _encoding(monkeypatch, lambda path: graphs[int(path.stem)])
     path = _write(tmp_path, [f"{number}.onnx,{value}" for number, value in enumerate(noise)], files=60)
     found = table.evaluate_table(path, ["forest"], repeats=1)
     scores = {row["name"]: row for row in found["predictors"]}

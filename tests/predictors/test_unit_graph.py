@@ -118,6 +118,30 @@ def test_a_large_network_has_none(monkeypatch):
     assert encode(built.model({layer.name: np.ones(layer.shape, bool) for layer in built.layers})).units is None
 
 
+def _sum_of_everything(builder: NetworkBuilder) -> ir.Value:
+    """A sum of a layer with the next one, six times: joins, each of two connections a unit."""
+    x = builder.gemm(builder.input, 4, "layer")
+    for place in range(6):
+        x = builder.add(x, builder.gemm(x, 4, f"layer{place}"), f"sum{place}")
+    return x
+
+
+@pytest.mark.parametrize("limit", ["LARGEST", "_MOST_DRAWN"])
+def test_connections_of_joins_count_too(monkeypatch, limit):
+    builder = NetworkBuilder((4,), "net")
+    built = builder.finish(_sum_of_everything(builder))
+    model = built.model({layer.name: np.eye(*layer.shape, dtype=bool) for layer in built.layers})
+    units = encode(model).units
+    assert units is not None
+    weights = 4 * 7
+    joins = 2 * 4 * 6
+    assert units.edges.shape[1] == weights + joins
+    monkeypatch.setattr(unit_graph, limit, weights + joins)
+    assert encode(model).units is not None
+    monkeypatch.setattr(unit_graph, limit, weights + joins - 1)
+    assert encode(model).units is None
+
+
 def test_it_survives_the_way_to_arrays_and_back():
     from predictors.structure_graph import StructureGraph
 

@@ -1,0 +1,18 @@
+"""The flag `--workers`: how many processes share long work."""
+
+import argparse
+
+from nas.errors import UsageError
+
+
+def add_workers(parser: argparse.ArgumentParser, work: str = "processes that read files") -> None:
+    """The flag; `work` says what the processes do."""
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help=f"{work} (default: 1)")
+
+
+def workers(args: argparse.Namespace) -> int:
+    """What was asked for; `UsageError` below one."""
+    found: int = args.workers
+    if found < 1:
+        raise UsageError(f"--workers must be at least 1, got {found}")
+    return found

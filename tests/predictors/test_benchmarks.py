@@ -1,0 +1,120 @@
+"""The benchmarks of predictors: what they judge with is what they say, on a few networks of the committed corpus."""
+
+import importlib
+import math
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from nas.corpus.corpus import Corpus
+from predictors.boosted import BoostedOptions
+from predictors.ensemble import EnsembleOptions, EnsemblePredictor
+from predictors.forest import ForestOptions
+from predictors.gaussian_process import GaussianProcessOptions
+from predictors.gnn import GNNOptions
+
+FOLDER = Path(__file__).parents[2] / "benchmarks"
+NAMES = sorted(path.stem for path in FOLDER.glob("*.py"))
+SMALL = EnsembleOptions(
+    folds=2,
+    forest=ForestOptions(trees=10),
+    process=GaussianProcessOptions(iterations=5),
+    boosted=BoostedOptions(trees=10),
+    network=GNNOptions(members=2, hidden=8, layers=1, unit_hidden=4, unit_layers=1, steps=5, most_steps=5),
+)
+
+
+@pytest.fixture
+def benchmark(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], ModuleType]]:
+    """A benchmark as a module; what it imports from its folder is gone again after the test."""
+    monkeypatch.syspath_prepend(FOLDER)
+    others = {name: sys.modules.pop(name) for name in NAMES if name in sys.modules}
+    yield importlib.import_module
+    for name in NAMES:
+        sys.modules.pop(name, None)
+    sys.modules.update(others)
+
+
+@pytest.fixture
+def two_domains(tmp_path: Path) -> Corpus:
+    """A shard of each."""
+    for name in ("mlp-digits", "rnn-reber"):
+        (tmp_path / name).mkdir()
+        shutil.copy(FOLDER / "corpus" / name / "0000.jsonl.gz", tmp_path / name)
+    return Corpus.read(tmp_path)
+
+
+def test_a_warm_start_is_judged_on_a_domain_that_its_source_has_not_seen(benchmark, monkeypatch, tmp_path, two_domains):
+    module = benchmark("predictor_corpus")
+    monkeypatch.setattr(module.encoding_cache, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(module, "SOURCE", 40)
+    fitted_on = []
+
+    class Small(EnsemblePredictor):
+        def __init__(self, *_: object, source: EnsemblePredictor | None = None) -> None:
+            super().__init__(SMALL, source=source)
+
+        def fit(self, graphs, accuracies, *, seed=0):
+            fitted_on.append({tuple(graph.task) for graph in graphs})
+            return super().fit(graphs, accuracies, seed=seed)
+
+    monkeypatch.setattr(module, "EnsemblePredictor", Small)
+    monkeypatch.setattr(module, "create", lambda _name: Small())
+    graphs = module.corpus_graphs(two_domains, 1)
+    own = {
+        tuple(graph.task) for graph, one in zip(graphs, two_domains.networks, strict=True) if one.domain == "rnn-reber"
+    }
+    found = {
+        method: module._rows("warm", two_domains, graphs, "rnn-reber", 30, method, seeds=1)
+        for method in module.WARM_METHODS
+    }
+    assert len(fitted_on) == 3, "the source is fitted once"
+    assert [tasks & own for tasks in fitted_on] == [own, set(), own]
+    for rows in found.values():
+        assert -1 <= rows[""][0]["tau"] <= 1
+        assert rows[""][0]["judged"] == 34
+    assert ":transfer" in found["warm"]
+    assert ":transfer" not in found["ensemble"]
+    taus = {method: rows[""][0]["tau"] for method, rows in found.items()}
+    assert taus["the others alone"] != taus["ensemble"]
+
+
+def test_every_division_of_the_corpus_is_judged_by_every_cheap_method(benchmark, monkeypatch, tmp_path, two_domains):
+    module = benchmark("predictor_corpus")
+    monkeypatch.setattr(module.encoding_cache, "CACHE", tmp_path / "cache")
+    graphs = module.corpus_graphs(two_domains, 1)
+    for section, domain in (("random", "mlp-digits"), ("recipe", "mlp-digits"), ("task", "all")):
+        for method in ("density", "scaling law", "forest of 20 features", "linear"):
+            rows = module._rows(section, two_domains, graphs, domain, 30, method, seeds=1)[""]
+            assert rows
+            assert all(math.isfinite(row["tau"]) for row in rows)
+            assert section == "random" or all(row["left_out"] for row in rows)
+
+
+def test_speeds_grow_as_a_power_of_the_length(benchmark, monkeypatch):
+    module = benchmark("graph_speed")
+    monkeypatch.setattr(module, "REPEATS", 1)
+    found = module.times(3)
+    assert min(found.values()) >= 0
+    assert {"load a file", "encode"} <= set(found)
+    squared = {length: {"job": float(length) ** 2} for length in module.LENGTHS}
+    assert module.growths(squared)["job"] == pytest.approx(2.0)
+
+
+def test_pretraining_tells_what_can_be_computed_and_starts_from_it(benchmark, two_domains):
+    module = benchmark("label_free_pretraining")
+    from predictors.encoder import encode
+
+    corpus = two_domains.of("mlp-digits")
+    graphs = [encode(corpus.model(row)) for row in range(len(corpus))]
+    start, explained = module.pretrained(graphs, 4, seed=0)
+    assert -9 < explained["r2_mean"] <= 1
+    network = start._network(3)
+    for name, value in start._start.items():
+        np.testing.assert_array_equal(network.state_dict()[name].numpy(), value)
+    assert not np.array_equal(network.head[-1].weight.detach().numpy(), start._network(4).head[-1].weight.detach())
