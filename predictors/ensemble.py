@@ -16,7 +16,6 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 from predictors.boosted import BoostedOptions, BoostedPredictor
 from predictors.calibration import Curve
@@ -228,6 +227,8 @@ def _left_out(
 
 def _stacked(left_out: Sequence[Scores], scores: Floats) -> Stack:
     """Weights, calibration and width of the interval from what was said of left-out networks."""
+    from scipy.optimize import nnls  # slow to import, and not needed to predict
+
     said = np.stack([one.mean for one in left_out], axis=1)
     count = said.shape[1]
     centre, unit = float(scores.mean()), max(float(scores.std()), 1e-9)

@@ -14,7 +14,6 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
-from scipy.optimize import minimize
 
 from predictors.errors import InvalidPredictorError
 from predictors.features import column_groups, matrix, matrix_width
@@ -214,6 +213,8 @@ def _start(groups: int) -> Floats:
 
 def _learnt(terms: _Terms, targets: Floats, iterations: int) -> Floats:
     """Scales of the largest posterior."""
+    from scipy.optimize import minimize  # slow to import, and not needed to predict
+
     prior = _start(len(terms.groups))
     bounds = [(middle - 6.0, middle + 6.0) for middle in prior]
     options = {"maxiter": iterations}

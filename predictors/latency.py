@@ -13,7 +13,6 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
-from scipy.optimize import nnls
 
 from predictors.errors import InvalidPredictorError, InvalidTrainingSetError
 from predictors.features import node_table
@@ -134,6 +133,8 @@ class LatencyPredictor:
 
 def _fitted(parts: Floats, totals: Floats, times: Floats) -> Costs:
     """Costs and factors; the noise is still that of the factors alone."""
+    from scipy.optimize import nnls  # slow to import, and not needed to predict
+
     costs, _ = nnls(parts / times[:, None], np.ones(len(times)))
     rest = np.log(times / np.maximum(parts @ costs, LEAST))
     centre, spread = totals.mean(axis=0), np.maximum(totals.std(axis=0), 1e-3)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
-from scipy.stats import rankdata
 
 from predictors.errors import InvalidPredictorError
 from predictors.target import HIGHEST, LOWEST
@@ -48,6 +47,8 @@ class RankScale:
     @classmethod
     def of(cls, targets: Floats) -> "RankScale":
         """The scale of these targets; equal ones share their mean rank."""
+        from scipy.stats import rankdata  # slow to import, and not needed to predict
+
         knots, first = np.unique(targets, return_index=True)
         scores = ndtri((rankdata(targets) - 0.5) / len(targets))[first]
         if len(knots) > MOST_KNOTS:
