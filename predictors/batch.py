@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     import onnx
     import onnx_ir as ir
 
-Model: TypeAlias = "str | PathLike[str] | ir.Model | onnx.ModelProto | StructureGraph"
+ModelLike: TypeAlias = "str | PathLike[str] | ir.Model | onnx.ModelProto | StructureGraph"
 CHUNK = 16
 """Files that a process takes at a time."""
 
 
-def encode_all(models: Iterable[Model], *, workers: int = 1) -> list[StructureGraph]:
+def encode_all(models: Iterable[ModelLike], *, workers: int = 1) -> list[StructureGraph]:
     """The structure graphs of networks, in order; structure graphs stay as they are.
 
     Args:
@@ -43,7 +43,7 @@ def encode_all(models: Iterable[Model], *, workers: int = 1) -> list[StructureGr
     return found
 
 
-def attempts(models: Iterable[Model], *, workers: int = 1) -> Iterator[StructureGraph | GraphError]:
+def attempts(models: Iterable[ModelLike], *, workers: int = 1) -> Iterator[StructureGraph | GraphError]:
     """As `encode_all`, one after another; of a network that fails, the error."""
     if workers < 1:
         raise ValueError(f"workers must be ≥ 1, got {workers}")
@@ -63,7 +63,7 @@ def attempts(models: Iterable[Model], *, workers: int = 1) -> Iterator[Structure
         ) from error
 
 
-def _attempt(model: Model) -> StructureGraph | GraphError:
+def _attempt(model: ModelLike) -> StructureGraph | GraphError:
     if isinstance(model, StructureGraph):
         return model
     try:

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 
-from predictors.fitted import FittedPredictor, ModelLike, Task
+from predictors.batch import ModelLike
+from predictors.fitted import FittedPredictor, Task
 from predictors.fitting import fit
 
 Floats = NDArray[np.float64]

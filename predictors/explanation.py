@@ -26,7 +26,8 @@ from predictors.node_features import node_feature_group
 from predictors.structure_graph import StructureGraph
 
 if TYPE_CHECKING:
-    from predictors.fitted import FittedPredictor, ModelLike
+    from predictors.batch import ModelLike
+    from predictors.fitted import FittedPredictor
     from predictors.task_description import TaskDescription
 
 Said: TypeAlias = "Callable[[Sequence[StructureGraph]], NDArray[np.float64]]"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias, overload
 import numpy as np
 
 import onnx_graph
-from predictors.batch import encode_all
+from predictors.batch import ModelLike, encode_all
 from predictors.encoder import in_memory
 from predictors.errors import InvalidTargetError, InvalidTaskError
 from predictors.features import GRAPH_FEATURES
@@ -20,16 +20,12 @@ from predictors.structure_graph import StructureGraph
 from predictors.task_description import TaskDescription
 
 if TYPE_CHECKING:
-    import onnx
-    import onnx_ir as ir
-
     from predictors.explanation import Explanation
 
 _SEQUENTIAL = ("rnn", "gru", "lstm", "attention")
 LATENCY, TARGETS = "latency", ("accuracy", "latency", "bytes")
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
-ModelLike: TypeAlias = "str | os.PathLike[str] | ir.Model | onnx.ModelProto | StructureGraph"
 Task: TypeAlias = "str | TaskDescription | Mapping[str, object] | None"
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from numpy.typing import ArrayLike
 
-from predictors.batch import encode_all
-from predictors.fitted import FittedPredictor, ModelLike, Task
+from predictors.batch import ModelLike, encode_all
+from predictors.fitted import FittedPredictor, Task
 from predictors.registry import create
 from predictors.state import check_accuracies
 from predictors.task_description import TaskDescription

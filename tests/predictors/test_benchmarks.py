@@ -1,12 +1,8 @@
 """The benchmarks of predictors: what they judge with is what they say, on a few networks of the committed corpus."""
 
-import importlib
 import math
 import shutil
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -19,7 +15,6 @@ from predictors.gaussian_process import GaussianProcessOptions
 from predictors.gnn import GNNOptions
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
-NAMES = sorted(path.stem for path in FOLDER.glob("*.py"))
 SMALL = EnsembleOptions(
     folds=2,
     forest=ForestOptions(trees=10),
@@ -27,17 +22,6 @@ SMALL = EnsembleOptions(
     boosted=BoostedOptions(trees=10),
     network=GNNOptions(members=2, hidden=8, layers=1, unit_hidden=4, unit_layers=1, steps=5, most_steps=5),
 )
-
-
-@pytest.fixture
-def benchmark(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], ModuleType]]:
-    """A benchmark as a module; what it imports from its folder is gone again after the test."""
-    monkeypatch.syspath_prepend(FOLDER)
-    others = {name: sys.modules.pop(name) for name in NAMES if name in sys.modules}
-    yield importlib.import_module
-    for name in NAMES:
-        sys.modules.pop(name, None)
-    sys.modules.update(others)
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """The benchmarks' cache of structure graphs: what is written is read, only what is missing or changed is encoded."""
 
-import importlib.util
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,14 +13,8 @@ from predictors.unit_graph import UnitGraph
 
 
 @pytest.fixture
-def cache(monkeypatch, tmp_path):
-    path = Path(__file__).parents[2] / "benchmarks" / "encoding_cache.py"
-    spec = importlib.util.spec_from_file_location("encoding_cache", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "encoding_cache", module)
-    spec.loader.exec_module(module)
+def cache(benchmark, monkeypatch, tmp_path):
+    module = benchmark("encoding_cache")
     monkeypatch.setattr(module, "CACHE", tmp_path / "cache")
     return module
 

@@ -1,9 +1,5 @@
 """The benchmark's networks: they run, their parameters are the tables', and the encoder reads their weights as dense."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import numpy as np
 import onnx
 import onnx_ir as ir
@@ -18,16 +14,9 @@ from predictors.operators import CLASSES
 CHAIN = sum(1 << (x + y * (y - 1) // 2) for x, y in [(0, 1), (1, 2), (2, 3)])
 
 
-@pytest.fixture(scope="module")
-def nasbench():
-    path = Path(__file__).parents[2] / "benchmarks" / "nasbench.py"
-    spec = importlib.util.spec_from_file_location("nasbench", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules["nasbench"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["nasbench"]
+@pytest.fixture
+def nasbench(benchmark):
+    return benchmark("nasbench")
 
 
 def check(model: ir.Model) -> None:
