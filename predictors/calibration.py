@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictors.errors import InvalidPredictorError
+from predictors.state import array
 
 Floats = NDArray[np.float64]
 
@@ -46,6 +47,18 @@ class Curve:
                 block = _pooled(blocks.pop(), block)
             blocks.append(block)
         return cls(np.array([block[0] for block in blocks]), np.array([block[1] for block in blocks]))
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """The knots, as ``curve_scores`` and ``curve_accuracies``."""
+        return {f"curve_{name}": np.asarray(value) for name, value in vars(self).items()}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> "Curve | None":
+        """The curve among a predictor's arrays, if it has one."""
+        if "curve_scores" not in arrays:
+            return None
+        scores = array(arrays, "curve_scores", "f", (None,)).astype(np.float64)
+        return cls(scores, array(arrays, "curve_accuracies", "f", scores.shape).astype(np.float64))
 
     def __call__(self, scores: Floats, beyond: Callable[[Floats], Floats]) -> Floats:
         """Mean accuracies, in [0, 1]; outside the knots they go on as `beyond` does."""

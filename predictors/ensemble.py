@@ -165,7 +165,7 @@ class EnsemblePredictor:
         if self._scale is not None:
             own |= {f"scale_{name}": np.asarray(value) for name, value in vars(self._scale).items()}
         if self._curve is not None:
-            own |= {f"curve_{name}": np.asarray(value) for name, value in vars(self._curve).items()}
+            own |= self._curve.arrays()
         members = {member.name: member.arrays() for member in self._members}
         return joined({OWN: own} | members) | {"training_graphs": np.asarray(self._training_graphs)}
 
@@ -191,7 +191,7 @@ class EnsemblePredictor:
         if weights.min() < 0 or abs(weights.sum() - 1) > 1e-6:
             raise InvalidPredictorError("saved ensemble is damaged: its weights are no shares")
         predictor._scale = _scale_from(own) if "scale_targets" in own else None
-        predictor._curve = _curve_from(own) if "curve_scores" in own else None
+        predictor._curve = Curve.from_arrays(own)
         predictor._support = Support.from_arrays(own)
         predictor._training_graphs = int(number(arrays, "training_graphs", low=2))
         return predictor
@@ -261,11 +261,6 @@ def _combined(said: Sequence[Scores], stack: Stack) -> tuple[Floats, Floats]:
 
 STATING = 2
 """The first members, forest and process, state a spread of its own for every network; the others' is nearly constant."""
-
-
-def _curve_from(own: dict[str, NDArray[np.generic]]) -> Curve:
-    scores = array(own, "curve_scores", "f", (None,)).astype(np.float64)
-    return Curve(scores, array(own, "curve_accuracies", "f", scores.shape).astype(np.float64))
 
 
 def _scale_from(own: dict[str, NDArray[np.generic]]) -> RankScale:

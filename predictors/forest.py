@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from predictors.errors import InvalidPredictorError
 from predictors.features import matrix, matrix_width
+from predictors.predictor import Prediction
 from predictors.state import array, number, require_fitted
 from predictors.structure_graph import StructureGraph
+from predictors.target import accuracy_of
 from predictors.target_predictor import Scores, TargetPredictor
 
 CHUNK = 4096  # graphs traversed at once: bounds the memory, not the result
@@ -102,11 +104,22 @@ class ForestPredictor(TargetPredictor):
 
     def predict_targets(self, graphs: Sequence[StructureGraph]) -> Scores:
         """Mean and standard deviation of the trees."""
+        said = self._said(graphs)
+        return Scores(said.mean(axis=1), said.std(axis=1))
+
+    def predict(self, graphs: Sequence[StructureGraph]) -> Prediction:
+        """Mean and standard deviation of the accuracies that the trees say.
+
+        Not the accuracy of their mean target: where trees disagree because accuracies are noisy, that is far from the mean accuracy.
+        """
+        said = accuracy_of(self._said(graphs))
+        return Prediction(said.mean(axis=1), said.std(axis=1))
+
+    def _said(self, graphs: Sequence[StructureGraph]) -> NDArray[np.float64]:
+        """The target that every tree says of every graph, ``(graphs, trees)``."""
         trees = require_fitted(self._trees, self.name)
         rows = matrix(graphs)
-        parts = [trees(rows[start : start + CHUNK]) for start in range(0, max(len(rows), 1), CHUNK)]
-        said = np.concatenate(parts)
-        return Scores(said.mean(axis=1), said.std(axis=1))
+        return np.concatenate([trees(rows[start : start + CHUNK]) for start in range(0, max(len(rows), 1), CHUNK)])
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """The fields of `Trees`, and ``training_graphs`` ``()``."""

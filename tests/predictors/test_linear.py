@@ -1,8 +1,9 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
-from predictors.linear import STRENGTHS, LinearPredictor, _leave_one_out
+from predictors.linear import STRENGTHS, LinearPredictor, _folds, _leave_one_out, _left_out, _penalties
 from predictors.target import from_target, to_target
 from predictors.testing import synthetic_graphs
 
@@ -20,7 +21,7 @@ def test_leave_one_out_equals_leaving_one_out():
         penalty = np.diag([strength] * 4 + [0.0])
         weights = np.linalg.solve(design.T @ design + penalty, design.T @ targets[kept])
         errors.append(targets[out] - np.append(rows[out], 1.0) @ weights)
-    loss, _, _ = _leave_one_out(left, singular, targets, strength)
+    loss = _leave_one_out(left, singular, targets, strength)
     np.testing.assert_allclose(loss, np.mean(np.square(errors)), rtol=1e-9)
 
 
@@ -63,3 +64,41 @@ def test_target_scale_goes_there_and_back():
     back = from_target(to_target(accuracies), np.full(5, 0.1))
     np.testing.assert_allclose(back.mean, accuracies, atol=1e-12)
     np.testing.assert_allclose(back.std, 0.1 * (1.02 - accuracies))  # slope of 1.02 − exp(−t) is exp(−t)
+
+
+def test_left_out_networks_are_not_seen():
+    rng = np.random.default_rng(0)
+    rows, targets, folds = rng.normal(size=(20, 6)), rng.normal(size=20), _folds(20, 0)
+    penalties = _penalties(rows, targets)
+    said = _left_out(rows, targets, penalties, folds)
+    np.testing.assert_allclose(
+        said[:, 0], [targets[folds != fold].mean() for fold in folds], atol=0.2
+    )  # almost nothing
+    moved = np.where(folds == 2, 50.0, targets)
+    again = _left_out(rows, moved, penalties, folds)
+    np.testing.assert_array_equal(again[folds == 2], said[folds == 2])
+    assert not np.allclose(again[folds != 2], said[folds != 2])
+
+
+def test_most_features_are_left_out():
+    graphs, accuracies = synthetic_graphs(60)
+    weights = LinearPredictor().fit(graphs, accuracies).arrays()["weights"]
+    assert 0 < np.count_nonzero(weights) < 0.2 * len(weights)
+
+
+def test_the_mean_of_two_heaps_is_that_of_what_was_measured():
+    graphs, accuracies = synthetic_graphs(400)
+    rng = np.random.default_rng(0)
+    heaps = np.where(rng.random(400) < accuracies, 1.0, 0.1)
+    said = LinearPredictor().fit(graphs, heaps).predict(graphs).mean
+    assert abs(said.mean() - heaps.mean()) < 0.03
+
+
+@pytest.mark.parametrize("count", [2, 3, 9])
+def test_few_networks_are_enough(count: int):
+    graphs, accuracies = synthetic_graphs(count)
+    said = LinearPredictor().fit(graphs, accuracies).predict(graphs)
+    assert np.isfinite(said.mean).all()
+    assert np.isfinite(said.std).all()
+    same = LinearPredictor().fit(graphs, np.full(count, 0.5)).predict(graphs)
+    np.testing.assert_allclose(same.mean, 0.5)
