@@ -3,8 +3,13 @@
 Milliseconds of processor time a graph, medians, on one thread: over a hundred random candidates of every space, for a file of
 about a hundred nodes, and for large graphs. The predictors are fitted on a hundred other candidates of all spaces with made-up
 accuracies (the seconds of that: as many threads as they take); their answers do not matter here, only their speed.
+
+The same machine may be three times slower on another day. "Pace" is the time of work that never changes, before and after the
+rest: compare figures of two runs only beside it.
+Usage: [NAS_DATA_DIR=DATA] python benchmarks/encoding_speed.py
 """
 
+import argparse
 import json
 import os
 import tempfile
@@ -114,6 +119,15 @@ def milliseconds(work: Callable[[], object], repeats: int) -> float:
     return 1000 * float(np.median(times))
 
 
+def pace() -> dict[str, float]:
+    """Times of work that never changes: a loop of Python, and calls of numpy on small arrays, ms."""
+    small = np.arange(100.0)
+    return {
+        "python_a_million_additions": milliseconds(lambda: sum(range(1_000_000)), 15),
+        "numpy_ten_thousand_small_sums": milliseconds(lambda: [small.sum() for _ in range(10_000)], 15),
+    }
+
+
 def fitted() -> tuple[dict[str, Predictor], dict[str, dict[str, float]]]:
     """The predictors, each fitted on the same candidates of all spaces, and the seconds that it took: on the wall, of processors."""
     rng = np.random.default_rng(0)
@@ -204,6 +218,8 @@ def show(title: str, rows: Mapping[str, Mapping[str, float]]) -> None:
 
 def main() -> None:
     """Print the tables and write the JSON."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    paces = {"before": pace()}
     predictors, fits = fitted()
     with threadpool_limits(1):
         parts = {
@@ -211,13 +227,15 @@ def main() -> None:
             "file": from_file(predictors),
             "graphs": large(),
         }
+    paces["after"] = pace()
+    show("Pace of the machine, ms", paces)
     print(f"{len(NODE_FEATURES)} features a node, {len(GRAPH_FEATURES)} a graph")
     show("Many of a space, ms each", parts["spaces"])
     show("From a file to its graph, and to an answer, ms", parts["file"])
     show("Large graphs, ms", parts["graphs"])
     show(f"Fit with {LABELS} labels, s", fits)
     features = {"node_features": len(NODE_FEATURES), "graph_features": len(GRAPH_FEATURES), "labels": LABELS}
-    result = {"unit": "ms of processor time, one thread; fits: s", **features, **parts, "fits": fits}
+    result = {"unit": "ms of processor time, one thread; fits: s", "pace": paces, **features, **parts, "fits": fits}
     path = Path(__file__).parent / "results" / "encoding_speed.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(result, indent=2) + "\n")

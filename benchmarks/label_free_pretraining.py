@@ -22,6 +22,7 @@ import encoding_cache
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from predictor_corpus import corpus_graphs
 from rich.console import Console
 from rich.table import Table
 from scipy.stats import rankdata
@@ -178,7 +179,7 @@ def _domain(name: str, args: argparse.Namespace) -> dict[str, Any]:
     domain, signature = corpus.domains[name], corpus.examples[name].signature
     spaces = Spaces(domain, signature)
     drawn = [one for shard in range(args.shards) for one in candidates(domain, FRESH + shard, spaces)]
-    graphs = [encode(corpus.model(row)) for row in range(len(corpus))]
+    graphs = corpus_graphs(corpus, workers=1)
     structures = [encode(spaces.whole.build(one)) for one in drawn]
     rows: dict[str, list[dict[str, float]]] = {str(labels): [] for labels in LABELS}
     told = []
