@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from predictors.predictor import Prediction
 
 CEILING = 1.02
+MOST_STD = 0.5
 LOWEST, HIGHEST = -np.log(CEILING), -np.log(CEILING - 1)
 
 
@@ -23,8 +24,8 @@ def accuracy_of(targets: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def from_target(mean: NDArray[np.float64], std: NDArray[np.float64]) -> Prediction:
-    """As `accuracy_of`, the std by the slope there (first order), finite and ≥ 0."""
-    return Prediction(accuracy_of(mean), np.minimum(_error(mean) * std, 1.0))
+    """As `accuracy_of`, the std by the slope there (first order), ≥ 0 and at most what numbers in [0, 1] can have."""
+    return Prediction(accuracy_of(mean), np.minimum(_error(mean) * std, MOST_STD))
 
 
 def _error(targets: NDArray[np.float64]) -> NDArray[np.float64]:
