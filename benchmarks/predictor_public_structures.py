@@ -43,8 +43,9 @@ BARS: Mapping[str, float] = {
     "relational, 100 labels": 0.57,
 }
 """Best R² known, by protocol."""
+SEEDS = 5
 SLOW: Mapping[str, int] = {"gnn": 2, "ensemble": 2}
-"""Splits, at most, of predictors that take half a minute to fit."""
+"""Splits of predictors that take half a minute to fit."""
 
 Rows = NDArray[np.int64]
 Method = Callable[[Rows, Rows, Floats, int], Floats]
@@ -61,7 +62,9 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", choices=("reber", "relational"), default=["reber", "relational"])
     parser.add_argument("--labels", type=int, nargs="+", default=[30, 100, 300, 1000], help="of relational graphs")
     parser.add_argument(
-        "--seeds", type=int, default=5, help=f"splits, each with the predictor's seed (slow ones: {SLOW})"
+        "--seeds",
+        type=int,
+        help=f"splits, each with the predictor's seed; default {SEEDS}, of slow predictors {SLOW}",
     )
     parser.add_argument("--networks", type=int, default=None, help="at most so many of a set")
     parser.add_argument("--quick", action="store_true", help="a smoke test: few networks, labels and seeds")
@@ -110,7 +113,7 @@ def compute(results: Results, args: argparse.Namespace) -> None:
             # Another encoder makes another cell, another predictor does not (--redo); baselines read no encoding.
             version = structures.key if name in args.predictors else ""
             cell = results.cells.get(f"{protocol} | {name}")
-            seeds = min(args.seeds, SLOW.get(name, args.seeds))
+            seeds = args.seeds or SLOW.get(name, SEEDS)
             settings = {"networks": rows, "seeds": seeds, "encoder": version}
             if cell is not None and cell["settings"] == settings:
                 continue
@@ -231,7 +234,7 @@ def ceiling(accuracies: Floats) -> float | None:
 def print_table(cells: Mapping[str, Mapping[str, Any]]) -> None:
     """The table on stdout."""
     table = Table(title="R² of predicted against published accuracies, mean ± deviation over seeds")
-    for column in ("networks", "predicted by", "R²", "best known", "ceiling", "s a seed"):
+    for column in ("networks", "predicted by", "R²", "splits", "best known", "ceiling", "s a seed"):
         table.add_column(column, justify="left" if column in ("networks", "predicted by") else "right")
     order = list(dict.fromkeys(cell["protocol"] for cell in cells.values()))
     for cell in sorted(cells.values(), key=lambda cell: order.index(cell["protocol"])):
@@ -242,6 +245,7 @@ def print_table(cells: Mapping[str, Mapping[str, Any]]) -> None:
             cell["protocol"],
             cell["name"],
             f"{mean(scores):.3f} ± {spread:.3f}",
+            str(len(scores)),
             "" if bar is None else f"{bar:.2f}",
             "" if cell["ceiling"] is None else f"{cell['ceiling']:.2f}",
             f"{cell['seconds']:.1f}",

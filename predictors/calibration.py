@@ -55,7 +55,7 @@ class Curve:
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> "Curve | None":
         """The curve among a predictor's arrays, if it has one."""
-        if "curve_scores" not in arrays:
+        if not {"curve_scores", "curve_accuracies"} & arrays.keys():
             return None
         scores = array(arrays, "curve_scores", "f", (None,)).astype(np.float64)
         return cls(scores, array(arrays, "curve_accuracies", "f", scores.shape).astype(np.float64))

@@ -1,15 +1,17 @@
-"""A straight line on whole-graph and pooled node features, most of which it leaves out: an elastic net.
+"""A straight line on whole-graph and pooled node features: the mean of a Bayesian line and of an elastic net.
 
-Features are standardised; networks left out in turn choose the strength of the penalty (Zou and Hastie 2005, whose share of
-absolute weights is fixed here) and say which accuracy a predicted target means on average. The std is that of a new measurement
-of the Bayesian linear model (posterior of the weights plus noise): it grows with the distance from the training networks. For
-the mean, features are held to the training range widened by one standard deviation: a straight line says nothing far outside.
+Features are standardised. The Bayesian line (ridge regression) reads them all, its strength chosen by leave-one-out error in closed
+form; the elastic net (Zou and Hastie 2005) leaves most of them out, its penalty chosen by networks left out in turn. Where few
+features tell something the second ranks better, where many do the first, and their mean is about as good as the better one.
+What both say of networks that they did not see tells which accuracy a predicted target means on average. The std is that of a new
+measurement (posterior of the Bayesian line's weights plus noise) and grows with the distance from the training networks. For the
+mean, features are held to the training range widened by one standard deviation: a straight line says nothing far outside.
 """
 
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,21 +21,20 @@ from predictors.features import matrix, matrix_width
 from predictors.predictor import Prediction
 from predictors.state import array, check_training, number, require_fitted
 from predictors.structure_graph import StructureGraph
-from predictors.target import accuracy_of, from_target, to_target
+from predictors.target import accuracy_of, from_target, std_at, to_target
 from predictors.target_predictor import Scores, TargetPredictor
 from predictors.threads import one_thread
 
 Floats = NDArray[np.float64]
 
 STRENGTHS = np.geomspace(1e-2, 1e5, 36)
-"""Of the Bayesian linear model."""
+"""Of the Bayesian line."""
 PENALTIES = np.geomspace(1.0, 1e-2, 30)
 """Of the elastic net, as shares of the smallest that leaves every feature out."""
 ABSOLUTE = 0.1
-"""Share of the penalty on absolute weights, the rest being on squared ones: measured better than 0, .5 and 1 (networks of the
-corpus, 30 to 500 labels)."""
+"""Share of the elastic net's penalty on absolute weights, the rest being on squared ones."""
 FOLDS = 5
-FEWEST = 10
+FEWEST = 20
 """Networks below which the left-out ones are too few to tell what a target means on average."""
 WIDENED = 1.0  # standard deviations
 
@@ -45,10 +46,10 @@ class Line:
     Attributes:
         centre, spread: of the features, float64 ``(features,)``; spread 0 marks a feature that never varied, and is not used.
         low, high: range of the standardised training features, ``(features,)``.
-        weights: on standardised features, ``(features,)``; many are 0.
+        weights: on standardised features, ``(features,)``.
         directions: orthonormal, ``(rank, features)``: where the training networks vary.
         singular: how much, ``(rank,)``.
-        strength: of the Bayesian linear model's penalty, > 0.
+        strength: of the Bayesian line's penalty, > 0.
         intercept: mean target.
         noise: standard deviation of one measurement, on the target scale.
         training_graphs: how many networks it was fitted on.
@@ -68,7 +69,7 @@ class Line:
 
 
 class LinearPredictor(TargetPredictor):
-    """Elastic net on `predictors.features.matrix`, standardised, on the scale of `predictors.target`."""
+    """Bayesian line and elastic net on `predictors.features.matrix`, standardised, on the scale of `predictors.target`."""
 
     name = "linear"
 
@@ -93,8 +94,10 @@ class LinearPredictor(TargetPredictor):
     def predict(self, graphs: Sequence[StructureGraph]) -> Prediction:
         """Mean and standard deviation of the accuracy of every graph."""
         mean, std = self.predict_targets(graphs)
-        said = from_target(mean, std)
-        return said if self._curve is None else Prediction(self._curve(mean, accuracy_of), said.std)
+        if self._curve is None:
+            return from_target(mean, std)
+        middle = self._curve(mean, accuracy_of)
+        return Prediction(middle, std_at(middle, std))
 
     def predict_targets(self, graphs: Sequence[StructureGraph]) -> Scores:
         """Mean and standard deviation of a measurement."""
@@ -140,73 +143,117 @@ def _standardise(features: Floats, centre: Floats, spread: Floats) -> Floats:
 
 
 def _fit(features: Floats, targets: Floats, seed: int) -> tuple[Line, Floats]:
-    """The line, and what lines of the same strength say of networks that they did not see ``(networks,)``."""
+    """The line, and what such lines say of networks that they did not see ``(networks,)``."""
     centre, spread = features.mean(axis=0), features.std(axis=0)
     spread[spread < 1e-6 * np.maximum(1.0, np.abs(centre))] = 0.0  # float32 rounding is no variation
     scaled = _standardise(features, centre, spread)
+    intercept = float(targets.mean())
     with one_thread():
-        penalties = _penalties(scaled, targets)
-        said = _left_out(scaled, targets, penalties, _folds(len(targets), seed))
-        errors = np.mean((said - targets[:, None]) ** 2, axis=0)
-        best = int(np.argmin(errors))
-        weights, intercept = _lines(scaled, targets, penalties[: best + 1])
-        strength, directions, singular = _posterior(scaled, targets - intercept)
+        bayesian = _bayesian(scaled, targets - intercept)
+        sparse, left_out = _sparse(scaled, targets - intercept, spread > 0, _folds(len(targets), seed))
     line = Line(
         centre=centre,
         spread=spread,
         low=scaled.min(axis=0),
         high=scaled.max(axis=0),
-        weights=weights[:, best],
-        directions=directions,
-        singular=singular,
-        strength=strength,
+        weights=(bayesian.weights + sparse) / 2,
+        directions=bayesian.directions,
+        singular=bayesian.singular,
+        strength=bayesian.strength,
         intercept=intercept,
-        noise=float(np.sqrt(errors[best])),
+        noise=bayesian.noise,
         training_graphs=len(targets),
     )
-    return line, said[:, best]
+    return line, (bayesian.left_out + left_out) / 2 + intercept
+
+
+class _Bayesian(NamedTuple):
+    """A ridge regression on centred targets; `left_out` is what it says of every network when that one is left out."""
+
+    weights: Floats
+    directions: Floats
+    singular: Floats
+    strength: float
+    noise: float
+    left_out: Floats
+
+
+def _bayesian(scaled: Floats, targets: Floats) -> _Bayesian:
+    """The strength of the least mean squared leave-one-out error, all in closed form from one decomposition."""
+    left, singular, right = np.linalg.svd(scaled, full_matrices=False)
+    squares = left**2
+    tried = [_leave_one_out(left, squares, singular, targets, strength) for strength in STRENGTHS]
+    best = int(np.argmin([np.mean((targets - said) ** 2) for said, _ in tried]))
+    said, leverage = tried[best]
+    strength = float(STRENGTHS[best])
+    return _Bayesian(
+        weights=right.T @ (singular / (singular**2 + strength) * (left.T @ targets)),
+        directions=right,
+        singular=singular,
+        strength=strength,
+        # (residual / (1 − leverage))² is the error squared; the noise is what of it the weights' uncertainty does not explain.
+        noise=float(np.sqrt(np.mean((targets - said) ** 2 * (1.0 - leverage)))),
+        left_out=said,
+    )
+
+
+def _leave_one_out(
+    left: Floats, squares: Floats, singular: Floats, targets: Floats, strength: float
+) -> tuple[Floats, Floats]:
+    """What is said of every network when it is left out, and its leverage, each ``(networks,)``."""
+    share = singular**2 / (singular**2 + strength)
+    residual = targets - left @ (share * (left.T @ targets))
+    leverage = np.minimum(squares @ share + 1.0 / len(targets), 1.0 - 1e-6)
+    return targets - residual / (1.0 - leverage), leverage
+
+
+def _sparse(
+    scaled: Floats, targets: Floats, varied: NDArray[np.bool_], folds: NDArray[np.int64]
+) -> tuple[Floats, Floats]:
+    """Weights of the elastic net ``(features,)``, and what it says of networks that it did not see ``(networks,)``."""
+    kept = np.asfortranarray(scaled[:, varied])
+    penalties = _penalties(kept, targets)
+    said = _left_out(kept, targets, penalties, folds)
+    best = int(np.argmin(np.mean((said - targets[:, None]) ** 2, axis=0)))
+    weights = np.zeros(len(varied))
+    weights[varied] = _paths(kept, targets, penalties[: best + 1])[:, best]
+    return weights, said[:, best]
 
 
 def _penalties(scaled: Floats, targets: Floats) -> Floats:
     """Falling, from the smallest that leaves every feature out."""
-    pull = np.abs(scaled.T @ (targets - targets.mean())).max() / len(targets)
-    return PENALTIES * max(float(pull) / ABSOLUTE, 1e-9)
+    pull = float(np.abs(scaled.T @ (targets - targets.mean())).max(initial=0.0)) / len(targets)
+    return PENALTIES * max(pull / ABSOLUTE, 1e-9)
 
 
 def _folds(count: int, seed: int) -> NDArray[np.int64]:
-    """The fold of every network, equally many in each."""
+    """The fold of every network, as many in each as can be."""
     return np.random.default_rng(seed).permutation(count) % min(FOLDS, count)
 
 
 def _left_out(scaled: Floats, targets: Floats, penalties: Floats, folds: NDArray[np.int64]) -> Floats:
-    """What the line of every penalty says of every network that it did not see, ``(networks, penalties)``."""
+    """What the elastic net of every penalty says of every network that it did not see, ``(networks, penalties)``."""
     said = np.empty((len(targets), len(penalties)))
     for fold in np.unique(folds):
         seen = folds != fold
-        middle = scaled[seen].mean(axis=0)
-        weights, intercept = _lines(scaled[seen] - middle, targets[seen], penalties)
+        middle, intercept = scaled[seen].mean(axis=0), targets[seen].mean()
+        weights = _paths(scaled[seen] - middle, targets[seen] - intercept, penalties)
         said[~seen] = intercept + (scaled[~seen] - middle) @ weights
     return said
 
 
-def _lines(scaled: Floats, targets: Floats, penalties: Floats) -> tuple[Floats, float]:
-    """Weights ``(features, penalties)`` and the intercept of centred features."""
+def _paths(scaled: Floats, targets: Floats, penalties: Floats) -> Floats:
+    """Weights of the elastic net ``(features, penalties)``, features and targets being centred."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import enet_path
 
-    intercept = float(targets.mean())
+    if not scaled.shape[1]:
+        return np.zeros((0, len(penalties)))
     with warnings.catch_warnings():
         # The weakest penalties of a path may not converge; left-out networks judge what comes of it.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        found = enet_path(scaled, targets - intercept, l1_ratio=ABSOLUTE, alphas=penalties, max_iter=2000, tol=1e-3)
-    return np.asarray(found[1], np.float64), intercept
-
-
-def _posterior(scaled: Floats, targets: Floats) -> tuple[float, Floats, Floats]:
-    """Strength of the Bayesian linear model by leave-one-out error, the directions in which networks vary, and how much."""
-    left, singular, right = np.linalg.svd(scaled, full_matrices=False)
-    strength = min(STRENGTHS, key=lambda strength: _leave_one_out(left, singular, targets, strength))
-    return float(strength), right, singular
+        found = enet_path(scaled, targets, l1_ratio=ABSOLUTE, alphas=penalties, max_iter=1000, tol=1e-3)
+    return np.asarray(found[1], np.float64)
 
 
 def _doubt(line: Line, scaled: Floats) -> Floats:
@@ -214,11 +261,3 @@ def _doubt(line: Line, scaled: Floats) -> Floats:
     along = (scaled @ line.directions.T) ** 2
     across = np.maximum(np.sum(scaled**2, axis=1) - along.sum(axis=1), 0.0)
     return np.asarray(along @ (1.0 / (line.singular**2 + line.strength)) + across / line.strength)
-
-
-def _leave_one_out(left: Floats, singular: Floats, targets: Floats, strength: float) -> float:
-    """Mean squared leave-one-out error in closed form."""
-    share = singular**2 / (singular**2 + strength)
-    residual = targets - left @ (share * (left.T @ targets))
-    leverage = np.minimum((left**2) @ share + 1.0 / len(targets), 1.0 - 1e-6)
-    return float(np.mean((residual / (1.0 - leverage)) ** 2))

@@ -24,8 +24,14 @@ def accuracy_of(targets: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def from_target(mean: NDArray[np.float64], std: NDArray[np.float64]) -> Prediction:
-    """As `accuracy_of`, the std by the slope there (first order), ≥ 0 and at most what numbers in [0, 1] can have."""
-    return Prediction(accuracy_of(mean), np.minimum(_error(mean) * std, MOST_STD))
+    """As `accuracy_of`, with the std by `std_at`."""
+    accuracies = accuracy_of(mean)
+    return Prediction(accuracies, std_at(accuracies, std))
+
+
+def std_at(accuracies: NDArray[np.float64], std: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The std of a target as that of an accuracy, by the slope there (first order); at most what numbers in [0, 1] can have."""
+    return np.asarray(np.minimum((CEILING - accuracies) * std, MOST_STD), np.float64)
 
 
 def _error(targets: NDArray[np.float64]) -> NDArray[np.float64]:

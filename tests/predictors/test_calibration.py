@@ -36,3 +36,15 @@ def test_beyond_the_knots_it_goes_on_as_told():
 def test_knots_out_of_order_are_refused():
     with pytest.raises(InvalidPredictorError, match="increase"):
         Curve(np.array([0.0, 1.0]), np.array([0.5, 0.4]))
+
+
+def test_a_saved_curve_is_whole_or_not_there():
+    curve = Curve(np.array([0.0, 1.0]), np.array([0.2, 0.9]))
+    arrays = curve.arrays()
+    back = Curve.from_arrays(arrays)
+    assert back is not None
+    np.testing.assert_array_equal(back.accuracies, curve.accuracies)
+    assert Curve.from_arrays({}) is None
+    for name in arrays:
+        with pytest.raises(InvalidPredictorError):
+            Curve.from_arrays({name: arrays[name]})

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from predictors.linear import STRENGTHS, LinearPredictor, _folds, _leave_one_out, _left_out, _penalties
+from predictors.linear import STRENGTHS, LinearPredictor, _folds, _leave_one_out, _left_out, _penalties, _sparse
 from predictors.target import from_target, to_target
 from predictors.testing import synthetic_graphs
 
@@ -21,8 +21,8 @@ def test_leave_one_out_equals_leaving_one_out():
         penalty = np.diag([strength] * 4 + [0.0])
         weights = np.linalg.solve(design.T @ design + penalty, design.T @ targets[kept])
         errors.append(targets[out] - np.append(rows[out], 1.0) @ weights)
-    loss = _leave_one_out(left, singular, targets, strength)
-    np.testing.assert_allclose(loss, np.mean(np.square(errors)), rtol=1e-9)
+    said, _ = _leave_one_out(left, left**2, singular, targets, strength)
+    np.testing.assert_allclose(targets - said, errors, rtol=1e-9)
 
 
 def test_std_grows_away_from_the_training_networks():
@@ -80,10 +80,26 @@ def test_left_out_networks_are_not_seen():
     assert not np.allclose(again[folds != 2], said[folds != 2])
 
 
-def test_most_features_are_left_out():
-    graphs, accuracies = synthetic_graphs(60)
-    weights = LinearPredictor().fit(graphs, accuracies).arrays()["weights"]
-    assert 0 < np.count_nonzero(weights) < 0.2 * len(weights)
+def test_the_elastic_net_leaves_most_features_out_and_those_that_never_vary():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(60, 200))
+    rows[:, 7] = 0.0
+    targets = rows[:, 3] - rows[:, 4] + 0.1 * rng.normal(size=60)
+    weights, said = _sparse(rows, targets - targets.mean(), rows.std(axis=0) > 0, _folds(60, 0))
+    assert weights.shape == (200,)
+    assert weights[7] == 0
+    assert np.count_nonzero(weights) < 100
+    assert set(np.argsort(-np.abs(weights))[:2]) == {3, 4}
+    assert np.corrcoef(said, targets)[0, 1] > 0.8
+
+
+@pytest.mark.parametrize("count", [12, 24, 48])
+def test_the_stated_std_is_that_of_the_errors_on_other_networks(count: int):
+    graphs, accuracies = synthetic_graphs(count + 200)
+    targets = to_target(accuracies) + np.random.default_rng(1).normal(0, 0.1, count + 200)
+    said = LinearPredictor().fit_targets(graphs[:count], targets[:count]).predict_targets(graphs[count:])
+    error = np.sqrt(np.mean((said.mean - targets[count:]) ** 2))
+    assert error / 3 < np.median(said.std) < 3 * error
 
 
 def test_the_mean_of_two_heaps_is_that_of_what_was_measured():
@@ -94,7 +110,7 @@ def test_the_mean_of_two_heaps_is_that_of_what_was_measured():
     assert abs(said.mean() - heaps.mean()) < 0.03
 
 
-@pytest.mark.parametrize("count", [2, 3, 9])
+@pytest.mark.parametrize("count", [2, 3, 9, 25])
 def test_few_networks_are_enough(count: int):
     graphs, accuracies = synthetic_graphs(count)
     said = LinearPredictor().fit(graphs, accuracies).predict(graphs)
@@ -102,3 +118,9 @@ def test_few_networks_are_enough(count: int):
     assert np.isfinite(said.std).all()
     same = LinearPredictor().fit(graphs, np.full(count, 0.5)).predict(graphs)
     np.testing.assert_allclose(same.mean, 0.5)
+
+
+def test_the_std_is_at_most_what_numbers_between_0_and_1_can_have():
+    graphs, accuracies = synthetic_graphs(30)
+    far = replace(graphs[0], summary=graphs[0].summary + np.float32(1e6))
+    assert LinearPredictor().fit(graphs, accuracies).predict([far]).std == 0.5
