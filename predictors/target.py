@@ -20,7 +20,8 @@ def to_target(accuracies: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def accuracy_of(targets: NDArray[np.float64]) -> NDArray[np.float64]:
     """Back to accuracies, clipped to [0, 1]."""
-    return np.asarray(np.clip(CEILING - _error(targets), 0.0, 1.0), np.float64)
+    errors = np.exp(-np.clip(targets, LOWEST, HIGHEST))
+    return np.asarray(np.clip(CEILING - errors, 0.0, 1.0), np.float64)
 
 
 def from_target(mean: NDArray[np.float64], std: NDArray[np.float64]) -> Prediction:
@@ -32,7 +33,3 @@ def from_target(mean: NDArray[np.float64], std: NDArray[np.float64]) -> Predicti
 def std_at(accuracies: NDArray[np.float64], std: NDArray[np.float64]) -> NDArray[np.float64]:
     """The std of a target as that of an accuracy, by the slope there (first order); at most what numbers in [0, 1] can have."""
     return np.asarray(np.minimum((CEILING - accuracies) * std, MOST_STD), np.float64)
-
-
-def _error(targets: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(np.exp(-np.clip(targets, LOWEST, HIGHEST)), np.float64)
