@@ -29,7 +29,7 @@ from rich.table import Table
 from predictors import ranking
 from predictors.registry import create
 from predictors.structure_graph import StructureGraph
-from predictors.target import from_target, to_target
+from predictors.target import accuracy_of, to_target
 
 RESULTS = Path(__file__).parent / "results"
 PREDICTORS = ("constant", "density", "linear", "forest", "gnn", "ensemble")
@@ -196,7 +196,7 @@ def _fit_and_predict(
     model.fit(table[fitted], to_target(accuracies))  # type: ignore[attr-defined]
     seconds = time.perf_counter() - begin
     said = model.predict(table[ranked])  # type: ignore[attr-defined]
-    return from_target(said, np.zeros(len(ranked))).mean, seconds
+    return accuracy_of(said), seconds
 
 
 def _splits(method: Method, measured: Floats, labels: int, seeds: int) -> Iterator[tuple[float, float, float]]:

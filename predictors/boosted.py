@@ -72,7 +72,7 @@ class BoostedPredictor(TargetPredictor):
         self.options = options
         self._boosted: Boosted | None = None
 
-    def fit_targets(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], *, seed: int = 0) -> Self:
+    def _learn(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], seed: int) -> None:
         """Grow the trees; one seed, one predictor. The noise is the error on a fifth that trees of the others did not see."""
         rows = matrix(graphs)[:, COLUMNS]
         noise = float(targets.std())
@@ -82,7 +82,6 @@ class BoostedPredictor(TargetPredictor):
             noise = float(np.sqrt(np.mean((trees(rows[held]).sum(axis=1) + offset - targets[held]) ** 2)))
         trees, offset = _grown(rows, targets, self.options, seed)
         self._boosted = Boosted(trees, offset, noise, len(targets))
-        return self
 
     def predict_targets(self, graphs: Sequence[StructureGraph]) -> Scores:
         """Sum of the trees; one std for all networks."""
@@ -92,14 +91,14 @@ class BoostedPredictor(TargetPredictor):
         mean = np.concatenate([boosted.trees(rows[start : start + CHUNK]).sum(axis=1) for start in starts])
         return Scores(mean + boosted.offset, np.full(len(rows), boosted.noise))
 
-    def arrays(self) -> dict[str, NDArray[np.generic]]:
+    def _state(self) -> dict[str, NDArray[np.generic]]:
         """The fields of `Trees`, and ``offset``, ``noise``, ``training_graphs`` ``()``."""
         boosted = require_fitted(self._boosted, self.name)
         own = {name: np.asarray(getattr(boosted, name)) for name in ("offset", "noise", "training_graphs")}
         return {**vars(boosted.trees), **own}
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
+    def _from_state(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
         """The predictor that `arrays` came from."""
         predictor = cls()
         predictor._boosted = Boosted(

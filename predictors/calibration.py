@@ -16,6 +16,16 @@ from predictors.state import array
 Floats = NDArray[np.float64]
 
 IN_A_BIN, MOST_BINS = 10, 25
+FEWEST = 20
+"""Networks below which the left-out ones are too few to tell what a score means on average."""
+FOLDS = 5
+CURVE = "curve_"
+"""Before the names of a curve's arrays."""
+
+
+def folds(count: int, seed: int) -> NDArray[np.int64]:
+    """The fold of every network, as many in each as can be; those of a fold are left out together."""
+    return np.random.default_rng(seed).permutation(count) % min(FOLDS, count)
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +60,7 @@ class Curve:
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """The knots, as ``curve_scores`` and ``curve_accuracies``."""
-        return {f"curve_{name}": np.asarray(value) for name, value in vars(self).items()}
+        return {f"{CURVE}{name}": np.asarray(value) for name, value in vars(self).items()}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> "Curve | None":

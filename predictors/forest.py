@@ -5,18 +5,17 @@ and after saving.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from predictors.calibration import FOLDS, folds
 from predictors.errors import InvalidPredictorError
 from predictors.features import matrix, matrix_width
-from predictors.predictor import Prediction
 from predictors.state import array, number, require_fitted
 from predictors.structure_graph import StructureGraph
-from predictors.target import accuracy_of
 from predictors.target_predictor import Scores, TargetPredictor
 
 CHUNK = 4096  # graphs traversed at once: bounds the memory, not the result
@@ -87,53 +86,59 @@ class ForestPredictor(TargetPredictor):
         self._trees: Trees | None = None
         self._training_graphs = 0
 
-    def fit_targets(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], *, seed: int = 0) -> Self:
-        """Grow the trees; one seed, one forest."""
-        from sklearn.ensemble import ExtraTreesRegressor
-
-        model = ExtraTreesRegressor(
-            n_estimators=self.options.trees,
-            max_features=self.options.max_features,
-            min_samples_leaf=self.options.min_leaf,
-            random_state=seed,
-            n_jobs=1,
-        )
-        self._trees = flatten([tree.tree_ for tree in model.fit(matrix(graphs), targets).estimators_])
+    def _learn(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], seed: int) -> None:
+        self._trees = _grown(matrix(graphs), targets, self.options, seed)
         self._training_graphs = len(targets)
-        return self
+
+    def _learn_left_out(
+        self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], seed: int
+    ) -> NDArray[np.float64]:
+        """All folds together take about as long as the forest itself: theirs have fewer trees."""
+        self._learn(graphs, targets, seed)
+        rows, said = matrix(graphs), np.empty(len(targets))
+        options = replace(self.options, trees=-(-self.options.trees // FOLDS))
+        fold_of = folds(len(targets), seed)
+        for fold in np.unique(fold_of):
+            held = fold_of == fold
+            said[held] = _said(_grown(rows[~held], targets[~held], options, seed), rows[held]).mean(axis=1)
+        return said
 
     def predict_targets(self, graphs: Sequence[StructureGraph]) -> Scores:
         """Mean and standard deviation of the trees."""
-        said = self._said(graphs)
+        said = _said(require_fitted(self._trees, self.name), matrix(graphs))
         return Scores(said.mean(axis=1), said.std(axis=1))
 
-    def predict(self, graphs: Sequence[StructureGraph]) -> Prediction:
-        """Mean and standard deviation of the accuracies that the trees say.
-
-        Not the accuracy of their mean target: where trees disagree because accuracies are noisy, that is far from the mean accuracy.
-        """
-        said = accuracy_of(self._said(graphs))
-        return Prediction(said.mean(axis=1), said.std(axis=1))
-
-    def _said(self, graphs: Sequence[StructureGraph]) -> NDArray[np.float64]:
-        """The target that every tree says of every graph, ``(graphs, trees)``."""
-        trees = require_fitted(self._trees, self.name)
-        rows = matrix(graphs)
-        return np.concatenate([trees(rows[start : start + CHUNK]) for start in range(0, max(len(rows), 1), CHUNK)])
-
-    def arrays(self) -> dict[str, NDArray[np.generic]]:
+    def _state(self) -> dict[str, NDArray[np.generic]]:
         """The fields of `Trees`, and ``training_graphs`` ``()``."""
         trees = require_fitted(self._trees, self.name)
         return {**vars(trees), "training_graphs": np.asarray(self._training_graphs)}
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
+    def _from_state(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
         """The predictor that `arrays` came from."""
         trees = trees_from(arrays, matrix_width())
         predictor = cls(ForestOptions(trees=len(trees.roots)))
         predictor._trees = trees
         predictor._training_graphs = int(number(arrays, "training_graphs", low=2))
         return predictor
+
+
+def _grown(rows: NDArray[np.float32], targets: NDArray[np.float64], options: ForestOptions, seed: int) -> Trees:
+    from sklearn.ensemble import ExtraTreesRegressor
+
+    model = ExtraTreesRegressor(
+        n_estimators=options.trees,
+        max_features=options.max_features,
+        min_samples_leaf=options.min_leaf,
+        random_state=seed,
+        n_jobs=1,
+    )
+    return flatten([tree.tree_ for tree in model.fit(rows, targets).estimators_])
+
+
+def _said(trees: Trees, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The target that every tree says of every row, ``(rows, trees)``."""
+    return np.concatenate([trees(rows[start : start + CHUNK]) for start in range(0, max(len(rows), 1), CHUNK)])
 
 
 def trees_from(arrays: dict[str, NDArray[np.generic]], width: int) -> Trees:

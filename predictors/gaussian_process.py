@@ -95,11 +95,23 @@ class GaussianProcessPredictor(TargetPredictor):
         self.options = options
         self._process: Process | None = None
 
-    def fit_targets(self, graphs: Sequence[StructureGraph], targets: Floats, *, seed: int = 0) -> Self:
+    def _learn(self, graphs: Sequence[StructureGraph], targets: Floats, seed: int) -> None:
         """Learn the scales, then the weights; `seed` chooses the networks where there are more than are used."""
+        self._learn_kept(graphs, targets, seed)
+
+    def _learn_left_out(self, graphs: Sequence[StructureGraph], targets: Floats, seed: int) -> Floats:
+        """In closed form, the scales being those of all networks (Rasmussen and Williams 2006, section 5.4.2)."""
+        process, kept = self._learn_kept(graphs, targets, seed)
         with one_thread():
-            self._process = _fit(matrix(graphs).astype(np.float64), targets, self.options, np.random.default_rng(seed))
-        return self
+            return _left_out(process, targets, kept)
+
+    def _learn_kept(
+        self, graphs: Sequence[StructureGraph], targets: Floats, seed: int
+    ) -> tuple[Process, NDArray[np.int64]]:
+        rng = np.random.default_rng(seed)
+        with one_thread():
+            self._process, kept = _fit(matrix(graphs).astype(np.float64), targets, self.options, rng)
+        return self._process, kept
 
     def predict_targets(self, graphs: Sequence[StructureGraph]) -> Scores:
         """Posterior mean, and the standard deviation of a new measurement."""
@@ -112,12 +124,12 @@ class GaussianProcessPredictor(TargetPredictor):
         """Mean over the networks of the fit of every column of `predictors.features.matrix`."""
         return require_fitted(self._process, self.name).centre.astype(np.float32)
 
-    def arrays(self) -> dict[str, NDArray[np.generic]]:
+    def _state(self) -> dict[str, NDArray[np.generic]]:
         """The fields of `Process`."""
         return {name: np.asarray(value) for name, value in vars(require_fitted(self._process, self.name)).items()}
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
+    def _from_state(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
         """The predictor that `arrays` came from."""
         width = matrix_width()
         count = array(arrays, "weights", "f", (None,)).shape[0]
@@ -142,7 +154,10 @@ class GaussianProcessPredictor(TargetPredictor):
         return predictor
 
 
-def _fit(features: Floats, targets: Floats, options: GaussianProcessOptions, rng: np.random.Generator) -> Process:
+def _fit(
+    features: Floats, targets: Floats, options: GaussianProcessOptions, rng: np.random.Generator
+) -> tuple[Process, NDArray[np.int64]]:
+    """The process, and the rows of the inducing networks."""
     centre, spread = features.mean(axis=0), features.std(axis=0)
     spread[spread < 1e-6 * np.maximum(1.0, np.abs(centre))] = 0.0  # float32 rounding is no variation
     rows = _standardised(features, centre, spread)
@@ -157,7 +172,7 @@ def _fit(features: Floats, targets: Floats, options: GaussianProcessOptions, rng
     prior, data, weights = _weights(
         rows, inducing.astype(np.float64), scaled, scales, spread > 0, len(kept) == len(rows)
     )
-    return Process(
+    process = Process(
         centre=centre,
         spread=spread,
         rows=inducing,
@@ -169,6 +184,19 @@ def _fit(features: Floats, targets: Floats, options: GaussianProcessOptions, rng
         unit=unit,
         training_graphs=len(targets),
     )
+    return process, kept
+
+
+def _left_out(process: Process, targets: Floats, kept: NDArray[np.int64]) -> Floats:
+    """What a process on the inducing networks alone says of each when it is left out, ``(networks,)``; of others NaN."""
+    rows = process.rows.astype(np.float64)
+    covariance = _Terms(rows, rows, process.spread > 0).kernel(process.scales)
+    covariance[np.diag_indices_from(covariance)] += float(np.exp(process.scales[-1])) + JITTER
+    inverse = cho_solve(cho_factor(covariance, lower=True), np.eye(len(rows)))
+    known = (targets[kept] - process.intercept) / process.unit
+    said = np.full(len(targets), np.nan)
+    said[kept] = (known - inverse @ known / np.diag(inverse)) * process.unit + process.intercept
+    return said
 
 
 def _standardised(features: Floats, centre: Floats, spread: Floats) -> Floats:

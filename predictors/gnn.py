@@ -102,10 +102,16 @@ class GNNPredictor(TargetPredictor):
         self._scaling: Scaling | None = None
         self._networks: list[StructureNetwork] = []
 
-    def fit_targets(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], *, seed: int = 0) -> Self:
+    def _learn(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], seed: int) -> None:
         """Train the members, each on one thread; one seed, one ensemble."""
         self.fit_folds(graphs, targets, _folds(len(graphs), self.options.members, seed), seed)
-        return self
+
+    def _learn_left_out(
+        self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], seed: int
+    ) -> NDArray[np.float64]:
+        fold_of = _folds(len(graphs), self.options.members, seed)
+        said = self.fit_folds(graphs, targets, fold_of, seed)
+        return np.where(np.isin(fold_of, range(self.options.members)), said, np.nan)
 
     def fit_folds(
         self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], folds: NDArray[np.int64], seed: int = 0
@@ -159,7 +165,7 @@ class GNNPredictor(TargetPredictor):
         std = np.sqrt(said.var(axis=0) + scaling.noise**2)
         return Scores(said.mean(axis=0) * scaling.target_spread + scaling.target_centre, std * scaling.target_spread)
 
-    def arrays(self) -> dict[str, NDArray[np.generic]]:
+    def _state(self) -> dict[str, NDArray[np.generic]]:
         """The fields of `Scaling`, the sizes ``()``, and ``member<i>.<parameter>``."""
         from predictors.message_passing import state_arrays
 
@@ -171,7 +177,7 @@ class GNNPredictor(TargetPredictor):
         return found
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
+    def _from_state(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
         """The predictor that `arrays` came from."""
         from predictors.message_passing import load_state
 

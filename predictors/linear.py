@@ -16,12 +16,10 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from predictors.calibration import Curve
+from predictors.calibration import folds
 from predictors.features import matrix, matrix_width
-from predictors.predictor import Prediction
-from predictors.state import array, check_training, number, require_fitted
+from predictors.state import array, number, require_fitted
 from predictors.structure_graph import StructureGraph
-from predictors.target import accuracy_of, from_target, std_at, to_target
 from predictors.target_predictor import Scores, TargetPredictor
 from predictors.threads import one_thread
 
@@ -33,9 +31,6 @@ PENALTIES = np.geomspace(1.0, 1e-2, 30)
 """Of the elastic net, as shares of the smallest that leaves every feature out."""
 ABSOLUTE = 0.1
 """Share of the elastic net's penalty on absolute weights, the rest being on squared ones."""
-FOLDS = 5
-FEWEST = 20
-"""Networks below which the left-out ones are too few to tell what a target means on average."""
 WIDENED = 1.0  # standard deviations
 
 
@@ -76,28 +71,14 @@ class LinearPredictor(TargetPredictor):
     def __init__(self) -> None:
         """Not fitted yet."""
         self._line: Line | None = None
-        self._curve: Curve | None = None
 
-    def fit(self, graphs: Sequence[StructureGraph], accuracies: Floats, *, seed: int = 0) -> Self:
-        """As `fit_targets`, and learn the accuracy that a target means on average."""
-        measured = check_training(graphs, accuracies)
-        self._line, left_out = _fit(matrix(graphs).astype(np.float64), to_target(measured), seed)
-        self._curve = Curve.of(left_out, measured) if len(measured) >= FEWEST else None
-        return self
-
-    def fit_targets(self, graphs: Sequence[StructureGraph], targets: Floats, *, seed: int = 0) -> Self:
+    def _learn(self, graphs: Sequence[StructureGraph], targets: Floats, seed: int) -> None:
         """Fit the line; `seed` divides the networks into those that are left out together."""
-        self._line, _ = _fit(matrix(graphs).astype(np.float64), targets, seed)
-        self._curve = None
-        return self
+        self._learn_left_out(graphs, targets, seed)
 
-    def predict(self, graphs: Sequence[StructureGraph]) -> Prediction:
-        """Mean and standard deviation of the accuracy of every graph."""
-        mean, std = self.predict_targets(graphs)
-        if self._curve is None:
-            return from_target(mean, std)
-        middle = self._curve(mean, accuracy_of)
-        return Prediction(middle, std_at(middle, std))
+    def _learn_left_out(self, graphs: Sequence[StructureGraph], targets: Floats, seed: int) -> Floats:
+        self._line, left_out = _fit(matrix(graphs).astype(np.float64), targets, seed)
+        return left_out
 
     def predict_targets(self, graphs: Sequence[StructureGraph]) -> Scores:
         """Mean and standard deviation of a measurement."""
@@ -107,14 +88,12 @@ class LinearPredictor(TargetPredictor):
         std = line.noise * np.sqrt(1.0 + 1.0 / line.training_graphs + _doubt(line, scaled))
         return Scores(held @ line.weights + line.intercept, std)
 
-    def arrays(self) -> dict[str, NDArray[np.generic]]:
-        """The fields of `Line`, and those of the `Curve` after ``curve_``."""
-        line = require_fitted(self._line, self.name)
-        curve = {} if self._curve is None else self._curve.arrays()
-        return {**{name: np.asarray(value) for name, value in vars(line).items()}, **curve}
+    def _state(self) -> dict[str, NDArray[np.generic]]:
+        """The fields of `Line`."""
+        return {name: np.asarray(value) for name, value in vars(require_fitted(self._line, self.name)).items()}
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
+    def _from_state(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
         """The predictor that `arrays` came from."""
         width = matrix_width()
         vectors = {key: _float(arrays, key, (width,)) for key in ("centre", "spread", "low", "high", "weights")}
@@ -129,7 +108,6 @@ class LinearPredictor(TargetPredictor):
             noise=number(arrays, "noise", low=0.0),
             training_graphs=int(number(arrays, "training_graphs", low=2)),
         )
-        predictor._curve = Curve.from_arrays(arrays)
         return predictor
 
 
@@ -150,7 +128,7 @@ def _fit(features: Floats, targets: Floats, seed: int) -> tuple[Line, Floats]:
     intercept = float(targets.mean())
     with one_thread():
         bayesian = _bayesian(scaled, targets - intercept)
-        sparse, left_out = _sparse(scaled, targets - intercept, spread > 0, _folds(len(targets), seed))
+        sparse, left_out = _sparse(scaled, targets - intercept, spread > 0, folds(len(targets), seed))
     line = Line(
         centre=centre,
         spread=spread,
@@ -208,12 +186,12 @@ def _leave_one_out(
 
 
 def _sparse(
-    scaled: Floats, targets: Floats, varied: NDArray[np.bool_], folds: NDArray[np.int64]
+    scaled: Floats, targets: Floats, varied: NDArray[np.bool_], fold_of: NDArray[np.int64]
 ) -> tuple[Floats, Floats]:
     """Weights of the elastic net ``(features,)``, and what it says of networks that it did not see ``(networks,)``."""
     kept = np.asfortranarray(scaled[:, varied])
     penalties = _penalties(kept, targets)
-    said = _left_out(kept, targets, penalties, folds)
+    said = _left_out(kept, targets, penalties, fold_of)
     best = int(np.argmin(np.mean((said - targets[:, None]) ** 2, axis=0)))
     weights = np.zeros(len(varied))
     weights[varied] = _paths(kept, targets, penalties[: best + 1])[:, best]
@@ -226,16 +204,11 @@ def _penalties(scaled: Floats, targets: Floats) -> Floats:
     return PENALTIES * max(pull / ABSOLUTE, 1e-9)
 
 
-def _folds(count: int, seed: int) -> NDArray[np.int64]:
-    """The fold of every network, as many in each as can be."""
-    return np.random.default_rng(seed).permutation(count) % min(FOLDS, count)
-
-
-def _left_out(scaled: Floats, targets: Floats, penalties: Floats, folds: NDArray[np.int64]) -> Floats:
+def _left_out(scaled: Floats, targets: Floats, penalties: Floats, fold_of: NDArray[np.int64]) -> Floats:
     """What the elastic net of every penalty says of every network that it did not see, ``(networks, penalties)``."""
     said = np.empty((len(targets), len(penalties)))
-    for fold in np.unique(folds):
-        seen = folds != fold
+    for fold in np.unique(fold_of):
+        seen = fold_of != fold
         middle, intercept = scaled[seen].mean(axis=0), targets[seen].mean()
         weights = _paths(scaled[seen] - middle, targets[seen] - intercept, penalties)
         said[~seen] = intercept + (scaled[~seen] - middle) @ weights

@@ -29,7 +29,7 @@ from predictors.predictor import Predictor
 from predictors.registry import saved_class
 from predictors.task_description import TaskDescription
 
-FORMAT = 2
+FORMAT = 3
 MOST_BYTES = 512 << 20
 """Of all arrays of a saved predictor together, in memory."""
 DESCRIPTION, ARRAYS = "predictor.json", "arrays.npz"

@@ -36,12 +36,18 @@ class QuickPredictor(TargetPredictor):
         )
         self._support: Support | None = None
 
-    def fit_targets(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], *, seed: int = 0) -> Self:
+    def _learn(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], seed: int) -> None:
         """Fit every member on all networks."""
         for member in self._members:
             member.fit_targets(graphs, targets, seed=seed)
         self._support = Support.of(matrix(graphs), np.random.default_rng(seed))
-        return self
+
+    def _learn_left_out(
+        self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], seed: int
+    ) -> NDArray[np.float64]:
+        left_out = [member.fit_left_out(graphs, targets, seed=seed) for member in self._members]
+        self._support = Support.of(matrix(graphs), np.random.default_rng(seed))
+        return np.asarray(np.mean(left_out, axis=0))
 
     def predict(self, graphs: Sequence[StructureGraph]) -> Prediction:
         """As every predictor, with the distance to the networks of the fit."""
@@ -60,7 +66,7 @@ class QuickPredictor(TargetPredictor):
         """Mean over the networks of the fit of every column of `predictors.features.matrix`."""
         return next(one.typical_features for one in self._members if isinstance(one, GaussianProcessPredictor))
 
-    def arrays(self) -> dict[str, NDArray[np.generic]]:
+    def _state(self) -> dict[str, NDArray[np.generic]]:
         """The members' arrays, each under ``member/array``, and ``training_graphs`` ``()``."""
         parts = {one.name: one.arrays() for one in self._members}
         found = joined(parts)
@@ -68,7 +74,7 @@ class QuickPredictor(TargetPredictor):
         return found | {"training_graphs": next(iter(parts.values()))["training_graphs"]}
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
+    def _from_state(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
         """The predictor that `arrays` came from."""
         predictor = cls()
         own = ("training_graphs", "support_")

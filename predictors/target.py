@@ -6,8 +6,6 @@ The .02 keeps a perfect accuracy finite and stops a few hundred test examples' n
 import numpy as np
 from numpy.typing import NDArray
 
-from predictors.predictor import Prediction
-
 CEILING = 1.02
 MOST_STD = 0.5
 LOWEST, HIGHEST = -np.log(CEILING), -np.log(CEILING - 1)
@@ -22,12 +20,6 @@ def accuracy_of(targets: NDArray[np.float64]) -> NDArray[np.float64]:
     """Back to accuracies, clipped to [0, 1]."""
     errors = np.exp(-np.clip(targets, LOWEST, HIGHEST))
     return np.asarray(np.clip(CEILING - errors, 0.0, 1.0), np.float64)
-
-
-def from_target(mean: NDArray[np.float64], std: NDArray[np.float64]) -> Prediction:
-    """As `accuracy_of`, with the std by `std_at`."""
-    accuracies = accuracy_of(mean)
-    return Prediction(accuracies, std_at(accuracies, std))
 
 
 def std_at(accuracies: NDArray[np.float64], std: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -47,7 +47,7 @@ class TransferPredictor(TargetPredictor):
         self._source = source
         self._line: Line | None = None
 
-    def fit_targets(self, graphs: Sequence[StructureGraph], targets: Floats, *, seed: int = 0) -> Self:
+    def _learn(self, graphs: Sequence[StructureGraph], targets: Floats, seed: int) -> None:
         """The line of least squares, drawn towards slope 1 in units of the standard deviations; `seed` changes nothing."""
         scores = self._scores(graphs)
         unit, spread = max(float(scores.std()), LEAST), float(targets.std())
@@ -59,7 +59,6 @@ class TransferPredictor(TargetPredictor):
         self._line = Line(
             offset=offset, slope=slope, noise=float(np.sqrt(np.mean(rest**2))), training_graphs=len(targets)
         )
-        return self
 
     def predict_targets(self, graphs: Sequence[StructureGraph]) -> Scores:
         """The scores on the line; one std for all networks."""
@@ -80,7 +79,7 @@ class TransferPredictor(TargetPredictor):
             self._source = _shipped()
         return self._source
 
-    def arrays(self) -> dict[str, NDArray[np.generic]]:
+    def _state(self) -> dict[str, NDArray[np.generic]]:
         """The fields of `Line`, and ``source`` uint8 ``(32,)``: the digest of the source's arrays.
 
         `InvalidPredictorError` for any other source than the shipped predictor: it could not be found again.
@@ -94,7 +93,7 @@ class TransferPredictor(TargetPredictor):
         return own | {"source": np.frombuffer(mark, np.uint8)}
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
+    def _from_state(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
         """The predictor that `arrays` came from; `InvalidPredictorError` where its source was another shipped predictor."""
         predictor = cls()
         if array(arrays, "source", "u", (32,)).astype(np.uint8).tobytes() != digest(predictor.source):

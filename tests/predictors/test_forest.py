@@ -4,7 +4,6 @@ import pytest
 from predictors.errors import InvalidPredictorError
 from predictors.features import matrix
 from predictors.forest import ForestOptions, ForestPredictor, Trees, flatten
-from predictors.target import accuracy_of
 from predictors.testing import synthetic_graphs
 
 
@@ -76,15 +75,3 @@ def test_missing_or_misshapen_arrays_are_refused():
 def test_options_out_of_range(wrong):
     with pytest.raises(ValueError, match="need trees"):
         ForestOptions(**wrong)
-
-
-def test_the_mean_is_that_of_the_accuracies_of_the_trees():
-    graphs, _ = synthetic_graphs(80)
-    heaps = np.where(np.random.default_rng(0).random(80) < 0.5, 1.0, 0.2)
-    predictor = ForestPredictor().fit(graphs[:60], heaps[:60])
-    said = predictor.predict(graphs[60:])
-    trees = accuracy_of(predictor._said(graphs[60:]))
-    np.testing.assert_allclose(said.mean, trees.mean(axis=1))
-    np.testing.assert_allclose(said.std, trees.std(axis=1))
-    middle = accuracy_of(predictor.predict_targets(graphs[60:]).mean)
-    assert (said.mean < middle - 0.02).any(), "an accuracy of the mean target is another number"

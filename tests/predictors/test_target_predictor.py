@@ -1,0 +1,110 @@
+import numpy as np
+import pytest
+
+from predictors.forest import ForestPredictor
+from predictors.gaussian_process import GaussianProcessOptions, GaussianProcessPredictor
+from predictors.gnn import GNNOptions, GNNPredictor
+from predictors.linear import LinearPredictor
+from predictors.quick import QuickPredictor
+from predictors.target import accuracy_of, to_target
+from predictors.target_predictor import TargetPredictor
+from predictors.testing import synthetic_graphs
+
+CALIBRATED = [ForestPredictor, GaussianProcessPredictor, LinearPredictor, QuickPredictor]
+
+
+def heaps(count: int) -> tuple[list, np.ndarray]:
+    """Networks whose accuracies are 1 or .1, the better the structure the more often 1."""
+    graphs, accuracies = synthetic_graphs(count)
+    return graphs, np.where(np.random.default_rng(0).random(count) < accuracies, 1.0, 0.1)
+
+
+@pytest.mark.parametrize("kind", CALIBRATED)
+def test_the_mean_of_two_heaps_is_that_of_what_is_measured_on_other_networks(kind: type[TargetPredictor]):
+    graphs, accuracies = heaps(500)
+    predictor = kind().fit(graphs[:300], accuracies[:300])
+    said, measured = predictor.predict(graphs[300:]).mean, accuracies[300:]
+    middle = accuracy_of(predictor.predict_targets(graphs[300:]).mean)
+    assert abs(said.mean() - measured.mean()) < 0.05
+    assert np.mean((said - measured) ** 2) < np.mean((middle - measured) ** 2)
+
+
+@pytest.mark.parametrize("kind", CALIBRATED)
+def test_calibration_ranks_as_the_targets_do(kind: type[TargetPredictor]):
+    graphs, accuracies = synthetic_graphs(120)
+    predictor = kind().fit(graphs[:60], accuracies[:60])
+    order = np.argsort(predictor.predict_targets(graphs[60:]).mean)
+    assert (np.diff(predictor.predict(graphs[60:]).mean[order]) >= 0).all()
+
+
+@pytest.mark.parametrize("kind", CALIBRATED)
+def test_a_fit_on_targets_forgets_the_calibration_before_it(kind: type[TargetPredictor]):
+    graphs, accuracies = heaps(60)
+    predictor = kind().fit(graphs, accuracies)
+    assert "curve_scores" in predictor.arrays()
+    predictor.fit_targets(graphs, to_target(accuracies))
+    assert "curve_scores" not in predictor.arrays()
+    middle = accuracy_of(predictor.predict_targets(graphs).mean)
+    np.testing.assert_array_equal(predictor.predict(graphs).mean, middle)
+
+
+@pytest.mark.parametrize("kind", CALIBRATED)
+def test_the_calibration_is_saved_with_the_predictor(kind: type[TargetPredictor]):
+    graphs, accuracies = heaps(60)
+    predictor = kind().fit(graphs, accuracies)
+    again = kind.from_arrays(predictor.arrays())
+    assert again._curve is not None
+    np.testing.assert_array_equal(again.predict(graphs).mean, predictor.predict(graphs).mean)
+
+
+@pytest.mark.parametrize("kind", [ForestPredictor, LinearPredictor])
+def test_what_is_said_of_a_left_out_network_does_not_hang_on_its_own_target(kind: type[TargetPredictor]):
+    graphs, accuracies = synthetic_graphs(40)
+    targets = to_target(accuracies)
+    moved = np.where(np.arange(40) == 7, targets + 1e-3, targets)
+    said, again = (kind().fit_left_out(graphs, one) for one in (targets, moved))
+    assert abs(again[7] - said[7]) < 2e-4, "the mean of all targets and the chosen penalty may move a little"
+    assert not np.allclose(again, said, rtol=0, atol=1e-12)
+
+
+def test_leaving_out_of_a_process_is_a_process_without_that_network():
+    graphs, accuracies = synthetic_graphs(30)
+    targets = to_target(accuracies)
+    predictor = GaussianProcessPredictor()
+    said = predictor.fit_left_out(graphs, targets)
+    process = predictor._process
+    assert process is not None
+    from predictors.gaussian_process import _Terms, _weights
+
+    rows, scaled = process.rows.astype(np.float64), (targets - process.intercept) / process.unit
+    for out in (0, 13, 29):
+        kept = np.arange(30) != out
+        _, _, weights = _weights(rows[kept], rows[kept], scaled[kept], process.scales, process.spread > 0, True)
+        cross = _Terms(rows[[out]], rows[kept], process.spread > 0).kernel(process.scales)
+        expected = float((cross @ weights)[0]) * process.unit + process.intercept
+        np.testing.assert_allclose(said[out], expected, rtol=1e-9)
+
+
+def test_of_networks_that_a_process_does_not_keep_nothing_is_known():
+    graphs, accuracies = synthetic_graphs(50)
+    options = GaussianProcessOptions(scaled=20, inducing=30)
+    said = GaussianProcessPredictor(options).fit_left_out(graphs, to_target(accuracies))
+    assert np.isfinite(said).sum() == 30
+    assert "curve_scores" in GaussianProcessPredictor(options).fit(graphs, accuracies).arrays()
+
+
+def test_a_graph_network_is_calibrated_by_what_its_members_did_not_see():
+    graphs, accuracies = heaps(60)
+    predictor = GNNPredictor(GNNOptions(members=3, epochs=3)).fit(graphs, accuracies)
+    assert "curve_scores" in predictor.arrays()
+    again = GNNPredictor.from_arrays(predictor.arrays())
+    np.testing.assert_array_equal(again.predict(graphs).mean, predictor.predict(graphs).mean)
+
+
+@pytest.mark.parametrize("kind", CALIBRATED)
+@pytest.mark.parametrize("count", [2, 19])
+def test_few_networks_are_not_calibrated(kind: type[TargetPredictor], count: int):
+    graphs, accuracies = synthetic_graphs(count)
+    predictor = kind().fit(graphs, accuracies)
+    assert "curve_scores" not in predictor.arrays()
+    assert np.isfinite(predictor.predict(graphs).mean).all()
