@@ -65,13 +65,13 @@ class Pretrained(GNNPredictor):
         super().__init__()
         self._start, self._before = start, scaling
 
-    def _scale(self, graphs: Sequence[StructureGraph], targets: Floats) -> Scaling:
+    def _new_scaling(self, graphs: Sequence[StructureGraph], targets: Floats) -> Scaling:
         same = {
             f"{name}_{part}": getattr(self._before, f"{name}_{part}")
             for name in ("node", "unit")
             for part in ("centre", "spread")
         }
-        return replace(super()._scale(graphs, targets), **same)
+        return replace(super()._new_scaling(graphs, targets), **same)
 
     def _network(self, seed: int) -> StructureNetwork:
         network = super()._network(seed)
@@ -88,7 +88,7 @@ def pretrained(graphs: Sequence[StructureGraph], steps: int, seed: int) -> tuple
     table = table[:, table.std(axis=0) > 1e-6]
     scaled = ((table - table.mean(axis=0)) / table.std(axis=0)).astype(np.float32)
     plain = GNNPredictor()
-    scaling = plain._scale(graphs, table[:, 0])
+    scaling = plain._new_scaling(graphs, table[:, 0])
     network = plain._network(seed)
     network.head[-1] = nn.Linear(plain.options.hidden, scaled.shape[1])
     order = np.random.default_rng(seed).permutation(len(graphs))

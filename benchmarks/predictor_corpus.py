@@ -36,7 +36,7 @@ from nas.corpus.ceiling import ceiling
 from nas.corpus.corpus import Corpus
 from nas.corpus.splits import Division
 from predictors import ranking
-from predictors.ensemble import EnsembleOptions, EnsemblePredictor
+from predictors.ensemble import EnsemblePredictor
 from predictors.features import summary_column
 from predictors.graph_features import GRAPH_FEATURES
 from predictors.predictor import Predictor
@@ -273,9 +273,7 @@ def _fit(method: str) -> Fit:
 
 def _predictor(name: str) -> Fit:
     def fit(graphs: list[StructureGraph], accuracies: Floats, seed: int) -> Callable[..., dict[str, Any]]:
-        several = len({tuple(graph.task) for graph in graphs if graph.task is not None}) > 1
-        fresh = EnsemblePredictor(EnsembleOptions(by_rank=False)) if name == "ensemble" and several else create(name)
-        return _told(fresh.fit(graphs, accuracies, seed=seed))
+        return _told(create(name).fit(graphs, accuracies, seed=seed))
 
     return fit
 
@@ -309,8 +307,8 @@ def _source(corpus: Corpus, graphs: Sequence[StructureGraph], domain: str, seed:
     if (domain, seed) not in _SOURCES:
         others = [row for row, one in enumerate(corpus.networks) if one.domain != domain]
         rows = np.sort(np.random.default_rng(seed).permutation(others)[:SOURCE]).tolist()
-        fresh = EnsemblePredictor(EnsembleOptions(by_rank=False))
-        _SOURCES[domain, seed] = fresh.fit([graphs[row] for row in rows], corpus.accuracies[rows], seed=seed)
+        own = [graphs[row] for row in rows]
+        _SOURCES[domain, seed] = EnsemblePredictor().fit(own, corpus.accuracies[rows], seed=seed)
     return _SOURCES[domain, seed]
 
 

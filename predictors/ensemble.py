@@ -25,11 +25,11 @@ from predictors.forest import ForestOptions, ForestPredictor
 from predictors.gaussian_process import GaussianProcessOptions, GaussianProcessPredictor
 from predictors.gnn import GNNOptions, GNNPredictor
 from predictors.predictor import NORMAL_90, Prediction, Predictor
-from predictors.scale import RankScale
+from predictors.scale import Scale, accuracies_at, of_several_tasks
 from predictors.state import array, check_training, divided, joined, number, require_fitted
 from predictors.structure_graph import StructureGraph
 from predictors.support import Support
-from predictors.target import accuracy_of, to_target
+from predictors.target import to_target
 from predictors.target_predictor import Scores, TargetPredictor
 from predictors.transfer import TransferPredictor
 
@@ -49,12 +49,13 @@ class EnsembleOptions:
 
     Attributes:
         folds: in which the training networks are left out, ≥ 2; the graph network has a member for each.
-        by_rank: learn normal scores of the ranks, as suits the networks of one task; False: those of `predictors.target`.
+        by_rank: learn normal scores of the ranks, as suits the networks of one task; False: targets of `predictors.target`; None: ranks
+            where all networks are for one task.
         forest, process, boosted, network: of the members.
     """
 
     folds: int = 5
-    by_rank: bool = True
+    by_rank: bool | None = None
     forest: ForestOptions = field(default_factory=ForestOptions)
     process: GaussianProcessOptions = field(default_factory=GaussianProcessOptions)
     boosted: BoostedOptions = field(default_factory=BoostedOptions)
@@ -92,7 +93,7 @@ class EnsemblePredictor:
         self.options, self._source = options, source
         self._members: tuple[TargetPredictor, ...] = self._fresh()
         self._stack: Stack | None = None
-        self._scale: RankScale | None = None
+        self._scale: Scale | None = None
         self._curve: Curve | None = None
         self._support: Support | None = None
         self._training_graphs = 0
@@ -100,7 +101,7 @@ class EnsemblePredictor:
     def fit(self, graphs: Sequence[StructureGraph], accuracies: NDArray[np.float64], *, seed: int = 0) -> Self:
         """Fit members, weights, calibration and interval; one seed, one ensemble."""
         targets = to_target(check_training(graphs, accuracies))
-        scale = RankScale.of(targets) if self.options.by_rank else None
+        scale = Scale.of_ranks(targets) if self._by_rank(graphs) else None
         scores = targets if scale is None else scale.forward(targets)
         rng = np.random.default_rng(seed)
         members, curve = self._fresh(), None
@@ -137,8 +138,10 @@ class EnsemblePredictor:
         )
 
     def _accuracies(self, scores: Floats) -> Floats:
-        targets = scores if self._scale is None else self._scale.backward(scores)
-        return accuracy_of(targets)
+        return accuracies_at(scores, self._scale)
+
+    def _by_rank(self, graphs: Sequence[StructureGraph]) -> bool:
+        return not of_several_tasks(graphs) if self.options.by_rank is None else self.options.by_rank
 
     @property
     def weights(self) -> dict[str, float]:
@@ -163,7 +166,7 @@ class EnsemblePredictor:
         own: dict[str, NDArray[np.generic]] = {name: np.asarray(value) for name, value in vars(stack).items()}
         own |= support.arrays()
         if self._scale is not None:
-            own |= {f"scale_{name}": np.asarray(value) for name, value in vars(self._scale).items()}
+            own |= self._scale.arrays()
         if self._curve is not None:
             own |= self._curve.arrays()
         members = {member.name: member.arrays() for member in self._members}
@@ -190,7 +193,7 @@ class EnsemblePredictor:
         weights = predictor._stack.weights
         if weights.min() < 0 or abs(weights.sum() - 1) > 1e-6:
             raise InvalidPredictorError("saved ensemble is damaged: its weights are no shares")
-        predictor._scale = _scale_from(own) if "scale_targets" in own else None
+        predictor._scale = Scale.from_arrays(own)
         predictor._curve = Curve.from_arrays(own)
         predictor._support = Support.from_arrays(own)
         predictor._training_graphs = int(number(arrays, "training_graphs", low=2))
@@ -261,9 +264,3 @@ def _combined(said: Sequence[Scores], stack: Stack) -> tuple[Floats, Floats]:
 
 STATING = 2
 """The first members, forest and process, state a spread of its own for every network; the others' is nearly constant."""
-
-
-def _scale_from(own: dict[str, NDArray[np.generic]]) -> RankScale:
-    targets = array(own, "scale_targets", "f", (None,)).astype(np.float64)
-    scores = array(own, "scale_scores", "f", targets.shape).astype(np.float64)
-    return RankScale(targets, scores, number(own, "scale_slope"))

@@ -17,9 +17,10 @@ from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
 from predictors.errors import InvalidPredictorError
 from predictors.features import column_groups, matrix, matrix_width
+from predictors.scale import Scale
 from predictors.state import array, number, require_fitted
 from predictors.structure_graph import StructureGraph
-from predictors.target_predictor import Scores, TargetPredictor
+from predictors.target_predictor import Scores, TargetPredictor, every_scale
 from predictors.threads import one_thread
 
 Floats = NDArray[np.float64]
@@ -112,6 +113,9 @@ class GaussianProcessPredictor(TargetPredictor):
         with one_thread():
             self._process, kept = _fit(matrix(graphs).astype(np.float64), targets, self.options, rng)
         return self._process, kept
+
+    def _scales(self, graphs: Sequence[StructureGraph], targets: Floats, seed: int) -> Sequence[Scale | None]:
+        return every_scale(graphs, targets)
 
     def predict_targets(self, graphs: Sequence[StructureGraph]) -> Scores:
         """Posterior mean, and the standard deviation of a new measurement."""

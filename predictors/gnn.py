@@ -122,7 +122,7 @@ class GNNPredictor(TargetPredictor):
         """
         import torch
 
-        scaling = self._scale(graphs, targets)
+        scaling = self._new_scaling(graphs, targets)
         scaled = (targets - scaling.target_centre) / scaling.target_spread
         jobs = [
             (np.flatnonzero(folds != member), np.flatnonzero(folds == member), [seed, member])
@@ -200,7 +200,7 @@ class GNNPredictor(TargetPredictor):
             predictor._networks.append(network)
         return predictor
 
-    def _scale(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64]) -> Scaling:
+    def _new_scaling(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64]) -> Scaling:
         return _scaling(graphs, targets)
 
     def _network(self, seed: int) -> "StructureNetwork":

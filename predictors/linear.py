@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from predictors.calibration import folds
 from predictors.features import matrix, matrix_width
+from predictors.scale import Scale
 from predictors.state import array, number, require_fitted
 from predictors.structure_graph import StructureGraph
-from predictors.target_predictor import Scores, TargetPredictor
+from predictors.target_predictor import Scores, TargetPredictor, every_scale
 from predictors.threads import one_thread
 
 Floats = NDArray[np.float64]
@@ -79,6 +80,9 @@ class LinearPredictor(TargetPredictor):
     def _learn_left_out(self, graphs: Sequence[StructureGraph], targets: Floats, seed: int) -> Floats:
         self._line, left_out = _fit(matrix(graphs).astype(np.float64), targets, seed)
         return left_out
+
+    def _scales(self, graphs: Sequence[StructureGraph], targets: Floats, seed: int) -> Sequence[Scale | None]:
+        return every_scale(graphs, targets)
 
     def predict_targets(self, graphs: Sequence[StructureGraph]) -> Scores:
         """Mean and standard deviation of a measurement."""

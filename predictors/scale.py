@@ -1,10 +1,11 @@
-"""A scale of targets that follows the ranks of the accuracies: normal scores, invertible, extended beyond what was measured.
+"""Scales on which targets are learnt: a monotone map from targets of `predictors.target`, invertible, extended beyond its knots.
 
-On it the networks of one task are spread evenly whatever the range of their accuracies, which is what a ranking needs
-(rank-based inverse normal transformation). For networks of several tasks, whose ranks mean different things, there is
-`predictors.target` alone.
+Normal scores of ranks (rank-based inverse normal transformation) spread the networks of one task evenly whatever the range of their
+accuracies, which is what a ranking needs; accuracies themselves suit noisy ones, and those in two heaps. For networks of several
+tasks, whose ranks mean different things, there is `predictors.target` alone.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,20 +13,24 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from predictors.errors import InvalidPredictorError
-from predictors.target import HIGHEST, LOWEST
+from predictors.state import array, number
+from predictors.structure_graph import StructureGraph
+from predictors.target import HIGHEST, LOWEST, accuracy_of
 
 Floats = NDArray[np.float64]
 
 MOST_KNOTS = 256
+SCALE = "scale_"
+"""Before the names of a scale's arrays."""
 
 
 @dataclass(frozen=True, eq=False)
-class RankScale:
-    """A monotone piecewise linear map from targets of `predictors.target` to normal scores.
+class Scale:
+    """Piecewise linear and increasing.
 
     Attributes:
-        targets: knots, float64 ``(knots,)``, increasing.
-        scores: their normal scores, ``(knots,)``, increasing.
+        targets: knots, targets of `predictors.target`, float64 ``(knots,)``, increasing.
+        scores: their scores, ``(knots,)``, increasing.
         slope: scores a unit of target beyond the outermost knots, > 0.
     """
 
@@ -45,8 +50,8 @@ class RankScale:
             raise InvalidPredictorError("saved scale is damaged: its knots must increase")
 
     @classmethod
-    def of(cls, targets: Floats) -> "RankScale":
-        """The scale of these targets; equal ones share their mean rank."""
+    def of_ranks(cls, targets: Floats) -> "Scale":
+        """Normal scores of the ranks of these targets; equal ones share their mean rank."""
         from scipy.stats import rankdata  # slow to import, and not needed to predict
 
         knots, first = np.unique(targets, return_index=True)
@@ -57,6 +62,25 @@ class RankScale:
         spread = float(targets.std())
         return cls(knots, scores, 1.0 / spread if spread > 1e-6 else 1.0)
 
+    @classmethod
+    def of_accuracies(cls) -> "Scale":
+        """Accuracies as scores, to 1e-4."""
+        knots = np.linspace(LOWEST, HIGHEST, MOST_KNOTS)
+        return cls(knots, accuracy_of(knots), 1.0)
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> "Scale | None":
+        """The scale among a predictor's arrays, if it has one."""
+        if not any(name.startswith(SCALE) for name in arrays):
+            return None
+        targets = array(arrays, f"{SCALE}targets", "f", (None,)).astype(np.float64)
+        scores = array(arrays, f"{SCALE}scores", "f", targets.shape).astype(np.float64)
+        return cls(targets, scores, number(arrays, f"{SCALE}slope"))
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """The fields, each after ``scale_``."""
+        return {f"{SCALE}{name}": np.asarray(value) for name, value in vars(self).items()}
+
     def forward(self, targets: Floats) -> Floats:
         """Targets as scores."""
         return _extended(targets, self.targets, self.scores, self.slope)
@@ -64,6 +88,16 @@ class RankScale:
     def backward(self, scores: Floats) -> Floats:
         """Scores as targets, held to those of accuracies in [0, 1]."""
         return np.clip(_extended(scores, self.scores, self.targets, 1.0 / self.slope), LOWEST, HIGHEST)
+
+
+def accuracies_at(scores: Floats, scale: Scale | None) -> Floats:
+    """Accuracies that scores on a scale stand for; None is that of `predictors.target`."""
+    return accuracy_of(scores if scale is None else scale.backward(scores))
+
+
+def of_several_tasks(graphs: Sequence[StructureGraph]) -> bool:
+    """Whether networks are for tasks that differ; those that do not tell theirs are taken for networks of the same."""
+    return len({tuple(graph.task) for graph in graphs if graph.task is not None}) > 1
 
 
 def _extended(values: Floats, places: Floats, heights: Floats, slope: float) -> Floats:

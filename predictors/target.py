@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 CEILING = 1.02
-MOST_STD = 0.5
 LOWEST, HIGHEST = -np.log(CEILING), -np.log(CEILING - 1)
 
 
@@ -20,8 +19,3 @@ def accuracy_of(targets: NDArray[np.float64]) -> NDArray[np.float64]:
     """Back to accuracies, clipped to [0, 1]."""
     errors = np.exp(-np.clip(targets, LOWEST, HIGHEST))
     return np.asarray(np.clip(CEILING - errors, 0.0, 1.0), np.float64)
-
-
-def std_at(accuracies: NDArray[np.float64], std: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The std of a target as that of an accuracy, by the slope there (first order); at most what numbers in [0, 1] can have."""
-    return np.asarray(np.minimum((CEILING - accuracies) * std, MOST_STD), np.float64)

@@ -34,7 +34,7 @@ def fit(corpus: Corpus, folder: Path, name: str = "ensemble", *, seed: int = 0) 
     graphs = [encode(corpus.model(row)) for row in range(len(corpus))]
     if several:
         graphs = [graph.on(task) for graph, task in zip(graphs, told, strict=True)]
-    predictor = _fresh(name, len(corpus), several=several).fit(graphs, corpus.accuracies, seed=seed)
+    predictor = _fresh(name, len(corpus)).fit(graphs, corpus.accuracies, seed=seed)
     provenance: dict[str, Json] = {
         "corpus": {domain: len(corpus.of(domain)) for domain in corpus.domains},
         "trainings": sum(map(len, corpus.trainings)),
@@ -51,14 +51,11 @@ def descriptions(corpus: Corpus) -> Mapping[str, TaskDescription]:
     return {corpus.domains[name].task: corpus.examples[name].description for name in ascending}
 
 
-def _fresh(name: str, networks: int, *, several: bool) -> Predictor:
-    if name != "ensemble":
+def _fresh(name: str, networks: int) -> Predictor:
+    if name != "ensemble" or networks < MANY:
         return create(name)
-    if networks < MANY:
-        return EnsemblePredictor(EnsembleOptions(by_rank=not several))
     return EnsemblePredictor(
         EnsembleOptions(
-            by_rank=not several,
             forest=ForestOptions(trees=80, min_leaf=4),
             process=GaussianProcessOptions(scaled=800, inducing=500),
             boosted=BoostedOptions(trees=800),

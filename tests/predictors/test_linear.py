@@ -5,7 +5,7 @@ import pytest
 
 from predictors.calibration import folds
 from predictors.linear import STRENGTHS, LinearPredictor, _leave_one_out, _left_out, _penalties, _sparse
-from predictors.target import accuracy_of, std_at, to_target
+from predictors.target import accuracy_of, to_target
 from predictors.testing import synthetic_graphs
 
 
@@ -64,9 +64,6 @@ def test_target_scale_goes_there_and_back():
     accuracies = np.array([0.0, 0.1, 0.5, 0.99, 1.0])
     back = accuracy_of(to_target(accuracies))
     np.testing.assert_allclose(back, accuracies, atol=1e-12)
-    np.testing.assert_allclose(
-        std_at(back, np.full(5, 0.1)), 0.1 * (1.02 - accuracies)
-    )  # slope of 1.02 − exp(−t) is exp(−t)
 
 
 def test_left_out_networks_are_not_seen():

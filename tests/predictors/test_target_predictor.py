@@ -1,13 +1,15 @@
 import numpy as np
 import pytest
 
-from predictors.forest import ForestPredictor
+from predictors.forest import ForestOptions, ForestPredictor
 from predictors.gaussian_process import GaussianProcessOptions, GaussianProcessPredictor
 from predictors.gnn import GNNOptions, GNNPredictor
 from predictors.linear import LinearPredictor
 from predictors.quick import QuickPredictor
+from predictors.scale import Scale
 from predictors.target import accuracy_of, to_target
-from predictors.target_predictor import TargetPredictor
+from predictors.target_predictor import TargetPredictor, _agreement, _scores, every_scale
+from predictors.task_description import TaskDescription
 from predictors.testing import synthetic_graphs
 
 CALIBRATED = [ForestPredictor, GaussianProcessPredictor, LinearPredictor, QuickPredictor]
@@ -93,6 +95,14 @@ def test_of_networks_that_a_process_does_not_keep_nothing_is_known():
     assert "curve_scores" in GaussianProcessPredictor(options).fit(graphs, accuracies).arrays()
 
 
+def test_of_many_networks_a_forest_leaves_out_a_fifth(monkeypatch):
+    graphs, accuracies = synthetic_graphs(150)
+    monkeypatch.setattr("predictors.forest.MANY", 150)
+    predictor = ForestPredictor(ForestOptions(trees=10))
+    assert np.isfinite(predictor.fit_left_out(graphs, to_target(accuracies))).sum() == 30
+    assert "curve_scores" in predictor.fit(graphs, accuracies).arrays()
+
+
 def test_a_graph_network_is_calibrated_by_what_its_members_did_not_see():
     graphs, accuracies = heaps(60)
     predictor = GNNPredictor(GNNOptions(members=3, epochs=3)).fit(graphs, accuracies)
@@ -108,3 +118,55 @@ def test_few_networks_are_not_calibrated(kind: type[TargetPredictor], count: int
     predictor = kind().fit(graphs, accuracies)
     assert "curve_scores" not in predictor.arrays()
     assert np.isfinite(predictor.predict(graphs).mean).all()
+
+
+@pytest.mark.parametrize("kind", [GaussianProcessPredictor, LinearPredictor, QuickPredictor])
+def test_the_scale_is_that_on_which_left_out_networks_are_ranked_best(kind: type[TargetPredictor], monkeypatch):
+    graphs, accuracies = synthetic_graphs(40)
+    scales = every_scale(graphs, to_target(accuracies))
+    assert len(scales) == 3
+    module = "predictors.linear" if kind is not GaussianProcessPredictor else "predictors.gaussian_process"
+    found = []
+    for scale in scales:
+        with monkeypatch.context() as patched:
+            patched.setattr(f"{module}.every_scale", lambda *_, only=scale: [only])
+            said = kind().fit_left_out(graphs, _scores(to_target(accuracies), scale))
+            found.append((_agreement(said, accuracies), kind().fit(graphs, accuracies)))
+    chosen = kind().fit(graphs, accuracies)
+    if kind is QuickPredictor:
+        expected = LinearPredictor().fit(graphs, accuracies).scale
+        same = [one for one, scale in zip(found, scales, strict=True) if _same(scale, expected)]
+    else:
+        same = [max(found, key=lambda one: one[0])]
+    np.testing.assert_array_equal(chosen.predict(graphs).mean, same[0][1].predict(graphs).mean)
+
+
+def _same(one: Scale | None, other: Scale | None) -> bool:
+    return (one is None) == (other is None) and (one is None or one.scores.tolist() == other.scores.tolist())  # type: ignore[union-attr]
+
+
+def test_networks_of_several_tasks_and_few_networks_stay_on_the_scale_of_targets():
+    graphs, accuracies = synthetic_graphs(40)
+    tasks = [TaskDescription(samples=count, classes=10, inputs=64, one_nn=0.9) for count in (100, 9000)]
+    mixed = [graph.on(tasks[place % 2]) for place, graph in enumerate(graphs)]
+    assert LinearPredictor().fit(mixed, accuracies).scale is None
+    assert LinearPredictor().fit(graphs[:19], accuracies[:19]).scale is None
+
+
+def test_the_scale_is_saved_with_the_predictor(monkeypatch):
+    graphs, accuracies = synthetic_graphs(40)
+    monkeypatch.setattr("predictors.linear.every_scale", lambda *_: [Scale.of_accuracies()])
+    predictor = LinearPredictor().fit(graphs, accuracies)
+    assert predictor.scale is not None
+    again = LinearPredictor.from_arrays(predictor.arrays())
+    for one, other in zip(
+        again.predict(graphs).__dict__.values(), predictor.predict(graphs).__dict__.values(), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_std_is_that_of_accuracies_half_the_way_from_one_std_below_to_one_above():
+    graphs, accuracies = synthetic_graphs(40)
+    predictor = LinearPredictor().fit_targets(graphs, to_target(accuracies))
+    mean, std = predictor.predict_targets(graphs)
+    np.testing.assert_allclose(predictor.predict(graphs).std, (accuracy_of(mean + std) - accuracy_of(mean - std)) / 2)
