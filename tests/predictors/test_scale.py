@@ -58,7 +58,9 @@ def test_a_scale_is_saved_and_read():
 
 def test_tasks_that_are_told_and_differ_are_several():
     graphs, _ = synthetic_graphs(3)
-    small, large = (TaskDescription(samples=count, classes=10, inputs=64, one_nn=0.9) for count in (100, 9000))
+    small, large = (
+        TaskDescription(samples=count, classes=10, inputs=64, one_nn=0.9, linear_probe=0.9) for count in (100, 9000)
+    )
     assert not of_several_tasks(graphs)
     assert not of_several_tasks([graph.on(small) for graph in graphs])
     assert of_several_tasks([graphs[0].on(small), graphs[1].on(large), graphs[2]])

@@ -147,7 +147,9 @@ def _same(one: Scale | None, other: Scale | None) -> bool:
 
 def test_networks_of_several_tasks_and_few_networks_stay_on_the_scale_of_targets():
     graphs, accuracies = synthetic_graphs(40)
-    tasks = [TaskDescription(samples=count, classes=10, inputs=64, one_nn=0.9) for count in (100, 9000)]
+    tasks = [
+        TaskDescription(samples=count, classes=10, inputs=64, one_nn=0.9, linear_probe=0.9) for count in (100, 9000)
+    ]
     mixed = [graph.on(tasks[place % 2]) for place, graph in enumerate(graphs)]
     assert LinearPredictor().fit(mixed, accuracies).scale is None
     assert LinearPredictor().fit(graphs[:19], accuracies[:19]).scale is None
