@@ -137,13 +137,16 @@ def _to_memory(proto: onnx.ModelProto) -> ir.Model:
         model = ir.from_proto(proto)
         if not isinstance(model, ir.Model):
             raise InvalidModelError("holds no model")
-        model.graph.sort()
+        if not soundness.is_sorted(proto.graph):
+            model.graph.sort()
         _drop_default_inputs(model)
         for value in model.graph.initializers.values():
             tensor = value.const_value
             # Tensors on protobuf decode at every access; as arrays they do so once.
             if tensor is not None and not isinstance(tensor, ir.StringTensor) and tensor.dtype.bitwidth >= 8:
-                value.const_value = ir.Tensor(tensor.numpy(), dtype=tensor.dtype, name=tensor.name)
+                array = tensor.numpy()
+                shape = tensor.shape if isinstance(tensor.shape, ir.Shape) else None
+                value.const_value = ir.Tensor(array, dtype=tensor.dtype, shape=shape, name=tensor.name)
                 value.shape = value.shape or ir.Shape(tensor.shape.numpy())
     except ir.serde.SerdeError as error:
         reason = error.__cause__

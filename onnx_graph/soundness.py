@@ -50,8 +50,22 @@ def _unique(kind: str, names: Iterable[str]) -> None:
         raise InvalidModelError(f"{kind} {double[0]!r} is defined more than once")
 
 
+def is_sorted(graph: onnx.GraphProto) -> bool:
+    """Whether every node comes after those it reads of; False as well where that would need a look into subgraphs."""
+    later = {name for node in graph.node for name in node.output}
+    for node in graph.node:
+        if any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute):
+            return False
+        if not later.isdisjoint(filter(None, node.input)):
+            return False
+        later.difference_update(node.output)
+    return True
+
+
 def _check_order(graph: onnx.GraphProto) -> None:
     """Nodes may come in any order that can be sorted; what cannot is a cycle."""
+    if is_sorted(graph):
+        return
     producers = {name: index for index, node in enumerate(graph.node) for name in node.output if name}
     needs = _needs(graph, frozenset(producers))
     try:

@@ -1,6 +1,6 @@
 """Tensors of a protobuf model: their bytes checked against their declared shape, external and sparse ones made plain."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import prod
 from pathlib import Path, PureWindowsPath
 
@@ -34,19 +34,20 @@ def make_plain(model: onnx.ModelProto, folder: Path | None) -> None:
             dense bytes together would pass 2 GiB.
     """
     total = 0
-    for graph in _graphs(model):
+    nodes = list(_nodes(model))
+    for graph in _graphs(model, nodes):
         while graph.sparse_initializer:
             sparse = graph.sparse_initializer.pop()
             graph.initializer.add().CopyFrom(_dense(sparse, MAX_BYTES - total, folder))
             total += len(graph.initializer[-1].raw_data)
-    for node in _nodes(model):
+    for node in nodes:
         for attribute in node.attribute:
             if attribute.type == onnx.AttributeProto.SPARSE_TENSOR:
                 dense = _dense(attribute.sparse_tensor, MAX_BYTES - total, folder)
                 attribute.ClearField("sparse_tensor")
                 attribute.name, attribute.type = "value", onnx.AttributeProto.TENSOR
                 attribute.t.CopyFrom(dense)
-    for tensor in _tensors(model):
+    for tensor in _tensors(model, nodes):
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
             total += _byte_count(tensor)
             if total > MAX_BYTES:
@@ -55,9 +56,9 @@ def make_plain(model: onnx.ModelProto, folder: Path | None) -> None:
         _check(tensor)
 
 
-def _graphs(model: onnx.ModelProto) -> Iterator[onnx.GraphProto]:
+def _graphs(model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto]) -> Iterator[onnx.GraphProto]:
     yield model.graph
-    for node in _nodes(model):
+    for node in nodes:
         for attribute in node.attribute:
             if attribute.type == onnx.AttributeProto.GRAPH:
                 yield attribute.g
@@ -75,10 +76,10 @@ def _nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
                 pending.extend(graph.node)
 
 
-def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
-    for graph in _graphs(model):
+def _tensors(model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto]) -> Iterator[onnx.TensorProto]:
+    for graph in _graphs(model, nodes):
         yield from graph.initializer
-    for node in _nodes(model):
+    for node in nodes:
         for attribute in node.attribute:
             if attribute.type == onnx.AttributeProto.TENSOR:
                 yield attribute.t

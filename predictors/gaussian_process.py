@@ -8,7 +8,8 @@ Where there are many networks, the scales come from some of them, and the predic
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -75,6 +76,17 @@ class Process:
     unit: float
     training_graphs: int
 
+    @cached_property
+    def inducing(self) -> "_Rows":
+        """The inducing networks, ready for products."""
+        return _Rows(self.rows.astype(np.float64), self.spread > 0)
+
+    @cached_property
+    def factors(self) -> tuple[Floats, ...]:
+        """The data's factor, and that of the prior where it has a part, in double precision."""
+        kept = (self.data_factor, self.prior_factor) if self.prior_factor.any() else (self.data_factor,)
+        return tuple(factor.astype(np.float64) for factor in kept)
+
 
 def _members() -> tuple[tuple[str, ...], NDArray[np.bool_]]:
     """Names of the groups, and which columns each has, bool ``(groups, features)``."""
@@ -130,7 +142,8 @@ class GaussianProcessPredictor(TargetPredictor):
 
     def _state(self) -> dict[str, NDArray[np.generic]]:
         """The fields of `Process`."""
-        return {name: np.asarray(value) for name, value in vars(require_fitted(self._process, self.name)).items()}
+        process = require_fitted(self._process, self.name)
+        return {field.name: np.asarray(getattr(process, field.name)) for field in fields(process)}
 
     @classmethod
     def _from_state(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
@@ -170,7 +183,8 @@ def _fit(
     scaled = (targets - intercept) / unit
     order = rng.permutation(len(targets))
     first = np.sort(order[: options.scaled])
-    scales = _learnt(_Terms(rows[first], rows[first], spread > 0), scaled[first], options.iterations)
+    some = _Rows(rows[first], spread > 0)
+    scales = _learnt(_Terms(some, some), scaled[first], options.iterations)
     kept = np.sort(order[: options.inducing])
     inducing = rows[kept].astype(np.float32)
     prior, data, weights = _weights(
@@ -193,10 +207,9 @@ def _fit(
 
 def _left_out(process: Process, targets: Floats, kept: NDArray[np.int64]) -> Floats:
     """What a process on the inducing networks alone says of each when it is left out, ``(networks,)``; of others NaN."""
-    rows = process.rows.astype(np.float64)
-    covariance = _Terms(rows, rows, process.spread > 0).kernel(process.scales)
+    covariance = _Terms(process.inducing, process.inducing).kernel(process.scales)
     covariance[np.diag_indices_from(covariance)] += float(np.exp(process.scales[-1])) + JITTER
-    inverse = cho_solve(cho_factor(covariance, lower=True), np.eye(len(rows)))
+    inverse = cho_solve(cho_factor(covariance, lower=True), np.eye(len(kept)))
     known = (targets[kept] - process.intercept) / process.unit
     said = np.full(len(targets), np.nan)
     said[kept] = (known - inverse @ known / np.diag(inverse)) * process.unit + process.intercept
@@ -208,20 +221,28 @@ def _standardised(features: Floats, centre: Floats, spread: Floats) -> Floats:
     return np.where(used, np.clip((features - centre) / np.where(used, spread, 1.0), -CLIP, CLIP), 0.0)
 
 
+class _Rows:
+    """Standardised features ``(networks, features)``, those that vary, by group."""
+
+    def __init__(self, features: Floats, varies: NDArray[np.bool_]) -> None:
+        self.count = len(features)
+        self.groups = np.flatnonzero((MEMBERS & varies).any(axis=1))
+        self.parts = [features[:, MEMBERS[group] & varies] for group in self.groups]
+        self.squares = [(part * part).sum(axis=1) for part in self.parts]
+
+
 class _Terms:
     """Squared distances and products between two sets of rows, by group that varies, each ``(groups, first, second)``."""
 
-    def __init__(self, first: Floats, second: Floats, varies: NDArray[np.bool_]) -> None:
-        self.groups = np.flatnonzero((MEMBERS & varies).any(axis=1))
-        shape = (len(self.groups), len(first), len(second))
+    def __init__(self, first: _Rows, second: _Rows) -> None:
+        self.groups = first.groups
+        shape = (len(self.groups), first.count, second.count)
         self.distances, self.products = np.empty(shape), np.empty(shape)
-        for place, group in enumerate(self.groups):
-            columns = MEMBERS[group] & varies
-            one, two = first[:, columns], second[:, columns]
-            product = one @ two.T
-            squares = (one * one).sum(axis=1)[:, None] + (two * two).sum(axis=1)
-            self.distances[place] = np.maximum(squares - 2 * product, 0.0) / columns.sum()
-            self.products[place] = product / columns.sum()
+        for place, (one, two) in enumerate(zip(first.parts, second.parts, strict=True)):
+            product, width = one @ two.T, one.shape[1]
+            squares = first.squares[place][:, None] + second.squares[place]
+            self.distances[place] = np.maximum(squares - 2 * product, 0.0) / width
+            self.products[place] = product / width
 
     def split(self, scales: Floats) -> tuple[Floats, Floats, float]:
         """a_g and b_g of these groups, and s²."""
@@ -285,7 +306,8 @@ def _weights(
 ) -> tuple[NDArray[np.floating], NDArray[np.floating], Floats]:
     """Factors for the variance, and the weights of the inducing networks."""
     noise = float(np.exp(scales[-1])) + JITTER
-    own = _Terms(inducing, inducing, varies).kernel(scales)
+    some = _Rows(inducing, varies)
+    own = _Terms(some, some).kernel(scales)
     if exact:
         own[np.diag_indices_from(own)] += noise
         factor = np.linalg.cholesky(own)
@@ -294,7 +316,7 @@ def _weights(
     own[np.diag_indices_from(own)] += JITTER * (1 + noise)
     inner, right = own * noise, np.zeros(len(inducing))
     for start in range(0, len(rows), 1000):
-        cross = _Terms(rows[start : start + 1000], inducing, varies).kernel(scales)
+        cross = _Terms(_Rows(rows[start : start + 1000], varies), some).kernel(scales)
         inner += cross.T @ cross
         right += cross.T @ targets[start : start + 1000]
     prior, data = np.linalg.cholesky(own), np.linalg.cholesky(inner / noise)
@@ -304,11 +326,10 @@ def _weights(
 def _predict(process: Process, features: Floats) -> Scores:
     rows = _standardised(features, process.centre, process.spread)
     varies = process.spread > 0
-    inducing = process.rows.astype(np.float64)
     means, variances = [np.zeros(0)], [np.zeros(0)]
     for start in range(0, len(rows), 1000):
         part = rows[start : start + 1000]
-        cross = _Terms(part, inducing, varies).kernel(process.scales)
+        cross = _Terms(_Rows(part, varies), process.inducing).kernel(process.scales)
         means.append(cross @ process.weights)
         variances.append(_prior_variance(part, varies, process.scales) + _explained(process, cross))
     noise = float(np.exp(process.scales[-1]))
@@ -328,8 +349,9 @@ def _prior_variance(rows: Floats, varies: NDArray[np.bool_], scales: Floats) -> 
 
 def _explained(process: Process, cross: Floats) -> Floats:
     """What the data take off the prior variance (negative), ``(rows,)``."""
-    data = solve_triangular(process.data_factor.astype(np.float64), cross.T, lower=True, check_finite=False)
-    if not process.prior_factor.any():
+    factors = process.factors
+    data = solve_triangular(factors[0], cross.T, lower=True, check_finite=False)
+    if len(factors) == 1:
         return np.asarray(-(data**2).sum(axis=0))
-    prior = solve_triangular(process.prior_factor.astype(np.float64), cross.T, lower=True, check_finite=False)
+    prior = solve_triangular(factors[1], cross.T, lower=True, check_finite=False)
     return np.asarray((data**2).sum(axis=0) - (prior**2).sum(axis=0))

@@ -230,7 +230,8 @@ def train_network(
 
 def evaluate_network(network: StructureNetwork, batch: Batch) -> NDArray[np.float64]:
     """What the network says of every graph, ``(graphs,)``."""
-    network.eval()
+    if network.training:  # a walk over all modules
+        network.eval()
     with torch.inference_mode():
         said: NDArray[np.float64] = network(batch).numpy().astype(np.float64)
     return said

@@ -5,7 +5,8 @@ first alone would not see a network that is like the others in most features and
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,9 +76,14 @@ class Support:
             reach=_usual(_left_out_excess(scaled[order])),
         )
 
+    @cached_property
+    def _wide_rows(self) -> NDArray[np.float32]:
+        """The rows, ready for products."""
+        return self.rows.astype(np.float32)
+
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """The fields, each under ``support_…``."""
-        return {f"support_{name}": np.asarray(value) for name, value in vars(self).items()}
+        return {f"support_{field.name}": np.asarray(getattr(self, field.name)) for field in fields(self)}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> "Support":
@@ -99,7 +105,7 @@ class Support:
     def distances(self, features: NDArray[np.floating]) -> Floats:
         """How strange networks are, ``(networks,)``, as a multiple of what is still usual: above 1 they are outside."""
         scaled = _scaled(features, self.centre, self.spread)
-        near = _nearest(_held(scaled), self.rows) / self.limit
+        near = _nearest(_held(scaled), self._wide_rows) / self.limit
         return np.asarray(np.maximum(near, _excess(scaled, self.low, self.high) / self.reach))
 
 
@@ -110,7 +116,7 @@ def _usual(distances: Floats) -> float:
 
 def _nearest(scaled: NDArray[np.float32], rows: NDArray[np.floating], *, skip_itself: bool = False) -> Floats:
     """Root mean squared difference to the nearest row over the features, in spreads."""
-    rows = rows.astype(np.float32)
+    rows = rows.astype(np.float32, copy=False)
     with one_thread():
         squares = (scaled**2).sum(axis=1)[:, None] + (rows**2).sum(axis=1) - 2 * scaled @ rows.T
     if skip_itself:

@@ -1,7 +1,6 @@
 """The benchmarks' cache of structure graphs: what is written is read, only what is missing or changed is encoded."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import onnx_ir as ir
@@ -87,10 +86,14 @@ def test_only_what_is_missing_is_encoded(cache, monkeypatch):
 @pytest.mark.parametrize(
     ("file", "text", "same"),
     [
-        ("builder.py", '"""Another docstring."""\n# a comment\nfrom tools  import  saw\n', True),
+        (
+            "builder.py",
+            '"""Another docstring."""\n# a comment\nfrom tools  import  saw\nimport onnx_graph\nfrom predictors.encoder import encode\n',
+            True,
+        ),
         ("builder.py", "from tools import saw\nx = 1\n", False),
-        ("predictors/encoder.py", "import onnx_graph\nx = 1\n", False),
-        ("onnx_graph/file.py", "x = 2\n", False),
+        ("predictors/encoder.py", "import onnx_graph\nx = 1\n", True),
+        ("onnx_graph/file.py", "x = 2\n", True),
         ("tools/saw.py", "x = 2\n", False),
         ("tools/plane.py", "x = 2\n", True),
     ],
@@ -98,7 +101,7 @@ def test_only_what_is_missing_is_encoded(cache, monkeypatch):
 def test_the_key_is_that_of_the_code_that_is_reached(cache, monkeypatch, tmp_path, file, text, same):
     monkeypatch.setattr(cache, "FOLDERS", (tmp_path,))
     files = {
-        "builder.py": "from tools import saw\n",
+        "builder.py": "from tools import saw\nimport onnx_graph\nfrom predictors.encoder import encode\n",
         "predictors/encoder.py": "import onnx_graph, numpy\n",
         "onnx_graph/__init__.py": "",
         "onnx_graph/file.py": "x = 1\n",
@@ -117,14 +120,9 @@ def test_the_key_is_that_of_the_code_that_is_reached(cache, monkeypatch, tmp_pat
         cache.code_key("absent")
 
 
-def test_the_key_covers_what_encodes_and_no_predictor(cache):
-    reached, waiting = set(), [*cache._required("predictors.encoder"), Path(cache.__file__)]
-    while waiting:
-        path = waiting.pop()
-        if path not in reached:
-            reached.add(path)
-            tree = cache.ast.parse(path.read_bytes())
-            waiting += [file for name in cache._imported(tree) for file in cache._files(name)]
-    names = {path.name for path in reached}
-    assert {"encoder.py", "unit_graph.py", "canonical.py", "simplification.py"} <= names
-    assert not {"ensemble.py", "forest.py", "gnn.py", "persistence.py", "features.py"} & names
+def test_another_encoding_has_another_key(cache, monkeypatch):
+    before = cache.code_key("search_spaces")
+    cache.code_key.cache_clear()
+    monkeypatch.setattr(cache, "ENCODING", cache.ENCODING + 1)
+    assert cache.code_key("search_spaces") != before
+    cache.code_key.cache_clear()

@@ -20,7 +20,7 @@ def test_the_gradient_is_that_of_the_loss():
     rows = rng.normal(size=(20, MEMBERS.shape[1]))
     varies = np.ones(rows.shape[1], bool)
     varies[MEMBERS[2]] = False  # a group that tells nothing
-    terms = module._Terms(rows, rows, varies)
+    terms = module._Terms(module._Rows(rows, varies), module._Rows(rows, varies))
     prior = module._start(len(terms.groups))
     scales, targets = prior + 0.3 * rng.normal(size=len(prior)), rng.normal(size=20)
     _, gradient = module._loss(scales, terms, targets, prior)

@@ -76,13 +76,14 @@ def test_leaving_out_of_a_process_is_a_process_without_that_network():
     said = predictor.fit_left_out(graphs, targets)
     process = predictor._process
     assert process is not None
-    from predictors.gaussian_process import _Terms, _weights
+    from predictors.gaussian_process import _Rows, _Terms, _weights
 
+    varies = process.spread > 0
     rows, scaled = process.rows.astype(np.float64), (targets - process.intercept) / process.unit
     for out in (0, 13, 29):
         kept = np.arange(30) != out
-        _, _, weights = _weights(rows[kept], rows[kept], scaled[kept], process.scales, process.spread > 0, True)
-        cross = _Terms(rows[[out]], rows[kept], process.spread > 0).kernel(process.scales)
+        _, _, weights = _weights(rows[kept], rows[kept], scaled[kept], process.scales, varies, True)
+        cross = _Terms(_Rows(rows[[out]], varies), _Rows(rows[kept], varies)).kernel(process.scales)
         expected = float((cross @ weights)[0]) * process.unit + process.intercept
         np.testing.assert_allclose(said[out], expected, rtol=1e-9)
 
