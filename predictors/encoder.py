@@ -15,6 +15,7 @@ import onnx_graph
 from onnx_graph.simplification import is_idle
 from predictors.canonical import canonical_graph
 from predictors.canonical_graph import CanonicalGraph
+from predictors.collector import at_rest
 from predictors.errors import ModelTypeError
 from predictors.flow import propagate
 from predictors.graph_features import GRAPH_FEATURES, graph_features
@@ -44,11 +45,12 @@ def encode(model: "str | PathLike[str] | ir.Model | onnx.ModelProto") -> Structu
             larger weights than can be read.
         ModelTypeError: neither a path nor a model.
     """
-    model = in_memory(model)
-    if _needs_folding(model):
-        model = onnx_graph.simplify(_one_example(model))
-    with one_thread():
-        return _encoded(model)
+    with at_rest():
+        model = in_memory(model)
+        if _needs_folding(model):
+            model = onnx_graph.simplify(_one_example(model))
+        with one_thread():
+            return _encoded(model)
 
 
 def in_memory(model: object) -> ir.Model:

@@ -1,0 +1,33 @@
+import gc
+
+import pytest
+
+from predictors import encode
+from predictors.collector import at_rest
+from predictors.errors import ModelTypeError
+
+
+def test_the_collector_rests_inside_and_runs_again_after_it():
+    assert gc.isenabled()
+    with at_rest():
+        assert not gc.isenabled()
+        with at_rest():
+            pass
+        assert not gc.isenabled()
+    assert gc.isenabled()
+
+
+def test_it_runs_again_after_a_model_that_cannot_be_encoded():
+    with pytest.raises(ModelTypeError):
+        encode(3)
+    assert gc.isenabled()
+
+
+def test_what_was_off_stays_off():
+    gc.disable()
+    try:
+        with at_rest():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
