@@ -25,7 +25,7 @@ from predictors.forest import ForestOptions, ForestPredictor
 from predictors.gaussian_process import GaussianProcessOptions, GaussianProcessPredictor
 from predictors.gnn import GNNOptions, GNNPredictor
 from predictors.predictor import NORMAL_90, Prediction, Predictor
-from predictors.scale import Scale, accuracies_at, of_several_tasks
+from predictors.scale import Scale, accuracies_at, of_several_tasks, scores_at
 from predictors.state import array, check_training, divided, joined, number, require_fitted
 from predictors.structure_graph import StructureGraph
 from predictors.support import Support
@@ -102,7 +102,7 @@ class EnsemblePredictor:
         """Fit members, weights, calibration and interval; one seed, one ensemble."""
         targets = to_target(check_training(graphs, accuracies))
         scale = Scale.of_ranks(targets) if self._by_rank(graphs) else None
-        scores = targets if scale is None else scale.forward(targets)
+        scores = scores_at(targets, scale)
         rng = np.random.default_rng(seed)
         members, curve = self._fresh(), None
         if len(graphs) < FEWEST:

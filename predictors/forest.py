@@ -18,7 +18,7 @@ from predictors.state import array, number, require_fitted
 from predictors.structure_graph import StructureGraph
 from predictors.target_predictor import Scores, TargetPredictor
 
-MANY = 2000  # networks
+ENOUGH = 2000  # networks of which one fold tells what all would
 CHUNK = 4096  # graphs traversed at once: bounds the memory, not the result
 
 
@@ -91,17 +91,16 @@ class ForestPredictor(TargetPredictor):
         self._trees = _grown(matrix(graphs), targets, self.options, seed)
         self._training_graphs = len(targets)
 
-    def _learn_left_out(
-        self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], seed: int
-    ) -> NDArray[np.float64]:
+    def _learn_left_out(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], seed: int) -> Scores:
         """All folds together take about as long as the forest itself: theirs have fewer trees. Of many networks one fold is enough."""
         self._learn(graphs, targets, seed)
-        rows, said = matrix(graphs), np.full(len(targets), np.nan)
+        rows, said = matrix(graphs), Scores(*np.full((2, len(targets)), np.nan))
         options = replace(self.options, trees=-(-self.options.trees // FOLDS))
         fold_of = folds(len(targets), seed)
-        for fold in np.unique(fold_of)[: 1 if len(targets) >= MANY else None]:
+        for fold in np.unique(fold_of)[: 1 if len(targets) >= ENOUGH else None]:
             held = fold_of == fold
-            said[held] = _said(_grown(rows[~held], targets[~held], options, seed), rows[held]).mean(axis=1)
+            trees = _said(_grown(rows[~held], targets[~held], options, seed), rows[held])
+            said.mean[held], said.std[held] = trees.mean(axis=1), trees.std(axis=1)
         return said
 
     def predict_targets(self, graphs: Sequence[StructureGraph]) -> Scores:

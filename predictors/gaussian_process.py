@@ -112,7 +112,7 @@ class GaussianProcessPredictor(TargetPredictor):
         """Learn the scales, then the weights; `seed` chooses the networks where there are more than are used."""
         self._learn_kept(graphs, targets, seed)
 
-    def _learn_left_out(self, graphs: Sequence[StructureGraph], targets: Floats, seed: int) -> Floats:
+    def _learn_left_out(self, graphs: Sequence[StructureGraph], targets: Floats, seed: int) -> Scores:
         """In closed form, the scales being those of all networks (Rasmussen and Williams 2006, section 5.4.2)."""
         process, kept = self._learn_kept(graphs, targets, seed)
         with one_thread():
@@ -126,7 +126,7 @@ class GaussianProcessPredictor(TargetPredictor):
             self._process, kept = _fit(matrix(graphs).astype(np.float64), targets, self.options, rng)
         return self._process, kept
 
-    def _scales(self, graphs: Sequence[StructureGraph], targets: Floats, seed: int) -> Sequence[Scale | None]:
+    def _candidates(self, graphs: Sequence[StructureGraph], targets: Floats, seed: int) -> Sequence[Scale | None]:
         return every_scale(graphs, targets)
 
     def predict_targets(self, graphs: Sequence[StructureGraph]) -> Scores:
@@ -205,14 +205,15 @@ def _fit(
     return process, kept
 
 
-def _left_out(process: Process, targets: Floats, kept: NDArray[np.int64]) -> Floats:
-    """What a process on the inducing networks alone says of each when it is left out, ``(networks,)``; of others NaN."""
+def _left_out(process: Process, targets: Floats, kept: NDArray[np.int64]) -> Scores:
+    """What a process on the inducing networks alone says of each when it is left out; of others NaN."""
     covariance = _Terms(process.inducing, process.inducing).kernel(process.scales)
     covariance[np.diag_indices_from(covariance)] += float(np.exp(process.scales[-1])) + JITTER
     inverse = cho_solve(cho_factor(covariance, lower=True), np.eye(len(kept)))
     known = (targets[kept] - process.intercept) / process.unit
-    said = np.full(len(targets), np.nan)
-    said[kept] = (known - inverse @ known / np.diag(inverse)) * process.unit + process.intercept
+    said = Scores(*np.full((2, len(targets)), np.nan))
+    said.mean[kept] = (known - inverse @ known / np.diag(inverse)) * process.unit + process.intercept
+    said.std[kept] = process.unit / np.sqrt(np.diag(inverse))
     return said
 
 

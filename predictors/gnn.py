@@ -106,12 +106,11 @@ class GNNPredictor(TargetPredictor):
         """Train the members, each on one thread; one seed, one ensemble."""
         self.fit_folds(graphs, targets, _folds(len(graphs), self.options.members, seed), seed)
 
-    def _learn_left_out(
-        self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], seed: int
-    ) -> NDArray[np.float64]:
+    def _learn_left_out(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], seed: int) -> Scores:
         fold_of = _folds(len(graphs), self.options.members, seed)
         said = self.fit_folds(graphs, targets, fold_of, seed)
-        return np.where(np.isin(fold_of, range(self.options.members)), said, np.nan)
+        known = np.where(np.isin(fold_of, range(self.options.members)), said, np.nan)
+        return Scores(known, self.predict_targets(graphs).std)
 
     def fit_folds(
         self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], folds: NDArray[np.int64], seed: int = 0

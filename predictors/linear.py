@@ -3,7 +3,7 @@
 Features are standardised. The Bayesian line (ridge regression) reads them all, its strength chosen by leave-one-out error in closed
 form; the elastic net (Zou and Hastie 2005) leaves most of them out, its penalty chosen by networks left out in turn. Where few
 features tell something the second ranks better, where many do the first, and their mean is about as good as the better one.
-What both say of networks that they did not see tells which accuracy a predicted target means on average. The std is that of a new
+The std is that of a new
 measurement (posterior of the Bayesian line's weights plus noise) and grows with the distance from the training networks. For the
 mean, features are held to the training range widened by one standard deviation: a straight line says nothing far outside.
 """
@@ -47,7 +47,7 @@ class Line:
         singular: how much, ``(rank,)``.
         strength: of the Bayesian line's penalty, > 0.
         intercept: mean target.
-        noise: standard deviation of one measurement, on the target scale.
+        noise: standard deviation of one measurement, in the unit of the targets.
         training_graphs: how many networks it was fitted on.
     """
 
@@ -65,7 +65,7 @@ class Line:
 
 
 class LinearPredictor(TargetPredictor):
-    """Bayesian line and elastic net on `predictors.features.matrix`, standardised, on the scale of `predictors.target`."""
+    """Bayesian line and elastic net on `predictors.features.matrix`, standardised, on the scale that suits."""
 
     name = "linear"
 
@@ -77,11 +77,11 @@ class LinearPredictor(TargetPredictor):
         """Fit the line; `seed` divides the networks into those that are left out together."""
         self._learn_left_out(graphs, targets, seed)
 
-    def _learn_left_out(self, graphs: Sequence[StructureGraph], targets: Floats, seed: int) -> Floats:
+    def _learn_left_out(self, graphs: Sequence[StructureGraph], targets: Floats, seed: int) -> Scores:
         self._line, left_out = _fit(matrix(graphs).astype(np.float64), targets, seed)
-        return left_out
+        return Scores(left_out, self.predict_targets(graphs).std)
 
-    def _scales(self, graphs: Sequence[StructureGraph], targets: Floats, seed: int) -> Sequence[Scale | None]:
+    def _candidates(self, graphs: Sequence[StructureGraph], targets: Floats, seed: int) -> Sequence[Scale | None]:
         return every_scale(graphs, targets)
 
     def predict_targets(self, graphs: Sequence[StructureGraph]) -> Scores:
@@ -129,24 +129,25 @@ def _fit(features: Floats, targets: Floats, seed: int) -> tuple[Line, Floats]:
     centre, spread = features.mean(axis=0), features.std(axis=0)
     spread[spread < 1e-6 * np.maximum(1.0, np.abs(centre))] = 0.0  # float32 rounding is no variation
     scaled = _standardise(features, centre, spread)
-    intercept = float(targets.mean())
+    intercept, unit = float(targets.mean()), max(float(targets.std()), 1e-9)
+    own = (targets - intercept) / unit  # a penalty on squares hangs on the unit
     with one_thread():
-        bayesian = _bayesian(scaled, targets - intercept)
-        sparse, left_out = _sparse(scaled, targets - intercept, spread > 0, folds(len(targets), seed))
+        bayesian = _bayesian(scaled, own)
+        sparse, left_out = _sparse(scaled, own, spread > 0, folds(len(targets), seed))
     line = Line(
         centre=centre,
         spread=spread,
         low=scaled.min(axis=0),
         high=scaled.max(axis=0),
-        weights=(bayesian.weights + sparse) / 2,
+        weights=unit * (bayesian.weights + sparse) / 2,
         directions=bayesian.directions,
         singular=bayesian.singular,
         strength=bayesian.strength,
         intercept=intercept,
-        noise=bayesian.noise,
+        noise=unit * bayesian.noise,
         training_graphs=len(targets),
     )
-    return line, (bayesian.left_out + left_out) / 2 + intercept
+    return line, unit * (bayesian.left_out + left_out) / 2 + intercept
 
 
 class _Bayesian(NamedTuple):

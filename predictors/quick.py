@@ -31,27 +31,25 @@ class QuickPredictor(TargetPredictor):
 
     def __init__(self) -> None:
         """Not fitted yet."""
-        self._members: tuple[TargetPredictor, ...] = (
-            GaussianProcessPredictor(GaussianProcessOptions(scaled=300, inducing=600, iterations=40)),
-            LinearPredictor(),
-            ForestPredictor(ForestOptions(trees=100)),
-        )
+        self._members = _members()
         self._support: Support | None = None
 
     def _learn(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], seed: int) -> None:
         """Fit every member on all networks."""
-        for member in self._members:
+        members = _members()
+        for member in members:
             member.fit_targets(graphs, targets, seed=seed)
         self._support = Support.of(matrix(graphs), np.random.default_rng(seed))
+        self._members = members
 
-    def _learn_left_out(
-        self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], seed: int
-    ) -> NDArray[np.float64]:
-        left_out = [member.fit_left_out(graphs, targets, seed=seed) for member in self._members]
+    def _learn_left_out(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], seed: int) -> Scores:
+        members = _members()
+        left_out = [member.fit_left_out(graphs, targets, seed=seed) for member in members]
         self._support = Support.of(matrix(graphs), np.random.default_rng(seed))
-        return np.asarray(np.mean(left_out, axis=0))
+        self._members = members
+        return _joined(left_out)
 
-    def _scales(
+    def _candidates(
         self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], seed: int
     ) -> Sequence[Scale | None]:
         """That on which the line ranks best: of the members it takes the least time to ask."""
@@ -64,10 +62,7 @@ class QuickPredictor(TargetPredictor):
 
     def predict_targets(self, graphs: Sequence[StructureGraph]) -> Scores:
         """Mean of the members' means; variance: the members' mean variance plus the variance of their means."""
-        means, stds = (
-            np.stack(part) for part in zip(*(one.predict_targets(graphs) for one in self._members), strict=True)
-        )
-        return Scores(means.mean(axis=0), np.sqrt((stds**2).mean(axis=0) + means.var(axis=0)))
+        return _joined([one.predict_targets(graphs) for one in self._members])
 
     @property
     def typical_features(self) -> NDArray[np.float32]:
@@ -91,3 +86,16 @@ class QuickPredictor(TargetPredictor):
         predictor._members = tuple(type(one).from_arrays(parts[one.name]) for one in predictor._members)
         predictor._support = Support.from_arrays(arrays)
         return predictor
+
+
+def _members() -> tuple[TargetPredictor, ...]:
+    return (
+        GaussianProcessPredictor(GaussianProcessOptions(scaled=300, inducing=600, iterations=40)),
+        LinearPredictor(),
+        ForestPredictor(ForestOptions(trees=100)),
+    )
+
+
+def _joined(said: Sequence[Scores]) -> Scores:
+    means, stds = (np.stack(part) for part in zip(*said, strict=True))
+    return Scores(means.mean(axis=0), np.sqrt((stds**2).mean(axis=0) + means.var(axis=0)))

@@ -1,8 +1,8 @@
 """Scales on which targets are learnt: a monotone map from targets of `predictors.target`, invertible, extended beyond its knots.
 
 Normal scores of ranks (rank-based inverse normal transformation) spread the networks of one task evenly whatever the range of their
-accuracies, which is what a ranking needs; accuracies themselves suit noisy ones, and those in two heaps. For networks of several
-tasks, whose ranks mean different things, there is `predictors.target` alone.
+accuracies, which is what a ranking needs; accuracies themselves suit noisy ones. For networks of several tasks, whose ranks mean
+different things, there is `predictors.target` alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -88,6 +88,11 @@ class Scale:
     def backward(self, scores: Floats) -> Floats:
         """Scores as targets, held to those of accuracies in [0, 1]."""
         return np.clip(_extended(scores, self.scores, self.targets, 1.0 / self.slope), LOWEST, HIGHEST)
+
+
+def scores_at(targets: Floats, scale: Scale | None) -> Floats:
+    """Scores on a scale that targets of `predictors.target` have; None is that of the targets."""
+    return targets if scale is None else scale.forward(targets)
 
 
 def accuracies_at(scores: Floats, scale: Scale | None) -> Floats:

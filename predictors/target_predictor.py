@@ -2,11 +2,12 @@
 
 Where a predictor knows what it would have said of networks that it did not see, that tells two more things: of several scales
 (`predictors.scale`) the one on which it ranks best, and which accuracy a score means on average (`predictors.calibration`), for the
-middle of a bent scale is no mean.
+middle of a bent scale is no mean. Their errors tell how much doubt the predictor's own std leaves out.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from copy import copy
 from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -15,10 +16,14 @@ from numpy.typing import NDArray
 from predictors.calibration import CURVE, FEWEST, Curve
 from predictors.predictor import Prediction
 from predictors.ranking import spearman
-from predictors.scale import SCALE, Scale, accuracies_at, of_several_tasks
-from predictors.state import check_training
+from predictors.scale import SCALE, Scale, accuracies_at, of_several_tasks, scores_at
+from predictors.state import check_training, number
 from predictors.structure_graph import StructureGraph
 from predictors.target import to_target
+
+MISSED = "missed"
+MOST_STD = 0.5
+"""Of numbers between 0 and 1."""
 
 
 class Scores(NamedTuple):
@@ -34,6 +39,8 @@ class TargetPredictor(ABC):
     name: ClassVar[str]
     _scale: Scale | None = None
     _curve: Curve | None = None
+    _missed: float = 0.0
+    """Standard deviation of accuracies that is added to the stated one."""
 
     @abstractmethod
     def predict_targets(self, graphs: Sequence[StructureGraph]) -> Scores:
@@ -43,12 +50,10 @@ class TargetPredictor(ABC):
     def _learn(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], seed: int) -> None:
         """Fit the regression."""
 
-    def _learn_left_out(
-        self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], seed: int
-    ) -> NDArray[np.float64]:
+    def _learn_left_out(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], seed: int) -> Scores:
         """As `_learn`, with what `fit_left_out` returns."""
         self._learn(graphs, targets, seed)
-        return np.full(len(targets), np.nan)
+        return Scores(*np.full((2, len(targets)), np.nan))
 
     @abstractmethod
     def _state(self) -> dict[str, NDArray[np.generic]]:
@@ -61,37 +66,56 @@ class TargetPredictor(ABC):
 
     def fit_targets(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], *, seed: int = 0) -> Self:
         """Learn from targets ``(networks,)`` of at least two networks; one seed, one predictor."""
-        self._scale = self._curve = None
+        self._forget()
         self._learn(graphs, targets, seed)
         return self
 
-    def fit_left_out(
-        self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], *, seed: int = 0
-    ) -> NDArray[np.float64]:
-        """As `fit_targets`; what would be said of every network had it been left out ``(networks,)``, NaN where that is unknown."""
-        self._scale = self._curve = None
+    def fit_left_out(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], *, seed: int = 0) -> Scores:
+        """As `fit_targets`; what would be said of every network had it been left out, NaN where that is unknown."""
+        self._forget()
         return self._learn_left_out(graphs, targets, seed)
+
+    def _forget(self) -> None:
+        self._scale, self._curve, self._missed = None, None, 0.0
 
     def fit(self, graphs: Sequence[StructureGraph], accuracies: NDArray[np.float64], *, seed: int = 0) -> Self:
         """Learn from measured accuracies ``(networks,)`` in [0, 1]; one seed, one predictor."""
         measured = check_training(graphs, accuracies)
         targets = to_target(measured)
-        scales = self._scales(graphs, targets, seed) if len(targets) >= FEWEST else [None]
-        fits = [(self.fit_left_out(graphs, _scores(targets, scale), seed=seed), scale) for scale in scales]
-        left_out, scale = max(fits, key=lambda fit: _agreement(fit[0], measured))
-        if scale is not scales[-1]:
-            self.fit_targets(graphs, _scores(targets, scale), seed=seed)
-        self._scale = scale
-        known = np.isfinite(left_out)
-        if known.sum() >= FEWEST:
-            self._curve = Curve.of(left_out[known], measured[known])
+        if len(targets) < FEWEST:
+            return self.fit_targets(graphs, targets, seed=seed)
+        # Fitted beside this predictor, so that a fit that is broken off leaves it as it was.
+        tried = [self._tried(graphs, targets, scale, seed) for scale in self._candidates(graphs, targets, seed)]
+        best, left_out = max(tried, key=lambda one: _agreement(one[1].mean, measured))
+        best._calibrate(left_out, measured)
+        vars(self).update(vars(best))
         return self
 
-    def _scales(
+    def _candidates(
         self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], seed: int
     ) -> Sequence[Scale | None]:
         """Scales to choose from; None is that of the targets themselves."""
         return [None]
+
+    def _tried(
+        self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], scale: Scale | None, seed: int
+    ) -> tuple[Self, Scores]:
+        """Another such predictor, fitted on a scale."""
+        fresh = copy(self)
+        left_out = fresh.fit_left_out(graphs, scores_at(targets, scale), seed=seed)
+        fresh._scale = scale
+        return fresh, left_out
+
+    def _calibrate(self, left_out: Scores, measured: NDArray[np.float64]) -> None:
+        """Which accuracies scores mean on average, and what their stated std misses of the errors."""
+        known = np.isfinite(left_out.mean)
+        if known.sum() < FEWEST:
+            return
+        said, truth = Scores(left_out.mean[known], left_out.std[known]), measured[known]
+        self._curve = Curve.of(said.mean, truth)
+        found = self._prediction(said)
+        unsaid = float(np.mean((found.mean - truth) ** 2 - found.std**2))
+        self._missed = max(unsaid, 0.0) ** 0.5
 
     @property
     def scale(self) -> Scale | None:
@@ -100,36 +124,37 @@ class TargetPredictor(ABC):
 
     def predict(self, graphs: Sequence[StructureGraph]) -> Prediction:
         """Mean and standard deviation of the accuracy of every graph."""
-        mean, std = self.predict_targets(graphs)
+        return self._prediction(self.predict_targets(graphs))
+
+    def _prediction(self, scores: Scores) -> Prediction:
+        mean, std = scores
         low, middle, high = (self._accuracies(mean + side * std) for side in (-1, 0, 1))
         if self._curve is not None:
             middle = self._curve(mean, self._accuracies)
-        return Prediction(middle, (high - low) / 2)
+        return Prediction(middle, np.minimum(np.hypot((high - low) / 2, self._missed), MOST_STD))
 
     def _accuracies(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         return accuracies_at(scores, self._scale)
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
-        """The fitted regression, and the fields of its `Scale` and `Curve` after ``scale_`` and ``curve_``."""
+        """The fitted regression, the fields of its `Scale` and `Curve` after ``scale_`` and ``curve_``, and ``missed`` ``()``."""
         parts = (part for part in (self._scale, self._curve) if part is not None)
-        return self._state() | {name: value for part in parts for name, value in part.arrays().items()}
+        found = self._state() | {name: value for part in parts for name, value in part.arrays().items()}
+        return found | ({MISSED: np.asarray(self._missed)} if self._curve else {})
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
         """The predictor that `arrays` came from."""
-        own = {name: value for name, value in arrays.items() if not name.startswith((SCALE, CURVE))}
+        own = {name: value for name, value in arrays.items() if not name.startswith((SCALE, CURVE, MISSED))}
         predictor = cls._from_state(own)
         predictor._scale, predictor._curve = Scale.from_arrays(arrays), Curve.from_arrays(arrays)
+        predictor._missed = number(arrays, MISSED, low=0.0) if MISSED in arrays else 0.0
         return predictor
 
 
 def every_scale(graphs: Sequence[StructureGraph], targets: NDArray[np.float64]) -> Sequence[Scale | None]:
     """That of the targets, for networks of one task also accuracies and ranks."""
     return [None] if of_several_tasks(graphs) else [None, Scale.of_accuracies(), Scale.of_ranks(targets)]
-
-
-def _scores(targets: NDArray[np.float64], scale: Scale | None) -> NDArray[np.float64]:
-    return targets if scale is None else scale.forward(targets)
 
 
 def _agreement(said: NDArray[np.float64], measured: NDArray[np.float64]) -> float:

@@ -4,11 +4,11 @@ import pytest
 from predictors.forest import ForestOptions, ForestPredictor
 from predictors.gaussian_process import GaussianProcessOptions, GaussianProcessPredictor
 from predictors.gnn import GNNOptions, GNNPredictor
-from predictors.linear import LinearPredictor
+from predictors.linear import LinearPredictor, _fit
 from predictors.quick import QuickPredictor
-from predictors.scale import Scale
+from predictors.scale import Scale, scores_at
 from predictors.target import accuracy_of, to_target
-from predictors.target_predictor import TargetPredictor, _agreement, _scores, every_scale
+from predictors.target_predictor import TargetPredictor, _agreement, every_scale
 from predictors.task_description import TaskDescription
 from predictors.testing import synthetic_graphs
 
@@ -26,7 +26,7 @@ def test_the_mean_of_two_heaps_is_that_of_what_is_measured_on_other_networks(kin
     graphs, accuracies = heaps(500)
     predictor = kind().fit(graphs[:300], accuracies[:300])
     said, measured = predictor.predict(graphs[300:]).mean, accuracies[300:]
-    middle = accuracy_of(predictor.predict_targets(graphs[300:]).mean)
+    middle = predictor._accuracies(predictor.predict_targets(graphs[300:]).mean)
     assert abs(said.mean() - measured.mean()) < 0.05
     assert np.mean((said - measured) ** 2) < np.mean((middle - measured) ** 2)
 
@@ -64,7 +64,7 @@ def test_what_is_said_of_a_left_out_network_does_not_hang_on_its_own_target(kind
     graphs, accuracies = synthetic_graphs(40)
     targets = to_target(accuracies)
     moved = np.where(np.arange(40) == 7, targets + 1e-3, targets)
-    said, again = (kind().fit_left_out(graphs, one) for one in (targets, moved))
+    said, again = (kind().fit_left_out(graphs, one).mean for one in (targets, moved))
     assert abs(again[7] - said[7]) < 2e-4, "the mean of all targets and the chosen penalty may move a little"
     assert not np.allclose(again, said, rtol=0, atol=1e-12)
 
@@ -73,7 +73,7 @@ def test_leaving_out_of_a_process_is_a_process_without_that_network():
     graphs, accuracies = synthetic_graphs(30)
     targets = to_target(accuracies)
     predictor = GaussianProcessPredictor()
-    said = predictor.fit_left_out(graphs, targets)
+    said, std = predictor.fit_left_out(graphs, targets)
     process = predictor._process
     assert process is not None
     from predictors.gaussian_process import _Rows, _Terms, _weights
@@ -86,21 +86,22 @@ def test_leaving_out_of_a_process_is_a_process_without_that_network():
         cross = _Terms(_Rows(rows[[out]], varies), _Rows(rows[kept], varies)).kernel(process.scales)
         expected = float((cross @ weights)[0]) * process.unit + process.intercept
         np.testing.assert_allclose(said[out], expected, rtol=1e-9)
+    assert (std > 0).all()
 
 
 def test_of_networks_that_a_process_does_not_keep_nothing_is_known():
     graphs, accuracies = synthetic_graphs(50)
     options = GaussianProcessOptions(scaled=20, inducing=30)
-    said = GaussianProcessPredictor(options).fit_left_out(graphs, to_target(accuracies))
+    said = GaussianProcessPredictor(options).fit_left_out(graphs, to_target(accuracies)).mean
     assert np.isfinite(said).sum() == 30
     assert "curve_scores" in GaussianProcessPredictor(options).fit(graphs, accuracies).arrays()
 
 
 def test_of_many_networks_a_forest_leaves_out_a_fifth(monkeypatch):
     graphs, accuracies = synthetic_graphs(150)
-    monkeypatch.setattr("predictors.forest.MANY", 150)
+    monkeypatch.setattr("predictors.forest.ENOUGH", 150)
     predictor = ForestPredictor(ForestOptions(trees=10))
-    assert np.isfinite(predictor.fit_left_out(graphs, to_target(accuracies))).sum() == 30
+    assert np.isfinite(predictor.fit_left_out(graphs, to_target(accuracies)).mean).sum() == 30
     assert "curve_scores" in predictor.fit(graphs, accuracies).arrays()
 
 
@@ -131,7 +132,7 @@ def test_the_scale_is_that_on_which_left_out_networks_are_ranked_best(kind: type
     for scale in scales:
         with monkeypatch.context() as patched:
             patched.setattr(f"{module}.every_scale", lambda *_, only=scale: [only])
-            said = kind().fit_left_out(graphs, _scores(to_target(accuracies), scale))
+            said = kind().fit_left_out(graphs, scores_at(to_target(accuracies), scale)).mean
             found.append((_agreement(said, accuracies), kind().fit(graphs, accuracies)))
     chosen = kind().fit(graphs, accuracies)
     if kind is QuickPredictor:
@@ -168,8 +169,37 @@ def test_the_scale_is_saved_with_the_predictor(monkeypatch):
         np.testing.assert_array_equal(one, other)
 
 
-def test_the_std_is_that_of_accuracies_half_the_way_from_one_std_below_to_one_above():
+@pytest.mark.parametrize("kind", CALIBRATED)
+def test_the_stated_interval_holds_what_it_says_also_of_two_heaps(kind: type[TargetPredictor]):
+    graphs, accuracies = heaps(400)
+    for measured in (accuracies, synthetic_graphs(400)[1]):
+        said = kind().fit(graphs[:60], measured[:60]).predict(graphs[60:])
+        assert np.mean((said.low <= measured[60:]) & (measured[60:] <= said.high)) > 0.8
+        assert np.sqrt(np.mean((said.mean - measured[60:]) ** 2)) < 1.5 * np.sqrt(np.mean(said.std**2))
+
+
+@pytest.mark.parametrize("kind", CALIBRATED)
+def test_the_unit_of_the_targets_changes_nothing_but_the_unit(kind: type[TargetPredictor]):
     graphs, accuracies = synthetic_graphs(40)
-    predictor = LinearPredictor().fit_targets(graphs, to_target(accuracies))
-    mean, std = predictor.predict_targets(graphs)
-    np.testing.assert_allclose(predictor.predict(graphs).std, (accuracy_of(mean + std) - accuracy_of(mean - std)) / 2)
+    targets = to_target(accuracies)
+    said, ten = (kind().fit_targets(graphs, unit * targets).predict_targets(graphs) for unit in (1.0, 10.0))
+    np.testing.assert_allclose(ten.mean, 10 * said.mean, rtol=1e-3)
+    np.testing.assert_allclose(ten.std, 10 * said.std, rtol=1e-3, atol=1e-9)
+
+
+def test_a_fit_that_is_broken_off_changes_nothing(monkeypatch):
+    graphs, accuracies = synthetic_graphs(40)
+    predictor = LinearPredictor().fit(graphs, accuracies)
+    before = predictor.predict(graphs)
+    fits = iter(range(3))
+
+    def broken(*told):
+        if next(fits) == 2:
+            raise KeyboardInterrupt
+        return _fit(*told)
+
+    monkeypatch.setattr("predictors.linear._fit", broken)
+    with pytest.raises(KeyboardInterrupt):
+        predictor.fit(graphs, accuracies[::-1])
+    np.testing.assert_array_equal(predictor.predict(graphs).mean, before.mean)
+    np.testing.assert_array_equal(predictor.predict(graphs).std, before.std)
