@@ -17,7 +17,9 @@ Floats = NDArray[np.float64]
 
 IN_A_BIN, MOST_BINS = 10, 25
 FEWEST = 20
-"""Networks below which the left-out ones are too few to tell what a score means on average."""
+"""Networks below which those that were left out are too few to tell anything."""
+FEWEST_BINS = 5
+"""Of a curve that does more good than harm: with fewer, chance bends it."""
 FOLDS = 5
 CURVE = "curve_"
 """Before the names of a curve's arrays."""

@@ -13,7 +13,7 @@ from typing import ClassVar, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from predictors.calibration import CURVE, FEWEST, Curve
+from predictors.calibration import CURVE, FEWEST, FEWEST_BINS, IN_A_BIN, Curve
 from predictors.predictor import Prediction
 from predictors.ranking import spearman
 from predictors.scale import SCALE, Scale, accuracies_at, of_several_tasks, scores_at
@@ -112,7 +112,8 @@ class TargetPredictor(ABC):
         if known.sum() < FEWEST:
             return
         said, truth = Scores(left_out.mean[known], left_out.std[known]), measured[known]
-        self._curve = Curve.of(said.mean, truth)
+        if len(truth) >= FEWEST_BINS * IN_A_BIN:
+            self._curve = Curve.of(said.mean, truth)
         found = self._prediction(said)
         unsaid = float(np.mean((found.mean - truth) ** 2 - found.std**2))
         self._missed = max(unsaid, 0.0) ** 0.5
@@ -140,7 +141,7 @@ class TargetPredictor(ABC):
         """The fitted regression, the fields of its `Scale` and `Curve` after ``scale_`` and ``curve_``, and ``missed`` ``()``."""
         parts = (part for part in (self._scale, self._curve) if part is not None)
         found = self._state() | {name: value for part in parts for name, value in part.arrays().items()}
-        return found | ({MISSED: np.asarray(self._missed)} if self._curve else {})
+        return found | ({MISSED: np.asarray(self._missed)} if self._missed else {})
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
