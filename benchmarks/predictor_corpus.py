@@ -115,7 +115,7 @@ def _compute(store: dict[str, Any], path: Path, args: argparse.Namespace) -> Non
     if args.quick:
         corpus = corpus.take(list(range(150)))
     if store.get("fingerprint", mark) != mark:
-        print("the corpus or the features have changed: all rows are computed anew", flush=True)
+        print("the corpus, its builder or the encoding has changed: all rows are computed anew", flush=True)
         store["rows"] = {}
     print(f"{len(corpus):,} networks", flush=True)
     graphs = corpus_graphs(corpus, args.workers)
@@ -158,7 +158,7 @@ def _write(store: Mapping[str, Any], path: Path) -> None:
 
 
 def _fingerprint(corpus: Corpus) -> str:
-    """Of the networks, their accuracies, and the code that builds and encodes them."""
+    """Of the networks, their accuracies, the code that builds them and the number of the encoding; not of the predictors: --redo."""
     told = [(one.domain, one.structure, *values) for one, values in zip(corpus.networks, corpus.trainings, strict=True)]
     return hashlib.sha256(repr((told, encoding_cache.code_key("search_spaces"))).encode()).hexdigest()[:16]
 

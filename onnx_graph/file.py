@@ -145,9 +145,8 @@ def _to_memory(proto: onnx.ModelProto) -> ir.Model:
             # Tensors on protobuf decode at every access; as arrays they do so once.
             if tensor is not None and not isinstance(tensor, ir.StringTensor) and tensor.dtype.bitwidth >= 8:
                 array = tensor.numpy()
-                shape = tensor.shape if isinstance(tensor.shape, ir.Shape) else None
-                value.const_value = ir.Tensor(array, dtype=tensor.dtype, shape=shape, name=tensor.name)
-                value.shape = value.shape or ir.Shape(tensor.shape.numpy())
+                value.const_value = ir.Tensor(array, dtype=tensor.dtype, shape=ir.Shape(array.shape), name=tensor.name)
+                value.shape = value.shape or ir.Shape(array.shape)
     except ir.serde.SerdeError as error:
         reason = error.__cause__
         while isinstance(reason, ir.serde.SerdeError):

@@ -67,10 +67,10 @@ class Curve:
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> "Curve | None":
         """The curve among a predictor's arrays, if it has one."""
-        if not {"curve_scores", "curve_accuracies"} & arrays.keys():
+        if not any(name.startswith(CURVE) for name in arrays):
             return None
-        scores = array(arrays, "curve_scores", "f", (None,)).astype(np.float64)
-        return cls(scores, array(arrays, "curve_accuracies", "f", scores.shape).astype(np.float64))
+        scores = array(arrays, f"{CURVE}scores", "f", (None,)).astype(np.float64)
+        return cls(scores, array(arrays, f"{CURVE}accuracies", "f", scores.shape).astype(np.float64))
 
     def __call__(self, scores: Floats, beyond: Callable[[Floats], Floats]) -> Floats:
         """Mean accuracies, in [0, 1]; outside the knots they go on as `beyond` does."""

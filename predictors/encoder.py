@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["GRAPH_FEATURES", "NODE_FEATURES", "encode"]
 
 ENCODING = 2
-"""Raised with every change of what is read of a network: a predictor that was fitted on another encoding is refused."""
+"""Raised with every change of what is read of a network, or of the networks that `search_spaces` builds: a predictor that was fitted on
+another encoding is refused, and benchmarks encode anew."""
 _FOLDABLE = frozenset({"Constant", "Shape", "Size"})
 
 

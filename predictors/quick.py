@@ -1,4 +1,4 @@
-"""Gaussian process, linear model and forest together, fitted in a second on a hundred networks: what a search refits every round.
+"""Gaussian process, linear model and forest together, fitted in about two seconds on a hundred networks: what a search refits every round.
 
 The process sees smooth trends through few networks, the line goes on where a search leaves what it has seen, and the trees see
 thresholds through many; their errors differ, so their mean ranks better than each.

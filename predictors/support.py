@@ -77,8 +77,8 @@ class Support:
         )
 
     @cached_property
-    def _wide_rows(self) -> NDArray[np.float32]:
-        """The rows, ready for products."""
+    def _single_rows(self) -> NDArray[np.float32]:
+        """The rows in single precision, ready for products."""
         return self.rows.astype(np.float32)
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
@@ -105,7 +105,7 @@ class Support:
     def distances(self, features: NDArray[np.floating]) -> Floats:
         """How strange networks are, ``(networks,)``, as a multiple of what is still usual: above 1 they are outside."""
         scaled = _scaled(features, self.centre, self.spread)
-        near = _nearest(_held(scaled), self._wide_rows) / self.limit
+        near = _nearest(_held(scaled), self._single_rows) / self.limit
         return np.asarray(np.maximum(near, _excess(scaled, self.low, self.high) / self.reach))
 
 

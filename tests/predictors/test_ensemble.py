@@ -8,6 +8,7 @@ from predictors.ensemble import EnsembleOptions, EnsemblePredictor
 from predictors.errors import InvalidPredictorError
 from predictors.gnn import GNNOptions
 from predictors.target_predictor import Scores
+from predictors.task_description import TaskDescription
 from predictors.testing import synthetic_graphs
 
 SMALL = EnsembleOptions(
@@ -73,6 +74,16 @@ def test_a_scale_of_targets_instead_of_ranks():
     assert "ensemble/scale_targets" not in fitted.arrays()
     restored = EnsemblePredictor.from_arrays(fitted.arrays())
     np.testing.assert_array_equal(restored.predict(graphs).mean, fitted.predict(graphs).mean)
+
+
+def test_ranks_of_networks_for_several_tasks_are_not_compared():
+    graphs, accuracies = synthetic_graphs(40, seed=0)
+    tasks = [TaskDescription(samples=count, classes=10, inputs=64, one_nn=0.9, linear_probe=0.9) for count in (99, 999)]
+    mixed = [graph.on(tasks[place % 2]) for place, graph in enumerate(graphs)]
+    alike = [graph.on(tasks[0]) for graph in graphs]
+    options = EnsembleOptions(folds=2, network=SMALL.network)
+    assert "ensemble/scale_targets" not in EnsemblePredictor(options).fit(mixed, accuracies).arrays()
+    assert "ensemble/scale_targets" in EnsemblePredictor(options).fit(alike, accuracies).arrays()
 
 
 def test_a_damaged_state_is_refused(fitted):

@@ -12,6 +12,7 @@ import pytest
 import search_spaces
 from predictors.encoder import ENCODING, encode
 from predictors.features import GRAPH_FEATURES, NODE_FEATURES, matrix
+from predictors.structure_graph import StructureGraph
 from search_spaces.signature import Signature
 
 FILE = Path(__file__).with_name("golden_encoding.npz")
@@ -22,24 +23,37 @@ KINDS = {
 }
 
 
-def rows(kind: str) -> np.ndarray:
-    """Features of three networks, and their units counted."""
+def graphs(kind: str) -> list[StructureGraph]:
+    """Three networks, encoded."""
     space = search_spaces.create(kind, KINDS[kind], min_density=0.1, max_density=0.4)
     rng = np.random.default_rng(11)
-    graphs = [encode(space.build(space.sample(rng))) for _ in range(3)]
-    units = [[0, 0] if one.units is None else [len(one.units.owner), one.units.edges.shape[1]] for one in graphs]
-    return np.concatenate([matrix(graphs), np.array(units, np.float32)], axis=1)
+    return [encode(space.build(space.sample(rng))) for _ in range(3)]
+
+
+def arrays(kind: str) -> dict[str, np.ndarray]:
+    """All that predictors read of them, and their pooled features, by name."""
+    found = graphs(kind)
+    parts = {f"{kind}/{place}/{name}": value for place, one in enumerate(found) for name, value in one.arrays().items()}
+    return parts | {kind: matrix(found)}
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_networks_are_encoded_as_ever(kind):
+    found = arrays(kind)
     with np.load(FILE) as golden:
         assert int(golden["encoding"]) == ENCODING
-        expected = golden[kind]
-    found = rows(kind)
-    assert found.shape == expected.shape
-    different = np.flatnonzero(~np.isclose(found, expected, rtol=1e-3, atol=1e-4).all(axis=0))
-    assert not len(different), f"columns {different.tolist()}: raise ENCODING and write the golden arrays anew"
+        expected = {name: golden[name] for name in golden.files if name.split("/")[0] == kind}
+    assert found.keys() == expected.keys()
+    for name, value in found.items():
+        assert value.shape == expected[name].shape, name
+        same = (
+            np.isclose(value, expected[name], rtol=1e-3, atol=1e-4)
+            if value.dtype.kind == "f"
+            else value == expected[name]
+        )
+        assert same.all(), (
+            f"{name}, columns {np.unique(np.argwhere(~same)[:, -1])}: raise ENCODING and write the golden arrays anew"
+        )
 
 
 def test_the_names_are_as_many_as_the_golden_columns():
@@ -48,5 +62,6 @@ def test_the_names_are_as_many_as_the_golden_columns():
 
 
 if __name__ == "__main__":
-    np.savez_compressed(FILE, encoding=np.asarray(ENCODING), **{kind: rows(kind) for kind in KINDS})
+    parts = {name: value for kind in KINDS for name, value in arrays(kind).items()}
+    np.savez_compressed(FILE, encoding=np.asarray(ENCODING), **parts)
     sys.stdout.write(f"{FILE}: encoding {ENCODING}\n")
