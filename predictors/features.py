@@ -77,13 +77,14 @@ def matrix(graphs: Sequence[StructureGraph]) -> NDArray[np.float32]:
     """Features of every graph, float32 ``(graphs, matrix_width())``: the summary, then mean, standard deviation, minimum and
     maximum of every node feature over the nodes, then the log count of every operator class."""
     fresh = [graph for graph in dict.fromkeys(graphs) if graph not in _ROWS]
-    try:
-        rows = _matrix(fresh)
-    except PredictorError:
-        _matrix(graphs)  # names the place among all of them
-        raise
-    # Copies: a view would keep the rows of all.
-    _ROWS.update((graph, row.copy()) for graph, row in zip(fresh, rows, strict=True))
+    if fresh:
+        try:
+            rows = _matrix(fresh)
+        except PredictorError:
+            _matrix(graphs)  # names the place among all of them
+            raise
+        # Copies: a view would keep the rows of all.
+        _ROWS.update((graph, row.copy()) for graph, row in zip(fresh, rows, strict=True))
     return np.stack([_ROWS[graph] for graph in graphs]) if graphs else np.zeros((0, matrix_width()), np.float32)
 
 

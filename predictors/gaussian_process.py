@@ -329,22 +329,20 @@ def _predict(process: Process, features: Floats) -> Scores:
     varies = process.spread > 0
     means, variances = [np.zeros(0)], [np.zeros(0)]
     for start in range(0, len(rows), 1000):
-        part = rows[start : start + 1000]
-        cross = _Terms(_Rows(part, varies), process.inducing).kernel(process.scales)
+        part = _Rows(rows[start : start + 1000], varies)
+        cross = _Terms(part, process.inducing).kernel(process.scales)
         means.append(cross @ process.weights)
-        variances.append(_prior_variance(part, varies, process.scales) + _explained(process, cross))
+        variances.append(_prior_variance(part, process.scales) + _explained(process, cross))
     noise = float(np.exp(process.scales[-1]))
     std = np.sqrt(np.maximum(np.concatenate(variances), 0.0) + noise)
     return Scores(np.concatenate(means) * process.unit + process.intercept, std * process.unit)
 
 
-def _prior_variance(rows: Floats, varies: NDArray[np.bool_], scales: Floats) -> Floats:
+def _prior_variance(rows: _Rows, scales: Floats) -> Floats:
     values = np.exp(scales)
-    found = np.full(len(rows), values[-2])
-    for group, members in enumerate(MEMBERS):
-        columns = members & varies
-        if columns.any():
-            found += values[len(GROUPS) + group] * (rows[:, columns] ** 2).mean(axis=1)
+    found = np.full(rows.count, values[-2])
+    for group, part, squares in zip(rows.groups, rows.parts, rows.squares, strict=True):
+        found += values[len(GROUPS) + group] * (squares / part.shape[1])
     return found
 
 

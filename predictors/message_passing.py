@@ -9,6 +9,8 @@ This file imports torch and PyTorch Geometric; import it inside functions.
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import cast
 
 import numpy as np
 import torch
@@ -18,57 +20,79 @@ from torch import Tensor, nn
 with warnings.catch_warnings():  # torch_geometric 2.8 calls the deprecated torch.jit.script when imported
     warnings.simplefilter("ignore", DeprecationWarning)
     from torch_geometric.nn import global_max_pool, global_mean_pool
-    from torch_geometric.utils import to_torch_csr_tensor
+
+    # Sparse CSR tensors are in beta, says torch of the first one in a process.
+    warnings.simplefilter("ignore", UserWarning)
+    torch.eye(1).to_sparse_csr()
 
 SUM_SCALE = 8.0  # nodes of a small network: keeps the sum pool of the size of the mean pool
 
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:
-    """Means over neighbours as sparse matrices, with their transposes.
+    """Means over neighbours as sparse matrices ``(nodes, nodes)``, with their transposes, which gradients alone need.
 
     PyTorch Geometric's convolutions scatter, or transpose a matrix at every step: six times slower on a CPU
-    (120,000 edges, 16 features) than products with four matrices made once.
+    (120,000 edges, 16 features) than products with matrices made once.
 
     Attributes:
-        sources: ``(nodes, nodes)``, the mean over the sources of a node's edges; targets likewise.
-        sources_back, targets_back: their transposes, for gradients.
+        edges: source above target, without repetition, int64 ``(2, edges)``.
+        nodes: their number.
     """
 
-    sources: Tensor
-    sources_back: Tensor
-    targets: Tensor
-    targets_back: Tensor
+    edges: NDArray[np.int64]
+    nodes: int
 
-    @classmethod
-    def of(cls, edges: NDArray[np.int64], nodes: int) -> "Neighbours":
-        """From edges ``(2, edges)``, source above target."""
-        parts = []
-        for index in (edges[::-1], edges):
-            degree = np.bincount(index[0], minlength=nodes).astype(np.float32)
-            weight = torch.from_numpy(1.0 / degree[index[0]])
-            for rows in (index, index[::-1]):
-                places = torch.from_numpy(np.ascontiguousarray(rows))
-                with warnings.catch_warnings():  # sparse CSR tensors are in beta, says torch
-                    warnings.simplefilter("ignore", UserWarning)
-                    matrix = to_torch_csr_tensor(places, weight, size=(nodes, nodes))
-                    # Products with 64-bit indices turn them into 32-bit ones, every time.
-                    indices = (matrix.crow_indices().int(), matrix.col_indices().int())
-                    parts.append(torch.sparse_csr_tensor(*indices, matrix.values(), size=(nodes, nodes)))
-        return cls(*parts)
+    @cached_property
+    def sources(self) -> Tensor:
+        """The mean over the sources of a node's edges."""
+        return self._means(1, 0)
+
+    @cached_property
+    def sources_back(self) -> Tensor:
+        """Transpose of `sources`."""
+        return self._means(1, 1)
+
+    @cached_property
+    def targets(self) -> Tensor:
+        """The mean over the targets of a node's edges."""
+        return self._means(0, 0)
+
+    @cached_property
+    def targets_back(self) -> Tensor:
+        """Transpose of `targets`."""
+        return self._means(0, 1)
+
+    def mean(self, end: str, state: Tensor) -> Tensor:
+        """Mean of the states ``(nodes, width)`` over the "sources" or the "targets" of every node, 0 where it has none."""
+        if not torch.is_grad_enabled():
+            return cast("Tensor", getattr(self, end) @ state)
+        return cast("Tensor", _Mean.apply(self, end, state))  # type: ignore[no-untyped-call]
+
+    def _means(self, of: int, transposed: int) -> Tensor:
+        """A row for end `of` of every edge, weighted by how many edges it has."""
+        degree = np.bincount(self.edges[of], minlength=self.nodes).astype(np.float32)
+        weight = 1.0 / degree[self.edges[of]]
+        rows, columns = self.edges[of ^ transposed], self.edges[1 ^ of ^ transposed]
+        order = np.lexsort((columns, rows))
+        starts = np.concatenate(([0], np.cumsum(np.bincount(rows, minlength=self.nodes))))
+        # Products with 64-bit indices turn them into 32-bit ones, every time.
+        first, second = (torch.from_numpy(index.astype(np.int32)) for index in (starts, columns[order]))
+        values, size = torch.from_numpy(weight[order]), (self.nodes, self.nodes)
+        return torch.sparse_csr_tensor(first, second, values, size=size, check_invariants=False)
 
 
 class _Mean(torch.autograd.Function):
     """Product with a sparse matrix whose transpose is at hand."""
 
     @staticmethod
-    def forward(ctx: torch.autograd.function.FunctionCtx, matrix: Tensor, back: Tensor, state: Tensor) -> Tensor:
-        ctx.back = back  # type: ignore[attr-defined]
-        return matrix @ state
+    def forward(ctx: torch.autograd.function.FunctionCtx, neighbours: Neighbours, end: str, state: Tensor) -> Tensor:
+        ctx.neighbours, ctx.end = neighbours, end  # type: ignore[attr-defined]
+        return cast("Tensor", getattr(neighbours, end) @ state)
 
     @staticmethod
     def backward(ctx: torch.autograd.function.FunctionCtx, gradient: Tensor) -> tuple[None, None, Tensor]:  # type: ignore[override]
-        return None, None, ctx.back @ gradient  # type: ignore[attr-defined]
+        return None, None, getattr(ctx.neighbours, f"{ctx.end}_back") @ gradient  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -109,8 +133,7 @@ class Rounds(nn.Module):
         """New states ``(nodes, hidden)``."""
         for norm, mixer in zip(self.norms, self.mixers, strict=True):
             own = norm(state)
-            before = _Mean.apply(neighbours.sources, neighbours.sources_back, own)  # type: ignore[no-untyped-call]
-            behind = _Mean.apply(neighbours.targets, neighbours.targets_back, own)  # type: ignore[no-untyped-call]
+            before, behind = neighbours.mean("sources", own), neighbours.mean("targets", own)
             state = state + torch.relu(mixer(torch.cat([own, before, behind], dim=1)))
         return state
 
