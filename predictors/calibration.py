@@ -21,6 +21,8 @@ FEWEST = 20
 FEWEST_BINS = 5
 """Of a curve that does more good than harm: with fewer, chance bends it."""
 FOLDS = 5
+COVERAGE = 0.9
+"""Share of networks that a stated interval shall hold."""
 CURVE = "curve_"
 """Before the names of a curve's arrays."""
 
@@ -28,6 +30,12 @@ CURVE = "curve_"
 def folds(count: int, seed: int) -> NDArray[np.int64]:
     """The fold of every network, as many in each as can be; those of a fold are left out together."""
     return np.random.default_rng(seed).permutation(count) % min(FOLDS, count)
+
+
+def conformal(errors: Floats) -> float:
+    """The error that the next one exceeds once in ten times at most, if all are of one kind (Lei et al. 2018, arXiv:1604.04173)."""
+    rank = min(int(np.ceil(COVERAGE * (len(errors) + 1))), len(errors))
+    return float(np.sort(errors)[rank - 1])
 
 
 @dataclass(frozen=True, eq=False)

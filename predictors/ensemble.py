@@ -5,7 +5,8 @@ All members are fitted with the same folds left out in turn. What they say of th
 - their weights: least squares on the simplex, drawn towards equal ones where labels are few;
 - a line that calibrates the weighted mean, and the accuracy that a score means on average (isotonic);
 - the interval: the conformal quantile of the errors, each divided by the spread that the members state there
-  (Lei et al. 2018, arXiv:1604.04173), so that about nine in ten of new networks fall inside if they come from the same source.
+  (Lei et al. 2018, arXiv:1604.04173), so that about nine in ten of new networks fall inside if they come from the same source; for a
+  task that was not among those of the fit it is as wide as tasks that were left out asked for (`predictors.known_tasks`).
 
 Whether they do is what the support distance is for.
 """
@@ -18,12 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictors.boosted import BoostedOptions, BoostedPredictor
-from predictors.calibration import Curve
+from predictors.calibration import Curve, conformal
 from predictors.errors import InvalidPredictorError
 from predictors.features import matrix
 from predictors.forest import ForestOptions, ForestPredictor
 from predictors.gaussian_process import GaussianProcessOptions, GaussianProcessPredictor
 from predictors.gnn import GNNOptions, GNNPredictor
+from predictors.known_tasks import KnownTasks
 from predictors.predictor import NORMAL_90, Prediction, Predictor
 from predictors.scale import Scale, accuracies_at, of_several_tasks, scores_at
 from predictors.state import array, check_training, divided, joined, number, require_fitted
@@ -35,7 +37,6 @@ from predictors.transfer import TransferPredictor
 
 Floats = NDArray[np.float64]
 
-COVERAGE = 0.9
 SHRINKAGE = 0.05
 """Pull of the weights towards equal ones, in units of the targets' variance."""
 FEWEST = 10
@@ -49,13 +50,10 @@ class EnsembleOptions:
 
     Attributes:
         folds: in which the training networks are left out, ≥ 2; the graph network has a member for each.
-        by_rank: learn normal scores of the ranks, as suits the networks of one task; False: targets of `predictors.target`; None: ranks
-            where all networks are for one task.
         forest, process, boosted, network: of the members.
     """
 
     folds: int = 5
-    by_rank: bool | None = None
     forest: ForestOptions = field(default_factory=ForestOptions)
     process: GaussianProcessOptions = field(default_factory=GaussianProcessOptions)
     boosted: BoostedOptions = field(default_factory=BoostedOptions)
@@ -96,12 +94,16 @@ class EnsemblePredictor:
         self._scale: Scale | None = None
         self._curve: Curve | None = None
         self._support: Support | None = None
+        self._tasks: KnownTasks | None = None
         self._training_graphs = 0
 
     def fit(self, graphs: Sequence[StructureGraph], accuracies: NDArray[np.float64], *, seed: int = 0) -> Self:
-        """Fit members, weights, calibration and interval; one seed, one ensemble."""
+        """Fit members, weights, calibration and interval; one seed, one ensemble.
+
+        The networks of one task are told apart by ranks; those of several, whose ranks mean different things, by targets.
+        """
         targets = to_target(check_training(graphs, accuracies))
-        scale = Scale.of_ranks(targets) if self._by_rank(graphs) else None
+        scale = None if of_several_tasks(graphs) else Scale.of_ranks(targets)
         scores = scores_at(targets, scale)
         rng = np.random.default_rng(seed)
         members, curve = self._fresh(), None
@@ -116,6 +118,7 @@ class EnsemblePredictor:
             curve = Curve.of(_combined(left_out, stack)[0], np.asarray(accuracies, np.float64))
         self._members, self._stack, self._scale, self._curve = members, stack, scale, curve
         self._support = Support.of(matrix(graphs), rng)
+        self._tasks = KnownTasks.of(graphs, scores, lambda: self._fresh()[:STATING], seed)
         self._training_graphs = len(graphs)
         return self
 
@@ -125,7 +128,10 @@ class EnsemblePredictor:
         if not graphs:
             return Prediction(np.zeros(0), np.zeros(0))
         mean, spread = _combined([member.predict_targets(graphs) for member in self._members], stack)
-        low, high = (self._accuracies(mean + side * stack.width * spread) for side in (-1, 1))
+        half = stack.width * spread
+        if self._tasks is not None:
+            half = np.where(self._tasks.unseen(graphs), np.maximum(half, self._tasks.error), half)
+        low, high = (self._accuracies(mean + side * half) for side in (-1, 1))
         middle = self._accuracies(mean)
         if self._curve is not None:
             middle = np.clip(self._curve(mean, self._accuracies), low, high)
@@ -139,9 +145,6 @@ class EnsemblePredictor:
 
     def _accuracies(self, scores: Floats) -> Floats:
         return accuracies_at(scores, self._scale)
-
-    def _by_rank(self, graphs: Sequence[StructureGraph]) -> bool:
-        return not of_several_tasks(graphs) if self.options.by_rank is None else self.options.by_rank
 
     @property
     def weights(self) -> dict[str, float]:
@@ -165,10 +168,8 @@ class EnsemblePredictor:
         stack, support = require_fitted(self._stack, self.name), require_fitted(self._support, self.name)
         own: dict[str, NDArray[np.generic]] = {name: np.asarray(value) for name, value in vars(stack).items()}
         own |= support.arrays()
-        if self._scale is not None:
-            own |= self._scale.arrays()
-        if self._curve is not None:
-            own |= self._curve.arrays()
+        for part in (self._scale, self._curve, self._tasks):
+            own |= part.arrays() if part is not None else {}
         members = {member.name: member.arrays() for member in self._members}
         return joined({OWN: own} | members) | {"training_graphs": np.asarray(self._training_graphs)}
 
@@ -196,6 +197,7 @@ class EnsemblePredictor:
         predictor._scale = Scale.from_arrays(own)
         predictor._curve = Curve.from_arrays(own)
         predictor._support = Support.from_arrays(own)
+        predictor._tasks = KnownTasks.from_arrays(own)
         predictor._training_graphs = int(number(arrays, "training_graphs", low=2))
         return predictor
 
@@ -248,10 +250,7 @@ def _stacked(left_out: Sequence[Scores], scores: Floats) -> Stack:
     )
     stack = Stack(weights=weights, offset=centre - slope * float(mean.mean()), slope=slope, width=1.0)
     mean, spread = _combined(left_out, stack)
-    # The rank that makes the coverage of the next network at least what is promised.
-    errors = np.sort(np.abs(scores - mean) / spread)
-    rank = min(int(np.ceil(COVERAGE * (len(errors) + 1))), len(errors))
-    return Stack(weights=weights, offset=stack.offset, slope=slope, width=float(errors[rank - 1]))
+    return Stack(weights=weights, offset=stack.offset, slope=slope, width=conformal(np.abs(scores - mean) / spread))
 
 
 def _combined(said: Sequence[Scores], stack: Stack) -> tuple[Floats, Floats]:

@@ -2,7 +2,8 @@
 
 Where a predictor knows what it would have said of networks that it did not see, that tells two more things: of several scales
 (`predictors.scale`) the one on which it ranks best, and which accuracy a score means on average (`predictors.calibration`), for the
-middle of a bent scale is no mean. Their errors tell how much doubt the predictor's own std leaves out.
+middle of a bent scale is no mean. Their errors tell how much doubt the predictor's own std leaves out, and how many std to either side
+hold nine tenths of them.
 """
 
 from abc import ABC, abstractmethod
@@ -13,17 +14,18 @@ from typing import ClassVar, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from predictors.calibration import CURVE, FEWEST, FEWEST_BINS, IN_A_BIN, Curve
-from predictors.predictor import Prediction
+from predictors.calibration import CURVE, FEWEST, FEWEST_BINS, IN_A_BIN, Curve, conformal
+from predictors.predictor import NORMAL_90, Prediction
 from predictors.ranking import spearman
 from predictors.scale import SCALE, Scale, accuracies_at, of_several_tasks, scores_at
 from predictors.state import check_training, number
 from predictors.structure_graph import StructureGraph
 from predictors.target import to_target
 
-MISSED = "missed"
+MISSED, WIDTH = "missed", "width"
 MOST_STD = 0.5
 """Of numbers between 0 and 1."""
+LEAST_STD = 1e-9
 
 
 class Scores(NamedTuple):
@@ -41,6 +43,8 @@ class TargetPredictor(ABC):
     _curve: Curve | None = None
     _missed: float = 0.0
     """Standard deviation of accuracies that is added to the stated one."""
+    _width: float = NORMAL_90
+    """Standard deviations to either side that the stated interval reaches."""
 
     @abstractmethod
     def predict_targets(self, graphs: Sequence[StructureGraph]) -> Scores:
@@ -76,7 +80,7 @@ class TargetPredictor(ABC):
         return self._learn_left_out(graphs, targets, seed)
 
     def _forget(self) -> None:
-        self._scale, self._curve, self._missed = None, None, 0.0
+        self._scale, self._curve, self._missed, self._width = None, None, 0.0, NORMAL_90
 
     def fit(self, graphs: Sequence[StructureGraph], accuracies: NDArray[np.float64], *, seed: int = 0) -> Self:
         """Learn from measured accuracies ``(networks,)`` in [0, 1]; one seed, one predictor."""
@@ -117,6 +121,8 @@ class TargetPredictor(ABC):
         found = self._prediction(said)
         unsaid = float(np.mean((found.mean - truth) ** 2 - found.std**2))
         self._missed = max(unsaid, 0.0) ** 0.5
+        found = self._prediction(said)
+        self._width = conformal(np.abs(found.mean - truth) / np.maximum(found.std, LEAST_STD))
 
     @property
     def scale(self) -> Scale | None:
@@ -132,24 +138,27 @@ class TargetPredictor(ABC):
         low, middle, high = (self._accuracies(mean + side * std) for side in (-1, 0, 1))
         if self._curve is not None:
             middle = self._curve(mean, self._accuracies)
-        return Prediction(middle, np.minimum(np.hypot((high - low) / 2, self._missed), MOST_STD))
+        stated = np.minimum(np.hypot((high - low) / 2, self._missed), MOST_STD)
+        low, high = (np.clip(middle + side * self._width * stated, 0.0, 1.0) for side in (-1, 1))
+        return Prediction(middle, stated, low, high)
 
     def _accuracies(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         return accuracies_at(scores, self._scale)
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
-        """The fitted regression, the fields of its `Scale` and `Curve` after ``scale_`` and ``curve_``, and ``missed`` ``()``."""
+        """The fitted regression, the fields of its `Scale` and `Curve` after ``scale_`` and ``curve_``; ``missed`` and ``width`` ``()``."""
         parts = (part for part in (self._scale, self._curve) if part is not None)
         found = self._state() | {name: value for part in parts for name, value in part.arrays().items()}
-        return found | ({MISSED: np.asarray(self._missed)} if self._missed else {})
+        return found | {MISSED: np.asarray(self._missed), WIDTH: np.asarray(self._width)}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
         """The predictor that `arrays` came from."""
-        own = {name: value for name, value in arrays.items() if not name.startswith((SCALE, CURVE, MISSED))}
+        own = {name: value for name, value in arrays.items() if not name.startswith((SCALE, CURVE, MISSED, WIDTH))}
         predictor = cls._from_state(own)
         predictor._scale, predictor._curve = Scale.from_arrays(arrays), Curve.from_arrays(arrays)
         predictor._missed = number(arrays, MISSED, low=0.0) if MISSED in arrays else 0.0
+        predictor._width = number(arrays, WIDTH, low=0.0) if WIDTH in arrays else NORMAL_90
         return predictor
 
 

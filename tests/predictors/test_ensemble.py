@@ -67,15 +67,6 @@ def test_weights_are_told_by_name(fitted):
     assert sum(fitted.weights.values()) == pytest.approx(1.0)
 
 
-def test_a_scale_of_targets_instead_of_ranks():
-    graphs, accuracies = synthetic_graphs(40, seed=0)
-    options = EnsembleOptions(folds=2, network=SMALL.network, by_rank=False)
-    fitted = EnsemblePredictor(options).fit(graphs, accuracies)
-    assert "ensemble/scale_targets" not in fitted.arrays()
-    restored = EnsemblePredictor.from_arrays(fitted.arrays())
-    np.testing.assert_array_equal(restored.predict(graphs).mean, fitted.predict(graphs).mean)
-
-
 def test_ranks_of_networks_for_several_tasks_are_not_compared():
     graphs, accuracies = synthetic_graphs(40, seed=0)
     tasks = [TaskDescription(samples=count, classes=10, inputs=64, one_nn=0.9, linear_probe=0.9) for count in (99, 999)]

@@ -203,3 +203,17 @@ def test_a_fit_that_is_broken_off_changes_nothing(monkeypatch):
         predictor.fit(graphs, accuracies[::-1])
     np.testing.assert_array_equal(predictor.predict(graphs).mean, before.mean)
     np.testing.assert_array_equal(predictor.predict(graphs).std, before.std)
+
+
+@pytest.mark.parametrize("kind", CALIBRATED)
+def test_nine_in_ten_fall_into_the_interval_also_where_few_networks_err_far(kind: type[TargetPredictor]):
+    graphs, accuracies = synthetic_graphs(600, seed=2)
+    rng = np.random.default_rng(3)
+    errors = np.where(rng.random(600) < 0.04, 0.3, 0.01) * rng.normal(size=600)
+    noisy = np.clip(0.2 + 0.6 * accuracies + errors, 0.0, 1.0)
+    predictor = kind().fit(graphs[:200], noisy[:200])
+    said = predictor.predict(graphs[200:])
+    held = np.mean((noisy[200:] >= said.low) & (noisy[200:] <= said.high))
+    assert 0.84 <= held <= 0.95
+    again = kind.from_arrays(predictor.arrays()).predict(graphs[200:])
+    np.testing.assert_array_equal(again.low, said.low)

@@ -1,0 +1,105 @@
+"""Tasks that a predictor learnt from, and the interval on one that it never saw."""
+
+import numpy as np
+import pytest
+
+from predictors.ensemble import EnsembleOptions, EnsemblePredictor
+from predictors.errors import InvalidPredictorError
+from predictors.forest import ForestOptions, ForestPredictor
+from predictors.gnn import GNNOptions
+from predictors.known_tasks import KnownTasks
+from predictors.structure_graph import StructureGraph
+from predictors.target import to_target
+from predictors.task_description import TaskDescription
+from predictors.testing import synthetic_graphs
+
+SMALL = EnsembleOptions(
+    folds=2, network=GNNOptions(members=2, hidden=8, layers=1, unit_hidden=4, unit_layers=1, steps=40, epochs=1)
+)
+
+
+def tasks(count: int) -> list[TaskDescription]:
+    return [
+        TaskDescription(samples=100 * (place + 1), classes=10, inputs=64, one_nn=0.9, linear_probe=0.9)
+        for place in range(count)
+    ]
+
+
+def shifted(shifts: list[float], each: int = 40) -> tuple[list[StructureGraph], np.ndarray]:
+    """Networks of several tasks; what their structure promises is shifted on the scale of targets, by task."""
+    graphs, accuracies = synthetic_graphs(each * len(shifts))
+    place = np.arange(len(graphs)) % len(shifts)
+    described = [graph.on(tasks(len(shifts))[one]) for graph, one in zip(graphs, place.tolist(), strict=True)]
+    return described, to_target(accuracies) + np.array(shifts)[place]
+
+
+def judges() -> list[ForestPredictor]:
+    return [ForestPredictor(ForestOptions(trees=20))]
+
+
+def test_tasks_that_lie_apart_ask_for_wide_intervals():
+    alike, apart = (KnownTasks.of(*shifted(shifts), judges, 0) for shifts in ([0.0, 0.0, 0.0], [-1.0, 0.0, 1.0]))
+    assert alike is not None
+    assert apart is not None
+    assert len(alike.features) == 3
+    assert apart.error > 1.0 > 2 * alike.error
+
+
+def test_the_worst_task_sets_the_error():
+    graphs, targets = shifted([0.0, 0.0, 2.0])
+    found = KnownTasks.of(graphs, targets, judges, 0)
+    rest = [row for row in range(len(graphs)) if row % 3 != 2]
+    without = KnownTasks.of([graphs[row] for row in rest], targets[rest], judges, 0)
+    assert found is not None
+    assert without is not None
+    assert found.error > 1.5 > 3 * without.error
+
+
+def test_many_tasks_are_left_out_several_at_once():
+    fits = []
+
+    class Counted(ForestPredictor):
+        def fit_targets(self, graphs, targets, *, seed=0):
+            fits.append(len(targets))
+            return super().fit_targets(graphs, targets, seed=seed)
+
+    graphs, targets = shifted([0.0] * 20, each=4)
+    found = KnownTasks.of(graphs, targets, lambda: [Counted(ForestOptions(trees=2))], 0)
+    assert found is not None
+    assert len(found.features) == 20
+    assert len(fits) == 8
+    assert min(fits) == 80 - 12
+
+
+def test_of_one_task_nothing_is_known():
+    graphs, targets = shifted([0.0])
+    assert KnownTasks.of(graphs, targets, judges, 0) is None
+    assert KnownTasks.of([graph.on(None) for graph in graphs], targets, judges, 0) is None
+
+
+def test_a_task_is_known_by_its_description():
+    graphs, targets = shifted([0.0, 0.0])
+    found = KnownTasks.of(graphs, targets, judges, 0)
+    assert found is not None
+    other = TaskDescription(samples=101, classes=10, inputs=64, one_nn=0.9, linear_probe=0.9)
+    asked = [graphs[0], graphs[1].on(other), graphs[0].on(None), graphs[1]]
+    assert found.unseen(asked).tolist() == [False, True, True, False]
+
+
+def test_an_ensemble_doubts_what_it_says_of_a_task_that_it_never_saw():
+    graphs, targets = shifted([-0.6, 0.0, 0.6, 0.3], each=30)
+    accuracies = np.clip(1.02 - np.exp(-targets), 0.0, 1.0)
+    seen = [row for row in range(len(graphs)) if row % 4 != 3]
+    fitted = EnsemblePredictor(SMALL).fit([graphs[row] for row in seen], accuracies[seen], seed=1)
+    new = [row for row in range(len(graphs)) if row % 4 == 3]
+    said = fitted.predict([graphs[row] for row in new])
+    known = fitted.predict([graphs[row].on(tasks(4)[1]) for row in new])
+    assert np.mean((accuracies[new] >= said.low) & (accuracies[new] <= said.high)) >= 0.9
+    assert (said.high - said.low).mean() > 1.5 * (known.high - known.low).mean()
+    assert (said.std > known.std).mean() > 0.9
+    again = EnsemblePredictor.from_arrays(fitted.arrays()).predict([graphs[row] for row in new])
+    np.testing.assert_array_equal(again.low, said.low)
+    with pytest.raises(InvalidPredictorError, match="tasks_features"):
+        EnsemblePredictor.from_arrays(fitted.arrays() | {"ensemble/tasks_features": np.zeros((2, 3))})
+    with pytest.raises(InvalidPredictorError, match="tasks_error"):
+        EnsemblePredictor.from_arrays(fitted.arrays() | {"ensemble/tasks_error": np.asarray(-1.0)})
