@@ -146,10 +146,12 @@ class TargetPredictor(ABC):
         return accuracies_at(scores, self._scale)
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
-        """The fitted regression, the fields of its `Scale` and `Curve` after ``scale_`` and ``curve_``; ``missed`` and ``width`` ``()``."""
+        """The fitted regression, the fields of its `Scale` and `Curve` after ``scale_`` and ``curve_``; where left-out networks told
+        of them, ``missed`` and ``width`` ``()``."""
         parts = (part for part in (self._scale, self._curve) if part is not None)
         found = self._state() | {name: value for part in parts for name, value in part.arrays().items()}
-        return found | {MISSED: np.asarray(self._missed), WIDTH: np.asarray(self._width)}
+        errors = {MISSED: np.asarray(self._missed), WIDTH: np.asarray(self._width)}
+        return found | (errors if self._width != NORMAL_90 else {})
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:

@@ -1,6 +1,7 @@
 """The shipped predictor: small, not pickled, the same answers for ever, and a word for what it does not know."""
 
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,13 @@ def test_it_says_outside_of_what_is_unlike_its_corpus():
     strange = wide.build(wide.sample(np.random.default_rng(0)))
     said = shipped().predict([*networks("mlp, digits"), strange], task="digits")
     assert said.outside.tolist() == [False, False, False, True]
+
+
+def test_it_doubts_what_it_says_of_a_task_that_it_never_saw():
+    models, known = networks("mlp, digits"), shipped().tasks["digits"]
+    said, doubted = (shipped().predict(models, task=task) for task in (known, replace(known, samples=2000)))
+    assert not doubted.outside.any()
+    assert ((doubted.high - doubted.low) > 1.5 * (said.high - said.low)).all()
 
 
 def test_it_tells_which_of_its_tasks_a_network_is_for():
