@@ -118,7 +118,7 @@ class EnsemblePredictor:
             curve = Curve.of(_combined(left_out, stack)[0], np.asarray(accuracies, np.float64))
         self._members, self._stack, self._scale, self._curve = members, stack, scale, curve
         self._support = Support.of(matrix(graphs), rng)
-        self._tasks = KnownTasks.of(graphs, scores, lambda: self._fresh()[:STATING], seed)
+        self._tasks = KnownTasks.of(graphs, scores, _judges, seed)
         self._training_graphs = len(graphs)
         return self
 
@@ -228,6 +228,14 @@ def _left_out(
         mean[inside], std[inside] = member.predict_targets([graphs[row] for row in inside])
     member.fit_targets(graphs, scores, seed=seed)
     return Scores(mean, std)
+
+
+def _judges() -> tuple[TargetPredictor, ...]:
+    """Small members that err on tasks left out about as the ensemble does, in a tenth of its time."""
+    return (
+        ForestPredictor(ForestOptions(trees=100)),
+        GaussianProcessPredictor(GaussianProcessOptions(scaled=300, inducing=600, iterations=40)),
+    )
 
 
 def _stacked(left_out: Sequence[Scores], scores: Floats) -> Stack:
