@@ -82,6 +82,8 @@ def run(args: argparse.Namespace) -> int:
             output.table(feature_rows(found), title=f"features, against {found.typical:.2%} with the typical ones")
     if any(row["outside"] for row in rows):
         output.remark("outside: unlike every network that the predictor was fitted on; do not trust the number")
+    if task is not None and predictor.described(task) not in predictor.tasks.values():
+        output.remark("the predictor never saw this task: trust its order of networks more than its numbers")
     if any(row.get("latency_outside") for row in rows):
         output.remark("?: the network has operators that were never measured; do not trust its milliseconds")
     return 0
