@@ -1,5 +1,7 @@
 """Tasks that a predictor learnt from, and the interval on one that it never saw."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from predictors.errors import InvalidPredictorError
 from predictors.forest import ForestOptions, ForestPredictor
 from predictors.gnn import GNNOptions
 from predictors.known_tasks import KnownTasks
+from predictors.operators import INDEX
 from predictors.structure_graph import StructureGraph
 from predictors.target import to_target
 from predictors.task_description import TaskDescription
@@ -20,14 +23,15 @@ SMALL = EnsembleOptions(
 
 def tasks(count: int) -> list[TaskDescription]:
     return [
-        TaskDescription(samples=100 * (place + 1), classes=10, inputs=64, one_nn=0.9, linear_probe=0.9)
+        TaskDescription(samples=100 * 3**place, classes=10, inputs=64, one_nn=0.9, linear_probe=0.9)
         for place in range(count)
     ]
 
 
 def shifted(shifts: list[float], each: int = 40) -> tuple[list[StructureGraph], np.ndarray]:
-    """Networks of several tasks; what their structure promises is shifted on the scale of targets, by task."""
+    """Perceptrons of several tasks; what their structure promises is shifted on the scale of targets, by task."""
     graphs, accuracies = synthetic_graphs(each * len(shifts))
+    graphs = [replace(graph, operators=np.full_like(graph.operators, INDEX["dense"])) for graph in graphs]
     place = np.arange(len(graphs)) % len(shifts)
     described = [graph.on(tasks(len(shifts))[one]) for graph, one in zip(graphs, place.tolist(), strict=True)]
     return described, to_target(accuracies) + np.array(shifts)[place]
@@ -41,7 +45,7 @@ def test_tasks_that_lie_apart_ask_for_wide_intervals():
     alike, apart = (KnownTasks.of(*shifted(shifts), judges, 0) for shifts in ([0.0, 0.0, 0.0], [-1.0, 0.0, 1.0]))
     assert alike is not None
     assert apart is not None
-    assert len(alike.features) == 3
+    assert len(alike.seen) == 3
     assert apart.error > 1.0 > 2 * alike.error
 
 
@@ -66,7 +70,7 @@ def test_many_tasks_are_left_out_several_at_once():
     graphs, targets = shifted([0.0] * 20, each=4)
     found = KnownTasks.of(graphs, targets, lambda: [Counted(ForestOptions(trees=2))], 0)
     assert found is not None
-    assert len(found.features) == 20
+    assert len(found.seen) == 20
     assert len(fits) == 8
     assert min(fits) == 80 - 12
 
@@ -81,25 +85,58 @@ def test_a_task_is_known_by_its_description():
     graphs, targets = shifted([0.0, 0.0])
     found = KnownTasks.of(graphs, targets, judges, 0)
     assert found is not None
-    other = TaskDescription(samples=101, classes=10, inputs=64, one_nn=0.9, linear_probe=0.9)
-    asked = [graphs[0], graphs[1].on(other), graphs[0].on(None), graphs[1]]
-    assert found.unseen(asked).tolist() == [False, True, True, False]
+    task = tasks(1)[0]
+    others = [
+        replace(task, samples=task.samples // 3),
+        replace(task, classes=9),
+        replace(task, inputs=65),
+        replace(task, one_nn=0.93),
+        replace(task, linear_probe=0.85),
+    ]
+    near = [task, tasks(2)[1], replace(task, samples=90, one_nn=0.91, linear_probe=0.89)]
+    assert not found.unseen([graphs[0].on(one) for one in near]).any()
+    assert found.unseen([graphs[0].on(one) for one in (*others, None)]).all()
+
+
+def test_descriptions_of_about_the_same_task_are_left_out_together():
+    graphs, targets = shifted([0.0, 1.0])
+    found = KnownTasks.of(graphs, targets, judges, 0)
+    renamed = [
+        graph.on(replace(tasks(2)[0], samples=110)) if row % 8 == 0 else graph for row, graph in enumerate(graphs)
+    ]
+    again = KnownTasks.of(renamed, targets, judges, 0)
+    assert found is not None
+    assert again is not None
+    assert len(again.seen) == 3
+    assert again.error == pytest.approx(found.error, rel=0.1)
+    assert KnownTasks.of([graph for graph in renamed if graph.task[0] < 5.0], targets[::2], judges, 0) is None
+
+
+def test_other_kinds_of_networks_of_a_known_task_are_as_new_as_a_task():
+    graphs, targets = shifted([0.0, 0.0])
+    found = KnownTasks.of(graphs, targets, judges, 0)
+    assert found is not None
+    convolutional = replace(graphs[0], operators=np.full_like(graphs[0].operators, INDEX["conv"]))
+    assert found.unseen([convolutional, graphs[0]]).tolist() == [True, False]
+    mixed = KnownTasks.of([*graphs, convolutional], np.append(targets, 0.5), judges, 0)
+    assert mixed is not None
+    assert mixed.unseen([convolutional, convolutional.on(tasks(2)[1])]).tolist() == [False, True]
 
 
 def test_an_ensemble_doubts_what_it_says_of_a_task_that_it_never_saw():
-    graphs, targets = shifted([-0.6, 0.0, 0.6, 0.3], each=30)
+    graphs, targets = shifted([-0.6, 0.2, 0.0, 0.6], each=30)
     accuracies = np.clip(1.02 - np.exp(-targets), 0.0, 1.0)
-    seen = [row for row in range(len(graphs)) if row % 4 != 3]
+    seen = [row for row in range(len(graphs)) if row % 4 != 1]
     fitted = EnsemblePredictor(SMALL).fit([graphs[row] for row in seen], accuracies[seen], seed=1)
-    new = [row for row in range(len(graphs)) if row % 4 == 3]
+    new = [row for row in range(len(graphs)) if row % 4 == 1]
     said = fitted.predict([graphs[row] for row in new])
-    known = fitted.predict([graphs[row].on(tasks(4)[1]) for row in new])
+    known = fitted.predict([graphs[row].on(tasks(4)[2]) for row in new])
     assert np.mean((accuracies[new] >= said.low) & (accuracies[new] <= said.high)) >= 0.9
     assert (said.high - said.low).mean() > 1.5 * (known.high - known.low).mean()
     assert (said.std > known.std).mean() > 0.9
     again = EnsemblePredictor.from_arrays(fitted.arrays()).predict([graphs[row] for row in new])
     np.testing.assert_array_equal(again.low, said.low)
-    with pytest.raises(InvalidPredictorError, match="tasks_features"):
-        EnsemblePredictor.from_arrays(fitted.arrays() | {"ensemble/tasks_features": np.zeros((2, 3))})
+    with pytest.raises(InvalidPredictorError, match="tasks_seen"):
+        EnsemblePredictor.from_arrays(fitted.arrays() | {"ensemble/tasks_seen": np.zeros((2, 3))})
     with pytest.raises(InvalidPredictorError, match="tasks_error"):
         EnsemblePredictor.from_arrays(fitted.arrays() | {"ensemble/tasks_error": np.asarray(-1.0)})
