@@ -33,7 +33,10 @@ def folds(count: int, seed: int) -> NDArray[np.int64]:
 
 
 def conformal(errors: Floats) -> float:
-    """The error that the next one exceeds once in ten times at most, if all are of one kind (Lei et al. 2018, arXiv:1604.04173)."""
+    """The error that the next one exceeds once in ten times at most, if all are of one kind (Lei et al. 2018, arXiv:1604.04173).
+
+    Of fewer than nine errors it is the largest, which one in so many and one exceeds.
+    """
     rank = min(int(np.ceil(COVERAGE * (len(errors) + 1))), len(errors))
     return float(np.sort(errors)[rank - 1])
 

@@ -6,7 +6,8 @@ All members are fitted with the same folds left out in turn. What they say of th
 - a line that calibrates the weighted mean, and the accuracy that a score means on average (isotonic);
 - the interval: the conformal quantile of the errors, each divided by the spread that the members state there
   (Lei et al. 2018, arXiv:1604.04173), so that about nine in ten of new networks fall inside if they come from the same source; for a
-  task that was not among those of the fit it is as wide as tasks that were left out asked for (`predictors.known_tasks`).
+  task that was not among those of the fit, or another kind of network than was seen for it, it is at least as wide as tasks that were
+  left out asked for (`predictors.known_tasks`).
 
 Whether they do is what the support distance is for.
 """
@@ -128,9 +129,10 @@ class EnsemblePredictor:
         if not graphs:
             return Prediction(np.zeros(0), np.zeros(0))
         mean, spread = _combined([member.predict_targets(graphs) for member in self._members], stack)
-        half = stack.width * spread
+        half, unseen = stack.width * spread, None
         if self._tasks is not None:
-            half = np.where(self._tasks.unseen(graphs), np.maximum(half, self._tasks.error), half)
+            unseen = self._tasks.unseen(graphs)
+            half = np.where(unseen, np.maximum(half, self._tasks.error), half)
         low, high = (self._accuracies(mean + side * half) for side in (-1, 1))
         middle = self._accuracies(mean)
         if self._curve is not None:
@@ -141,6 +143,7 @@ class EnsemblePredictor:
             low=low,
             high=high,
             distance=support.distances(matrix(graphs)),
+            unseen=unseen,  # type: ignore[arg-type]
         )
 
     def _accuracies(self, scores: Floats) -> Floats:
@@ -198,6 +201,8 @@ class EnsemblePredictor:
         predictor._curve = Curve.from_arrays(own)
         predictor._support = Support.from_arrays(own)
         predictor._tasks = KnownTasks.from_arrays(own)
+        if predictor._scale is not None and predictor._tasks is not None and predictor._tasks.error:
+            raise InvalidPredictorError("saved ensemble is damaged: it learnt ranks of several tasks")
         predictor._training_graphs = int(number(arrays, "training_graphs", low=2))
         return predictor
 

@@ -373,11 +373,11 @@ def _batch(graphs: Sequence[StructureGraph], scaling: Scaling) -> "Batch":
     return Batch(
         features=_scaled(features, scaling.node_centre, scaling.node_spread),
         operators=torch.from_numpy(operators),
-        neighbours=Neighbours(edges, len(operators)),
+        neighbours=Neighbours.of(edges, len(operators)),
         owner=torch.from_numpy(owner),
         summary=_scaled(summaries(graphs), scaling.graph_centre, scaling.graph_spread),
         units=_scaled(units, scaling.unit_centre, scaling.unit_spread),
-        unit_neighbours=Neighbours(unit_edges, len(units)),
+        unit_neighbours=Neighbours.of(unit_edges, len(units)),
         unit_owner=torch.from_numpy(np.where(unit_owner >= 0, unit_owner, len(operators))),
     )
 

@@ -1,9 +1,10 @@
-"""The tasks that a predictor learnt from, and how far it errs on one that it never saw, or never with such networks.
+"""The tasks that a predictor learnt from, with which kinds of networks, and how far it errs on a task that it never saw.
 
-Left-out networks of a known task do not tell: the accuracies of another task lie higher or lower all together, and so do those of
-convolutional networks where only perceptrons were seen. So whole tasks are left out in turn, and the worst of them stands for the next
-one: of k exchangeable tasks and a new one, the new one is the worst with a chance of 1 in k + 1 (Dunn, Wasserman and Ramdas 2023,
-"Distribution-free prediction sets for two-layer hierarchical models", arXiv:1809.07441).
+Left-out networks of a known task do not tell: the accuracies of another task lie higher or lower all together. So whole tasks are left
+out in turn, and a bad one of them (of fewer than nineteen the worst) stands for the next: of k exchangeable tasks and a new one, the new
+one is the worst with a chance of 1 in k + 1 (Dunn, Wasserman and Ramdas 2023, "Distribution-free prediction sets for two-layer
+hierarchical models", arXiv:1809.07441). A kind of network that was never seen for a task is as new; how far predictors err on those is
+not measured, it is taken for the same.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictors.calibration import conformal
-from predictors.operators import INDEX
-from predictors.scale import of_several_tasks
+from predictors.errors import InvalidPredictorError
+from predictors.operators import CLASSES, INDEX
 from predictors.state import array, number
 from predictors.structure_graph import StructureGraph
 from predictors.target_predictor import TargetPredictor
@@ -27,7 +28,7 @@ TASKS = "tasks_"
 MOST_FOLDS = 8
 """Of more tasks several are left out together."""
 FAMILIES = (("conv", "conv_transpose"), ("rnn", "gru", "lstm"), ("matmul", "attention"))
-"""Classes of operators that tell kinds of networks apart."""
+"""Classes of operators that tell kinds of networks apart; saved predictors hold them in this order."""
 TASK = len(TASK_FEATURES)
 _KINDS = [[INDEX[name] for name in family] for family in FAMILIES]
 NEAR = np.array([np.log(2.5), 1e-3, 1e-3, 0.25, 0.25, *[0.0] * len(FAMILIES)])
@@ -42,11 +43,17 @@ class KnownTasks:
     Attributes:
         seen: `TASK_FEATURES` of every task that was seen with a kind of networks, zeros where they did not tell theirs, and for each of
             `FAMILIES` whether it is in them; float64 ``(pairs, features + families)``.
-        error: distance in scores that nine tenths of the networks of a new task keep to what is said of them.
+        error: distance in scores that about nine tenths of the networks of a new task keep to what is said of them; 0 where there was one
+            task alone, and nothing could be left out.
     """
 
     seen: Floats
     error: float
+
+    def __post_init__(self) -> None:
+        """Refuse what no networks tell."""
+        if not len(self.seen) or not np.isin(self.seen[:, TASK:], (0.0, 1.0)).all():
+            raise InvalidPredictorError("saved tasks are damaged: none, or kinds of networks that are neither 0 nor 1")
 
     @classmethod
     def of(
@@ -56,7 +63,7 @@ class KnownTasks:
         judges: Callable[[], Iterable[TargetPredictor]],
         seed: int,
     ) -> "KnownTasks | None":
-        """Learnt by leaving tasks out; None where all networks are for one task.
+        """Learnt by leaving tasks out; None where no network tells its task.
 
         Args:
             graphs: the networks.
@@ -64,23 +71,22 @@ class KnownTasks:
             judges: fresh predictors, whose mean is judged.
             seed: of their fits.
         """
-        if not of_several_tasks(graphs):
+        if all(graph.task is None for graph in graphs):
             return None
         told = _told(graphs)
         described, row = np.unique(told[:, :TASK], axis=0, return_inverse=True)
         task = _joined(described)[row.ravel()]
+        seen = np.unique(told, axis=0)
         if task.max() == 0:
-            return None
-        fold_of = task % MOST_FOLDS
-        errors = np.empty(len(graphs))
+            return cls(seen, 0.0)
+        errors, fold_of = np.empty(len(graphs)), task % MOST_FOLDS
         for fold in np.unique(fold_of):
             held, rest = np.flatnonzero(fold_of == fold), np.flatnonzero(fold_of != fold)
             errors[held] = np.abs(_mean(judges(), graphs, scores, rest, held, seed) - scores[held])
-        worst = [conformal(errors[task == one]) for one in np.unique(task)]
-        return cls(np.unique(told, axis=0), conformal(np.array(worst)))
+        return cls(seen, conformal(np.array([conformal(errors[task == one]) for one in np.unique(task)])))
 
     def unseen(self, graphs: Sequence[StructureGraph]) -> NDArray[np.bool_]:
-        """Which networks are for another task, or of another kind than was seen for theirs, ``(networks,)``."""
+        """Which networks are for another task, or of a kind that was not seen for theirs, ``(networks,)``."""
         return np.asarray(~_near(_told(graphs), self.seen).any(axis=1))
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
@@ -89,7 +95,7 @@ class KnownTasks:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> "KnownTasks | None":
-        """The tasks among a predictor's arrays, if it knows several."""
+        """The tasks among a predictor's arrays, if its networks told theirs."""
         if not any(name.startswith(TASKS) for name in arrays):
             return None
         seen = array(arrays, f"{TASKS}seen", "f", (None, TASK + len(FAMILIES))).astype(np.float64)
@@ -102,7 +108,8 @@ def _told(graphs: Sequence[StructureGraph]) -> Floats:
     for row, graph in zip(found, graphs, strict=True):
         if graph.task is not None:
             row[:TASK] = graph.task
-        row[TASK:] = [np.isin(graph.operators, kinds).any() for kinds in _KINDS]
+        there = np.bincount(graph.operators, minlength=len(CLASSES))
+        row[TASK:] = [there[kinds].any() for kinds in _KINDS]
     return found
 
 
@@ -112,9 +119,10 @@ def _near(some: Floats, others: Floats) -> NDArray[np.bool_]:
 
 
 def _joined(tasks: Floats) -> NDArray[np.int64]:
-    """The number of every task, that of the first that is near it."""
-    _, number = np.unique(_near(tasks, tasks).argmax(axis=1), return_inverse=True)
-    return np.asarray(number, np.int64)
+    """The number of the group of every task: those that are near one another, be it by others between them."""
+    from scipy.sparse.csgraph import connected_components  # slow to import, and not needed to predict
+
+    return np.asarray(connected_components(_near(tasks, tasks), directed=False)[1], np.int64)
 
 
 def _mean(

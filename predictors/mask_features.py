@@ -68,12 +68,11 @@ def mask_features(masks: Sequence[NDArray[np.bool_]], recurrent: Sequence[int] |
     table[:, 1:13] = degree_statistics(fans).reshape(len(masks), 12)
     table[:, 0] = [fan_in.sum() / mask.size for fan_in, mask in zip(fans[::2], masks, strict=True)]
     for rows in _batches(edges):
-        places = np.array([masks[row].size / (masks[row].shape[0] * masks[row].shape[1]) for row in rows])
-        table[rows, _SHAPES] = mask_shapes([edges[row] for row in rows], places)
-    kernels = [row for row, mask in enumerate(masks) if mask.ndim > 2]
-    if kernels:
-        table[kernels, 13:15] = _groups_of_four([masks[row] for row in kernels])
-    for row in range(len(masks)):
+        kernels = np.array([masks[row].size / (masks[row].shape[0] * masks[row].shape[1]) for row in rows])
+        table[rows, _SHAPES] = mask_shapes([edges[row] for row in rows], kernels)
+    for row, mask in enumerate(masks):
+        if mask.ndim > 2:
+            table[row, 13:15] = _groups_of_four(mask)
         if recurrent and recurrent[row]:
             table[row, _RADIUS] = _spectral_radius(edges[row], recurrent[row])
     table[:, _TOPOLOGY] = topology_features(edges)
@@ -292,20 +291,16 @@ def _locality(padded: Array, rows: Array, columns: Array) -> Array:
     return found
 
 
-def _groups_of_four(masks: Sequence[NDArray[np.bool_]]) -> Array:
-    """The N:M shares above chance ``(masks, 2)`` of masks with a kernel: groups are four inputs at one kernel position."""
-    shares, density = np.zeros((len(masks), 2)), np.zeros(len(masks))
-    for place, mask in enumerate(masks):
-        groups = mask.shape[1] // 4
-        if groups == 0:
-            continue
-        rows = mask[:: -(-mask.size // _LARGEST)] if mask.size > _LARGEST else mask
-        fours = rows[:, : 4 * groups].reshape(len(rows), groups, 4, -1).view(np.uint8)
-        found = np.bincount((fours[:, :, 0] + fours[:, :, 1] + fours[:, :, 2] + fours[:, :, 3]).ravel(), minlength=5)
-        shares[place] = found[:3].sum() / found.sum(), found[:2].sum() / found.sum()
-        density[place] = np.count_nonzero(rows) / rows.size
-    some = np.array([mask.shape[1] >= 4 for mask in masks])
-    return np.where(some[:, None], shares - np.stack(_chance(density), axis=1), 0.0)
+def _groups_of_four(mask: NDArray[np.bool_]) -> tuple[float, float]:
+    """The N:M shares above chance of a mask with a kernel: groups are four inputs at one kernel position."""
+    groups = mask.shape[1] // 4
+    if groups == 0:
+        return 0.0, 0.0
+    rows = mask[:: -(-mask.size // _LARGEST)] if mask.size > _LARGEST else mask
+    grouped = rows[:, : 4 * groups].reshape(rows.shape[0], groups, 4, -1)
+    counts = np.bincount(np.add.reduce(grouped, axis=2, dtype=np.int64).ravel(), minlength=5)
+    two, one = _chance(np.array(np.count_nonzero(rows) / rows.size))
+    return float(counts[:3].sum() / counts.sum() - two), float(counts[:2].sum() / counts.sum() - one)
 
 
 def _full_shape(out: int, inner: int, recurrent: int) -> list[float]:

@@ -24,6 +24,8 @@ class Prediction:
             own, that of a normal law.
         distance: float64 ``(networks,)``, from the nearest network of the fit, 1 where the predictor begins to call it *outside*;
             NaN where it does not know.
+        unseen: bool ``(networks,)``, whether a network is for a task, or of a kind for its task, that the predictor knows that it never
+            saw: it may rank them, but how accurate they get it does not know.
     """
 
     mean: NDArray[np.float64]
@@ -31,6 +33,7 @@ class Prediction:
     low: NDArray[np.float64] = None  # type: ignore[assignment]
     high: NDArray[np.float64] = None  # type: ignore[assignment]
     distance: NDArray[np.float64] = None  # type: ignore[assignment]
+    unseen: NDArray[np.bool_] = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         """Fill in what was not given."""
@@ -39,6 +42,8 @@ class Prediction:
             object.__setattr__(self, "high", np.clip(self.mean + NORMAL_90 * self.std, 0.0, 1.0))
         if self.distance is None:
             object.__setattr__(self, "distance", np.full(len(self.mean), np.nan))
+        if self.unseen is None:
+            object.__setattr__(self, "unseen", np.zeros(len(self.mean), np.bool_))
 
     @property
     def outside(self) -> NDArray[np.bool_]:

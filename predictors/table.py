@@ -165,7 +165,8 @@ def cross_validate(
         parts = (prediction.mean, prediction.std, prediction.low, prediction.high)
         for whole, part in zip(found, parts, strict=True):
             whole[inside] = part
-    return Prediction(*found)
+    mean, std, low, high = found
+    return Prediction(mean, std, low, high)
 
 
 def _row(table: Path, line: int, record: Mapping[str | None, str | None]) -> Row:

@@ -25,7 +25,8 @@ from predictors.target import to_target
 MISSED, WIDTH = "missed", "width"
 MOST_STD = 0.5
 """Of numbers between 0 and 1."""
-LEAST_STD = 1e-9
+LEAST_WIDTH, LEAST_STD = 0.25, 1e-9
+"""Where accuracies are all but equal, rounding must not decide."""
 
 
 class Scores(NamedTuple):
@@ -121,8 +122,9 @@ class TargetPredictor(ABC):
         found = self._prediction(said)
         unsaid = float(np.mean((found.mean - truth) ** 2 - found.std**2))
         self._missed = max(unsaid, 0.0) ** 0.5
-        found = self._prediction(said)
-        self._width = conformal(np.abs(found.mean - truth) / np.maximum(found.std, LEAST_STD))
+        # A normal law's width at most: some networks with errors and without a stated std would make all intervals endless.
+        in_std = np.abs(found.mean - truth) / np.maximum(self._prediction(said).std, LEAST_STD)
+        self._width = float(np.clip(conformal(in_std), LEAST_WIDTH, NORMAL_90))
 
     @property
     def scale(self) -> Scale | None:
@@ -146,21 +148,20 @@ class TargetPredictor(ABC):
         return accuracies_at(scores, self._scale)
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
-        """The fitted regression, the fields of its `Scale` and `Curve` after ``scale_`` and ``curve_``; where left-out networks told
-        of them, ``missed`` and ``width`` ``()``."""
+        """The fitted regression, the fields of its `Scale` and `Curve` after ``scale_`` and ``curve_``; ``missed`` and ``width`` ``()``."""
         parts = (part for part in (self._scale, self._curve) if part is not None)
         found = self._state() | {name: value for part in parts for name, value in part.arrays().items()}
-        errors = {MISSED: np.asarray(self._missed), WIDTH: np.asarray(self._width)}
-        return found | (errors if self._width != NORMAL_90 else {})
+        return found | {MISSED: np.asarray(self._missed), WIDTH: np.asarray(self._width)}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
         """The predictor that `arrays` came from."""
-        own = {name: value for name, value in arrays.items() if not name.startswith((SCALE, CURVE, MISSED, WIDTH))}
+        others = {name for name in arrays if name.startswith((SCALE, CURVE)) or name in (MISSED, WIDTH)}
+        own = {name: value for name, value in arrays.items() if name not in others}
         predictor = cls._from_state(own)
         predictor._scale, predictor._curve = Scale.from_arrays(arrays), Curve.from_arrays(arrays)
         predictor._missed = number(arrays, MISSED, low=0.0) if MISSED in arrays else 0.0
-        predictor._width = number(arrays, WIDTH, low=0.0) if WIDTH in arrays else NORMAL_90
+        predictor._width = min(number(arrays, WIDTH, low=LEAST_WIDTH), NORMAL_90) if WIDTH in arrays else NORMAL_90
         return predictor
 
 

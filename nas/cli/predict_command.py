@@ -82,8 +82,10 @@ def run(args: argparse.Namespace) -> int:
             output.table(feature_rows(found), title=f"features, against {found.typical:.2%} with the typical ones")
     if any(row["outside"] for row in rows):
         output.remark("outside: unlike every network that the predictor was fitted on; do not trust the number")
-    if task is not None and predictor.described(task) not in predictor.tasks.values():
-        output.remark("the predictor never saw this task: trust its order of networks more than its numbers")
+    if any(row["unseen"] for row in rows):
+        output.remark(
+            "unseen: a task, or a kind of network for it, that the predictor was not fitted on; trust the order more than the numbers"
+        )
     if any(row.get("latency_outside") for row in rows):
         output.remark("?: the network has operators that were never measured; do not trust its milliseconds")
     return 0
@@ -140,6 +142,7 @@ def _row(question: _Question, prediction: "Prediction", place: int) -> dict[str,
         "high": float(prediction.high[place]),
         "distance": distance if known else None,
         "outside": distance > 1 if known else None,
+        "unseen": bool(prediction.unseen[place]),
     }
 
 
@@ -160,6 +163,8 @@ def _costs(predictor: "FittedPredictor", args: argparse.Namespace) -> dict[str, 
 def _shown(row: dict[str, Any]) -> dict[str, str]:
     """A row for people."""
     support = {None: "", True: "outside", False: "inside"}[row["outside"]]
+    if row["unseen"] and not row["outside"]:
+        support = "unseen"
     interval = f"{100 * row['low']:.1f} to {100 * row['high']:.1f} %"
     shown = {
         "model": row["model"],

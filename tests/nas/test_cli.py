@@ -244,13 +244,18 @@ def test_the_shipped_predictor_answers_for_the_tasks_that_a_network_fits(capsys,
     description.write_text(run(capsys, "predictor", "describe", "digits")[1])
     _, out, err = run(capsys, "predict", model, "--task", description, "--format", "json")
     assert json.loads(out) == [{**row, "task": "described"}]
-    assert "never saw" not in err
+    assert "unseen" not in err
     described = json.loads(description.read_text())
     description.write_text(json.dumps(described | {"samples": 3000}))
     _, out, err = run(capsys, "predict", model, "--task", description, "--format", "json")
     (other,) = json.loads(out)
     assert other["high"] - other["low"] > row["high"] - row["low"]
-    assert "never saw this task" in err
+    assert (row["unseen"], other["unseen"]) == (False, True)
+    assert "unseen: a task" in err
+    assert "unseen" in run(capsys, "predict", model, "--task", description)[1]
+    description.write_text(json.dumps(described | {"samples": 2000}))
+    _, out, err = run(capsys, "predict", model, "--task", description, "--format", "json")
+    assert (json.loads(out)[0]["unseen"], "unseen" in err) == (False, False)
     code, line = refused(capsys, "predict", model, "--task", "digit")
     assert (code, "knows no task 'digit'; it knows digits" in line) == (2, True)
     assert "digits" in run(capsys, "predictor", "card", "default")[1]

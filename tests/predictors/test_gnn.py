@@ -79,9 +79,9 @@ def test_means_over_neighbours_and_their_gradients():
     from predictors.message_passing import Neighbours
 
     edges = np.array([[0, 1, 2, 0], [2, 2, 3, 3]])
-    neighbours = Neighbours(edges, 5)
+    neighbours = Neighbours.of(edges, 5)
     state = torch.arange(10.0).reshape(5, 2).requires_grad_()
-    made = neighbours.mean("sources", state)
+    made = neighbours.sources(state)
     expected = torch.stack([torch.zeros(2), torch.zeros(2), state[:2].mean(0), state[[0, 2]].mean(0), torch.zeros(2)])
     torch.testing.assert_close(made, expected)
     weight = torch.rand(5, 2)
@@ -89,8 +89,8 @@ def test_means_over_neighbours_and_their_gradients():
     (wanted,) = torch.autograd.grad((expected * weight).sum(), state)
     torch.testing.assert_close(gradient, wanted)
     with torch.inference_mode():
-        torch.testing.assert_close(neighbours.mean("sources", state), expected)
-        torch.testing.assert_close(neighbours.mean("targets", state)[0], state[[2, 3]].mean(0))
+        torch.testing.assert_close(neighbours.sources(state), expected)
+        torch.testing.assert_close(neighbours.targets(state)[0], state[[2, 3]].mean(0))
 
 
 def test_fitting_leaves_threads_and_generator_of_torch_alone():

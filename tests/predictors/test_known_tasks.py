@@ -75,9 +75,12 @@ def test_many_tasks_are_left_out_several_at_once():
     assert min(fits) == 80 - 12
 
 
-def test_of_one_task_nothing_is_known():
+def test_of_one_task_alone_no_error_is_known():
     graphs, targets = shifted([0.0])
-    assert KnownTasks.of(graphs, targets, judges, 0) is None
+    found = KnownTasks.of(graphs, targets, judges, 0)
+    assert found is not None
+    assert found.error == 0.0
+    assert found.unseen([graphs[0], graphs[0].on(tasks(2)[1])]).tolist() == [False, True]
     assert KnownTasks.of([graph.on(None) for graph in graphs], targets, judges, 0) is None
 
 
@@ -93,23 +96,28 @@ def test_a_task_is_known_by_its_description():
         replace(task, one_nn=0.93),
         replace(task, linear_probe=0.85),
     ]
-    near = [task, tasks(2)[1], replace(task, samples=90, one_nn=0.91, linear_probe=0.89)]
+    near = [task, replace(task, samples=240), replace(task, samples=90, one_nn=0.91, linear_probe=0.89)]
     assert not found.unseen([graphs[0].on(one) for one in near]).any()
     assert found.unseen([graphs[0].on(one) for one in (*others, None)]).all()
 
 
 def test_descriptions_of_about_the_same_task_are_left_out_together():
-    graphs, targets = shifted([0.0, 1.0])
-    found = KnownTasks.of(graphs, targets, judges, 0)
-    renamed = [
-        graph.on(replace(tasks(2)[0], samples=110)) if row % 8 == 0 else graph for row, graph in enumerate(graphs)
-    ]
-    again = KnownTasks.of(renamed, targets, judges, 0)
+    graphs, targets = shifted([0.0] * 5, each=8)
+    places = np.arange(len(graphs)) % 5
+    # A chain: each is near the next, the first is not near the last; the fifth is far from all.
+    chain = [replace(tasks(1)[0], samples=count) for count in (100, 200, 400, 800, 9000)]
+    described = [graph.on(chain[place]) for graph, place in zip(graphs, places.tolist(), strict=True)]
+    fits = []
+
+    class Counted(ForestPredictor):
+        def fit_targets(self, graphs, targets, *, seed=0):
+            fits.append(len(targets))
+            return super().fit_targets(graphs, targets, seed=seed)
+
+    found = KnownTasks.of(described, targets, lambda: [Counted(ForestOptions(trees=2))], 0)
     assert found is not None
-    assert again is not None
-    assert len(again.seen) == 3
-    assert again.error == pytest.approx(found.error, rel=0.1)
-    assert KnownTasks.of([graph for graph in renamed if graph.task[0] < 5.0], targets[::2], judges, 0) is None
+    assert len(found.seen) == 5
+    assert fits == [8, 32]
 
 
 def test_other_kinds_of_networks_of_a_known_task_are_as_new_as_a_task():
@@ -134,8 +142,13 @@ def test_an_ensemble_doubts_what_it_says_of_a_task_that_it_never_saw():
     assert np.mean((accuracies[new] >= said.low) & (accuracies[new] <= said.high)) >= 0.9
     assert (said.high - said.low).mean() > 1.5 * (known.high - known.low).mean()
     assert (said.std > known.std).mean() > 0.9
+    assert said.unseen.all()
+    assert not known.unseen.any()
     again = EnsemblePredictor.from_arrays(fitted.arrays()).predict([graphs[row] for row in new])
     np.testing.assert_array_equal(again.low, said.low)
+    for damaged in (np.zeros((0, 8)), np.full((2, 8), 0.5)):
+        with pytest.raises(InvalidPredictorError, match="damaged"):
+            EnsemblePredictor.from_arrays(fitted.arrays() | {"ensemble/tasks_seen": damaged})
     with pytest.raises(InvalidPredictorError, match="tasks_seen"):
         EnsemblePredictor.from_arrays(fitted.arrays() | {"ensemble/tasks_seen": np.zeros((2, 3))})
     with pytest.raises(InvalidPredictorError, match="tasks_error"):

@@ -217,3 +217,18 @@ def test_nine_in_ten_fall_into_the_interval_also_where_few_networks_err_far(kind
     assert 0.84 <= held <= 0.95
     again = kind.from_arrays(predictor.arrays()).predict(graphs[200:])
     np.testing.assert_array_equal(again.low, said.low)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_networks_without_a_stated_doubt_do_not_make_all_intervals_endless(seed: int):
+    graphs, accuracies = synthetic_graphs(400, seed=seed)
+    collapsed = np.where(accuracies > np.median(accuracies), accuracies, 0.1)
+    said = ForestPredictor().fit(graphs[:100], collapsed[:100]).predict(graphs[100:])
+    assert np.median(said.high - said.low) < 0.5
+    assert np.mean((collapsed[100:] >= said.low) & (collapsed[100:] <= said.high)) >= 0.85
+
+
+def test_equal_accuracies_lie_in_the_interval():
+    graphs, _ = synthetic_graphs(60)
+    said = ForestPredictor().fit(graphs, np.full(60, 0.3)).predict(graphs)
+    np.testing.assert_allclose([said.low, said.high], 0.3, atol=1e-6)
