@@ -171,12 +171,10 @@ class PredictorContract:
 
 def _require_sound(prediction: Prediction, count: int) -> None:
     for name, values in vars(prediction).items():
-        if name == "distance":
-            assert values.shape == (count,), f"distance has shape {values.shape}, expected ({count},)"
-            continue
+        dtype = np.bool_ if name == "unseen" else np.float64
         assert values.shape == (count,), f"{name} has shape {values.shape}, expected ({count},)"
-        assert values.dtype == np.float64, f"{name} is {values.dtype}, expected float64"
-        assert np.isfinite(values).all(), f"{name} is not finite: {values}"
+        assert values.dtype == dtype, f"{name} is {values.dtype}, expected {np.dtype(dtype)}"
+        assert name == "distance" or np.isfinite(values).all(), f"{name} is not finite: {values}"
     assert (prediction.std >= 0).all(), f"std is negative: {prediction.std}"
     inside = (prediction.low <= prediction.mean) & (prediction.mean <= prediction.high)
     assert inside.all(), f"the mean is not in the interval: {prediction.low} {prediction.mean} {prediction.high}"
