@@ -5,15 +5,17 @@ import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import onnx
 import onnx_ir as ir
+from numpy.typing import NDArray
 
-from onnx_graph import soundness, tensor_data
+from onnx_graph import soundness, tensor_data, value_info
+from onnx_graph.collector import at_rest
 from onnx_graph.errors import InvalidModelError
 
 NEWEST_IR_VERSION = 13  # that onnxruntime reads
-_SMALL = 1024  # bytes of an initializer that shape inference gets to see: shapes and axes, not weights
 
 
 def load(path: os.PathLike[str] | str) -> ir.Model:
@@ -26,11 +28,8 @@ def load(path: os.PathLike[str] | str) -> ir.Model:
     """
     path = Path(path)
     try:
-        proto = _parse(_read(path))
-        soundness.check(proto)
-        tensor_data.make_plain(proto, path.parent)
-        _infer_shapes(proto)
-        return _to_memory(proto)
+        with at_rest():
+            return _to_memory(_parse(_read(path)), path.parent)
     except InvalidModelError as error:
         raise InvalidModelError(f"{path}: {error}") from error.__cause__
 
@@ -43,10 +42,8 @@ def from_proto(proto: onnx.ModelProto) -> ir.Model:
     """
     copy = onnx.ModelProto()
     copy.CopyFrom(proto)
-    soundness.check(copy)
-    tensor_data.make_plain(copy, None)
-    _infer_shapes(copy)
-    return _to_memory(copy)
+    with at_rest():
+        return _to_memory(copy, None)
 
 
 def save(model: ir.Model, path: Path | str, *, metadata: Mapping[str, str] | None = None) -> int:
@@ -132,21 +129,13 @@ def _parse(data: bytes) -> onnx.ModelProto:
     return proto
 
 
-def _to_memory(proto: onnx.ModelProto) -> ir.Model:
+def _to_memory(proto: onnx.ModelProto, folder: Path | None) -> ir.Model:
+    """The model, its external data read from that folder; takes the protobuf to pieces."""
+    soundness.check(proto)
+    arrays = tensor_data.make_plain(proto, folder)
+    value_info.infer(proto, arrays)
     try:
         model = ir.from_proto(proto)
-        if not isinstance(model, ir.Model):
-            raise InvalidModelError("holds no model")
-        if not soundness.is_sorted(proto.graph):
-            model.graph.sort()
-        _drop_default_inputs(model)
-        for value in model.graph.initializers.values():
-            tensor = value.const_value
-            # Tensors on protobuf decode at every access; as arrays they do so once.
-            if tensor is not None and not isinstance(tensor, ir.StringTensor) and tensor.dtype.bitwidth >= 8:
-                array = tensor.numpy()
-                value.const_value = ir.Tensor(array, dtype=tensor.dtype, shape=ir.Shape(array.shape), name=tensor.name)
-                value.shape = value.shape or ir.Shape(array.shape)
     except ir.serde.SerdeError as error:
         reason = error.__cause__
         while isinstance(reason, ir.serde.SerdeError):
@@ -154,7 +143,23 @@ def _to_memory(proto: onnx.ModelProto) -> ir.Model:
         raise InvalidModelError(
             f"cannot be understood: {str(reason).strip().splitlines()[0][:300] if reason else error}"
         ) from error
+    if not isinstance(model, ir.Model):
+        raise InvalidModelError("holds no model")
+    if not soundness.is_sorted(proto.graph):
+        model.graph.sort()
+    _drop_default_inputs(model)
+    _hold_arrays(model, arrays)
     return model
+
+
+def _hold_arrays(model: ir.Model, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Put in the arrays taken out before, and others for the rest: tensors on protobuf decode at every access, arrays never."""
+    for name, value in model.graph.initializers.items():
+        tensor = value.const_value
+        if tensor is not None and not isinstance(tensor, ir.StringTensor) and tensor.dtype.bitwidth >= 8:
+            array = arrays[name] if name in arrays else tensor.numpy()
+            value.const_value = ir.Tensor(array, dtype=tensor.dtype, shape=ir.Shape(array.shape), name=tensor.name)
+            value.shape = value.shape or ir.Shape(array.shape)
 
 
 def _drop_default_inputs(model: ir.Model) -> None:
@@ -165,31 +170,3 @@ def _drop_default_inputs(model: ir.Model) -> None:
         inputs.clear()
         inputs.extend(real)
         model.ir_version = max(model.ir_version, 4)
-
-
-def _infer_shapes(proto: onnx.ModelProto) -> None:
-    """Fill in shapes of values. The weights are replaced by their types, as inference copies the whole model."""
-    light = onnx.ModelProto(ir_version=proto.ir_version, opset_import=proto.opset_import, functions=proto.functions)
-    light.graph.name = proto.graph.name
-    light.graph.node.extend(proto.graph.node)
-    light.graph.input.extend(proto.graph.input)
-    light.graph.output.extend(proto.graph.output)
-    light.graph.value_info.extend(proto.graph.value_info)
-    inputs = {value.name for value in proto.graph.input}
-    for tensor in proto.graph.initializer:
-        if len(tensor.raw_data) <= _SMALL and tensor.ByteSize() <= 2 * _SMALL:
-            light.graph.initializer.add().CopyFrom(tensor)
-        elif tensor.name not in inputs:
-            light.graph.input.append(
-                onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims))
-            )
-    try:
-        inferred = onnx.shape_inference.infer_shapes(light, data_prop=True)
-    except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError, RuntimeError, ValueError, TypeError):
-        return
-    del proto.graph.value_info[:]
-    proto.graph.value_info.extend(inferred.graph.value_info)
-    shapes = {value.name: value for value in inferred.graph.output}
-    for value in proto.graph.output:
-        if not value.type.tensor_type.HasField("shape"):
-            value.CopyFrom(shapes[value.name])

@@ -1,16 +1,23 @@
 """Tensors of a protobuf model: their bytes checked against their declared shape, external and sparse ones made plain."""
 
-from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path, PureWindowsPath
+from typing import Any
 
 import numpy as np
 import onnx
 import onnx_ir as ir
+from numpy.typing import NDArray
 
 from onnx_graph.errors import InvalidModelError
 
 MAX_BYTES = 2**31 - 1  # protobuf's own limit for a message
+SMALL = 1024  # bytes up to which a tensor may be a shape or axes, which shape inference reads
+TYPES = {int(dtype): dtype for dtype in ir.DataType if dtype != ir.DataType.UNDEFINED}
+_NUMBERS = frozenset(
+    map(onnx.AttributeProto.AttributeType.Value, ("FLOAT", "INT", "STRING", "FLOATS", "INTS", "STRINGS"))
+)
 _PACKED_AS_INT32 = frozenset(
     {"INT32", "INT16", "INT8", "UINT16", "UINT8", "BOOL", "FLOAT16", "BFLOAT16", "FLOAT8E4M3FN", "FLOAT8E4M3FNUZ"}
     | {"FLOAT8E5M2", "FLOAT8E5M2FNUZ", "FLOAT8E8M0", "INT4", "UINT4", "FLOAT4E2M1", "INT2", "UINT2"}
@@ -26,72 +33,83 @@ _FIELDS = {
 }
 
 
-def make_plain(model: onnx.ModelProto, folder: Path | None) -> None:
+def make_plain(model: onnx.ModelProto, folder: Path | None) -> dict[str, NDArray[Any]]:
     """Check every tensor; read external ones (inside ``folder`` only, none without a folder) and turn sparse ones dense, in place.
+
+    Returns:
+        Arrays of the graph's initializers of more than `SMALL` bytes, by name. Their bytes are gone from the protobuf, where every
+        look at them copies them.
 
     Raises:
         InvalidModelError: data and declared shape differ, external data is missing or leaves the folder, or all
             dense bytes together would pass 2 GiB.
     """
     total = 0
-    nodes = list(_nodes(model))
-    for graph in _graphs(model, nodes):
+    parts = _Parts.of(model)
+    for graph in parts.graphs:
         while graph.sparse_initializer:
             sparse = graph.sparse_initializer.pop()
             graph.initializer.add().CopyFrom(_dense(sparse, MAX_BYTES - total, folder))
             total += len(graph.initializer[-1].raw_data)
-    for node in nodes:
-        for attribute in node.attribute:
-            if attribute.type == onnx.AttributeProto.SPARSE_TENSOR:
-                dense = _dense(attribute.sparse_tensor, MAX_BYTES - total, folder)
-                attribute.ClearField("sparse_tensor")
-                attribute.name, attribute.type = "value", onnx.AttributeProto.TENSOR
-                attribute.t.CopyFrom(dense)
-    for tensor in _tensors(model, nodes):
-        if tensor.data_location == onnx.TensorProto.EXTERNAL:
-            total += _byte_count(tensor)
-            if total > MAX_BYTES:
-                raise InvalidModelError(f"external data of more than 2 GiB, reached at tensor {tensor.name!r}")
-            _read_external(tensor, folder)
-        _check(tensor)
+    for attribute in parts.sparse:
+        dense = _dense(attribute.sparse_tensor, MAX_BYTES - total, folder)
+        attribute.ClearField("sparse_tensor")
+        attribute.name, attribute.type = "value", onnx.AttributeProto.TENSOR
+        attribute.t.CopyFrom(dense)
+        parts.tensors.append(attribute.t)
+    inner = [tensor for graph in parts.graphs if graph is not model.graph for tensor in graph.initializer]
+    arrays: dict[str, NDArray[Any]] = {}
+    for held, tensors in ((True, model.graph.initializer), (False, inner), (False, parts.tensors)):
+        for tensor in tensors:
+            if tensor.data_location == onnx.TensorProto.EXTERNAL:
+                total += _byte_count(tensor)
+                if total > MAX_BYTES:
+                    raise InvalidModelError(f"external data of more than 2 GiB, reached at tensor {tensor.name!r}")
+                _read_external(tensor, folder)
+            data = _checked(tensor)
+            dtype = TYPES[tensor.data_type]
+            if held and len(data) > SMALL and dtype.bitwidth >= 8:
+                little = dtype.numpy().newbyteorder("<")
+                arrays[tensor.name] = np.frombuffer(data, little).reshape(tuple(tensor.dims))
+                tensor.ClearField("raw_data")
+    return arrays
 
 
-def _graphs(model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto]) -> Iterator[onnx.GraphProto]:
-    yield model.graph
-    for node in nodes:
-        for attribute in node.attribute:
-            if attribute.type == onnx.AttributeProto.GRAPH:
-                yield attribute.g
-            yield from attribute.graphs
+@dataclass(frozen=True, eq=False)
+class _Parts:
+    """What of a model holds data.
 
+    Attributes:
+        graphs: the main graph and those in attributes.
+        tensors: those in attributes.
+        sparse: attributes that are sparse tensors.
+    """
 
-def _nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
-    pending = [*model.graph.node, *(node for function in model.functions for node in function.node)]
-    while pending:
-        node = pending.pop()
-        yield node
-        for attribute in node.attribute:
-            pending.extend(attribute.g.node)
-            for graph in attribute.graphs:
-                pending.extend(graph.node)
+    graphs: list[onnx.GraphProto] = field(default_factory=list)
+    tensors: list[onnx.TensorProto] = field(default_factory=list)
+    sparse: list[onnx.AttributeProto] = field(default_factory=list)
 
-
-def _tensors(model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto]) -> Iterator[onnx.TensorProto]:
-    for graph in _graphs(model, nodes):
-        yield from graph.initializer
-    for node in nodes:
-        for attribute in node.attribute:
-            if attribute.type == onnx.AttributeProto.TENSOR:
-                yield attribute.t
-            yield from attribute.tensors
+    @classmethod
+    def of(cls, model: onnx.ModelProto) -> "_Parts":
+        """Walk through all nodes, those of functions and of graphs in attributes too."""
+        found = cls([model.graph])
+        pending = [*model.graph.node, *(node for function in model.functions for node in function.node)]
+        while pending:
+            for attribute in pending.pop().attribute:
+                if attribute.type in _NUMBERS:
+                    continue
+                graphs = ([attribute.g] if attribute.HasField("g") else []) + list(attribute.graphs)
+                found.graphs.extend(graphs)
+                found.tensors.extend(([attribute.t] if attribute.HasField("t") else []) + list(attribute.tensors))
+                if attribute.type == onnx.AttributeProto.SPARSE_TENSOR:
+                    found.sparse.append(attribute)
+                pending.extend(node for graph in graphs for node in graph.node)
+        return found
 
 
 def _type_of(tensor: onnx.TensorProto) -> ir.DataType:
-    try:
-        dtype = ir.DataType(tensor.data_type)
-    except ValueError:
-        dtype = ir.DataType.UNDEFINED
-    if dtype == ir.DataType.UNDEFINED:
+    dtype = TYPES.get(tensor.data_type)
+    if dtype is None:
         raise InvalidModelError(f"tensor {tensor.name!r} has the unknown data type {tensor.data_type}")
     return dtype
 
@@ -109,13 +127,15 @@ def _byte_count(tensor: onnx.TensorProto) -> int:
     return (_elements(tensor) * dtype.bitwidth + 7) // 8
 
 
-def _check(tensor: onnx.TensorProto) -> None:
-    """Declared shape against the data that is there."""
+def _checked(tensor: onnx.TensorProto) -> bytes:
+    """The raw bytes of a tensor, empty where its data lies elsewhere; its declared shape fits the data that is there."""
     if tensor.HasField("segment"):
         raise InvalidModelError(f"tensor {tensor.name!r} is split into segments, which nothing reads")
     dtype = _type_of(tensor)
+    data: bytes = b""
     if tensor.HasField("raw_data"):
-        found, expected, unit = len(tensor.raw_data), _byte_count(tensor), "bytes"
+        data = tensor.raw_data
+        found, expected, unit = len(data), _byte_count(tensor), "bytes"
     elif dtype == ir.DataType.STRING:
         found, expected, unit = len(tensor.string_data), _elements(tensor), "strings"
     elif dtype.name in _PACKED_AS_INT32:
@@ -128,6 +148,7 @@ def _check(tensor: onnx.TensorProto) -> None:
         raise InvalidModelError(
             f"tensor {tensor.name!r} of type {dtype.name} and shape {list(tensor.dims)} needs {expected} {unit}, but has {found}"
         )
+    return data
 
 
 def _read_external(tensor: onnx.TensorProto, folder: Path | None) -> None:
@@ -186,7 +207,7 @@ def _dense(sparse: onnx.SparseTensorProto, limit: int, folder: Path | None) -> o
             if _byte_count(part) > limit:
                 raise InvalidModelError(f"sparse tensor {name!r} would take more than 2 GiB")
             _read_external(part, folder)
-        _check(part)
+        _checked(part)
     dtype = _type_of(sparse.values)
     if (
         dtype == ir.DataType.STRING

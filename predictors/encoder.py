@@ -12,10 +12,10 @@ import numpy as np
 import onnx_ir as ir
 
 import onnx_graph
+from onnx_graph.collector import at_rest
 from onnx_graph.simplification import is_idle
 from predictors.canonical import canonical_graph
 from predictors.canonical_graph import CanonicalGraph
-from predictors.collector import at_rest
 from predictors.errors import ModelTypeError
 from predictors.flow import propagate
 from predictors.graph_features import GRAPH_FEATURES, graph_features

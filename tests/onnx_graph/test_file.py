@@ -58,6 +58,35 @@ def test_shapes_stay_unknown_where_inference_fails(tmp_path):
     assert loaded.graph[0].outputs[0].shape is None
 
 
+@pytest.mark.parametrize(("described", "asked"), [("h[N,2]", 0), ("h[N,k]", 1), ("h[N]", 1), ("h", 1), ("", 1)])
+def test_shapes_are_inferred_unless_the_file_gives_all(tmp_path, monkeypatch, described, asked):
+    model = proto()
+    if described:
+        name, _, sizes = described.partition("[")
+        shape = [int(size) if size.isdigit() else size for size in sizes.strip("]").split(",")] if sizes else None
+        other = "other" if described == "h[N]" else name  # what is told of another value does not count
+        model.graph.value_info.append(helper.make_tensor_value_info(other, TensorProto.FLOAT, shape))
+    calls = []
+    real = onnx.shape_inference.infer_shapes
+    monkeypatch.setattr(
+        onnx.shape_inference, "infer_shapes", lambda *args, **options: calls.append(1) or real(*args, **options)
+    )
+    loaded = onnx_graph.load(write(tmp_path, model))
+    assert loaded.graph[0].outputs[0].shape == ir.Shape(["N", 2])
+    assert len(calls) == asked
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int8", "int64", "bool", "bfloat16"])
+def test_large_weights_of_every_type(tmp_path, dtype):
+    model = proto()
+    kind = ir.DataType[{"float32": "FLOAT", "float64": "DOUBLE"}.get(dtype, dtype.upper())]
+    array = (np.arange(3 * 700).reshape(3, 700) % 5).astype(kind.numpy())
+    model.graph.initializer.append(ir.serde.serialize_tensor(ir.Tensor(array, dtype=kind, name="large")))
+    loaded = onnx_graph.load(write(tmp_path, model)).graph.initializers["large"]
+    assert loaded.dtype == kind
+    np.testing.assert_array_equal(loaded.const_value.numpy(), array)
+
+
 def test_missing_file_folder_and_empty_file(tmp_path):
     refused(tmp_path / "none.onnx", "no such file")
     refused(tmp_path, "is a folder")

@@ -4,8 +4,8 @@ from time import sleep
 
 import pytest
 
+from onnx_graph.collector import at_rest
 from predictors import encode
-from predictors.collector import at_rest
 from predictors.errors import ModelTypeError
 
 

@@ -1,0 +1,55 @@
+"""Types and shapes of the values between nodes, inferred where a file leaves them out."""
+
+from collections.abc import Container
+
+import onnx
+
+from onnx_graph.tensor_data import SMALL
+
+
+def infer(proto: onnx.ModelProto, weights: Container[str] = ()) -> None:
+    """Fill in shapes of values, in place; what cannot be inferred stays unknown. Of initializers in `weights` the data is not read."""
+    if _is_complete(proto.graph):
+        return
+    light = _without_weights(proto, weights)
+    try:
+        inferred = onnx.shape_inference.infer_shapes(light, data_prop=True)
+    except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError, RuntimeError, ValueError, TypeError):
+        return
+    del proto.graph.value_info[:]
+    proto.graph.value_info.extend(inferred.graph.value_info)
+    shapes = {value.name: value for value in inferred.graph.output}
+    for value in proto.graph.output:
+        if not value.type.tensor_type.HasField("shape"):
+            value.CopyFrom(shapes[value.name])
+
+
+def _is_complete(graph: onnx.GraphProto) -> bool:
+    """Whether every value has a tensor type and a shape of numbers, but for the first axis: a batch of any size."""
+    known = {info.name for info in (*graph.value_info, *graph.output) if _is_known(info.type.tensor_type)}
+    return known.issuperset(name for node in graph.node for name in node.output if name)
+
+
+def _is_known(tensor: onnx.TypeProto.Tensor) -> bool:
+    if not (tensor.elem_type and tensor.HasField("shape")):
+        return False
+    return all(axis == 0 or dimension.HasField("dim_value") for axis, dimension in enumerate(tensor.shape.dim))
+
+
+def _without_weights(proto: onnx.ModelProto, weights: Container[str]) -> onnx.ModelProto:
+    """The model with its weights and other large initializers replaced by their types: inference copies the whole model."""
+    light = onnx.ModelProto(ir_version=proto.ir_version, opset_import=proto.opset_import, functions=proto.functions)
+    light.graph.name = proto.graph.name
+    light.graph.node.extend(proto.graph.node)
+    light.graph.input.extend(proto.graph.input)
+    light.graph.output.extend(proto.graph.output)
+    light.graph.value_info.extend(proto.graph.value_info)
+    inputs = {value.name for value in proto.graph.input}
+    for tensor in proto.graph.initializer:
+        if tensor.name not in weights and tensor.ByteSize() <= 2 * SMALL:
+            light.graph.initializer.add().CopyFrom(tensor)
+        elif tensor.name not in inputs:
+            light.graph.input.append(
+                onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims))
+            )
+    return light
