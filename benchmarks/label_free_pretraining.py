@@ -105,7 +105,7 @@ def pretrained(graphs: Sequence[StructureGraph], steps: int, seed: int) -> tuple
 
 def _batch(graphs: Sequence[StructureGraph], rows: NDArray[np.int64], scaling: Scaling) -> Batch:
     """Some of the graphs, the features of the whole graph hidden."""
-    batch = gnn._batch([graphs[row] for row in rows], scaling)
+    batch = Batch.of(gnn._batch([graphs[row] for row in rows], scaling))
     return replace(batch, summary=torch.zeros_like(batch.summary))
 
 

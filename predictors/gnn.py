@@ -4,9 +4,8 @@ Each member leaves out its own part of the training networks; the errors there g
 disagreement of the members the rest, and an ensemble of several predictors learns there what the network is worth.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from threading import Lock
 from typing import TYPE_CHECKING, Self
@@ -16,18 +15,18 @@ from numpy.typing import NDArray
 
 from predictors.errors import InvalidPredictorError
 from predictors.features import CLASSES, NODE_FEATURES, SUMMARY_FEATURES, node_table, summaries
+from predictors.graph_batch import GraphBatch
+from predictors.network_members import NetworkMembers, NetworkSizes, parameter_shapes
 from predictors.state import array, number, positive, require_fitted
 from predictors.structure_graph import StructureGraph
 from predictors.target_predictor import Scores, TargetPredictor
 from predictors.unit_graph import UNIT_FEATURES, UnitGraph
 
 if TYPE_CHECKING:
-    import torch
-
-    from predictors.message_passing import Batch, StructureNetwork
+    from predictors.message_passing import StructureNetwork
 
 CLIP = 4.0  # standard deviations: a network far from all that was trained must not drive the ensemble anywhere
-CHUNK = 128  # graphs evaluated at once
+CHUNK = 16  # graphs evaluated at once
 WORKERS = 2
 NO_UNITS = UnitGraph(np.zeros(0, np.int32), np.zeros((0, len(UNIT_FEATURES)), np.float32), np.zeros((2, 0), np.int32))
 
@@ -100,7 +99,8 @@ class GNNPredictor(TargetPredictor):
         """Not fitted yet."""
         self.options = options
         self._scaling: Scaling | None = None
-        self._networks: list[StructureNetwork] = []
+        self._parameters: list[dict[str, NDArray[np.float32]]] = []
+        self._members: NetworkMembers | None = None
 
     def _learn(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], seed: int) -> None:
         """Train the members, each on one thread; one seed, one ensemble."""
@@ -135,7 +135,7 @@ class GNNPredictor(TargetPredictor):
             left_out[held] = said
         seen = np.isin(folds, range(self.options.members))
         noise = float(np.sqrt(np.mean((left_out - scaled)[seen] ** 2))) if seen.any() else 1.0
-        self._networks = [network for network, _ in done]
+        self._set_members([parameters for parameters, _ in done])
         self._scaling = replace(scaling, noise=noise)
         return left_out * scaling.target_spread + scaling.target_centre
 
@@ -147,74 +147,71 @@ class GNNPredictor(TargetPredictor):
         rows: NDArray[np.int64],
         held: NDArray[np.int64],
         seeds: list[int],
-    ) -> "tuple[StructureNetwork, NDArray[np.float64]]":
-        """One member, and what it says of the networks that it leaves out."""
+    ) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.float64]]:
+        """Parameters of one member, and what it says of the networks that it leaves out."""
+        from predictors.message_passing import state_arrays
+
         rng = np.random.default_rng(seeds)
-        network = self._train([graphs[row] for row in rows], scaled[rows], scaling, rng)
-        return network, _said(network, _batches([graphs[row] for row in held], scaling))
+        parameters = state_arrays(self._train([graphs[row] for row in rows], scaled[rows], scaling, rng))
+        return parameters, _said(NetworkMembers([parameters]), [graphs[row] for row in held], scaling)[0]
+
+    def _set_members(self, parameters: list[dict[str, NDArray[np.float32]]]) -> None:
+        self._parameters, self._members = parameters, NetworkMembers(parameters)
 
     def predict_targets(self, graphs: Sequence[StructureGraph]) -> Scores:
         """Mean of the members; their disagreement and the left-out error together as std."""
         scaling = require_fitted(self._scaling, self.name)
-        if not graphs:
-            return Scores(np.zeros(0), np.zeros(0))
-        with _one_thread():
-            batches = _batches(graphs, scaling)
-            said = np.stack([_said(network, batches) for network in self._networks])
+        said = _said(require_fitted(self._members, self.name), graphs, scaling)
         std = np.sqrt(said.var(axis=0) + scaling.noise**2)
         return Scores(said.mean(axis=0) * scaling.target_spread + scaling.target_centre, std * scaling.target_spread)
 
     def _state(self) -> dict[str, NDArray[np.generic]]:
         """The fields of `Scaling`, the sizes ``()``, and ``member<i>.<parameter>``."""
-        from predictors.message_passing import state_arrays
-
         scaling = require_fitted(self._scaling, self.name)
         found: dict[str, NDArray[np.generic]] = {name: np.asarray(value) for name, value in vars(scaling).items()}
         found |= {name: np.asarray(getattr(self.options, name)) for name in _SIZES}
-        for place, network in enumerate(self._networks):
-            found |= {f"member{place}.{name}": value for name, value in state_arrays(network).items()}
+        for place, parameters in enumerate(self._parameters):
+            found |= {f"member{place}.{name}": value for name, value in parameters.items()}
         return found
 
     @classmethod
     def _from_state(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
         """The predictor that `arrays` came from."""
-        from predictors.message_passing import load_state
-
         sizes = {name: int(number(arrays, name, low=0)) for name in _SIZES}
         _require_sizes(arrays, sizes)
         predictor = cls(GNNOptions(**sizes))
         predictor._scaling = _scaling_from(arrays)
-        for place in range(sizes["members"]):
-            prefix = f"member{place}."
-            found = {
-                key.removeprefix(prefix): array(arrays, key, "f", arrays[key].shape)
-                for key in arrays
-                if key.startswith(prefix)
-            }
-            network = predictor._network(0)
-            try:
-                load_state(network, {key: value.astype(np.float32) for key, value in found.items()})
-            except RuntimeError as error:  # what torch raises for missing names and other shapes
-                raise InvalidPredictorError(f"saved graph network, member {place}, does not fit: {error}") from error
-            predictor._networks.append(network)
+        shapes = parameter_shapes(predictor._sizes())
+        members = [f"member{place}." for place in range(sizes["members"])]
+        known = {f"{member}{name}" for member in members for name in shapes}
+        strange = [name for name in arrays if name.startswith("member") and "." in name and name not in known]
+        if strange:
+            raise InvalidPredictorError(f"saved graph network has the unknown parameter {strange[0]!r}")
+        predictor._set_members(
+            [
+                {name: array(arrays, member + name, "f", shape).astype(np.float32) for name, shape in shapes.items()}
+                for member in members
+            ]
+        )
         return predictor
 
     def _new_scaling(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64]) -> Scaling:
         return _scaling(graphs, targets)
 
     def _network(self, seed: int) -> "StructureNetwork":
-        from predictors.message_passing import Sizes, StructureNetwork
+        from predictors.message_passing import StructureNetwork
 
-        options = self.options
-        sizes = Sizes(
+        return StructureNetwork(self._sizes(), seed, dropout=self.options.dropout)
+
+    def _sizes(self) -> NetworkSizes:
+        sizes = {name: getattr(self.options, name) for name in _SIZES if name != "members"}
+        return NetworkSizes(
             classes=len(CLASSES),
             node_features=len(NODE_FEATURES),
             graph_features=len(SUMMARY_FEATURES),
             unit_features=len(UNIT_FEATURES),
-            dropout=options.dropout,
-            **{name: getattr(options, name) for name in _SIZES if name != "members"},
+            **sizes,
         )
-        return StructureNetwork(sizes, seed)
 
     def _train(
         self,
@@ -225,13 +222,16 @@ class GNNPredictor(TargetPredictor):
     ) -> "StructureNetwork":
         import torch
 
-        from predictors.message_passing import train_network
+        from predictors.message_passing import Batch, train_network
 
         options = self.options
         order = rng.permutation(len(graphs))
         parts = np.array_split(order, max(1, round(len(order) / options.batch_size)))
         batches = [
-            (_batch([graphs[row] for row in part], scaling), torch.from_numpy(targets[part].astype(np.float32)))
+            (
+                Batch.of(_batch([graphs[row] for row in part], scaling)),
+                torch.from_numpy(targets[part].astype(np.float32)),
+            )
             for part in parts
         ]
         with _LOCK:  # drawing the weights sets torch's generator for a moment
@@ -270,28 +270,10 @@ def _folds(networks: int, members: int, seed: int) -> NDArray[np.int64]:
     return np.asarray(order % max(members, 10) if members == 1 else order % members)
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """One thread of torch inside: sums come in one order on any machine."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _batches(graphs: Sequence[StructureGraph], scaling: Scaling) -> "list[Batch]":
-    return [_batch(graphs[start : start + CHUNK], scaling) for start in range(0, len(graphs), CHUNK)]
-
-
-def _said(network: "StructureNetwork", batches: "Sequence[Batch]") -> NDArray[np.float64]:
-    """What a member says of all graphs of the batches, ``(graphs,)``."""
-    from predictors.message_passing import evaluate_network
-
-    return np.concatenate([np.zeros(0), *(evaluate_network(network, batch) for batch in batches)])
+def _said(members: NetworkMembers, graphs: Sequence[StructureGraph], scaling: Scaling) -> NDArray[np.float64]:
+    """What every member says of every graph, ``(members, graphs)``."""
+    parts = [graphs[start : start + CHUNK] for start in range(0, max(len(graphs), 1), CHUNK)]
+    return np.concatenate([members(_batch(part, scaling)) for part in parts], axis=1)
 
 
 def _scaling(graphs: Sequence[StructureGraph], targets: NDArray[np.float64]) -> Scaling:
@@ -349,7 +331,7 @@ def _units(
     graphs: Sequence[StructureGraph],
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
     """The units of all graphs below one another: features, node of every unit (−1 for none), edges ``(2, edges)``."""
-    units = [graph.units or NO_UNITS for graph in graphs]
+    units = [graph.units or NO_UNITS for graph in graphs] or [NO_UNITS]
     nodes = np.cumsum([0] + [len(graph.operators) for graph in graphs[:-1]])
     first = np.cumsum([0] + [len(one.owner) for one in units[:-1]])
     owner = [np.where(one.owner >= 0, one.owner + start, -1) for one, start in zip(units, nodes, strict=True)]
@@ -361,28 +343,25 @@ def _units(
     )
 
 
-def _batch(graphs: Sequence[StructureGraph], scaling: Scaling) -> "Batch":
-    import torch
-
-    from predictors.message_passing import Batch, Neighbours
-
+def _batch(graphs: Sequence[StructureGraph], scaling: Scaling) -> GraphBatch:
     features, operators, owner = node_table(graphs)
     first = np.cumsum([0] + [len(graph.operators) for graph in graphs[:-1]])
-    edges = np.concatenate([graph.edges + start for graph, start in zip(graphs, first, strict=True)], axis=1)
+    edges = [graph.edges + start for graph, start in zip(graphs, first, strict=False)]
     units, unit_owner, unit_edges = _units(graphs)
-    return Batch(
+    return GraphBatch(
         features=_scaled(features, scaling.node_centre, scaling.node_spread),
-        operators=torch.from_numpy(operators),
-        neighbours=Neighbours.of(edges, len(operators)),
-        owner=torch.from_numpy(owner),
+        operators=operators,
+        edges=np.concatenate(edges or [NO_UNITS.edges], axis=1).astype(np.int64),
+        owner=owner,
         summary=_scaled(summaries(graphs), scaling.graph_centre, scaling.graph_spread),
         units=_scaled(units, scaling.unit_centre, scaling.unit_spread),
-        unit_neighbours=Neighbours.of(unit_edges, len(units)),
-        unit_owner=torch.from_numpy(np.where(unit_owner >= 0, unit_owner, len(operators))),
+        unit_edges=unit_edges,
+        unit_owner=np.where(unit_owner >= 0, unit_owner, len(operators)),
     )
 
 
-def _scaled(values: NDArray[np.floating], centre: NDArray[np.float32], spread: NDArray[np.float32]) -> "torch.Tensor":
-    import torch
-
-    return torch.from_numpy(np.clip((values - centre) / spread, -CLIP, CLIP).astype(np.float32))
+def _scaled(
+    values: NDArray[np.floating], centre: NDArray[np.float32], spread: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    found: NDArray[np.float32] = np.clip((values - centre) / spread, -CLIP, CLIP).astype(np.float32)
+    return found

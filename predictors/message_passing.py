@@ -17,6 +17,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from predictors.graph_batch import GraphBatch
+from predictors.network_members import SMALLEST_VARIANCE, SUM_SCALE, NetworkSizes
+
 with warnings.catch_warnings():  # torch_geometric 2.8 calls the deprecated torch.jit.script when imported
     warnings.simplefilter("ignore", DeprecationWarning)
     from torch_geometric.nn import global_max_pool, global_mean_pool
@@ -24,8 +27,6 @@ with warnings.catch_warnings():  # torch_geometric 2.8 calls the deprecated torc
     # Sparse CSR tensors are in beta, says torch of the first one in a process.
     warnings.simplefilter("ignore", UserWarning)
     torch.eye(1, device="cpu").to_sparse_csr()
-
-SUM_SCALE = 8.0  # nodes of a small network: keeps the sum pool of the size of the mean pool
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,18 +99,7 @@ class Neighbours:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Batch:
-    """Several graphs as one disconnected graph.
-
-    Attributes:
-        features: standardised, float32 ``(nodes, node features)``.
-        operators: int64 ``(nodes,)``.
-        neighbours: of the nodes.
-        owner: graph of every node, int64 ``(nodes,)``.
-        summary: standardised, float32 ``(graphs, graph features)``.
-        units: standardised features of the units, float32 ``(units, unit features)``.
-        unit_neighbours: of the units.
-        unit_owner: node of every unit, int64 ``(units,)``; one past the last node for units of no node.
-    """
+    """A `GraphBatch` as tensors; neighbours as matrices in place of edges."""
 
     features: Tensor
     operators: Tensor
@@ -119,6 +109,16 @@ class Batch:
     units: Tensor
     unit_neighbours: Neighbours
     unit_owner: Tensor
+
+    @classmethod
+    def of(cls, batch: GraphBatch) -> "Batch":
+        """Share the arrays."""
+        same = ("features", "operators", "owner", "summary", "units", "unit_owner")
+        return cls(
+            **{name: torch.from_numpy(getattr(batch, name)) for name in same},
+            neighbours=Neighbours.of(batch.edges, len(batch.operators)),
+            unit_neighbours=Neighbours.of(batch.unit_edges, len(batch.units)),
+        )
 
 
 class Rounds(nn.Module):
@@ -155,25 +155,10 @@ class Dropout(nn.Module):
         return state * kept / (1 - self.share)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sizes:
-    """Of a `StructureNetwork`: what it reads, its widths and rounds on both levels, its dropout."""
-
-    classes: int
-    node_features: int
-    graph_features: int
-    unit_features: int
-    hidden: int
-    layers: int
-    unit_hidden: int
-    unit_layers: int
-    dropout: float
-
-
 class StructureNetwork(nn.Module):
     """Units → operators → graph, joined by the features of the whole graph → one number a graph."""
 
-    def __init__(self, sizes: Sizes, seed: int = 0) -> None:
+    def __init__(self, sizes: NetworkSizes, seed: int = 0, *, dropout: float = 0.0) -> None:
         """Weights and dropout follow from the seed; torch's own generator is left as it was."""
         super().__init__()
         generator = torch.Generator().manual_seed(seed)
@@ -187,11 +172,11 @@ class StructureNetwork(nn.Module):
             self.nodes = nn.Linear(sizes.node_features, hidden)
             self.rounds = Rounds(hidden, sizes.layers)
             self.summary = nn.Sequential(
-                Dropout(sizes.dropout, generator), nn.Linear(sizes.graph_features, hidden), nn.ReLU()
+                Dropout(dropout, generator), nn.Linear(sizes.graph_features, hidden), nn.ReLU()
             )
             self.head = nn.Sequential(
                 nn.LayerNorm(4 * hidden),
-                Dropout(sizes.dropout, generator),
+                Dropout(dropout, generator),
                 nn.Linear(4 * hidden, hidden),
                 nn.ReLU(),
                 nn.Linear(hidden, 1),
@@ -219,7 +204,7 @@ class StructureNetwork(nn.Module):
         state = self.unit_rounds(self.units(batch.units), batch.unit_neighbours)
         mean = global_mean_pool(state, batch.unit_owner, nodes + 1)
         square = global_mean_pool(state * state, batch.unit_owner, nodes + 1)
-        spread = torch.sqrt((square - mean * mean).clamp(min=1e-6))
+        spread = torch.sqrt((square - mean * mean).clamp(min=SMALLEST_VARIANCE))
         largest = global_max_pool(state, batch.unit_owner, nodes + 1)
         some = torch.bincount(batch.unit_owner, minlength=nodes + 1)[:, None] > 0
         told: Tensor = self.pooled(torch.cat([mean, spread, largest], dim=1)) * some
@@ -252,21 +237,6 @@ def train_network(
     network.eval()
 
 
-def evaluate_network(network: StructureNetwork, batch: Batch) -> NDArray[np.float64]:
-    """What the network says of every graph, ``(graphs,)``."""
-    if network.training:  # a walk over all modules
-        network.eval()
-    with torch.inference_mode():
-        said: NDArray[np.float64] = network(batch).numpy().astype(np.float64)
-    return said
-
-
 def state_arrays(network: StructureNetwork) -> dict[str, NDArray[np.float32]]:
     """The parameters by name, copied."""
     return {name: value.detach().numpy().copy() for name, value in network.state_dict().items()}
-
-
-def load_state(network: StructureNetwork, arrays: dict[str, NDArray[np.float32]]) -> None:
-    """Put parameters back; RuntimeError or KeyError where names or shapes differ."""
-    network.load_state_dict({name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in arrays.items()})
-    network.eval()
