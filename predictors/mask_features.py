@@ -13,6 +13,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from predictors.connections import connections, connections_of_fours, fours
 from predictors.mask_topology import MERGED, TOPOLOGY_FEATURES, full_topology, merge_twins, topology_features
 
 Array: TypeAlias = NDArray[np.float64]
@@ -103,10 +104,7 @@ def edge_counts(mask: NDArray[np.bool_]) -> Array:
     """Non-zeros between every unit and every input, float64 ``(out, in)``; rows are thinned where the mask is huge."""
     if mask.size > _LARGEST:
         mask = mask[:: -(-mask.size // _LARGEST)]
-    if mask.ndim == 2:
-        return mask.astype(np.float64)
-    found: Array = np.count_nonzero(mask.reshape(*mask.shape[:2], -1), axis=2).astype(np.float64)
-    return found
+    return connections(mask)
 
 
 def _exact_fan(mask: NDArray[np.bool_], axis: int) -> Array:
@@ -243,7 +241,7 @@ def _cores(edges: Sequence[Array]) -> Array:
 def _regularity(padded: Array, edges: Sequence[Array], density: Array, kernels: Array) -> list[Array]:
     """N:M shares above chance and the variance of 4×4 blocks over chance; what is left over beside full fours is not read."""
     whole = np.array([(counts.shape[0] // 4, counts.shape[1] // 4) for counts in edges])
-    quads = padded.reshape(*padded.shape[:2], -1, 4).sum(axis=3)
+    quads = fours(padded)
     for place, (_, quad_columns) in zip(quads, whole, strict=True):
         place[:, quad_columns:] = 0.0
     heights = np.array([len(counts) for counts in edges])
@@ -297,10 +295,11 @@ def _groups_of_four(mask: NDArray[np.bool_]) -> tuple[float, float]:
     if groups == 0:
         return 0.0, 0.0
     rows = mask[:: -(-mask.size // _LARGEST)] if mask.size > _LARGEST else mask
-    grouped = rows[:, : 4 * groups].reshape(rows.shape[0], groups, 4, -1)
-    counts = np.bincount(np.add.reduce(grouped, axis=2, dtype=np.int64).ravel(), minlength=5)
+    counts = connections_of_fours(rows)
     two, one = _chance(np.array(np.count_nonzero(rows) / rows.size))
-    return float(counts[:3].sum() / counts.sum() - two), float(counts[:2].sum() / counts.sum() - one)
+    return float(np.count_nonzero(counts <= 2) / counts.size - two), float(
+        np.count_nonzero(counts <= 1) / counts.size - one
+    )
 
 
 def _full_shape(out: int, inner: int, recurrent: int) -> list[float]:

@@ -145,7 +145,12 @@ def merge_twins(edges: NDArray[Any]) -> tuple[NDArray[Any], Array, Array]:
 
 def _distinct(rows: NDArray[Any]) -> tuple[NDArray[np.int64], Array]:
     """First place and number of every distinct row, by place."""
-    packed = np.ascontiguousarray(np.packbits(rows, axis=1) if rows.dtype == np.bool_ else rows)
+    small = (
+        np.packbits(rows, axis=1)
+        if rows.dtype == np.bool_
+        else rows.astype(np.min_scalar_type(int(rows.max(initial=0))))
+    )
+    packed = np.ascontiguousarray(small)
     # Bytes, not sums of random numbers: a product may round two equal rows differently.
     keys = packed.view(np.dtype((np.void, packed.itemsize * packed.shape[1]))).ravel()
     _, first, counts = np.unique(keys, return_index=True, return_counts=True)

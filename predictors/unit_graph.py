@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from predictors.attributes import Shape
 from predictors.canonical_graph import Block, CanonicalGraph, Operator
+from predictors.connections import connections
 from predictors.flow import source_axes
 from predictors.flow_rules import RULES, Array, concat, mix, same
 from predictors.weight_flow import columns_of, outward_of, per_gate, recurrent_outward
@@ -253,9 +254,9 @@ def _connections(block: Block) -> tuple[NDArray[np.int64], NDArray[np.int64], ND
     if block.mask.ndim == 2:
         rows, columns = np.nonzero(block.mask)
         return rows, columns, np.ones(len(rows))
-    counts = np.count_nonzero(block.mask.reshape(out, inner, -1), axis=2)
+    counts = connections(block.mask)
     rows, columns = np.nonzero(counts)
-    return rows, columns, counts[rows, columns].astype(np.float64)
+    return rows, columns, counts[rows, columns]
 
 
 def _without_zeros(operator: Operator) -> Operator:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from predictors.attributes import Shape, integer
 from predictors.canonical_graph import Block, Operator
+from predictors.connections import connections
 from predictors.flow_rules import Array, Result, mix, total
 
 _CHUNK = 1 << 22  # entries of a mask turned into numbers at once
@@ -42,7 +43,7 @@ class Linear:
         self.empty = block.nnz == 0  # may be of any size: made by the graph itself, it takes no memory
         self.edges: Array | None = None
         if block.mask is not None and block.mask.size <= _CHUNK:
-            self.edges = self._edges(block.mask)
+            self.edges = connections(block.mask)
 
     @property
     def sources(self) -> int:
@@ -71,7 +72,7 @@ class Linear:
         if self.empty:
             return np.zeros((*flow.shape[:-2], self.sources, flow.shape[-1]))
         flow = _expand(flow, -2, self.out)
-        edges = self.edges if self.edges is not None else self._edges(self.mask)
+        edges = self.edges if self.edges is not None else connections(self.mask)
         if self.groups == 1:
             return _product(edges.T, flow)
         grouped = flow.reshape(*flow.shape[:-2], self.groups, -1, flow.shape[-1])
@@ -105,14 +106,8 @@ class Linear:
             source = flow[..., group * self.inner : (group + 1) * self.inner, :]
             for start in range(group * per_group, (group + 1) * per_group, step):
                 stop = min(start + step, (group + 1) * per_group)
-                parts.append(np.matmul(self._edges(mask[start:stop]), source))
+                parts.append(np.matmul(connections(mask[start:stop]), source))
         return np.concatenate(parts, axis=-2)
-
-    def _edges(self, mask: NDArray[np.bool_]) -> Array:
-        if mask.ndim == 2:
-            return mask.astype(np.float64)
-        found: Array = np.count_nonzero(mask.reshape(*mask.shape[:2], -1), axis=2).astype(np.float64)
-        return found
 
 
 def linear(
