@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from predictors.errors import InvalidPredictorError
 from predictors.features import CLASSES, NODE_FEATURES, SUMMARY_FEATURES, node_table, summaries
 from predictors.graph_batch import GraphBatch
-from predictors.network_members import NetworkMembers, NetworkSizes, parameter_shapes
+from predictors.network_members import NetworkMembers, NetworkSizes, Parameters, parameter_shapes
 from predictors.state import array, number, positive, require_fitted
 from predictors.structure_graph import StructureGraph
 from predictors.target_predictor import Scores, TargetPredictor
@@ -99,7 +99,7 @@ class GNNPredictor(TargetPredictor):
         """Not fitted yet."""
         self.options = options
         self._scaling: Scaling | None = None
-        self._parameters: list[dict[str, NDArray[np.float32]]] = []
+        self._parameters: Sequence[Parameters] = ()
         self._members: NetworkMembers | None = None
 
     def _learn(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], seed: int) -> None:
@@ -123,39 +123,25 @@ class GNNPredictor(TargetPredictor):
 
         scaling = self._new_scaling(graphs, targets)
         scaled = (targets - scaling.target_centre) / scaling.target_spread
-        jobs = [
-            (np.flatnonzero(folds != member), np.flatnonzero(folds == member), [seed, member])
-            for member in range(self.options.members)
-        ]
+
+        def member(place: int) -> Parameters:
+            rows = np.flatnonzero(folds != place)
+            return self._train([graphs[row] for row in rows.tolist()], scaled[rows], scaling, [seed, place])
+
         # The number of threads of torch belongs to the thread that sets it.
         with ThreadPoolExecutor(WORKERS, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            done = list(pool.map(lambda job: self._member(graphs, scaled, scaling, *job), jobs))
+            parameters = list(pool.map(member, range(self.options.members)))
         left_out = np.zeros(len(graphs))
-        for (_, held, _), (_, said) in zip(jobs, done, strict=True):
-            left_out[held] = said
+        for place, one in enumerate(parameters):
+            held = np.flatnonzero(folds == place)
+            left_out[held] = _said(NetworkMembers([one]), [graphs[row] for row in held.tolist()], scaling)[0]
         seen = np.isin(folds, range(self.options.members))
         noise = float(np.sqrt(np.mean((left_out - scaled)[seen] ** 2))) if seen.any() else 1.0
-        self._set_members([parameters for parameters, _ in done])
+        self._set_members(parameters)
         self._scaling = replace(scaling, noise=noise)
         return left_out * scaling.target_spread + scaling.target_centre
 
-    def _member(
-        self,
-        graphs: Sequence[StructureGraph],
-        scaled: NDArray[np.float64],
-        scaling: Scaling,
-        rows: NDArray[np.int64],
-        held: NDArray[np.int64],
-        seeds: list[int],
-    ) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.float64]]:
-        """Parameters of one member, and what it says of the networks that it leaves out."""
-        from predictors.message_passing import state_arrays
-
-        rng = np.random.default_rng(seeds)
-        parameters = state_arrays(self._train([graphs[row] for row in rows], scaled[rows], scaling, rng))
-        return parameters, _said(NetworkMembers([parameters]), [graphs[row] for row in held], scaling)[0]
-
-    def _set_members(self, parameters: list[dict[str, NDArray[np.float32]]]) -> None:
+    def _set_members(self, parameters: Sequence[Parameters]) -> None:
         self._parameters, self._members = parameters, NetworkMembers(parameters)
 
     def predict_targets(self, graphs: Sequence[StructureGraph]) -> Scores:
@@ -218,13 +204,14 @@ class GNNPredictor(TargetPredictor):
         graphs: Sequence[StructureGraph],
         targets: NDArray[np.float64],
         scaling: Scaling,
-        rng: np.random.Generator,
-    ) -> "StructureNetwork":
+        seeds: list[int],
+    ) -> Parameters:
+        """Parameters of one member."""
         import torch
 
-        from predictors.message_passing import Batch, train_network
+        from predictors.message_passing import Batch, state_arrays, train_network
 
-        options = self.options
+        options, rng = self.options, np.random.default_rng(seeds)
         order = rng.permutation(len(graphs))
         parts = np.array_split(order, max(1, round(len(order) / options.batch_size)))
         batches = [
@@ -244,7 +231,7 @@ class GNNPredictor(TargetPredictor):
             weight_decay=options.weight_decay,
             rng=rng,
         )
-        return network
+        return state_arrays(network)
 
 
 def _require_sizes(arrays: dict[str, NDArray[np.generic]], sizes: dict[str, int]) -> None:
