@@ -1,7 +1,7 @@
-"""Python's cyclic garbage collector, at rest while networks are encoded.
+"""Python's cyclic garbage collector, at rest while networks are read and encoded.
 
-Encoding makes tens of thousands of small objects and no cycles to speak of, but every so often that makes the collector walk all
-objects of the process: with torch and scikit-learn loaded a quarter of the time that a graph of thousands of nodes takes.
+That makes tens of thousands of small objects and no cycles to speak of, but every so often the collector walks all objects of
+the process: with torch and scikit-learn loaded a quarter of the time that a graph of thousands of nodes takes.
 """
 
 import gc

@@ -145,11 +145,23 @@ def _to_memory(proto: onnx.ModelProto, folder: Path | None) -> ir.Model:
         ) from error
     if not isinstance(model, ir.Model):
         raise InvalidModelError("holds no model")
+    _require_no_files(model)
     if not soundness.is_sorted(proto.graph):
         model.graph.sort()
     _drop_default_inputs(model)
     _hold_arrays(model, arrays)
     return model
+
+
+def _require_no_files(model: ir.Model) -> None:
+    """All external data has been read: what would be opened later, and anywhere, is refused."""
+    nodes = [*model.graph.all_nodes(), *(node for one in model.functions.values() for node in one.all_nodes())]
+    attributes = [attribute for node in nodes for attribute in node.attributes.values()]
+    attributes += [attribute for one in model.functions.values() for attribute in one.attributes.values()]
+    for attribute in attributes:
+        held = attribute.value if isinstance(attribute.value, list | tuple) else (attribute.value,)
+        if any(isinstance(tensor, ir.ExternalTensor) for tensor in held):
+            raise InvalidModelError(f"attribute {attribute.name!r} lies in another file")
 
 
 def _hold_arrays(model: ir.Model, arrays: Mapping[str, NDArray[Any]]) -> None:

@@ -1,6 +1,5 @@
 """Tensors of a protobuf model: their bytes checked against their declared shape, external and sparse ones made plain."""
 
-from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path, PureWindowsPath
 from typing import Any
@@ -11,16 +10,26 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from onnx_graph.errors import InvalidModelError
+from onnx_graph.model_parts import ModelParts
 
 MAX_BYTES = 2**31 - 1  # protobuf's own limit for a message
 SMALL = 1024  # bytes up to which a tensor may be a shape or axes, which shape inference reads
-TYPES = {int(dtype): dtype for dtype in ir.DataType if dtype != ir.DataType.UNDEFINED}
-_NUMBERS = frozenset(
-    map(onnx.AttributeProto.AttributeType.Value, ("FLOAT", "INT", "STRING", "FLOATS", "INTS", "STRINGS"))
-)
+_MOST_AXES = 64  # that an array may have
+_TYPES = {int(dtype): dtype for dtype in ir.DataType if dtype != ir.DataType.UNDEFINED}
 _PACKED_AS_INT32 = frozenset(
     {"INT32", "INT16", "INT8", "UINT16", "UINT8", "BOOL", "FLOAT16", "BFLOAT16", "FLOAT8E4M3FN", "FLOAT8E4M3FNUZ"}
-    | {"FLOAT8E5M2", "FLOAT8E5M2FNUZ", "FLOAT8E8M0", "INT4", "UINT4", "FLOAT4E2M1", "INT2", "UINT2"}
+    | {
+        "FLOAT8E5M2",
+        "FLOAT8E5M2FNUZ",
+        "FLOAT8E8M0",
+        "INT4",
+        "UINT4",
+        "FLOAT4E2M1",
+        "INT2",
+        "UINT2",
+        "FLOAT6E2M3",
+        "FLOAT6E3M2",
+    }
 )
 _FIELDS = {
     "FLOAT": ("float_data", 1),
@@ -44,8 +53,23 @@ def make_plain(model: onnx.ModelProto, folder: Path | None) -> dict[str, NDArray
         InvalidModelError: data and declared shape differ, external data is missing or leaves the folder, or all
             dense bytes together would pass 2 GiB.
     """
+    parts = ModelParts.of(model)
+    total = _make_dense(parts, folder)
+    inner = [tensor for graph in parts.graphs if graph is not model.graph for tensor in graph.initializer]
+    for tensor in (*model.graph.initializer, *inner, *parts.tensors):
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            total += _byte_count(tensor)
+            if total > MAX_BYTES:
+                raise InvalidModelError(f"external data of more than 2 GiB, reached at tensor {tensor.name!r}")
+            _read_external(tensor, folder)
+    for tensor in (*inner, *parts.tensors):
+        _checked(tensor)
+    return _arrays(model.graph)
+
+
+def _make_dense(parts: ModelParts, folder: Path | None) -> int:
+    """Turn sparse tensors into dense ones; the bytes of those."""
     total = 0
-    parts = _Parts.of(model)
     for graph in parts.graphs:
         while graph.sparse_initializer:
             sparse = graph.sparse_initializer.pop()
@@ -53,62 +77,28 @@ def make_plain(model: onnx.ModelProto, folder: Path | None) -> dict[str, NDArray
             total += len(graph.initializer[-1].raw_data)
     for attribute in parts.sparse:
         dense = _dense(attribute.sparse_tensor, MAX_BYTES - total, folder)
+        total += len(dense.raw_data)
         attribute.ClearField("sparse_tensor")
         attribute.name, attribute.type = "value", onnx.AttributeProto.TENSOR
         attribute.t.CopyFrom(dense)
         parts.tensors.append(attribute.t)
-    inner = [tensor for graph in parts.graphs if graph is not model.graph for tensor in graph.initializer]
+    return total
+
+
+def _arrays(graph: onnx.GraphProto) -> dict[str, NDArray[Any]]:
+    """Check the initializers; take out those of more than `SMALL` bytes."""
     arrays: dict[str, NDArray[Any]] = {}
-    for held, tensors in ((True, model.graph.initializer), (False, inner), (False, parts.tensors)):
-        for tensor in tensors:
-            if tensor.data_location == onnx.TensorProto.EXTERNAL:
-                total += _byte_count(tensor)
-                if total > MAX_BYTES:
-                    raise InvalidModelError(f"external data of more than 2 GiB, reached at tensor {tensor.name!r}")
-                _read_external(tensor, folder)
-            data = _checked(tensor)
-            dtype = TYPES[tensor.data_type]
-            if held and len(data) > SMALL and dtype.bitwidth >= 8:
-                little = dtype.numpy().newbyteorder("<")
-                arrays[tensor.name] = np.frombuffer(data, little).reshape(tuple(tensor.dims))
-                tensor.ClearField("raw_data")
+    for tensor in graph.initializer:
+        data, dtype = _checked(tensor), _type_of(tensor)
+        if len(data) > SMALL and dtype.bitwidth >= 8:
+            little = dtype.numpy().newbyteorder("<")
+            arrays[tensor.name] = np.frombuffer(data, little).reshape(tuple(tensor.dims))
+            tensor.ClearField("raw_data")
     return arrays
 
 
-@dataclass(frozen=True, eq=False)
-class _Parts:
-    """What of a model holds data.
-
-    Attributes:
-        graphs: the main graph and those in attributes.
-        tensors: those in attributes.
-        sparse: attributes that are sparse tensors.
-    """
-
-    graphs: list[onnx.GraphProto] = field(default_factory=list)
-    tensors: list[onnx.TensorProto] = field(default_factory=list)
-    sparse: list[onnx.AttributeProto] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, model: onnx.ModelProto) -> "_Parts":
-        """Walk through all nodes, those of functions and of graphs in attributes too."""
-        found = cls([model.graph])
-        pending = [*model.graph.node, *(node for function in model.functions for node in function.node)]
-        while pending:
-            for attribute in pending.pop().attribute:
-                if attribute.type in _NUMBERS:
-                    continue
-                graphs = ([attribute.g] if attribute.HasField("g") else []) + list(attribute.graphs)
-                found.graphs.extend(graphs)
-                found.tensors.extend(([attribute.t] if attribute.HasField("t") else []) + list(attribute.tensors))
-                if attribute.type == onnx.AttributeProto.SPARSE_TENSOR:
-                    found.sparse.append(attribute)
-                pending.extend(node for graph in graphs for node in graph.node)
-        return found
-
-
 def _type_of(tensor: onnx.TensorProto) -> ir.DataType:
-    dtype = TYPES.get(tensor.data_type)
+    dtype = _TYPES.get(tensor.data_type)
     if dtype is None:
         raise InvalidModelError(f"tensor {tensor.name!r} has the unknown data type {tensor.data_type}")
     return dtype
@@ -117,6 +107,9 @@ def _type_of(tensor: onnx.TensorProto) -> ir.DataType:
 def _elements(tensor: onnx.TensorProto) -> int:
     if any(dim < 0 for dim in tensor.dims):
         raise InvalidModelError(f"tensor {tensor.name!r} has a negative dimension: {list(tensor.dims)}")
+    # An array of no entries, too, has strides, which must fit into 64 bits.
+    if len(tensor.dims) > _MOST_AXES or prod(filter(None, tensor.dims)) >> 58:
+        raise InvalidModelError(f"tensor {tensor.name!r} has a shape that no array can have: {list(tensor.dims)[:8]}")
     return prod(tensor.dims)
 
 

@@ -25,15 +25,21 @@ def infer(proto: onnx.ModelProto, weights: Container[str] = ()) -> None:
 
 
 def _is_complete(graph: onnx.GraphProto) -> bool:
-    """Whether every value has a tensor type and a shape of numbers, but for the first axis: a batch of any size."""
-    known = {info.name for info in (*graph.value_info, *graph.output) if _is_known(info.type.tensor_type)}
-    return known.issuperset(name for node in graph.node for name in node.output if name)
+    """Whether every value has a tensor type and a shape of numbers; along the first axis also the size of a batch, as an input names it."""
+    infos = {info.name: info.type.tensor_type for info in (*graph.value_info, *graph.output)}
+    firsts = [value.type.tensor_type.shape.dim[0] for value in graph.input if value.type.tensor_type.shape.dim]
+    batches = {first.dim_param for first in firsts} - {""}
+    made = [name for node in graph.node for name in node.output if name]
+    return all(name in infos and _is_known(infos[name], batches) for name in made)
 
 
-def _is_known(tensor: onnx.TypeProto.Tensor) -> bool:
+def _is_known(tensor: onnx.TypeProto.Tensor, batches: Container[str]) -> bool:
     if not (tensor.elem_type and tensor.HasField("shape")):
         return False
-    return all(axis == 0 or dimension.HasField("dim_value") for axis, dimension in enumerate(tensor.shape.dim))
+    return all(
+        dimension.HasField("dim_value") or (axis == 0 and dimension.dim_param in batches)
+        for axis, dimension in enumerate(tensor.shape.dim)
+    )
 
 
 def _without_weights(proto: onnx.ModelProto, weights: Container[str]) -> onnx.ModelProto:

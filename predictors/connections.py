@@ -4,6 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+_AT_ONCE = 1 << 22  # entries turned into numbers together
+_EXACT = 1 << 24  # up to which single precision counts
 
 
 def connections(mask: NDArray[np.bool_]) -> Array:
@@ -11,14 +13,21 @@ def connections(mask: NDArray[np.bool_]) -> Array:
     out, inner = mask.shape[:2]
     if mask.size == out * inner:
         return mask.reshape(out, inner).astype(np.float64)
-    # A product with ones sums a short axis several times faster than a sum; whole numbers up to 2²⁴ stay exact.
-    flat = mask.reshape(out * inner, -1).astype(np.float32)
-    return np.asarray(flat @ np.ones(flat.shape[1], np.float32), np.float64).reshape(out, inner)
+    positions = int(np.prod(mask.shape[2:]))
+    if positions >= _EXACT:
+        return np.asarray(np.count_nonzero(mask.reshape(out, inner, -1), axis=2), np.float64)
+    found, ones = np.empty((out, inner)), np.ones(positions, np.float32)
+    rows = max(_AT_ONCE // max(inner * positions, 1), 1)
+    for start in range(0, out, rows):
+        # A product with ones sums a short axis several times faster than a sum.
+        part = mask[start : start + rows].reshape(-1, positions).astype(np.float32)
+        found[start : start + rows] = (part @ ones).reshape(-1, inner)
+    return found
 
 
 def fours(values: Array) -> Array:
     """Sums of every four entries along the last axis, which four divides."""
-    found: Array = (values.reshape(-1, 4) @ np.ones(4)).reshape(*values.shape[:-1], -1)
+    found: Array = (values.reshape(-1, 4) @ np.ones(4)).reshape(*values.shape[:-1], values.shape[-1] // 4)
     return found
 
 

@@ -69,6 +69,8 @@ def node_table(graphs: Sequence[StructureGraph]) -> tuple[NDArray[np.float32], N
     features = np.concatenate([graph.features for graph in graphs] or [np.zeros((0, len(NODE_FEATURES)), np.float32)])
     _require_finite(features, NODE_FEATURES, "node")
     operators = np.concatenate([graph.operators for graph in graphs] or [np.zeros(0, np.int64)])
+    if len(operators) and not 0 <= operators.min() <= operators.max() < len(CLASSES):
+        raise PredictorError(f"operator classes must lie in [0, {len(CLASSES)}): encode the graphs with this version")
     owner = np.repeat(np.arange(len(graphs)), [len(graph.operators) for graph in graphs])
     return features.astype(np.float32), operators, owner
 

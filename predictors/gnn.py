@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from predictors.errors import InvalidPredictorError
 from predictors.features import CLASSES, NODE_FEATURES, SUMMARY_FEATURES, node_table, summaries
 from predictors.graph_batch import GraphBatch
-from predictors.network_members import NetworkMembers, NetworkSizes, Parameters, parameter_shapes
+from predictors.network_members import NetworkMembers, Parameters
+from predictors.network_sizes import NetworkSizes, parameter_shapes
 from predictors.state import array, number, positive, require_fitted
 from predictors.structure_graph import StructureGraph
 from predictors.target_predictor import Scores, TargetPredictor
@@ -99,7 +100,6 @@ class GNNPredictor(TargetPredictor):
         """Not fitted yet."""
         self.options = options
         self._scaling: Scaling | None = None
-        self._parameters: Sequence[Parameters] = ()
         self._members: NetworkMembers | None = None
 
     def _learn(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], seed: int) -> None:
@@ -137,12 +137,9 @@ class GNNPredictor(TargetPredictor):
             left_out[held] = _said(NetworkMembers([one]), [graphs[row] for row in held.tolist()], scaling)[0]
         seen = np.isin(folds, range(self.options.members))
         noise = float(np.sqrt(np.mean((left_out - scaled)[seen] ** 2))) if seen.any() else 1.0
-        self._set_members(parameters)
+        self._members = NetworkMembers(parameters)
         self._scaling = replace(scaling, noise=noise)
         return left_out * scaling.target_spread + scaling.target_centre
-
-    def _set_members(self, parameters: Sequence[Parameters]) -> None:
-        self._parameters, self._members = parameters, NetworkMembers(parameters)
 
     def predict_targets(self, graphs: Sequence[StructureGraph]) -> Scores:
         """Mean of the members; their disagreement and the left-out error together as std."""
@@ -156,8 +153,9 @@ class GNNPredictor(TargetPredictor):
         scaling = require_fitted(self._scaling, self.name)
         found: dict[str, NDArray[np.generic]] = {name: np.asarray(value) for name, value in vars(scaling).items()}
         found |= {name: np.asarray(getattr(self.options, name)) for name in _SIZES}
-        for place, parameters in enumerate(self._parameters):
-            found |= {f"member{place}.{name}": value for name, value in parameters.items()}
+        members = require_fitted(self._members, self.name)
+        for place in range(len(members)):
+            found |= {f"member{place}.{name}": value for name, value in members.parameters(place).items()}
         return found
 
     @classmethod
@@ -173,7 +171,7 @@ class GNNPredictor(TargetPredictor):
         strange = [name for name in arrays if name.startswith("member") and "." in name and name not in known]
         if strange:
             raise InvalidPredictorError(f"saved graph network has the unknown parameter {strange[0]!r}")
-        predictor._set_members(
+        predictor._members = NetworkMembers(
             [
                 {name: array(arrays, member + name, "f", shape).astype(np.float32) for name, shape in shapes.items()}
                 for member in members
@@ -333,7 +331,7 @@ def _units(
 def _batch(graphs: Sequence[StructureGraph], scaling: Scaling) -> GraphBatch:
     features, operators, owner = node_table(graphs)
     first = np.cumsum([0] + [len(graph.operators) for graph in graphs[:-1]])
-    edges = [graph.edges + start for graph, start in zip(graphs, first, strict=False)]
+    edges = [graph.edges + first[row] for row, graph in enumerate(graphs)]
     units, unit_owner, unit_edges = _units(graphs)
     return GraphBatch(
         features=_scaled(features, scaling.node_centre, scaling.node_spread),

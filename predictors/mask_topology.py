@@ -137,7 +137,11 @@ def _core(edges: Array) -> Core:
 
 
 def merge_twins(edges: NDArray[Any]) -> tuple[NDArray[Any], Array, Array]:
-    """A mask without repeated rows and columns, and how many rows, how many columns each one stands for."""
+    """Without repeated rows and columns, and how many rows, how many columns each one stands for.
+
+    Args:
+        edges: a mask, or counts: whole numbers from 0 on.
+    """
     first, rows = _distinct(edges)
     second, columns = _distinct(edges[first].T)
     return edges[np.ix_(first, second)], rows, columns

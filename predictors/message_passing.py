@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from predictors.graph_batch import GraphBatch
-from predictors.network_members import SMALLEST_VARIANCE, SUM_SCALE, NetworkSizes
+from predictors.network_sizes import SMALLEST_VARIANCE, SUM_SCALE, NetworkSizes
 
 with warnings.catch_warnings():  # torch_geometric 2.8 calls the deprecated torch.jit.script when imported
     warnings.simplefilter("ignore", DeprecationWarning)

@@ -2,11 +2,11 @@ import gc
 from concurrent.futures import ThreadPoolExecutor
 from time import sleep
 
+import onnx
 import pytest
 
+import onnx_graph
 from onnx_graph.collector import at_rest
-from predictors import encode
-from predictors.errors import ModelTypeError
 
 
 def test_the_collector_rests_inside_and_runs_again_after_it():
@@ -19,11 +19,19 @@ def test_the_collector_rests_inside_and_runs_again_after_it():
     assert gc.isenabled()
 
 
-def test_it_rests_while_a_network_is_encoded(monkeypatch):
+@pytest.mark.parametrize("read", ["load", "from_proto"])
+def test_it_rests_while_a_model_is_read(monkeypatch, tmp_path, read):
     seen = []
-    monkeypatch.setattr("predictors.encoder.in_memory", lambda _: seen.append(gc.isenabled()))
-    with pytest.raises(AttributeError):
-        encode("model.onnx")
+
+    def fail(_: object) -> None:
+        seen.append(gc.isenabled())
+        raise onnx_graph.InvalidModelError("no")
+
+    monkeypatch.setattr("onnx_graph.soundness.check", fail)
+    path = tmp_path / "model.onnx"
+    path.write_bytes(onnx.ModelProto(ir_version=10).SerializeToString())
+    with pytest.raises(onnx_graph.InvalidModelError):
+        onnx_graph.load(path) if read == "load" else onnx_graph.from_proto(onnx.ModelProto())
     assert seen == [False]
     assert gc.isenabled()
 
@@ -37,12 +45,6 @@ def test_it_runs_again_when_the_last_thread_has_left():
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(stay, range(200)))
-    assert gc.isenabled()
-
-
-def test_it_runs_again_after_a_model_that_cannot_be_encoded():
-    with pytest.raises(ModelTypeError):
-        encode(3)
     assert gc.isenabled()
 
 

@@ -58,22 +58,32 @@ def test_shapes_stay_unknown_where_inference_fails(tmp_path):
     assert loaded.graph[0].outputs[0].shape is None
 
 
-@pytest.mark.parametrize(("described", "asked"), [("h[N,2]", 0), ("h[N,k]", 1), ("h[N]", 1), ("h", 1), ("", 1)])
+@pytest.mark.parametrize(
+    ("described", "asked"),
+    [
+        ([["N", 2]], 0),
+        ([[5, 2]], 0),
+        ([["other", 2]], 1),  # of what it is the size the file does not say
+        ([["N", "k"]], 1),
+        ([[None, 2]], 1),
+        ([None], 1),
+        ([["N", 2], None], 1),  # the last is what counts
+        ([], 1),
+    ],
+)
 def test_shapes_are_inferred_unless_the_file_gives_all(tmp_path, monkeypatch, described, asked):
     model = proto()
-    if described:
-        name, _, sizes = described.partition("[")
-        shape = [int(size) if size.isdigit() else size for size in sizes.strip("]").split(",")] if sizes else None
-        other = "other" if described == "h[N]" else name  # what is told of another value does not count
-        model.graph.value_info.append(helper.make_tensor_value_info(other, TensorProto.FLOAT, shape))
+    model.graph.value_info.extend(helper.make_tensor_value_info("h", TensorProto.FLOAT, one) for one in described)
     calls = []
     real = onnx.shape_inference.infer_shapes
     monkeypatch.setattr(
         onnx.shape_inference, "infer_shapes", lambda *args, **options: calls.append(1) or real(*args, **options)
     )
-    loaded = onnx_graph.load(write(tmp_path, model))
-    assert loaded.graph[0].outputs[0].shape == ir.Shape(["N", 2])
+    shape = onnx_graph.load(write(tmp_path, model)).graph[0].outputs[0].shape
     assert len(calls) == asked
+    assert shape[1] == 2
+    if not asked:
+        assert shape == ir.Shape(described[0])
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int8", "int64", "bool", "bfloat16"])
@@ -271,6 +281,67 @@ def sparse(indices: np.ndarray, dims: list[int]) -> onnx.ModelProto:
         helper.make_sparse_tensor(values, numpy_helper.from_array(indices, "i"), dims)
     )
     return model
+
+
+def _with_default(held: onnx.AttributeProto, stated: int) -> onnx.ModelProto:
+    """A model whose weight is the default of an attribute of a function."""
+    model = onnx.parser.parse_model("""<ir_version: 10, opset_import: ["" : 17, "own" : 1]>
+        g (float[N,3] x) => (float[N,2] y) { h = own.F(x)  y = Relu(h) }""")
+    constant = helper.make_node("Constant", [], ["c"])
+    constant.attribute.add(name="value", type=stated, ref_attr_name="k")
+    product = helper.make_node("MatMul", ["a", "c"], ["b"])
+    function = helper.make_function("own", "F", ["a"], ["b"], [constant, product], [helper.make_opsetid("", 17)], [])
+    function.attribute_proto.append(held)
+    model.functions.append(function)
+    return model
+
+
+@pytest.mark.parametrize("stated", [onnx.AttributeProto.TENSOR, onnx.AttributeProto.FLOAT, 0])
+@pytest.mark.parametrize("location", ["../secret", "{folder}/secret", "secret.txt"])
+def test_external_data_of_an_attribute_of_a_function(tmp_path, location, stated):
+    (tmp_path / "model").mkdir()
+    for path in (tmp_path / "secret", tmp_path / "model" / "secret.txt"):
+        path.write_bytes(np.arange(6, dtype=np.float32).tobytes())
+    tensor = TensorProto(data_type=TensorProto.FLOAT, dims=[3, 2], data_location=TensorProto.EXTERNAL)
+    for key, value in (("location", location.format(folder=tmp_path)), ("length", "24")):
+        tensor.external_data.add(key=key, value=value)
+    path = write(tmp_path / "model", _with_default(helper.make_attribute("k", tensor), stated))
+    if location == "secret.txt":
+        (held,) = onnx_graph.load(path).functions.values()
+        assert held.attributes["k"].as_tensor().numpy().sum() == 15
+    else:
+        refused(path, "must be a path below the model's folder")
+
+
+def test_a_damaged_attribute_of_a_function(tmp_path):
+    tensor = TensorProto(data_type=TensorProto.FLOAT, dims=[3, 2], raw_data=b"123")
+    model = _with_default(helper.make_attribute("k", tensor), onnx.AttributeProto.TENSOR)
+    refused(write(tmp_path, model), "needs 24 bytes, but has 3")
+
+
+@pytest.mark.parametrize("stated", [onnx.AttributeProto.TENSOR, onnx.AttributeProto.GRAPH])
+def test_an_attribute_that_holds_nothing(tmp_path, stated):
+    model = proto()
+    model.graph.node[0].attribute.add(name="value", type=stated)
+    refused(write(tmp_path, model), "should hold a tensor or a graph, and holds none")
+
+
+@pytest.mark.parametrize("raw", [True, False])
+@pytest.mark.parametrize("dims", [[1] * 70 + [600], [0, 2**62, 2**62]])
+def test_shapes_that_no_array_can_have(tmp_path, dims, raw):
+    model = proto()
+    tensor = model.graph.initializer.add(name="w2", data_type=TensorProto.FLOAT, dims=dims)
+    if raw:
+        tensor.raw_data = bytes(2400 if 0 not in dims else 0)
+    else:
+        tensor.float_data.extend([0.0] * (600 if 0 not in dims else 0))
+    refused(write(tmp_path, model), "a shape that no array can have")
+
+
+def test_six_bits_without_raw_data(tmp_path):
+    model = proto()
+    model.graph.initializer.add(name="w2", data_type=TensorProto.FLOAT6E2M3, dims=[3], int32_data=[1, 2, 3])
+    assert "w2" in onnx_graph.load(write(tmp_path, model)).graph.initializers
 
 
 @pytest.mark.parametrize("indices", [np.array([1, 4]), np.array([[0, 1], [2, 0]])])

@@ -31,3 +31,14 @@ def test_fours_as_counted_one_by_one(shape):
 
 def test_sums_of_fours():
     np.testing.assert_array_equal(fours(np.arange(16.0).reshape(1, 2, 8)), [[[6, 22], [38, 54]]])
+
+
+@pytest.mark.parametrize("shape", [(0, 8), (1, 0, 4), (2, 3, 0)])
+def test_sums_of_no_fours(shape):
+    assert fours(np.zeros(shape)).shape == (*shape[:-1], shape[-1] // 4)
+
+
+def test_large_masks_are_counted_in_parts_and_large_kernels_exactly():
+    mask = np.random.default_rng(3).random((70, 90, 31, 31)) < 0.5
+    np.testing.assert_array_equal(connections(mask), mask.sum(axis=(2, 3)))
+    assert connections(np.ones((1, 1, 2**24 + 3), np.bool_)) == 2**24 + 3

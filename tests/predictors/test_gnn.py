@@ -2,7 +2,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
 
 from predictors.errors import InvalidPredictorError
 from predictors.gnn import GNNOptions, GNNPredictor
@@ -105,14 +104,6 @@ def test_fitting_leaves_threads_and_generator_of_torch_alone():
     GNNPredictor(SMALL).fit(graphs, accuracies)
     assert torch.get_num_threads() == threads
     assert torch.rand(1) == expected
-
-
-@pytest.mark.parametrize("threads", [1, 2])
-def test_predictions_do_not_depend_on_the_number_of_threads(fitted, threads):
-    graphs, _ = synthetic_graphs(20)
-    with threadpool_limits(threads):
-        said = fitted.predict(graphs).mean
-    np.testing.assert_array_equal(said, fitted.predict(graphs).mean)
 
 
 def test_a_state_of_another_shape_is_refused(fitted):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from predictors.mask_features import MASK_FEATURES, full_mask_features, mask_features
-from predictors.mask_topology import MERGED, TOPOLOGY_FEATURES, full_topology, topology_features
+from predictors.mask_topology import MERGED, TOPOLOGY_FEATURES, full_topology, merge_twins, topology_features
 
 
 def _told(mask: np.ndarray) -> dict[str, float]:
@@ -76,6 +76,14 @@ def test_a_full_mask_is_told_in_constant_time(shape):
     np.testing.assert_allclose(
         full_mask_features(shape), mask_features([np.ones(shape, bool)])[0], rtol=1e-3, atol=1e-6
     )
+
+
+def test_counts_are_merged_where_they_are_the_same_not_where_their_last_bytes_are():
+    counts = np.array([[1.0, 257, 1], [257, 1, 257], [1, 257, 1], [0, 65536, 0]])
+    merged, rows, columns = merge_twins(counts)
+    np.testing.assert_array_equal(merged, [[1, 257], [257, 1], [0, 65536]])
+    np.testing.assert_array_equal(rows, [2, 1, 1])
+    np.testing.assert_array_equal(columns, [2, 1])
 
 
 def test_merging_leaves_the_singular_values():

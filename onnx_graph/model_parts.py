@@ -1,0 +1,58 @@
+"""What of a protobuf model holds data, wherever it lies: in graphs, in attributes, in functions and their attributes' defaults."""
+
+from dataclasses import dataclass, field
+
+import onnx
+
+from onnx_graph.errors import InvalidModelError
+
+
+@dataclass(frozen=True, eq=False)
+class ModelParts:
+    """Graphs and tensors of a model.
+
+    Attributes:
+        graphs: the main graph and those in attributes.
+        tensors: those in attributes.
+        sparse: attributes that are sparse tensors.
+    """
+
+    graphs: list[onnx.GraphProto] = field(default_factory=list)
+    tensors: list[onnx.TensorProto] = field(default_factory=list)
+    sparse: list[onnx.AttributeProto] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, model: onnx.ModelProto) -> "ModelParts":
+        """Walk through all attributes; `InvalidModelError` for one that says it holds a tensor or graph, and holds none."""
+        found = cls([model.graph])
+        pending = [attribute for node in model.graph.node for attribute in node.attribute]
+        for function in model.functions:
+            pending.extend(function.attribute_proto)
+            pending.extend(attribute for node in function.node for attribute in node.attribute)
+        while pending:
+            graphs = found._take(pending.pop())
+            pending.extend(attribute for graph in graphs for node in graph.node for attribute in node.attribute)
+        return found
+
+    def _take(self, attribute: onnx.AttributeProto) -> list[onnx.GraphProto]:
+        """Keep what an attribute holds, whatever type it states; its graphs."""
+        graphs, tensors = list(attribute.graphs), list(attribute.tensors)
+        if attribute.HasField("g"):
+            graphs.append(attribute.g)
+        if attribute.HasField("t"):
+            tensors.append(attribute.t)
+        if attribute.type == onnx.AttributeProto.SPARSE_TENSOR:
+            self.sparse.append(attribute)
+        missing = _FIELDS.get(attribute.type)
+        if missing is not None and not attribute.HasField(missing) and not attribute.ref_attr_name:
+            raise InvalidModelError(f"attribute {attribute.name!r} should hold a tensor or a graph, and holds none")
+        self.graphs.extend(graphs)
+        self.tensors.extend(tensors)
+        return graphs
+
+
+_FIELDS = {
+    onnx.AttributeProto.TENSOR: "t",
+    onnx.AttributeProto.GRAPH: "g",
+    onnx.AttributeProto.SPARSE_TENSOR: "sparse_tensor",
+}
