@@ -12,6 +12,8 @@ Usage: [NAS_DATA_DIR=DATA] python benchmarks/encoding_speed.py
 import argparse
 import json
 import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -208,6 +210,24 @@ def large() -> dict[str, dict[str, float]]:
     }
 
 
+def commands() -> dict[str, dict[str, float]]:
+    """Seconds on the wall of a command from its start to its end, the least of three: the first reads the disk."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        onnx_graph.save(Residual(1.0, seed=0).build([4, 4, 5], [16, 32, 64], 32, 3), path)
+        return {
+            f"nas {arguments[0]}": {"wall": min(_seconds(*arguments) for _ in range(3))}
+            for arguments in (("--help",), ("predict", str(path), "--task", "digits"))
+        }
+
+
+def _seconds(*arguments: str) -> float:
+    start = time.perf_counter()
+    command = [sys.executable, "-c", "from nas.cli.main import entry; entry()", *arguments]
+    subprocess.run(command, check=True, capture_output=True)
+    return time.perf_counter() - start
+
+
 def show(title: str, rows: Mapping[str, Mapping[str, float]]) -> None:
     """Print a row a name, a column a number."""
     table = Table("", *(column.replace("_", " ") for column in next(iter(rows.values()))), title=title)
@@ -226,6 +246,7 @@ def main() -> None:
             "spaces": {name: screening(name, predictors) for name in SPACES},
             "file": from_file(predictors),
             "graphs": large(),
+            "commands": commands(),
         }
     paces["after"] = pace()
     show("Pace of the machine, ms", paces)
@@ -233,9 +254,16 @@ def main() -> None:
     show("Many of a space, ms each", parts["spaces"])
     show("From a file to its graph, and to an answer, ms", parts["file"])
     show("Large graphs, ms", parts["graphs"])
+    show("From a command's start to its end, s", parts["commands"])
     show(f"Fit with {LABELS} labels, s", fits)
     features = {"node_features": len(NODE_FEATURES), "graph_features": len(GRAPH_FEATURES), "labels": LABELS}
-    result = {"unit": "ms of processor time, one thread; fits: s", "pace": paces, **features, **parts, "fits": fits}
+    result = {
+        "unit": "ms of processor time, one thread; fits and commands: s",
+        "pace": paces,
+        **features,
+        **parts,
+        "fits": fits,
+    }
     path = Path(__file__).parent / "results" / "encoding_speed.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(result, indent=2) + "\n")
