@@ -16,6 +16,7 @@ from onnx_graph.collector import at_rest
 from onnx_graph.errors import InvalidModelError
 
 NEWEST_IR_VERSION = 13  # that onnxruntime reads
+_LEAST_READ = 1 << 20  # bytes: some file systems state no size
 
 
 def load(path: os.PathLike[str] | str) -> ir.Model:
@@ -103,7 +104,9 @@ def _read(path: Path) -> bytes:
         if not path.is_file():
             raise InvalidModelError("there is no such file" if not path.exists() else "is not a regular file")
         with path.open("rb") as file:
-            data = file.read(tensor_data.MAX_BYTES + 1)
+            # Room for all that it may return is made by `read` before it reads: it asks for little more than there is.
+            expected = max(os.fstat(file.fileno()).st_size, _LEAST_READ)
+            data = file.read(min(expected, tensor_data.MAX_BYTES) + 1)
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
         if isinstance(error, InvalidModelError):
             raise

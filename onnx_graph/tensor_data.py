@@ -46,8 +46,8 @@ def make_plain(model: onnx.ModelProto, folder: Path | None) -> dict[str, NDArray
     """Check every tensor; read external ones (inside ``folder`` only, none without a folder) and turn sparse ones dense, in place.
 
     Returns:
-        Arrays of the graph's initializers of more than `SMALL` bytes, by name. Their bytes are gone from the protobuf, where every
-        look at them copies them.
+        Arrays of the graph's initializers with raw bytes, by name. Of those of more than `SMALL` bytes these are gone from the
+        protobuf, where every look at them copies them.
 
     Raises:
         InvalidModelError: data and declared shape differ, external data is missing or leaves the folder, or all
@@ -86,14 +86,15 @@ def _make_dense(parts: ModelParts, folder: Path | None) -> int:
 
 
 def _arrays(graph: onnx.GraphProto) -> dict[str, NDArray[Any]]:
-    """Check the initializers; take out those of more than `SMALL` bytes."""
+    """Check the initializers and take out their bytes."""
     arrays: dict[str, NDArray[Any]] = {}
     for tensor in graph.initializer:
         data, dtype = _checked(tensor), _type_of(tensor)
-        if len(data) > SMALL and dtype.bitwidth >= 8:
+        if data and dtype.bitwidth >= 8:
             little = dtype.numpy().newbyteorder("<")
             arrays[tensor.name] = np.frombuffer(data, little).reshape(tuple(tensor.dims))
-            tensor.ClearField("raw_data")
+            if len(data) > SMALL:
+                tensor.ClearField("raw_data")
     return arrays
 
 

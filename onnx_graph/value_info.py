@@ -8,7 +8,12 @@ from onnx_graph.tensor_data import SMALL
 
 
 def infer(proto: onnx.ModelProto, weights: Container[str] = ()) -> None:
-    """Fill in shapes of values, in place; what cannot be inferred stays unknown. Of initializers in `weights` the data is not read."""
+    """Fill in shapes of values, in place; what cannot be inferred stays unknown.
+
+    Args:
+        proto: the model.
+        weights: initializers whose data may have been taken out.
+    """
     if _is_complete(proto.graph):
         return
     light = _without_weights(proto, weights)
@@ -52,7 +57,8 @@ def _without_weights(proto: onnx.ModelProto, weights: Container[str]) -> onnx.Mo
     light.graph.value_info.extend(proto.graph.value_info)
     inputs = {value.name for value in proto.graph.input}
     for tensor in proto.graph.initializer:
-        if tensor.name not in weights and tensor.ByteSize() <= 2 * SMALL:
+        whole = tensor.HasField("raw_data") or tensor.name not in weights
+        if whole and tensor.ByteSize() <= 2 * SMALL:
             light.graph.initializer.add().CopyFrom(tensor)
         elif tensor.name not in inputs:
             light.graph.input.append(
