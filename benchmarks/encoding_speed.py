@@ -4,8 +4,8 @@ Milliseconds of processor time a graph, medians, on one thread: over a hundred r
 about a hundred nodes, and for large graphs. The predictors are fitted on a hundred other candidates of all spaces with made-up
 accuracies (the seconds of that: as many threads as they take); their answers do not matter here, only their speed.
 
-The same machine may be three times slower on another day. "Pace" is the time of work that never changes, before and after the
-rest: compare figures of two runs only beside it.
+The same machine may be three times slower on another day, or from one second to the next. "Pace" is the time of work that never
+changes, before and after the rest: compare figures of two runs only beside it. "Least" is the shortest of 9 or 25 calls.
 Usage: [NAS_DATA_DIR=DATA] python benchmarks/encoding_speed.py
 """
 
@@ -111,14 +111,19 @@ class Residual:
         return self._node("BatchNormalization", [conv, *norm], made)
 
 
-def milliseconds(work: Callable[[], object], repeats: int) -> float:
-    """Processor time of one call, the median of `repeats`."""
-    times = []
+def times(work: Callable[[], object], repeats: int) -> list[float]:
+    """Processor times of so many calls, ms."""
+    found = []
     for _ in range(repeats):
         start = time.process_time()
         work()
-        times.append(time.process_time() - start)
-    return 1000 * float(np.median(times))
+        found.append(1000 * (time.process_time() - start))
+    return found
+
+
+def milliseconds(work: Callable[[], object], repeats: int) -> float:
+    """Processor time of one call, the median of `repeats`."""
+    return float(np.median(times(work, repeats)))
 
 
 def pace() -> dict[str, float]:
@@ -182,11 +187,12 @@ def from_file(predictors: Mapping[str, Predictor]) -> dict[str, dict[str, float]
             onnx_graph.save(model, path)
             row = {
                 "nodes": len(list(model.graph)),
-                "load": milliseconds(lambda path=path: onnx_graph.load(path), 5),
-                "load_and_encode": milliseconds(lambda path=path: encode(path), 5),
+                "load": milliseconds(lambda path=path: onnx_graph.load(path), 25),
+                "load_and_encode": milliseconds(lambda path=path: encode(path), 25),
             }
             for name, predictor in predictors.items():
-                row[name] = milliseconds(lambda path=path, known=predictor: known.predict([encode(path)]), 5)
+                found = times(lambda path=path, known=predictor: known.predict([encode(path)]), 25)
+                row |= {name: float(np.median(found)), f"{name}_least": min(found)}
             rows[f"density {density}"] = row
     return rows
 
@@ -204,9 +210,10 @@ def large() -> dict[str, dict[str, float]]:
     }
     if "NAS_DATA_DIR" in os.environ:
         models["resnet_4b.onnx"] = onnx_graph.load(Path(os.environ["NAS_DATA_DIR"]) / "onnx/evaluated/resnet_4b.onnx")
+    found = {name: times(lambda model=model: encode(model), 9) for name, model in models.items()}
     return {
-        name: {"nodes": len(list(model.graph)), "encode": milliseconds(lambda model=model: encode(model), 3)}
-        for name, model in models.items()
+        name: {"nodes": len(list(models[name].graph)), "encode": float(np.median(one)), "encode_least": min(one)}
+        for name, one in found.items()
     }
 
 
