@@ -177,12 +177,17 @@ def screening(name: str, predictors: Mapping[str, Predictor]) -> dict[str, float
     return row | {"candidates_per_second": 1000 / (row["build"] + row["encode"] + row["forest"])}
 
 
+def hundred_nodes(density: float) -> ir.Model:
+    """A residual network of about a hundred nodes."""
+    return Residual(density, seed=0).build([4, 4, 5], [16, 32, 64], 32, 3)
+
+
 def from_file(predictors: Mapping[str, Predictor]) -> dict[str, dict[str, float]]:
     """Times from the path of a file of about a hundred nodes to its graph and to an answer, ms."""
     rows = {}
     with tempfile.TemporaryDirectory() as folder:
         for density in (1.0, 0.1):
-            model = Residual(density, seed=0).build([4, 4, 5], [16, 32, 64], 32, 3)
+            model = hundred_nodes(density)
             path = Path(folder) / f"{density}.onnx"
             onnx_graph.save(model, path)
             row = {
@@ -221,7 +226,7 @@ def commands() -> dict[str, dict[str, float]]:
     """Seconds on the wall of a command from its start to its end, the least of three: the first reads the disk."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
-        onnx_graph.save(Residual(1.0, seed=0).build([4, 4, 5], [16, 32, 64], 32, 3), path)
+        onnx_graph.save(hundred_nodes(1.0), path)
         return {
             f"nas {arguments[0]}": {"wall": min(_seconds(*arguments) for _ in range(3))}
             for arguments in (("--help",), ("predict", str(path), "--task", "digits"))

@@ -5,28 +5,21 @@ the process: with torch and scikit-learn loaded a quarter of the time that a gra
 """
 
 import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
-from threading import Lock
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
-_lock = Lock()
-_inside = 0
-_ran_before = False
+from onnx_graph.shared_setting import SharedSetting
 
 
-@contextmanager
-def at_rest() -> Iterator[None]:
-    """No collection meanwhile; what was off before stays off. Threads may be inside together: the last to leave turns it on."""
-    global _inside, _ran_before
-    with _lock:
-        if not _inside:
-            _ran_before = gc.isenabled()
-            gc.disable()
-        _inside += 1
-    try:
-        yield
-    finally:
-        with _lock:
-            _inside -= 1
-            if not _inside and _ran_before:
-                gc.enable()
+def at_rest() -> AbstractContextManager[None]:
+    """No collection meanwhile; what was off before stays off."""
+    return _AT_REST.held()
+
+
+def _rest() -> Callable[[], object]:
+    ran_before = gc.isenabled()
+    gc.disable()
+    return gc.enable if ran_before else gc.disable
+
+
+_AT_REST = SharedSetting(_rest)

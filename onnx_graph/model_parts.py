@@ -36,9 +36,7 @@ class ModelParts:
 
     def _take(self, attribute: onnx.AttributeProto) -> list[onnx.GraphProto]:
         """Keep what an attribute holds, whatever type it states; its graphs."""
-        graphs, tensors = list(attribute.graphs), list(attribute.tensors)
-        if attribute.HasField("g"):
-            graphs.append(attribute.g)
+        graphs, tensors = graphs_of(attribute), list(attribute.tensors)
         if attribute.HasField("t"):
             tensors.append(attribute.t)
         if attribute.type == onnx.AttributeProto.SPARSE_TENSOR:
@@ -49,6 +47,11 @@ class ModelParts:
         self.graphs.extend(graphs)
         self.tensors.extend(tensors)
         return graphs
+
+
+def graphs_of(attribute: onnx.AttributeProto) -> list[onnx.GraphProto]:
+    """The graphs in an attribute, whatever type it states."""
+    return [attribute.g, *attribute.graphs] if attribute.HasField("g") else list(attribute.graphs)
 
 
 _FIELDS = {

@@ -7,6 +7,7 @@ from graphlib import CycleError, TopologicalSorter
 import onnx
 
 from onnx_graph.errors import InvalidModelError
+from onnx_graph.model_parts import graphs_of
 
 
 def check(model: onnx.ModelProto) -> None:
@@ -40,7 +41,7 @@ def _check_graph(graph: onnx.GraphProto, outer: frozenset[str]) -> None:
     _check_order(graph)
     for node in graph.node:
         for attribute in node.attribute:
-            for inner in (attribute.g, *attribute.graphs) if attribute.HasField("g") else attribute.graphs:
+            for inner in graphs_of(attribute):
                 _check_graph(inner, defined)
 
 
@@ -82,7 +83,7 @@ def _needs(graph: onnx.GraphProto, own: frozenset[str]) -> list[frozenset[str]]:
         names, pending = list(node.input), list(node.attribute)
         while pending:
             attribute = pending.pop()
-            for inner in (attribute.g, *attribute.graphs) if attribute.HasField("g") else attribute.graphs:
+            for inner in graphs_of(attribute):
                 names.extend(name for each in inner.node for name in each.input)
                 names.extend(value.name for value in inner.output)
                 pending.extend(each for deeper in inner.node for each in deeper.attribute)

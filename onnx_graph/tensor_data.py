@@ -16,22 +16,7 @@ MAX_BYTES = 2**31 - 1  # protobuf's own limit for a message
 SMALL = 1024  # bytes up to which a tensor may be a shape or axes, which shape inference reads
 _MOST_AXES = 64  # that an array may have
 _TYPES = {int(dtype): dtype for dtype in ir.DataType if dtype != ir.DataType.UNDEFINED}
-_PACKED_AS_INT32 = frozenset(
-    {"INT32", "INT16", "INT8", "UINT16", "UINT8", "BOOL", "FLOAT16", "BFLOAT16", "FLOAT8E4M3FN", "FLOAT8E4M3FNUZ"}
-    | {
-        "FLOAT8E5M2",
-        "FLOAT8E5M2FNUZ",
-        "FLOAT8E8M0",
-        "INT4",
-        "UINT4",
-        "FLOAT4E2M1",
-        "INT2",
-        "UINT2",
-        "FLOAT6E2M3",
-        "FLOAT6E3M2",
-    }
-)
-_FIELDS = {
+_FIELDS = {  # int32_data holds the rest: INT32, and all of up to 16 bits
     "FLOAT": ("float_data", 1),
     "COMPLEX64": ("float_data", 2),
     "DOUBLE": ("double_data", 1),
@@ -132,7 +117,7 @@ def _checked(tensor: onnx.TensorProto) -> bytes:
         found, expected, unit = len(data), _byte_count(tensor), "bytes"
     elif dtype == ir.DataType.STRING:
         found, expected, unit = len(tensor.string_data), _elements(tensor), "strings"
-    elif dtype.name in _PACKED_AS_INT32:
+    elif dtype == ir.DataType.INT32 or dtype.bitwidth <= 16:
         per_entry = max(1, 8 // dtype.bitwidth)
         found, expected, unit = len(tensor.int32_data), -(-_elements(tensor) // per_entry), "numbers"
     else:

@@ -233,9 +233,7 @@ class GNNPredictor(TargetPredictor):
 
 
 def _require_sizes(arrays: dict[str, NDArray[np.generic]], sizes: dict[str, int]) -> None:
-    """Refuse sizes that the saved parameters do not have, before a network of that size is made."""
-    array(arrays, "member0.nodes.weight", "f", (sizes["hidden"], len(NODE_FEATURES)))
-    array(arrays, "member0.units.weight", "f", (sizes["unit_hidden"], len(UNIT_FEATURES)))
+    """Refuse numbers of rounds and members that the saved parameters do not have, before so many are looked for."""
     for part, count in (("rounds", sizes["layers"]), ("unit_rounds", sizes["unit_layers"])):
         found = sum(key.startswith(f"member0.{part}.norms.") and key.endswith(".weight") for key in arrays)
         if found != count:
@@ -257,8 +255,8 @@ def _folds(networks: int, members: int, seed: int) -> NDArray[np.int64]:
 
 def _said(members: NetworkMembers, graphs: Sequence[StructureGraph], scaling: Scaling) -> NDArray[np.float64]:
     """What every member says of every graph, ``(members, graphs)``."""
-    parts = [graphs[start : start + CHUNK] for start in range(0, max(len(graphs), 1), CHUNK)]
-    return np.concatenate([members(_batch(part, scaling)) for part in parts], axis=1)
+    parts = (graphs[start : start + CHUNK] for start in range(0, len(graphs), CHUNK))
+    return np.concatenate([np.zeros((len(members), 0)), *(members(_batch(part, scaling)) for part in parts)], axis=1)
 
 
 def _scaling(graphs: Sequence[StructureGraph], targets: NDArray[np.float64]) -> Scaling:
@@ -316,7 +314,7 @@ def _units(
     graphs: Sequence[StructureGraph],
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
     """The units of all graphs below one another: features, node of every unit (−1 for none), edges ``(2, edges)``."""
-    units = [graph.units or NO_UNITS for graph in graphs] or [NO_UNITS]
+    units = [graph.units or NO_UNITS for graph in graphs]
     nodes = np.cumsum([0] + [len(graph.operators) for graph in graphs[:-1]])
     first = np.cumsum([0] + [len(one.owner) for one in units[:-1]])
     owner = [np.where(one.owner >= 0, one.owner + start, -1) for one, start in zip(units, nodes, strict=True)]
@@ -331,12 +329,12 @@ def _units(
 def _batch(graphs: Sequence[StructureGraph], scaling: Scaling) -> GraphBatch:
     features, operators, owner = node_table(graphs)
     first = np.cumsum([0] + [len(graph.operators) for graph in graphs[:-1]])
-    edges = [graph.edges + first[row] for row, graph in enumerate(graphs)]
+    edges = np.concatenate([graph.edges + start for graph, start in zip(graphs, first, strict=True)], axis=1)
     units, unit_owner, unit_edges = _units(graphs)
     return GraphBatch(
         features=_scaled(features, scaling.node_centre, scaling.node_spread),
         operators=operators,
-        edges=np.concatenate(edges or [NO_UNITS.edges], axis=1).astype(np.int64),
+        edges=edges,
         owner=owner,
         summary=_scaled(summaries(graphs), scaling.graph_centre, scaling.graph_spread),
         units=_scaled(units, scaling.unit_centre, scaling.unit_spread),

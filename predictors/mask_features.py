@@ -291,15 +291,13 @@ def _locality(padded: Array, rows: Array, columns: Array) -> Array:
 
 def _groups_of_four(mask: NDArray[np.bool_]) -> tuple[float, float]:
     """The N:M shares above chance of a mask with a kernel: groups are four inputs at one kernel position."""
-    groups = mask.shape[1] // 4
-    if groups == 0:
+    if mask.shape[1] < 4:
         return 0.0, 0.0
     rows = mask[:: -(-mask.size // _LARGEST)] if mask.size > _LARGEST else mask
     counts = connections_of_fours(rows)
+    at_most_two, at_most_one = (np.count_nonzero(counts <= most) / counts.size for most in (2, 1))
     two, one = _chance(np.array(np.count_nonzero(rows) / rows.size))
-    return float(np.count_nonzero(counts <= 2) / counts.size - two), float(
-        np.count_nonzero(counts <= 1) / counts.size - one
-    )
+    return float(at_most_two - two), float(at_most_one - one)
 
 
 def _full_shape(out: int, inner: int, recurrent: int) -> list[float]:

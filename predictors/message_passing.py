@@ -13,11 +13,13 @@ from functools import cached_property
 from typing import cast
 
 import numpy as np
+import scipy.sparse
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from predictors.graph_batch import GraphBatch
+from predictors.neighbour_means import neighbour_means
 from predictors.network_sizes import SMALLEST_VARIANCE, SUM_SCALE, NetworkSizes
 
 with warnings.catch_warnings():  # torch_geometric 2.8 calls the deprecated torch.jit.script when imported
@@ -31,44 +33,38 @@ with warnings.catch_warnings():  # torch_geometric 2.8 calls the deprecated torc
 
 @dataclass(frozen=True, eq=False)
 class Means:
-    """Means over neighbours as a sparse matrix, made when it is first asked for, and its transpose, which gradients alone need.
+    """Means over neighbours, whose gradients need the transposed matrix.
 
     PyTorch Geometric's convolutions scatter, or transpose a matrix at every step: six times slower on a CPU
     (120,000 edges, 16 features) than products with matrices made once.
 
     Attributes:
-        hearing, heard: the two ends of every edge, without repetition, int64 ``(edges,)`` each.
-        nodes: their number.
+        means: of `neighbour_means`.
     """
 
-    hearing: NDArray[np.int64]
-    heard: NDArray[np.int64]
-    nodes: int
+    means: scipy.sparse.csr_array
 
     @cached_property
     def matrix(self) -> Tensor:
-        """``(nodes, nodes)``; the row of a node that hears none is empty."""
-        return self._sparse(self.hearing, self.heard)
+        """``(nodes, nodes)``."""
+        return _tensor(self.means)
 
     @cached_property
     def transpose(self) -> Tensor:
         """Transpose of `matrix`."""
-        return self._sparse(self.heard, self.hearing)
+        return _tensor(self.means.T.tocsr())
 
     def __call__(self, state: Tensor) -> Tensor:
         """Mean of the states ``(nodes, width)`` that every node hears."""
-        if not torch.is_grad_enabled():
-            return self.matrix @ state
         return cast("Tensor", _Product.apply(self, state))  # type: ignore[no-untyped-call]
 
-    def _sparse(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> Tensor:
-        degree = np.bincount(self.hearing, minlength=self.nodes).astype(np.float32)
-        order = np.lexsort((columns, rows))
-        starts = np.concatenate(([0], np.cumsum(np.bincount(rows, minlength=self.nodes))))
-        # Products with 64-bit indices turn them into 32-bit ones, every time.
-        first, second = (torch.from_numpy(index.astype(np.int32)) for index in (starts, columns[order]))
-        values, size = torch.from_numpy((1.0 / degree[self.hearing])[order]), (self.nodes, self.nodes)
-        return torch.sparse_csr_tensor(first, second, values, size=size, check_invariants=False)
+
+def _tensor(matrix: scipy.sparse.csr_array) -> Tensor:
+    # Products with 64-bit indices turn them into 32-bit ones, every time.
+    starts, columns = (torch.from_numpy(index.astype(np.int32)) for index in (matrix.indptr, matrix.indices))
+    return torch.sparse_csr_tensor(
+        starts, columns, torch.from_numpy(matrix.data), size=matrix.shape, check_invariants=False
+    )
 
 
 class _Product(torch.autograd.Function):
@@ -94,7 +90,7 @@ class Neighbours:
     @classmethod
     def of(cls, edges: NDArray[np.int64], nodes: int) -> "Neighbours":
         """From edges ``(2, edges)``, source above target."""
-        return cls(Means(edges[1], edges[0], nodes), Means(edges[0], edges[1], nodes))
+        return cls(*(Means(neighbour_means(*ends, nodes)) for ends in ((edges[1], edges[0]), (edges[0], edges[1]))))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -1,4 +1,4 @@
-"""Trained graph networks of one size, evaluated together without torch: what is imported in seconds would answer in milliseconds.
+"""Trained graph networks of one size, evaluated together without torch: its import takes seconds, the answer milliseconds.
 
 The same function as `predictors.message_passing.StructureNetwork`, where it is trained; all members pass through one product after
 the other, stacked. States are ``(nodes, members, width)``.
@@ -7,10 +7,10 @@ the other, stacked. States are ``(nodes, members, width)``.
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import scipy.sparse
 from numpy.typing import NDArray
 
 from predictors.graph_batch import Floats, GraphBatch, Numbers
+from predictors.neighbour_means import neighbour_means
 from predictors.network_sizes import SMALLEST_VARIANCE, SUM_SCALE
 from predictors.row_groups import RowGroups
 from predictors.threads import one_thread
@@ -73,7 +73,7 @@ class NetworkMembers:
 
     def _rounds(self, name: str, state: Floats, edges: Numbers) -> Floats:
         """Residual rounds: every node hears itself, the mean of its sources and that of its targets."""
-        sources, targets = (_means(edges[there], edges[here], len(state)) for there, here in ((0, 1), (1, 0)))
+        sources, targets = (neighbour_means(*ends, len(state)) for ends in ((edges[1], edges[0]), (edges[0], edges[1])))
         width = state.shape[2]
         heard = np.empty((*state.shape[:2], 3 * width), np.float32)
         place = 0
@@ -109,13 +109,3 @@ class NetworkMembers:
 
 def _positive(values: Floats) -> Floats:
     return np.maximum(values, 0, out=values)
-
-
-def _means(heard: Numbers, hearing: Numbers, nodes: int) -> scipy.sparse.csr_array:
-    """Means over neighbours as a sparse matrix ``(nodes, nodes)``; the row of a node that hears none is empty."""
-    order = np.argsort(hearing, kind="stable")
-    degrees = np.bincount(hearing, minlength=nodes)
-    starts = np.concatenate(([0], np.cumsum(degrees))).astype(np.int32)
-    share = (1.0 / np.maximum(degrees, 1)).astype(np.float32)
-    values = share[hearing[order]]
-    return scipy.sparse.csr_array((values, heard[order].astype(np.int32), starts), shape=(nodes, nodes))

@@ -24,9 +24,9 @@ def parameter_shapes(sizes: NetworkSizes) -> dict[str, tuple[int, ...]]:
     """Names of the parameters, those of torch's modules, and their shapes."""
     hidden, inner = sizes.hidden, sizes.unit_hidden
     linear = {
+        "nodes": (hidden, sizes.node_features),
         "units": (inner, sizes.unit_features),
         "pooled": (hidden, 3 * inner),
-        "nodes": (hidden, sizes.node_features),
         "summary.1": (hidden, sizes.graph_features),
         "head.2": (hidden, 4 * hidden),
         "head.4": (1, hidden),
@@ -35,9 +35,9 @@ def parameter_shapes(sizes: NetworkSizes) -> dict[str, tuple[int, ...]]:
     for part, width, rounds in (("unit_rounds", inner, sizes.unit_layers), ("rounds", hidden, sizes.layers)):
         linear |= {f"{part}.mixers.{place}": (width, 3 * width) for place in range(rounds)}
         norms |= {f"{part}.norms.{place}": width for place in range(rounds)}
-    found: dict[str, tuple[int, ...]] = {"operators.weight": (sizes.classes, hidden)}
+    found: dict[str, tuple[int, ...]] = {}
     for name, shape in linear.items():
         found |= {f"{name}.weight": shape, f"{name}.bias": shape[:1]}
     for name, width in norms.items():
         found |= {f"{name}.weight": (width,), f"{name}.bias": (width,)}
-    return found
+    return found | {"operators.weight": (sizes.classes, hidden)}

@@ -1,36 +1,30 @@
 """One thread of linear algebra: sums come in one order on any machine, and matrices of this size gain nothing from more."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import cache
-from threading import Lock
 from typing import Any
 
 import threadpoolctl  # type: ignore[import-untyped]
 
-_lock = Lock()
-_inside = 0
-_limiter: Any = None
+from onnx_graph.shared_setting import SharedSetting
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Inside, BLAS computes on one thread, in the whole process. Threads may be inside together: the last to leave restores."""
-    global _inside, _limiter
-    with _lock:
-        if not _inside:
-            _take_control()
-            _limiter = _controller().limit(limits=1, user_api="blas")
-        _inside += 1
-    try:
-        yield
-    finally:
-        with _lock:
-            _inside -= 1
-            if not _inside:
-                _take_control()
-                _limiter.restore_original_limits()
-                _take_control()
+def one_thread() -> AbstractContextManager[None]:
+    """Inside, BLAS computes on one thread, in the whole process."""
+    return _ONE_THREAD.held()
+
+
+def _limit() -> Callable[[], object]:
+    _take_control()
+    limiter = _controller().limit(limits=1, user_api="blas")
+
+    def restore() -> None:
+        _take_control()
+        limiter.restore_original_limits()
+        _take_control()
+
+    return restore
 
 
 def _take_control() -> None:
@@ -46,3 +40,6 @@ def _controller() -> Any:
     import scipy.linalg  # noqa: F401
 
     return threadpoolctl.ThreadpoolController()
+
+
+_ONE_THREAD = SharedSetting(_limit)

@@ -251,9 +251,6 @@ def _connections(block: Block) -> tuple[NDArray[np.int64], NDArray[np.int64], ND
     if block.mask is None:
         rows, columns = np.divmod(np.arange(out * inner), inner)
         return rows, columns, np.full(out * inner, kernel, np.float64)
-    if block.mask.ndim == 2:
-        rows, columns = np.nonzero(block.mask)
-        return rows, columns, np.ones(len(rows))
     counts = connections(block.mask)
     rows, columns = np.nonzero(counts)
     return rows, columns, counts[rows, columns]
