@@ -233,7 +233,9 @@ class GNNPredictor(TargetPredictor):
 
 
 def _require_sizes(arrays: dict[str, NDArray[np.generic]], sizes: dict[str, int]) -> None:
-    """Refuse numbers of rounds and members that the saved parameters do not have, before so many are looked for."""
+    """Refuse sizes that the saved parameters do not have, before they become options and so many parameters are looked for."""
+    array(arrays, "member0.nodes.weight", "f", (sizes["hidden"], len(NODE_FEATURES)))
+    array(arrays, "member0.units.weight", "f", (sizes["unit_hidden"], len(UNIT_FEATURES)))
     for part, count in (("rounds", sizes["layers"]), ("unit_rounds", sizes["unit_layers"])):
         found = sum(key.startswith(f"member0.{part}.norms.") and key.endswith(".weight") for key in arrays)
         if found != count:
