@@ -19,7 +19,7 @@ import onnx_graph
 from nas.tasks import Task, load_task
 from nas.training import TrainingOptions, TrainingResult, apply_result, evaluate, train_population
 from nas.training.initialisation import initial_values
-from onnx_graph.layer_cutting import cut_layers
+from onnx_graph.cutting.layer_cutting import cut_layers
 from search_spaces import Candidate, MaskRecipe, create
 
 RESULTS = Path(__file__).parent / "results" / "architecture_genes.json"

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from onnx_graph.counts import Counts, count
+    from onnx_graph.cutting.layer_cutting import CutError, cut_layers, summed_layers
+    from onnx_graph.cutting.shrinking import shrink
     from onnx_graph.errors import GraphError, InvalidModelError, UnsupportedOperatorError, WeightError
     from onnx_graph.file import from_proto, load, save, size
-    from onnx_graph.layer_cutting import CutError, cut_layers, summed_layers
-    from onnx_graph.live_units import Liveness, dead_units, effective_masks, liveness, trim
-    from onnx_graph.shrinking import shrink
     from onnx_graph.simplification import simplify
+    from onnx_graph.units.live_units import Liveness, dead_units, effective_masks, liveness, trim
     from onnx_graph.weight import Weight, masks, set_weights, weights
 
 __all__ = [
@@ -42,11 +42,11 @@ __all__ = [
 
 _MODULES = {
     "counts": ("Counts", "count"),
-    "layer_cutting": ("CutError", "cut_layers", "summed_layers"),
+    "cutting.layer_cutting": ("CutError", "cut_layers", "summed_layers"),
     "errors": ("GraphError", "InvalidModelError", "UnsupportedOperatorError", "WeightError"),
     "file": ("from_proto", "load", "save", "size"),
-    "live_units": ("Liveness", "dead_units", "effective_masks", "liveness", "trim"),
-    "shrinking": ("shrink",),
+    "units.live_units": ("Liveness", "dead_units", "effective_masks", "liveness", "trim"),
+    "cutting.shrinking": ("shrink",),
     "simplification": ("simplify",),
     "weight": ("Weight", "masks", "set_weights", "weights"),
 }

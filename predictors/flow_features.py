@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from predictors.canonical_graph import Operator
 from predictors.flow import Flow
-from predictors.flow_rules import Array
-from predictors.weight_flow import Record
+from predictors.weight_flow import Array, Record
 
 FLOW_FEATURES: tuple[str, ...] = (
     "log_live",  # units on a path from an input to an output

@@ -21,6 +21,7 @@ from nas.training.options import TrainingOptions
 from nas.training.rule import Rule
 from nas.training.selection import Masks, keep_largest
 from nas.training.stack import Member, Stack
+from onnx_graph.operators import RECURRENT, operator_of
 
 GRADIENT_NORM = 1.0
 """Gradients of recurrent networks are clipped to this norm, each network's by itself."""
@@ -81,7 +82,7 @@ class Session:
         self.courses = [Course(seed=member.seed) for member in members]
         self._active = list(self.courses)
         self._progress, self._stop = progress, stop or Event()
-        self._clip = any(node.op_type in ("RNN", "GRU", "LSTM") for node in members[0].model.graph)
+        self._clip = any(operator_of(node).kind in RECURRENT for node in members[0].model.graph)
         self._optimizer = Optimizer(self._leaves(), options, decayed=self._decayed())
         self._epochs = self._samples = 0
 

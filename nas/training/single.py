@@ -17,7 +17,7 @@ from nas.training.options import DEFAULTS, TrainingOptions, TrainingResult
 from nas.training.session import Session, accuracy
 from nas.training.stack import Member, Stack
 from nas.training.trained import with_weights
-from onnx_graph.live_units import dead_units
+from onnx_graph.units.live_units import dead_units
 
 THREADED = 200_000_000
 """Multiply-accumulates of a batch above which a second thread gains more than the threads' waiting for each other costs."""

@@ -21,7 +21,7 @@ from nas.training.optimizer import Optimizer
 from nas.training.perceptron_stack import perceptron_stack
 from nas.training.population import stacks
 from nas.training.stack import Member
-from onnx_graph.layer_cutting import cut_layers
+from onnx_graph.cutting.layer_cutting import cut_layers
 from onnx_graph.norm_bound import norm_bounds
 from predictors.encoder import encode
 from search_spaces import Candidate, MaskRecipe, create

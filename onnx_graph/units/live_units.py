@@ -7,11 +7,14 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from onnx_graph.flow import rule
-from onnx_graph.moving_flow import MIX
-from onnx_graph.unit_map import UnitMap, along, fit, rank_of
+from onnx_graph.node_call import NodeCall
+from onnx_graph.operators import operator_of
+from onnx_graph.operators.operator import relation
+from onnx_graph.propagation.algebra import TRUTH
+from onnx_graph.propagation.relation import Relation, backward, forward, mixing
+from onnx_graph.units.unit_map import Maps, UnitMap, along, fit, rank_of
+from onnx_graph.units.weighted import Weighted, product_axes
 from onnx_graph.weight import WeightUse, array_of, set_weights
-from onnx_graph.weighted_flow import Weighted, product_axes
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,13 +81,12 @@ def liveness(model: ir.Model) -> Liveness:
     alive, all alive), so that no unit is ever called dead that is not.
     """
     weighted = Weighted.of(model)
-    forward: dict[str, UnitMap] = {}
+    maps: dict[str, UnitMap] = {}
     for value in model.graph.inputs:
         if not value.is_initializer():
-            forward[name_of_value(value)] = np.ones((1,) * rank_of(value), np.bool_)
-    opset = model.opset_imports.get("", 1)
-    steps = list(_forward(model, weighted, opset, forward))
-    return Liveness(forward, _backward(model, weighted, opset, forward, steps), weighted)
+            maps[name_of_value(value)] = np.ones((1,) * rank_of(value), np.bool_)
+    steps = list(_forward(model, weighted, maps))
+    return Liveness(maps, _backward(model, maps, steps), weighted)
 
 
 def effective_masks(model: ir.Model) -> dict[str, NDArray[np.bool_]]:
@@ -135,59 +137,85 @@ def dead_units(model: ir.Model) -> int:
     return sum(total - alive for total, alive in units.values())
 
 
-Step = tuple[ir.Node, list[UnitMap | None]]
+MIXED = mixing("a graph inside the node reads what is outside")
 
 
-def _forward(model: ir.Model, weighted: Weighted, opset: int, forward: dict[str, UnitMap]) -> Iterator[Step]:
-    """Fill ``forward``; yields the nodes that depend on an input, with the maps of their inputs."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Step:
+    """A node that depends on an input of the graph.
+
+    Attributes:
+        node: the node.
+        relation: how it depends on its inputs.
+        inputs: their maps; None for constants.
+        outputs: the maps that it made, whatever shapes the file states.
+    """
+
+    node: ir.Node
+    relation: Relation
+    inputs: Maps
+    outputs: Maps
+
+
+def _forward(model: ir.Model, weighted: Weighted, maps: dict[str, UnitMap]) -> Iterator[_Step]:
+    """Fill ``maps``; yields the nodes that depend on an input."""
+    opset = model.opset_imports.get("", 1)
     for node in model.graph:
-        inputs = [None if value is None else forward.get(name_of_value(value)) for value in node.inputs]
-        captured = [forward[name] for name in captured_names(node) if name in forward]
+        inputs: list[UnitMap | None] = [
+            None if value is None else maps.get(name_of_value(value)) for value in node.inputs
+        ]
+        captured = [maps[name] for name in captured_names(node) if name in maps]
         if not captured and all(units is None for units in inputs):
             continue
-        if captured:
-            outputs = MIX.forward(node, [*inputs, *captured])
-        else:
-            outputs = _apply(weighted, opset, node, inputs, inputs, 0)
-        for value, units in zip(node.outputs, outputs, strict=False):
+        found = MIXED if captured else relation_of(node, opset, [units is not None for units in inputs], weighted)
+        made = passed(found, node, [*inputs, *captured])
+        for value, units in zip(node.outputs, made, strict=False):
             if units is not None and value.name:  # an output left out has an empty name
-                forward[value.name] = fit(value, units)
-        yield node, inputs
+                maps[value.name] = fit(value, units)
+        yield _Step(node, found, inputs, made)
 
 
-def _backward(
-    model: ir.Model, weighted: Weighted, opset: int, forward: Mapping[str, UnitMap], steps: Sequence[Step]
-) -> dict[str, UnitMap]:
-    backward: dict[str, UnitMap] = {
+def _backward(model: ir.Model, forward_maps: Mapping[str, UnitMap], steps: Sequence[_Step]) -> dict[str, UnitMap]:
+    maps: dict[str, UnitMap] = {
         name_of_value(value): np.ones((1,) * rank_of(value), np.bool_) for value in model.graph.outputs
     }
-    for node, inputs in reversed(steps):
-        outputs = [backward.get(name_of_value(value)) for value in node.outputs]
+    for step in reversed(steps):
+        outputs = [maps.get(name_of_value(value)) for value in step.node.outputs]
         if all(units is None for units in outputs):
             continue
-        captured = [name for name in captured_names(node) if name in forward]
-        if captured:
-            claims = MIX.backward(node, outputs)
-            for name in captured:
-                backward[name] = np.array(True)
-        else:
-            claims = _apply(weighted, opset, node, inputs, outputs, 1)
-        for value, before, units in zip(node.inputs, inputs, claims, strict=False):
+        for name in captured_names(step.node):
+            if name in forward_maps:
+                maps[name] = np.array(True)
+        needed = passed(step.relation, step.node, fitted(outputs, step.outputs), back=True)
+        for value, before, units in zip(step.node.inputs, step.inputs, needed, strict=False):
             if value is not None and before is not None and units is not None:
                 name, units = name_of_value(value), fit(value, units)
-                backward[name] = units if name not in backward else backward[name] | units
-    return backward
+                maps[name] = units if name not in maps else maps[name] | units
+    return maps
 
 
-def _apply(
-    weighted: Weighted, opset: int, node: ir.Node, inputs: list[UnitMap | None], maps: list[UnitMap | None], way: int
-) -> list[UnitMap | None]:
-    flow = weighted.flow(node) or rule(node, opset, inputs)
+def fitted(maps: Maps, made: Maps) -> list[UnitMap | None]:
+    """Maps with the ranks of those that a node made: a file may state no shape, or another one."""
+    return [
+        units if units is None or other is None or units.ndim == other.ndim else np.full((1,) * other.ndim, units.any())
+        for units, other in zip(maps, made, strict=False)
+    ]
+
+
+def relation_of(node: ir.Node, opset: int, live: Sequence[bool], weighted: Weighted) -> Relation:
+    """How the outputs of a node depend on those of its inputs that depend on the data."""
+    return relation(operator_of(node), NodeCall(node, opset, live, weighted))
+
+
+def passed(found: Relation, node: ir.Node, maps: Maps, *, back: bool = False) -> list[UnitMap | None]:
+    """Maps of a node's outputs from those of its inputs; of its inputs from those of its outputs where `back`."""
+    step, values = (backward, node.inputs) if back else (forward, node.outputs)
+    ranks = [rank_of(value) for value in values]
     try:
-        return flow[way](node, maps)
-    except (ValueError, IndexError, TypeError):
-        # Attributes that do not fit the shapes: nothing onnxruntime would run, but files hold them.
-        return MIX[way](node, maps)
+        return step(found, maps, ranks, TRUTH)
+    except (ValueError, IndexError):
+        # Shapes that contradict each other: nothing onnxruntime would run, but files hold them.
+        return step(MIXED, maps, ranks, TRUTH)
 
 
 def captured_names(node: ir.Node) -> tuple[str, ...]:
@@ -246,7 +274,7 @@ def _sum(value: ir.Value) -> ir.Value:
             return value
         node = next(iter(users)).node
         shape = node.outputs[0].shape if node.outputs else None
-        if node.op_type not in ("Add", "Sum") or shape is None or shape != value.shape:
+        if not operator_of(node).sums or shape is None or shape != value.shape:
             return value
         value = node.outputs[0]
 
