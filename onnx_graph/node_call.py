@@ -21,8 +21,8 @@ class Weights(Protocol):
         """The weight that a node reads as an input."""
         ...
 
-    def recurrence(self, node: ir.Node) -> Recurrence | None:
-        """The two weights of a recurrent node."""
+    def recurrence(self, node: ir.Node, steps: int | None) -> Recurrence | None:
+        """The two weights of a recurrent node, over so many steps; None: nobody knows how many."""
         ...
 
 
@@ -77,7 +77,10 @@ class NodeCall:
 
     def recurrence(self) -> Recurrence | None:
         """The weights of a recurrent node."""
-        return None if self._weights is None else self._weights.recurrence(self.node)
+        shape = self.inputs[0]
+        steps = shape[1 if self.integer("layout", 0) else 0] if shape is not None and len(shape) == 3 else None
+        known = steps if isinstance(steps, int) else None
+        return None if self._weights is None else self._weights.recurrence(self.node, known)
 
 
 def shape_of(value: ir.Value | None) -> Dims | None:

@@ -58,12 +58,17 @@ def _is_simpler(node: ir.Node) -> bool:
 
 def is_idle(node: ir.Node) -> bool:
     """Whether a node is a Slice that takes everything or a Transpose that moves nothing."""
-    if node.op_type not in ("Slice", "Transpose") or node.domain not in ("", "ai.onnx") or not node.inputs:
+    facts = operator_of(node)
+    if not facts.moves or not node.inputs:
         return False
     call = NodeCall(node, 0, ())
-    if node.op_type == "Transpose":
+    if facts.name == "Transpose":
         order = call.integers("perm")
         return order is not None and order == tuple(range(len(order)))
+    return facts.name == "Slice" and _takes_everything(call)
+
+
+def _takes_everything(call: NodeCall) -> bool:
     shape = call.inputs[0]
     try:
         found = slices(call, len(shape)) if shape else None

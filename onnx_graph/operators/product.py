@@ -22,10 +22,8 @@ def gemm(call: Call) -> Relation:
 def matmul(call: Call) -> Relation:
     """The last axis of the first and the last but one of the second are summed over."""
     ranks = [len(shape_of(call, index)) for index in (0, 1)]
-    rank = max(ranks)
-    # The data lies at the side where the weight does not; a vector has but one axis to be summed over.
-    column = 0 if ranks[1] == 1 else rank - 2
-    found = _weighted(call, into=(rank - 1, column), out=(rank - 1, column))
+    axes = (ranks[0] - 1, max(ranks[1] - 2, 0))  # a vector has but one axis to be summed over
+    found = _weighted(call, into=axes, out=axes)
     if found is not None:
         return found
     if min(ranks) < 2:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import count
 
 import numpy as np
 import onnx_ir as ir
@@ -53,11 +54,11 @@ class Weighted:
         use = self.uses.get(node, {}).get(index)
         return None if use is None else Product(self.pairs(use), use.weight.groups)
 
-    def recurrence(self, node: ir.Node) -> "Recurrence | None":
-        """The weights of a recurrent node; None unless both are maskable."""
+    def recurrence(self, node: ir.Node, steps: int | None) -> "Recurrence | None":
+        """The weights of a recurrent node over so many steps (None: any number); None unless both are maskable."""
         if set(self.uses.get(node, ())) != {1, 2}:
             return None
-        return Recurrence(self, node, self.hidden(node, 1), self.hidden(node, 2))
+        return Recurrence(self, node, self.hidden(node, 1), self.hidden(node, 2), steps)
 
     def pairs(self, use: WeightUse) -> Pairs:
         """Which input unit reaches which output unit: the canonical mask with its kernel folded, ``(out, in)``."""
@@ -120,6 +121,7 @@ class Recurrence:
     node: ir.Node
     inward: Pairs
     loops: Pairs
+    steps: int | None
 
     def enter(self, field: UnitMap) -> UnitMap:
         """Hidden units that inputs reach."""
@@ -131,12 +133,14 @@ class Recurrence:
 
     def run(self, field: UnitMap) -> UnitMap:
         """Hidden units that the given ones reach; noted as those that a graph input reaches."""
-        found = self.weighted.reached[self.node] = _spread_over(self.loops, self._whole(field))
+        found = self.weighted.reached[self.node] = _spread_over(self.loops, self._whole(field), self.steps)
         return found
 
     def run_back(self, field: UnitMap) -> UnitMap:
         """Hidden units that the given ones need; noted as those that a graph output needs."""
-        found = self.weighted.needed[self.node] = _spread_over(self.loops.swapaxes(1, 2), self._whole(field))
+        found = self.weighted.needed[self.node] = _spread_over(
+            self.loops.swapaxes(1, 2), self._whole(field), self.steps
+        )
         return found
 
     def _whole(self, field: UnitMap) -> UnitMap:
@@ -205,10 +209,11 @@ def _by_group(blocks: Pairs, units: UnitMap) -> UnitMap:
     return any_over(blocks & grouped, -1).reshape(*units.shape[:-1], groups * out)
 
 
-def _spread_over(loops: Pairs, units: UnitMap) -> UnitMap:
-    """Units ``(directions, hidden)`` reached from the given ones along any number of recurrent connections."""
-    while True:
+def _spread_over(loops: Pairs, units: UnitMap, steps: int | None) -> UnitMap:
+    """Units ``(directions, hidden)`` reached from the given ones along recurrent connections, one between two steps."""
+    for _ in count() if steps is None else range(steps - 1):
         wider = units | any_over(loops & units[:, None, :], 2)
         if (wider == units).all():
-            return wider
+            break
         units = wider
+    return units

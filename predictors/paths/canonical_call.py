@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from onnx_graph.operators.axes import made_by, spatial
 from onnx_graph.operators.operator import relation
-from onnx_graph.propagation.algebra import Algebra, folded
+from onnx_graph.propagation.algebra import Algebra
 from onnx_graph.propagation.call import Product, Recurrence
 from onnx_graph.propagation.field import Dims, Field, widened
 from onnx_graph.propagation.relation import Path, Relation, mixing, paths
@@ -36,21 +36,21 @@ class Weights(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Flat:
-    """Takes an example of the shape `before` as one axis, which is told apart place by place where anything is."""
+    """Makes one axis of all places of an example; they are told apart one by one where any of them are."""
 
     before: Shape
 
     def forward(self, field: Field, algebra: Algebra) -> Field:
-        """As ``(1, places or 1)``."""
+        """As ``(examples, places or 1)``."""
+        examples, *places = field.shape[: len(self.before)]
         tail = field.shape[len(self.before) :]
-        field = folded(field, (0,), algebra)
-        if all(size == 1 for size in field.shape[1 : len(self.before)]):
-            return field.reshape(1, 1, *tail)
-        return np.broadcast_to(field, (1, *self.before[1:], *tail)).reshape(1, -1, *tail)
+        if all(size == 1 for size in places):
+            return field.reshape(examples, 1, *tail)
+        return np.broadcast_to(field, (examples, *self.before[1:], *tail)).reshape(examples, -1, *tail)
 
     def backward(self, field: Field, algebra: Algebra) -> Field:
         """With the axes of the example, all of them told apart."""
-        return widened(field, 1, prod(self.before[1:])).reshape(1, *self.before[1:], *field.shape[2:])
+        return widened(field, 1, prod(self.before[1:])).reshape(len(field), *self.before[1:], *field.shape[2:])
 
 
 def flattened(call: "CanonicalCall") -> Relation:
@@ -58,8 +58,11 @@ def flattened(call: "CanonicalCall") -> Relation:
     weight = call.product(1)
     if weight is None:
         return mixing("its kernel is no maskable weight")
-    steps = (Flat(call.shape), Through(weight, 1, 1), Insert(spatial(len(made_by(call)))))
-    return paths(Path(0, 0, steps))
+    places = spatial(len(made_by(call)))
+    found = [Path(0, 0, (Flat(call.shape), Through(weight, 1, 1), Insert(places)))]
+    if call.live[2:] and call.live[2]:
+        found.append(Path(0, 2, (Insert((0, *places)),)))
+    return paths(*found)
 
 
 class CanonicalCall:
