@@ -1,7 +1,6 @@
 """A node of a graph as the rules of `onnx_graph.operators` see it."""
 
 from collections.abc import Iterable, Sequence
-from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -32,13 +31,16 @@ class NodeCall:
     def __init__(self, node: ir.Node, opset: int, live: Sequence[bool], weights: Weights | None = None) -> None:
         """Without `weights`, no input is a maskable one."""
         self.node, self.opset, self.live, self._weights = node, opset, live, weights
+        self._inputs: list[Dims | None] | None = None
 
-    @cached_property
+    @property
     def inputs(self) -> list[Dims | None]:
         """Shapes of the inputs."""
-        return [shape_of(value) for value in self.node.inputs]
+        if self._inputs is None:
+            self._inputs = [shape_of(value) for value in self.node.inputs]
+        return self._inputs
 
-    @cached_property
+    @property
     def outputs(self) -> list[Dims | None]:
         """Shapes of the outputs."""
         return [shape_of(value) for value in self.node.outputs]

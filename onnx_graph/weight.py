@@ -195,7 +195,7 @@ def _uses(node: ir.Node) -> Iterator[WeightUse]:
     operator = operator_of(node)
     if operator.kind not in LAYERS:
         return
-    for index in _sides(node) if operator.kind == "dense" else operator.ports_of("weight"):
+    for index in _sides(node) if operator.kind == "dense" else (1, 2) if operator.gates else (1,):
         value = _floats(node, index)
         if value is not None and value.name is not None and value.const_value is not None:
             weight = weight_of_shape(node, index, value.name, tuple(value.const_value.shape.numpy()))
@@ -205,9 +205,13 @@ def _uses(node: ir.Node) -> Iterator[WeightUse]:
 
 def _sides(node: ir.Node) -> tuple[int, ...]:
     """Where Gemm and MatMul have their weight: at the side that is a matrix, while the other one is no initializer."""
-    matrices = [index for index in (1, 0) if len(node.inputs) > 1 and _rank(_floats(node, index)) == 2]
-    # With both operands constant the node is a constant itself.
-    return tuple(matrices[:1]) if matrices and initializer_of(node.inputs[1 - matrices[0]]) is None else ()
+    if len(node.inputs) < 2:
+        return ()
+    for index in (1, 0):
+        if _rank(_floats(node, index)) == 2:
+            # With both operands constant the node is a constant itself.
+            return (index,) if initializer_of(node.inputs[1 - index]) is None else ()
+    return ()
 
 
 def _floats(node: ir.Node, index: int) -> ir.Value | None:

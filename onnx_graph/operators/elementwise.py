@@ -21,6 +21,8 @@ def elementwise(call: Call) -> Relation:
     for index, live in enumerate(call.live):
         if live:
             shape = shape_of(call, index)
+            if len(shape) > rank:
+                raise ValueError(f"{len(shape)} axes cannot be broadcast to {rank}")
             steps: tuple[Step, ...] = () if shape == made else (Stretch(shape, rank),)
             found.append(Path(0, index, steps))
     return paths(*found)

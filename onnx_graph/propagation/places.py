@@ -1,7 +1,7 @@
 """Steps along one axis that know which place comes from which: picked places, parts, and places that read a few others."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +10,7 @@ from onnx_graph.propagation.algebra import Algebra, added
 from onnx_graph.propagation.field import Field, widened
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Pick:
+class Pick(NamedTuple):
     """Place i of the result is place `places[i]` of an axis of so many places; −1: a constant."""
 
     axis: int
@@ -36,8 +35,7 @@ class Pick:
         return np.moveaxis(target, 0, self.axis)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Reads:
+class Reads(NamedTuple):
     """Every place of an axis reads some others: `reads` ``(out, in)``."""
 
     axis: int
@@ -59,8 +57,7 @@ def _shared(axis: int, reads: NDArray[np.bool_], field: Field, algebra: Algebra)
     return np.moveaxis(algebra.share(reads, moved), 0, axis)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Part:
+class Part(NamedTuple):
     """A part of an axis that `Cut` and `Put` hand over: places `start` to `stop` of so many (`length`)."""
 
     axis: int
@@ -79,16 +76,14 @@ class Part:
         return Piece(self, widened(field, self.axis, self.stop - self.start))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Piece:
+class Piece(NamedTuple):
     """A field that fills only a part of an axis; nothing arrives elsewhere."""
 
     part: Part
     field: Field
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Cut:
+class Cut(NamedTuple):
     """The result is a part of an axis (Split)."""
 
     part: Part
@@ -102,8 +97,7 @@ class Cut:
         return joined([self.part.placed(field)], algebra)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Put:
+class Put(NamedTuple):
     """The source becomes a part of an axis (Concat)."""
 
     part: Part

@@ -1,8 +1,8 @@
 """Reshaping: the same places in the same order, along other axes."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,8 +10,7 @@ from onnx_graph.propagation.algebra import Algebra, folded
 from onnx_graph.propagation.field import Dim, Dims, Field, reshaped
 
 
-@dataclass(frozen=True, slots=True)
-class Regroup:
+class Regroup(NamedTuple):
     """Carries a field over a reshape: runs of axes with equal products of lengths are matched, from the right, then from the left.
 
     A run along which everything is the same stays short. What cannot be matched, as lengths are unknown, is taken together.

@@ -1,8 +1,7 @@
 """How the outputs of one operator depend on its inputs, and how fields pass through that, forward and back."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, TypeAlias
 
 from onnx_graph.propagation.algebra import Algebra, added, folded
 from onnx_graph.propagation.field import Field, reshaped
@@ -13,8 +12,7 @@ Fields: TypeAlias = Sequence[Field | None]
 """A field for every input or output; None: a constant among the inputs, nothing needed among the outputs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Path:
+class Path(NamedTuple):
     """One output depends on one input through some steps."""
 
     output: int
@@ -22,8 +20,7 @@ class Path:
     steps: tuple[Step, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Relation:
+class Relation(NamedTuple):
     """How the outputs of an operator depend on its inputs.
 
     Attributes:
@@ -49,14 +46,13 @@ def mixing(reason: str) -> Relation:
 
 def without_gates(relation: Relation) -> Relation:
     """The same without products with constants that hold zeros."""
-    stages = tuple(tuple(_ungated(path) for path in stage) for stage in relation.stages)
-    return relation if stages == relation.stages else replace(relation, stages=stages)
+    if not any(isinstance(step, Gate) for stage in relation.stages for path in stage for step in path.steps):
+        return relation
+    return relation._replace(stages=tuple(tuple(_ungated(path) for path in stage) for stage in relation.stages))
 
 
 def _ungated(path: Path) -> Path:
-    if not any(isinstance(step, Gate) for step in path.steps):
-        return path
-    return replace(path, steps=tuple(step for step in path.steps if not isinstance(step, Gate)))
+    return path._replace(steps=tuple(step for step in path.steps if not isinstance(step, Gate)))
 
 
 KEPT = paths(Path(0, 0))
@@ -65,27 +61,24 @@ NOTHING = Relation(((),))
 """The outputs depend on the inputs' shapes only."""
 
 
-def forward(relation: Relation, inputs: Fields, ranks: Sequence[int], algebra: Algebra) -> list[Field | None]:
-    """Fields of the outputs, whose ranks are given, from those of the inputs."""
-    if relation.mixes:
-        return _mixed(inputs, ranks, algebra)
+def forward(relation: Relation, inputs: Fields, algebra: Algebra) -> list[Field | None]:
+    """Fields of the first outputs from those of the inputs; nothing reaches outputs behind them. Not where everything `mixes`."""
     fields = inputs
     for stage in relation.stages:
-        fields = _passed(stage, fields, algebra, back=False)
-    return [*fields, *[None] * (len(ranks) - len(fields))]
+        fields = _ahead(stage, fields, algebra)
+    return list(fields)
 
 
-def backward(relation: Relation, outputs: Fields, ranks: Sequence[int], algebra: Algebra) -> list[Field | None]:
-    """Fields of the inputs, whose ranks are given, from those of the outputs."""
-    if relation.mixes:
-        return _mixed(outputs, ranks, algebra)
+def backward(relation: Relation, outputs: Fields, algebra: Algebra) -> list[Field | None]:
+    """Fields of the first inputs from those of the outputs; inputs behind them are not needed. Not where everything `mixes`."""
     fields = outputs
     for stage in reversed(relation.stages):
-        fields = _passed(stage, fields, algebra, back=True)
-    return [*fields, *[None] * (len(ranks) - len(fields))]
+        fields = _back(stage, fields, algebra)
+    return list(fields)
 
 
-def _mixed(fields: Fields, ranks: Sequence[int], algebra: Algebra) -> list[Field | None]:
+def mixed(fields: Fields, ranks: Sequence[int], algebra: Algebra) -> list[Field | None]:
+    """Fields of tensors of some ranks that all depend on all that the given fields hold."""
     found = []
     for field in fields:
         if field is not None:
@@ -97,15 +90,36 @@ def _mixed(fields: Fields, ranks: Sequence[int], algebra: Algebra) -> list[Field
     return [reshaped(total, (1,) * rank, 0) for rank in ranks]
 
 
-def _passed(stage: Sequence[Path], fields: Fields, algebra: Algebra, *, back: bool) -> list[Field | None]:
-    if len(stage) == 1 and len(fields) == 1 and stage[0].input == stage[0].output == 0 and fields[0] is not None:
-        return [_walked(stage[0], fields[0], algebra, back=back)]
+def _ahead(stage: Sequence[Path], fields: Fields, algebra: Algebra) -> list[Field | None]:
+    if len(stage) == 1:
+        (path,) = stage
+        return [*[None] * path.output, _passed(path, fields[path.input], algebra)]
     arrived: dict[int, list[tuple[Path, Field]]] = {}
     for path in stage:
-        start, end = (path.output, path.input) if back else (path.input, path.output)
-        field = fields[start] if start < len(fields) else None
+        field = fields[path.input]
         if field is not None:
-            arrived.setdefault(end, []).append((path, field))
+            arrived.setdefault(path.output, []).append((path, field))
+    return _each(arrived, algebra, back=False)
+
+
+def _back(stage: Sequence[Path], fields: Fields, algebra: Algebra) -> list[Field | None]:
+    if len(stage) == 1:
+        (path,) = stage
+        field = fields[path.output] if path.output < len(fields) else None
+        return [*[None] * path.input, _passed(path, field, algebra, back=True)]
+    arrived: dict[int, list[tuple[Path, Field]]] = {}
+    for path in stage:
+        field = fields[path.output] if path.output < len(fields) else None
+        if field is not None:
+            arrived.setdefault(path.input, []).append((path, field))
+    return _each(arrived, algebra, back=True)
+
+
+def _passed(path: Path, field: Field | None, algebra: Algebra, *, back: bool = False) -> Field | None:
+    return None if field is None else _walked(path, field, algebra, back=back)
+
+
+def _each(arrived: Mapping[int, Sequence[tuple[Path, Field]]], algebra: Algebra, *, back: bool) -> list[Field | None]:
     result: list[Field | None] = [None] * (max(arrived, default=-1) + 1)
     for end, found in arrived.items():
         result[end] = _together(found, algebra, back=back)
@@ -114,11 +128,15 @@ def _passed(stage: Sequence[Path], fields: Fields, algebra: Algebra, *, back: bo
 
 def _together(found: Sequence[tuple[Path, Field]], algebra: Algebra, *, back: bool) -> Field:
     """The sum of what several paths bring; parts of one axis are joined."""
-    if len(found) > 1:
-        last = [(path.steps[0] if back else path.steps[-1]) if path.steps else None for path, _ in found]
-        if all(isinstance(step, Cut if back else Put) for step in last):
-            return _parts(found, algebra, back=back)
+    if len(found) > 1 and all(
+        path.steps and isinstance(_last(path, back=back), Cut if back else Put) for path, _ in found
+    ):
+        return _parts(found, algebra, back=back)
     return added([_walked(path, field, algebra, back=back) for path, field in found], algebra)
+
+
+def _last(path: Path, *, back: bool) -> Step:
+    return path.steps[0] if back else path.steps[-1]
 
 
 def _parts(found: Sequence[tuple[Path, Field]], algebra: Algebra, *, back: bool) -> Field:
@@ -127,7 +145,7 @@ def _parts(found: Sequence[tuple[Path, Field]], algebra: Algebra, *, back: bool)
         steps = path.steps[:0:-1] if back else path.steps[:-1]
         for step in steps:
             field = step.backward(field, algebra) if back else step.forward(field, algebra)
-        end = path.steps[0] if back else path.steps[-1]
+        end = _last(path, back=back)
         assert isinstance(end, Cut | Put)
         pieces.append(end.part.placed(field))
     return joined(pieces, algebra)

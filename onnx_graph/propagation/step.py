@@ -1,7 +1,6 @@
 """Steps that keep, move or take together whole axes. `forward` goes from an input to an output, `backward` the other way."""
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +21,7 @@ class Step(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Fold:
+class Fold(NamedTuple):
     """Mixes along some axes: every place depends on all places of these axes."""
 
     axes: tuple[int, ...]
@@ -35,8 +33,7 @@ class Fold:
     backward = forward
 
 
-@dataclass(frozen=True, slots=True)
-class Drop:
+class Drop(NamedTuple):
     """Takes out axes of length 1."""
 
     axes: tuple[int, ...]
@@ -50,8 +47,7 @@ class Drop:
         return np.expand_dims(field, self.axes)
 
 
-@dataclass(frozen=True, slots=True)
-class Insert:
+class Insert(NamedTuple):
     """Puts in axes along which everything is the same; `axes` count in the result."""
 
     axes: tuple[int, ...]
@@ -65,8 +61,7 @@ class Insert:
         return folded(field, self.axes, algebra).squeeze(self.axes)
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(NamedTuple):
     """Changes the order of the axes: axis `order[i]` becomes axis i."""
 
     order: tuple[int, ...]
@@ -81,17 +76,11 @@ class Move:
         return field.transpose(*inverse, *range(len(self.order), field.ndim))
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(NamedTuple):
     """Broadcasts a tensor of the shape `before` to `rank` axes, as numpy does."""
 
     before: Dims
     rank: int
-
-    def __post_init__(self) -> None:
-        """An operand has no more axes than the result."""
-        if len(self.before) > self.rank:
-            raise ValueError(f"{len(self.before)} axes cannot be broadcast to {self.rank}")
 
     def forward(self, field: Field, algebra: Algebra) -> Field:
         """With the missing axes in front."""
@@ -108,8 +97,7 @@ class Stretch:
         return algebra.fold(field, stretched) if stretched else field
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Gate:
+class Gate(NamedTuple):
     """Multiplies by a constant: nothing passes where it is zero. `kept` has the rank of the result."""
 
     kept: NDArray[np.bool_]
@@ -121,8 +109,7 @@ class Gate:
     backward = forward
 
 
-@dataclass(frozen=True, slots=True)
-class Mix:
+class Mix(NamedTuple):
     """Everything behind depends on everything before: from a tensor of rank `before` to one of rank `after`."""
 
     before: int

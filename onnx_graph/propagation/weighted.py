@@ -1,14 +1,13 @@
 """Steps through maskable weights: only what is not zero connects."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from onnx_graph.propagation.algebra import Algebra
 from onnx_graph.propagation.call import Product, Recurrence
 from onnx_graph.propagation.field import Field
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Through:
+class Through(NamedTuple):
     """A weight reads the units along one axis (`into`) and makes those along another one (`out`) of as many axes."""
 
     product: Product
@@ -30,8 +29,7 @@ def _swapped(field: Field, axis: int, last: int) -> Field:
     return field if axis == last else field.swapaxes(axis, last)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Enter:
+class Enter(NamedTuple):
     """From inputs ``(in,)`` to the hidden units ``(directions, hidden)`` of a recurrent operator."""
 
     recurrence: Recurrence
@@ -45,8 +43,7 @@ class Enter:
         return self.recurrence.leave(field)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Run:
+class Run(NamedTuple):
     """From hidden units to the hidden units of all later steps."""
 
     recurrence: Recurrence

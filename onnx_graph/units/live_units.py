@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import onnx_ir as ir
@@ -11,7 +12,7 @@ from onnx_graph.node_call import NodeCall
 from onnx_graph.operators import operator_of
 from onnx_graph.operators.operator import relation
 from onnx_graph.propagation.algebra import TRUTH
-from onnx_graph.propagation.relation import Relation, backward, forward, mixing
+from onnx_graph.propagation.relation import Relation, backward, forward, mixed, mixing
 from onnx_graph.units.unit_map import Maps, UnitMap, along, fit, rank_of
 from onnx_graph.units.weighted import Weighted, product_axes
 from onnx_graph.weight import WeightUse, array_of, set_weights
@@ -140,8 +141,7 @@ def dead_units(model: ir.Model) -> int:
 MIXED = mixing("a graph inside the node reads what is outside")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Step:
+class _Step(NamedTuple):
     """A node that depends on an input of the graph.
 
     Attributes:
@@ -149,22 +149,23 @@ class _Step:
         relation: how it depends on its inputs.
         inputs: their maps; None for constants.
         outputs: the maps that it made, whatever shapes the file states.
+        captured: names of outer values that graphs inside it read.
     """
 
     node: ir.Node
     relation: Relation
     inputs: Maps
     outputs: Maps
+    captured: tuple[str, ...]
 
 
 def _forward(model: ir.Model, weighted: Weighted, maps: dict[str, UnitMap]) -> Iterator[_Step]:
     """Fill ``maps``; yields the nodes that depend on an input."""
     opset = model.opset_imports.get("", 1)
     for node in model.graph:
-        inputs: list[UnitMap | None] = [
-            None if value is None else maps.get(name_of_value(value)) for value in node.inputs
-        ]
-        captured = [maps[name] for name in captured_names(node) if name in maps]
+        inputs = [None if value is None else maps.get(value.name or "") for value in node.inputs]
+        names = captured_names(node)
+        captured = [maps[name] for name in names if name in maps]
         if not captured and all(units is None for units in inputs):
             continue
         found = MIXED if captured else relation_of(node, opset, [units is not None for units in inputs], weighted)
@@ -172,7 +173,7 @@ def _forward(model: ir.Model, weighted: Weighted, maps: dict[str, UnitMap]) -> I
         for value, units in zip(node.outputs, made, strict=False):
             if units is not None and value.name:  # an output left out has an empty name
                 maps[value.name] = fit(value, units)
-        yield _Step(node, found, inputs, made)
+        yield _Step(node, found, inputs, made, names)
 
 
 def _backward(model: ir.Model, forward_maps: Mapping[str, UnitMap], steps: Sequence[_Step]) -> dict[str, UnitMap]:
@@ -180,10 +181,10 @@ def _backward(model: ir.Model, forward_maps: Mapping[str, UnitMap], steps: Seque
         name_of_value(value): np.ones((1,) * rank_of(value), np.bool_) for value in model.graph.outputs
     }
     for step in reversed(steps):
-        outputs = [maps.get(name_of_value(value)) for value in step.node.outputs]
+        outputs = [maps.get(value.name or "") for value in step.node.outputs]
         if all(units is None for units in outputs):
             continue
-        for name in captured_names(step.node):
+        for name in step.captured:
             if name in forward_maps:
                 maps[name] = np.array(True)
         needed = passed(step.relation, step.node, fitted(outputs, step.outputs), back=True)
@@ -209,17 +210,18 @@ def relation_of(node: ir.Node, opset: int, live: Sequence[bool], weighted: Weigh
 
 def passed(found: Relation, node: ir.Node, maps: Maps, *, back: bool = False) -> list[UnitMap | None]:
     """Maps of a node's outputs from those of its inputs; of its inputs from those of its outputs where `back`."""
-    step, values = (backward, node.inputs) if back else (forward, node.outputs)
-    ranks = [rank_of(value) for value in values]
-    try:
-        return step(found, maps, ranks, TRUTH)
-    except (ValueError, IndexError):
-        # Shapes that contradict each other: nothing onnxruntime would run, but files hold them.
-        return step(MIXED, maps, ranks, TRUTH)
+    if not found.mixes:
+        try:
+            return backward(found, maps, TRUTH) if back else forward(found, maps, TRUTH)
+        except (ValueError, IndexError):
+            pass  # shapes that contradict each other: nothing onnxruntime would run, but files hold them
+    return mixed(maps, [rank_of(value) for value in (node.inputs if back else node.outputs)], TRUTH)
 
 
 def captured_names(node: ir.Node) -> tuple[str, ...]:
     """Names of outer values that the subgraphs of an If, Loop or Scan may read."""
+    if not node.attributes:
+        return ()
     graphs = []
     for attribute in node.attributes.values():
         if attribute.type == ir.AttributeType.GRAPH:

@@ -86,7 +86,7 @@ class Weighted:
         return self._pairs[key]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Product:
     """A weight as a map of live units along the last axis.
 

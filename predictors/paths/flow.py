@@ -12,7 +12,7 @@ import numpy as np
 
 from onnx_graph.operators import CONVOLUTIONS, POOLS, RECURRENT
 from onnx_graph.propagation.algebra import NUMBERS
-from onnx_graph.propagation.relation import NOTHING, Relation, backward, forward, mixing
+from onnx_graph.propagation.relation import NOTHING, Relation, backward, forward, mixed, mixing
 from predictors.paths.canonical_call import relation_of
 from predictors.paths.weight_flow import Array, CountedWeights, Record
 from predictors.reading.attributes import Shape
@@ -170,14 +170,13 @@ def _passed(
     given: list[Array | None] = [None] * (max(places, default=-1) + 1)
     for place, flow in zip(places, flows, strict=True):
         given[place] = flow
-    every = [0] * (max(ends, default=-1) + 1)
-    for end, rank in zip(ends, ranks, strict=True):
-        every[end] = rank
+    if relation.mixes:
+        return mixed(given, ranks, NUMBERS)
     try:
-        made = (backward if back else forward)(relation, given, every, NUMBERS)
+        made = (backward if back else forward)(relation, given, NUMBERS)
     except (ValueError, IndexError):
         return None
-    found = [made[end] for end in ends]
+    found = [made[end] if end < len(made) else None for end in ends]
     fit = all(one is None or one.ndim == rank + 1 for one, rank in zip(found, ranks, strict=True))
     return [None if one is None else _filled(one) for one in found] if fit else None
 

@@ -125,11 +125,12 @@ class _Builder:
         for place, found in zip(operator.positions, places, strict=True):
             given[place] = found
         try:
-            made = forward(relation, given, [0] * (max(operator.results) + 1), NUMBERS)
+            made = forward(relation, given, NUMBERS)
         except (ValueError, IndexError):
             return None
-        found_ones = [made[place] for place in operator.results]
-        return None if any(one is None for one in found_ones) else found_ones  # type: ignore[return-value]
+        found = [made[place] for place in operator.results if place < len(made)]
+        known = [one for one in found if one is not None]
+        return known if len(known) == len(operator.results) else None
 
     def product(self, operator: Operator) -> "_Product":
         """The weight of a dense layer or convolution, which makes new units."""

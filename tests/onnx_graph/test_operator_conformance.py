@@ -18,7 +18,7 @@ from onnx.reference import ReferenceEvaluator
 from onnx_graph.operators import STANDARD_DOMAINS, TABLE
 from onnx_graph.operators.operator import mix
 from onnx_graph.propagation.algebra import NUMBERS, TRUTH
-from onnx_graph.propagation.relation import NOTHING, Relation, backward, forward
+from onnx_graph.propagation.relation import NOTHING, Relation, backward, forward, mixed
 from onnx_graph.units.live_units import relation_of
 from onnx_graph.units.weighted import Weighted
 from predictors.paths import canonical_call
@@ -332,6 +332,12 @@ def case_of(text: str) -> Case:
     return Case(text)
 
 
+def passed(step, relation: Relation, fields, ranks: list[int], algebra) -> list:
+    """Fields of that many tensors of these ranks, None where nothing arrives."""
+    found = mixed(fields, ranks, algebra) if relation.mixes else step(relation, fields, algebra)
+    return [*found, *[None] * (len(ranks) - len(found))]
+
+
 def told(case: Case, relation: Relation, live: list[bool], made: list[tuple[int, ...]]) -> tuple[Pairs, Pairs]:
     """What the table says in truth values, forward and back: ``(out, in)``."""
     names = [value.name if value is not None else "" for value in case.node.inputs]
@@ -343,7 +349,7 @@ def told(case: Case, relation: Relation, live: list[bool], made: list[tuple[int,
                 np.eye(size, dtype=np.bool_)[element].reshape(case.shapes[name]) if one == name else None
                 for one in names
             ]
-            columns.append(_flat(forward(relation, fields, [len(shape) for shape in made], TRUTH), made))
+            columns.append(_flat(passed(forward, relation, fields, [len(shape) for shape in made], TRUTH), made))
     rows = []
     for index, shape in enumerate(made):
         size = int(np.prod(shape))
@@ -352,7 +358,7 @@ def told(case: Case, relation: Relation, live: list[bool], made: list[tuple[int,
                 np.eye(size, dtype=np.bool_)[element].reshape(shape) if one == index else None
                 for one in range(len(made))
             ]
-            back = backward(relation, fields, ranks, TRUTH)
+            back = passed(backward, relation, fields, ranks, TRUTH)
             given = {name: field for name, field, one in zip(names, back, live, strict=True) if one}
             rows.append(_flat([given[name] for name in case.shapes], list(case.shapes.values())))
     return np.stack(columns, axis=1), np.stack(rows)
@@ -402,7 +408,7 @@ def paths(case: Case, count: int) -> NDArray[np.float64] | None:
     ranks = [0] * (max(operator.results) + 1)
     for place, shape in zip(operator.results, shapes, strict=True):
         ranks[place] = len(shape)
-    made = forward(relation, fields, ranks, NUMBERS)
+    made = passed(forward, relation, fields, ranks, NUMBERS)
     wide = [_wide(made[place], (*shape, count)) for place, shape in zip(operator.results, shapes, strict=True)]
     return np.concatenate(wide)
 
