@@ -4,7 +4,7 @@ A weight is an initializer that a Gemm, MatMul, Conv, ConvTranspose, RNN, GRU or
 Biases, normalisation parameters and constants are none. The mask of a weight is its pattern of non-zeros.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -195,22 +195,29 @@ def _uses(node: ir.Node) -> Iterator[WeightUse]:
     operator = operator_of(node)
     if operator.kind not in LAYERS:
         return
-    for index in _sides(node) if operator.kind == "dense" else (1, 2) if operator.gates else (1,):
-        value = _floats(node, index)
-        if value is not None and value.name is not None and value.const_value is not None:
+    for index, value in _side(node) if operator.kind == "dense" else _inputs(node, (1, 2) if operator.gates else (1,)):
+        if value.name is not None and value.const_value is not None:
             weight = weight_of_shape(node, index, value.name, tuple(value.const_value.shape.numpy()))
             if weight is not None:
                 yield WeightUse(node, index, value, weight)
 
 
-def _sides(node: ir.Node) -> tuple[int, ...]:
+def _inputs(node: ir.Node, indices: Iterable[int]) -> Iterator[tuple[int, ir.Value]]:
+    """Those of some inputs that are float initializers."""
+    for index in indices:
+        value = _floats(node, index)
+        if value is not None:
+            yield index, value
+
+
+def _side(node: ir.Node) -> tuple[tuple[int, ir.Value], ...]:
     """Where Gemm and MatMul have their weight: at the side that is a matrix, while the other one is no initializer."""
     if len(node.inputs) < 2:
         return ()
-    for index in (1, 0):
-        if _rank(_floats(node, index)) == 2:
+    for index, value in _inputs(node, (1, 0)):
+        if value.const_value is not None and len(value.const_value.shape) == 2:
             # With both operands constant the node is a constant itself.
-            return (index,) if initializer_of(node.inputs[1 - index]) is None else ()
+            return ((index, value),) if initializer_of(node.inputs[1 - index]) is None else ()
     return ()
 
 
@@ -218,7 +225,3 @@ def _floats(node: ir.Node, index: int) -> ir.Value | None:
     """The float initializer behind an input."""
     value = initializer_of(node.inputs[index]) if index < len(node.inputs) else None
     return value if value is not None and value.const_value is not None and value.const_value.dtype in FLOATS else None
-
-
-def _rank(value: ir.Value | None) -> int:
-    return 0 if value is None or value.const_value is None else len(value.const_value.shape)

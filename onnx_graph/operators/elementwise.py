@@ -31,14 +31,14 @@ def elementwise(call: Call) -> Relation:
 def product(call: Call) -> Relation:
     """Elementwise; nothing passes where a constant factor is zero."""
     relation = elementwise(call)
-    constants = [call.constant(index) for index in range(len(call.inputs)) if not call.live[index]]
-    kept = [array != 0 for array in constants if array is not None and array.dtype.kind in "fiu"]
-    gates = [array for array in kept if not array.all()]
-    made = call.outputs[0]
-    if not gates or made is None:
+    if all(call.live):
         return relation
-    rank = len(made)
-    gate = Gate(np.logical_and.reduce([one.reshape((1,) * (rank - one.ndim) + one.shape) for one in gates]))
+    factor, made = call.constant(0 if call.live[1] else 1), call.outputs[0]
+    if factor is None or made is None or np.count_nonzero(factor) == factor.size:
+        return relation
+    if factor.ndim > len(made):
+        raise ValueError(f"a factor of {factor.ndim} axes in a product of {len(made)}")
+    gate = Gate((factor != 0).reshape((1,) * (len(made) - factor.ndim) + factor.shape))
     return paths(*(Path(path.output, path.input, (*path.steps, gate)) for path in relation.stages[0]))
 
 

@@ -21,7 +21,7 @@ def reduction(call: Call) -> Relation:
         if call.integer("noop_with_empty_axes", 0):
             return KEPT
         axes = tuple(range(rank))
-    return _reduced(positive(axes, rank), keeps=bool(call.integer("keepdims", 1)))
+    return _reduced(tuple(sorted(set(positive(axes, rank)))), keeps=bool(call.integer("keepdims", 1)))
 
 
 def _reduced(axes: tuple[int, ...], *, keeps: bool) -> Relation:

@@ -72,7 +72,8 @@ class Numbers:
 
     def fold(self, field: Field, axes: tuple[int, ...]) -> Field:
         """The mean."""
-        return field.mean(axis=axes, keepdims=True)
+        found: Field = field.mean(axis=axes, keepdims=True)
+        return found
 
     def add(self, fields: Sequence[Field]) -> Field:
         """The sum; the order of the fields cannot show in its last bit."""
@@ -96,9 +97,11 @@ NUMBERS = Numbers()
 
 def folded(field: Field, axes: tuple[int, ...], algebra: Algebra) -> Field:
     """`Algebra.fold`, where there is anything to fold."""
-    if all(field.shape[axis] == 1 for axis in axes):
-        return field
-    return algebra.fold(field, axes)
+    shape = field.shape
+    for axis in axes:
+        if shape[axis] != 1:
+            return algebra.fold(field, axes)
+    return field
 
 
 def added(fields: Sequence[Field], algebra: Algebra) -> Field:

@@ -23,6 +23,14 @@ def widened(field: Field, axis: int, length: int) -> Field:
     return np.broadcast_to(field, (*field.shape[:axis], length, *field.shape[axis + 1 :]))
 
 
+def with_axes(field: Field, axes: tuple[int, ...]) -> Field:
+    """The field with axes of length 1 put in; they count in the result, in growing order."""
+    shape = list(field.shape)
+    for axis in axes:
+        shape.insert(axis, 1)
+    return field.reshape(shape)
+
+
 def reshaped(field: Field, shape: tuple[int, ...], rank: int) -> Field:
     """The field with other axes in the place of its first `rank` ones."""
     return field.reshape((*shape, *field.shape[rank:]))

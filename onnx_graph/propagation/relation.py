@@ -93,7 +93,11 @@ def mixed(fields: Fields, ranks: Sequence[int], algebra: Algebra) -> list[Field 
 def _ahead(stage: Sequence[Path], fields: Fields, algebra: Algebra) -> list[Field | None]:
     if len(stage) == 1:
         (path,) = stage
-        return [*[None] * path.output, _passed(path, fields[path.input], algebra)]
+        field = fields[path.input]
+        if field is not None:
+            for step in path.steps:
+                field = step.forward(field, algebra)
+        return [*[None] * path.output, field] if path.output else [field]
     arrived: dict[int, list[tuple[Path, Field]]] = {}
     for path in stage:
         field = fields[path.input]
@@ -106,17 +110,16 @@ def _back(stage: Sequence[Path], fields: Fields, algebra: Algebra) -> list[Field
     if len(stage) == 1:
         (path,) = stage
         field = fields[path.output] if path.output < len(fields) else None
-        return [*[None] * path.input, _passed(path, field, algebra, back=True)]
+        if field is not None:
+            for step in reversed(path.steps):
+                field = step.backward(field, algebra)
+        return [*[None] * path.input, field] if path.input else [field]
     arrived: dict[int, list[tuple[Path, Field]]] = {}
     for path in stage:
         field = fields[path.output] if path.output < len(fields) else None
         if field is not None:
             arrived.setdefault(path.input, []).append((path, field))
     return _each(arrived, algebra, back=True)
-
-
-def _passed(path: Path, field: Field | None, algebra: Algebra, *, back: bool = False) -> Field | None:
-    return None if field is None else _walked(path, field, algebra, back=back)
 
 
 def _each(arrived: Mapping[int, Sequence[tuple[Path, Field]]], algebra: Algebra, *, back: bool) -> list[Field | None]:

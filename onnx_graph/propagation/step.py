@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnx_graph.propagation.algebra import Algebra, folded
-from onnx_graph.propagation.field import Dims, Field, reshaped
+from onnx_graph.propagation.field import Dims, Field, reshaped, with_axes
 
 
 class Step(Protocol):
@@ -30,7 +30,9 @@ class Fold(NamedTuple):
         """One value for all places of the axes."""
         return folded(field, self.axes, algebra)
 
-    backward = forward
+    def backward(self, field: Field, algebra: Algebra) -> Field:
+        """The same."""
+        return folded(field, self.axes, algebra)
 
 
 class Drop(NamedTuple):
@@ -44,7 +46,7 @@ class Drop(NamedTuple):
 
     def backward(self, field: Field, algebra: Algebra) -> Field:
         """With the axes."""
-        return np.expand_dims(field, self.axes)
+        return with_axes(field, self.axes)
 
 
 class Insert(NamedTuple):
@@ -54,7 +56,7 @@ class Insert(NamedTuple):
 
     def forward(self, field: Field, algebra: Algebra) -> Field:
         """With the axes."""
-        return np.expand_dims(field, self.axes)
+        return with_axes(field, self.axes)
 
     def backward(self, field: Field, algebra: Algebra) -> Field:
         """Their places taken together."""
@@ -106,7 +108,9 @@ class Gate(NamedTuple):
         """Only what passes."""
         return field * self.kept.reshape(*self.kept.shape, *(1,) * algebra.tail)
 
-    backward = forward
+    def backward(self, field: Field, algebra: Algebra) -> Field:
+        """The same."""
+        return self.forward(field, algebra)
 
 
 class Mix(NamedTuple):

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from math import prod
 from typing import Protocol
 
 import numpy as np
-import onnx_ir as ir
 from numpy.typing import NDArray
 
+from onnx_graph.node_call import shape_of
 from onnx_graph.operators.axes import made_by, spatial
 from onnx_graph.operators.operator import relation
 from onnx_graph.propagation.algebra import Algebra
@@ -72,9 +71,13 @@ class CanonicalCall:
         """`shapes` of all values of the graph."""
         self.operator, self.opset = operator, opset
         self._shapes, self._weights = shapes, weights
-        self.live = [False] * max(max(operator.positions, default=-1) + 1, len(self._nodes_inputs))
-        for place in operator.positions:
+        node, positions = operator.node, operator.positions
+        # An operator that stands for several nodes has none of their constants.
+        self._constants = node.inputs if node is not None and node.op_type == operator.facts.name else ()
+        self.live = [False] * max(max(positions, default=-1) + 1, len(self._constants))
+        for place in positions:
             self.live[place] = True
+        self._inputs: list[Dims | None] | None = None
 
     @property
     def shape(self) -> Shape:
@@ -82,25 +85,16 @@ class CanonicalCall:
         return self._shapes[self.operator.inputs[0]] or ()
 
     @property
-    def _nodes_inputs(self) -> Sequence[ir.Value | None]:
-        """Inputs of the node; none where the operator stands for several nodes."""
-        operator = self.operator
-        own = operator.node is not None and operator.node.op_type == operator.facts.name
-        return operator.node.inputs if own and operator.node is not None else ()
-
-    @cached_property
     def inputs(self) -> list[Dims | None]:
         """Shapes of the inputs, those of constants among them."""
-        constants = self._nodes_inputs
-        found: list[Dims | None] = [None] * len(self.live)
-        for place, value in enumerate(constants):
-            if value is not None and value.shape is not None:
-                found[place] = tuple(size if isinstance(size, int) else None for size in value.shape.dims)
-        for place, number in zip(self.operator.positions, self.operator.inputs, strict=True):
-            found[place] = self._shapes[number]
-        return found
+        if self._inputs is None:
+            found = [None if self.live[place] else shape_of(value) for place, value in enumerate(self._constants)]
+            self._inputs = found + [None] * (len(self.live) - len(found))
+            for place, number in zip(self.operator.positions, self.operator.inputs, strict=True):
+                self._inputs[place] = self._shapes[number]
+        return self._inputs
 
-    @cached_property
+    @property
     def outputs(self) -> list[Dims | None]:
         """Shapes of the outputs; those that nobody reads are not known."""
         found: list[Dims | None] = [None] * (max(self.operator.results, default=-1) + 1)
@@ -110,8 +104,8 @@ class CanonicalCall:
 
     def given(self, index: int) -> bool:
         """Whether an input is not left out."""
-        constants = self._nodes_inputs
-        return index in self.operator.positions or (index < len(constants) and constants[index] is not None)
+        constant = index < len(self._constants) and self._constants[index] is not None
+        return constant or (index < len(self.live) and self.live[index])
 
     def integer(self, name: str, default: int) -> int:
         """An integer setting."""
@@ -127,13 +121,12 @@ class CanonicalCall:
 
     def constant(self, index: int) -> NDArray[np.generic] | None:
         """The data of a constant input."""
-        constants = self._nodes_inputs
-        value = constants[index] if index < len(constants) and index not in self.operator.positions else None
+        value = self._constants[index] if index < len(self._constants) and not self.live[index] else None
         return None if value is None or value.const_value is None else value.const_value.numpy()
 
     def product(self, index: int) -> Product | None:
         """The weight of a dense layer or convolution."""
-        held = len(self.operator.blocks) == 1 and index not in self.operator.positions
+        held = len(self.operator.blocks) == 1 and not self.live[index]
         return self._weights.product(self.operator) if held else None
 
     def recurrence(self) -> Recurrence | None:

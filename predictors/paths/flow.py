@@ -176,14 +176,18 @@ def _passed(
         made = (backward if back else forward)(relation, given, NUMBERS)
     except (ValueError, IndexError):
         return None
-    found = [made[end] if end < len(made) else None for end in ends]
-    fit = all(one is None or one.ndim == rank + 1 for one, rank in zip(found, ranks, strict=True))
-    return [None if one is None else _filled(one) for one in found] if fit else None
+    found = []
+    for end, rank in zip(ends, ranks, strict=True):
+        one = made[end] if end < len(made) else None
+        if one is not None and one.ndim != rank + 1:
+            return None
+        found.append(one if one is None or one.size else _nothing(one))
+    return found
 
 
-def _filled(flow: Array) -> Array:
-    """The flow; along an axis without places there is no mean, and nothing arrives."""
-    return flow if flow.size else np.zeros((*(1,) * (flow.ndim - 1), flow.shape[-1]))
+def _nothing(flow: Array) -> Array:
+    """In the place of a flow along an axis without places, of which there is no mean."""
+    return np.zeros((*(1,) * (flow.ndim - 1), flow.shape[-1]))
 
 
 def _normalised(array: Array, scale: float) -> tuple[Array, float]:
