@@ -15,17 +15,19 @@ from pathlib import Path
 LONGEST_NAME = 100
 """Characters of the target's name that go into the temporary one: file systems allow 255 bytes in all."""
 
-_TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<pid>\d+)-(?P<host>[0-9a-f]{8})-[0-9a-f]{8}\.(?:tmp|new|old)", re.DOTALL)
+_TEMPORARY = re.compile(
+    r"\.(?P<name>.+)\.(?P<pid>\d+)-(?P<host>[0-9a-f]{8})-[0-9a-f]{8}\.(?P<ending>tmp|new|old)", re.DOTALL
+)
 
 
-def write(path: Path, content: bytes) -> None:
+def write_durably(path: Path, content: bytes) -> None:
     """Write a file. Readers see the old content or the new, never a part; a failed write leaves nothing behind.
 
     Raises:
         OSError: it cannot be written; `filename` is `path`, whichever step failed.
     """
     remove_stale(path.parent, name=path.name)
-    temporary = temporary_name(path)
+    temporary = temporary_path(path)
     try:
         descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666)
         with os.fdopen(descriptor, "wb") as file:
@@ -41,7 +43,7 @@ def write(path: Path, content: bytes) -> None:
         raise
 
 
-def temporary_name(path: Path, ending: str = "tmp") -> Path:
+def temporary_path(path: Path, ending: str = "tmp") -> Path:
     """A new name beside `path`, recognised by `is_temporary`."""
     unique = f"{os.getpid()}-{_host()}-{secrets.token_hex(4)}"
     return path.with_name(f".{path.name[:LONGEST_NAME]}.{unique}.{ending}")
@@ -68,7 +70,15 @@ def remove_stale(folder: Path, *, name: str | None = None, locked: bool = False)
                 continue
             here = found["host"] == _host()
             if (here and not _lives(int(found["pid"]))) or (locked and not here):
-                _discard(Path(entry.path))
+                _settle(Path(entry.path), folder / found["name"], found["ending"])
+
+
+def _settle(left: Path, target: Path, ending: str) -> None:
+    """Remove what was left; but what was moved aside, and never replaced, goes back to its place."""
+    if ending == "old" and not target.exists():
+        left.rename(target)
+    else:
+        _discard(left)
 
 
 def _host() -> str:
