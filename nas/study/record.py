@@ -57,7 +57,7 @@ class Record:
         Raises:
             RunError: a journal that is damaged, missing or not ours; the message names the line where it is known.
         """
-        self._path = path
+        self._path, self._read_only = path, read_only
         self._objectives, self._constraints = tuple(objectives), tuple(constraints)
         lines = _lines_of_trials(path, read_only=read_only)
         try:
@@ -76,12 +76,18 @@ class Record:
         """What the study remembers beside its trials."""
         return self._study.user_attrs
 
+    def _require_writable(self) -> None:
+        if self._read_only:
+            raise RunError(f"{self._path} was opened for reading only")
+
     def remember(self, name: str, value: Any) -> None:
         """Store a fact about the study (JSON)."""
+        self._require_writable()
         self._study.set_user_attr(name, value)
 
     def add(self, trial: Trial) -> None:
         """Write a finished training; it is on disk when this returns."""
+        self._require_writable()
         if trial.number != len(self.trials):
             raise RunError(f"trial {trial.number} does not follow the {len(self.trials)} recorded ones")
         self._study.add_trial(to_frozen(trial, self._objectives, self._constraints))

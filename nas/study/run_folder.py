@@ -94,7 +94,7 @@ class RunFolder:
             write_text(self.config_file, config.to_toml())
             self.models.mkdir(exist_ok=True)
         except OSError as error:
-            raise RunError(f"cannot make {self.path}: {error.strerror}") from error
+            raise write_failure(self.path, error) from error
 
     @contextmanager
     def lock(self) -> Iterator[None]:

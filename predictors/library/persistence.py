@@ -132,7 +132,7 @@ def read(path: Path | str) -> SavedPredictor:
         raise InvalidPredictorError(f"{path} is not a saved predictor: {DESCRIPTION} is nested too deep") from error
 
 
-def _load(folder: Path) -> FittedPredictor:
+def _load(folder: Path) -> SavedPredictor:
     description = _description(folder)
     content = _read(folder, ARRAYS)
     if hashlib.sha256(content).hexdigest() != description.get("arrays_sha256"):
