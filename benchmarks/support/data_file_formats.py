@@ -38,33 +38,36 @@ class Format:
     bomb: Callable[[], bytes] | None = None
 
 
-def make_sound_files(folder: Path, run: Path, shard: Path) -> None:
-    """Write one sound file of every format, each in a folder of its own.
+def make_sound_files(folder: Path, names: list[str], *, run: Path | None, shard: Path) -> None:
+    """Write a sound file of each of these formats, in a folder of its name.
 
     Args:
         folder: to write into.
-        run: a finished run.
+        names: of formats.
+        run: a finished run; only formats of `OF_A_RUN` need it.
         shard: of a corpus.
     """
-    rng = np.random.default_rng(0)
-    for name in FORMATS:
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    (folder / "npz" / "data.npz").write_bytes(_npz(rng, packed=False))
-    (folder / "packed npz" / "data.npz").write_bytes(_npz(rng, packed=True))
-    (folder / "csv" / "data.csv").write_text(_table(random.Random(0)))
-    _write_mnist(folder / "idx", packed=False)
-    _write_mnist(folder / "idx.gz", packed=True)
-    _write_cifar(folder / "cifar batch")
-    (folder / "config" / "run.toml").write_text(CONFIG)
-    (folder / "plan" / "plan.toml").write_text(PLAN)
-    _write_task(folder / "task description", run)
-    for name in ("report", "journal"):
-        shutil.copytree(run, folder / name / "run", dirs_exist_ok=True)
-    for file in ("predictor.json", "arrays.npz"):
-        shutil.copy(run / "predictor" / file, folder / "predictor" / file)
-    place = folder / "shard" / shard.parent.name
-    place.mkdir()
-    shutil.copy(shard, place / shard.name)
+    for name in names:
+        place = folder / name
+        place.mkdir(parents=True)
+        if name in OF_A_RUN and run is not None:
+            _take_from_run(name, place, run)
+        elif name == "shard":
+            (place / shard.parent.name).mkdir()
+            shutil.copy(shard, place / shard.parent.name / shard.name)
+        else:
+            MADE[name](place)
+
+
+def _take_from_run(name: str, place: Path, run: Path) -> None:
+    if name == "task description":
+        description = {"samples": 200, "classes": 10, "inputs": 64, "one_nn": 0.9, "linear_probe": 0.85}
+        (place / "task.json").write_text(json.dumps(description))
+        shutil.copy(run / "best.onnx", place / "model.onnx")
+    elif name == "predictor":
+        shutil.copytree(run / "predictor", place, dirs_exist_ok=True)
+    else:
+        shutil.copytree(run, place / "run")
 
 
 CONFIG = """\
@@ -129,10 +132,17 @@ def _write_cifar(folder: Path) -> None:
         (folder / f"{name}.bin").write_bytes(records.tobytes())
 
 
-def _write_task(folder: Path, run: Path) -> None:
-    description = {"samples": 200, "classes": 10, "inputs": 64, "one_nn": 0.9, "linear_probe": 0.85}
-    (folder / "task.json").write_text(json.dumps(description))
-    shutil.copy(run / "best.onnx", folder / "model.onnx")
+MADE: Mapping[str, Callable[[Path], object]] = {
+    "npz": lambda place: (place / "data.npz").write_bytes(_npz(np.random.default_rng(0), packed=False)),
+    "packed npz": lambda place: (place / "data.npz").write_bytes(_npz(np.random.default_rng(0), packed=True)),
+    "csv": lambda place: (place / "data.csv").write_text(_table(random.Random(0))),
+    "idx": lambda place: _write_mnist(place, packed=False),
+    "idx.gz": lambda place: _write_mnist(place, packed=True),
+    "cifar batch": lambda place: _write_cifar(place),
+    "config": lambda place: (place / "run.toml").write_text(CONFIG),
+    "plan": lambda place: (place / "plan.toml").write_text(PLAN),
+}
+OF_A_RUN = ("task description", "report", "journal", "predictor")
 
 
 def _npz_bomb() -> bytes:
@@ -151,12 +161,8 @@ def _npz_bomb() -> bytes:
 
 
 def _gzip_bomb(head: bytes) -> bytes:
-    content = io.BytesIO()
-    with gzip.GzipFile(fileobj=content, mode="wb", compresslevel=1) as file:
-        file.write(head)
-        for _ in range(BOMB >> 20):
-            file.write(bytes(1 << 20))
-    return content.getvalue()
+    """A file of several packed parts, which unpack one after the other."""
+    return gzip.compress(head) + gzip.compress(bytes(1 << 20)) * (BOMB >> 20)
 
 
 def _describe(folder: Path, name: str, *words: str) -> list[str]:

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from data_file_formats import FORMATS, Format, make_sound_files
+from data_file_formats import FORMATS, OF_A_RUN, Format, make_sound_files
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "fuzz_data_files.json"
@@ -117,7 +117,7 @@ def read(words: list[str], most_seconds: float = MOST_SECONDS) -> Outcome:
             err.write(traceback.format_exc())
     seconds, used = time.process_time() - begin, _peak()
     said = err.getvalue()
-    kind = _judge(code, out.getvalue(), said)
+    kind = judge(code, out.getvalue(), said)
     if "llocate" in said or "MemoryError" in said or used > MOST_BYTES:
         kind = "too large"
     if seconds > most_seconds:
@@ -125,7 +125,8 @@ def read(words: list[str], most_seconds: float = MOST_SECONDS) -> Outcome:
     return Outcome(kind, said[-3000:], seconds, used)
 
 
-def _judge(code: int | None, out: str, err: str) -> str:
+def judge(code: int | None, out: str, err: str) -> str:
+    """The kind of an outcome by exit code (None: an exception) and what was printed."""
     if code is None:
         return "untyped"
     if any((ord(character) < 32 and character != "\n") or 127 <= ord(character) < 160 for character in out + err):
@@ -199,24 +200,24 @@ class Reader:
         self._connection.close()
 
 
-def mutants(count: int, seed: int, formats: list[str]) -> Iterator[Mutant]:
-    """So many, as many of each format as of the others."""
-    for number in range(-(-count // len(formats))):
-        for name in formats[: count - number * len(formats)]:
-            yield Mutant(seed, name, number)
+def mutants(count: int, seed: int, formats: list[str], first: int = 0) -> Iterator[Mutant]:
+    """So many, as many of each format as of the others; numbers from `first`."""
+    for place in range(count):
+        yield Mutant(seed, formats[place % len(formats)], first + place // len(formats))
 
 
-def sound_files(folder: Path) -> Path:
-    """A sound file of every format, the run among them from a small search."""
-    from nas.cli.main import main
+def sound_files(folder: Path, formats: list[str]) -> Path:
+    """A folder with a sound file of each format; those of a run come from a small search."""
+    run = folder / "run" if set(formats) & set(OF_A_RUN) else None
+    if run is not None:
+        from nas.cli.main import main
 
-    run = folder / "run"
-    words = ["search", "--task", "digits", "--subset", "300", "--space", "mlp", "--constraint", "nnz<=300", "-q"]
-    with contextlib.redirect_stdout(io.StringIO()):
-        code = main([*words, "--trainings", "9", "--epochs", "1", "--repeats", "2", "--out", str(run)])
-    if code:
-        raise RuntimeError("the search for the sound files failed")
-    make_sound_files(folder / "sound", run, SHARD)
+        words = ["search", "--task", "digits", "--subset", "300", "--space", "mlp", "--constraint", "nnz<=300", "-q"]
+        with contextlib.redirect_stdout(io.StringIO()):
+            code = main([*words, "--trainings", "9", "--epochs", "1", "--repeats", "2", "--out", str(run)])
+        if code:
+            raise RuntimeError("the search for the sound files failed")
+    make_sound_files(folder / "sound", formats, run=run, shard=SHARD)
     return folder / "sound"
 
 
@@ -227,6 +228,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=14, metavar="N")
     parser.add_argument("--only", action="append", choices=list(FORMATS), metavar="FORMAT", help="repeatable")
     parser.add_argument("--number", type=int, metavar="N", help="this one mutant of each format alone")
+    parser.add_argument("--first", type=int, default=0, metavar="N", help="number to begin with")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="copy mutants that went wrong there")
     parser.add_argument(
         "--output", type=Path, metavar="FILE.json", help="results (default: of 1,000 mutants, in results/)"
@@ -240,12 +242,11 @@ def main() -> int:
     os.environ.pop("NAS_DATA_DIR", None)
     args = arguments()
     formats = args.only or list(FORMATS)
-    chosen = list(mutants(args.mutants, args.seed, formats))
-    if args.number is not None:
-        chosen = [Mutant(args.seed, name, args.number) for name in formats]
+    count = args.mutants if args.number is None else len(formats)
+    chosen = list(mutants(count, args.seed, formats, args.first if args.number is None else args.number))
     found: list[tuple[Mutant, str, Outcome]] = []
     with tempfile.TemporaryDirectory() as folder:
-        sound = sound_files(Path(folder))
+        sound = sound_files(Path(folder), formats)
         reader = Reader(sound, formats)
         for done, mutant in enumerate(chosen):
             place = Path(folder) / "mutant"
