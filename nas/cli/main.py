@@ -78,7 +78,8 @@ def _one_line(error: Exception) -> str:
     message = str(error) or type(error).__name__
     if isinstance(error, OSError) and error.strerror:
         message = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-        message += f"; {REMEDIES[error.errno]}" if error.errno in REMEDIES else ""
+        remedy = REMEDIES.get(error.errno or 0)
+        message += f"; {remedy}" if remedy else ""
     return " ".join(message.split())
 
 
