@@ -27,6 +27,8 @@ from predictors.structure_graph import StructureGraph
 
 BASELINES = ("constant", "density")
 FEWEST = 2  # rows that a predictor can be fitted on
+MOST_BYTES = 64 << 20
+"""Of a table: a million rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
