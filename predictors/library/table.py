@@ -51,6 +51,7 @@ class Row:
 def read_table(path: Path | str) -> tuple[Row, ...]:
     """Read a table; `InvalidTableError` names the line and column that is wrong."""
     table = Path(path)
+    _require_small_file(table)
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, strict=True)
@@ -58,7 +59,7 @@ def read_table(path: Path | str) -> tuple[Row, ...]:
             for column in ("model", "accuracy"):
                 if columns.count(column) != 1:
                     raise InvalidTableError(
-                        f"{table} needs one column {column!r}; it has {', '.join(columns) or 'none'}"
+                        f"{table} needs one column {column!r}; it has {', '.join(columns[:20]) or 'none'}"
                     )
             rows = tuple(_row(table, reader.line_num, record) for record in reader)
     except OSError as error:
@@ -69,6 +70,18 @@ def read_table(path: Path | str) -> tuple[Row, ...]:
     if len(rows) < FEWEST:
         raise InvalidTableError(f"{table} has {len(rows)} rows, at least {FEWEST} are needed")
     return rows
+
+
+def _require_small_file(table: Path) -> None:
+    """Refuse pipes and devices, which could be read for ever, and sizes that no table of networks has."""
+    try:
+        size = table.stat().st_size
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        raise InvalidTableError(f"{table} cannot be read: {getattr(error, 'strerror', error)}") from error
+    if not table.is_file():
+        raise InvalidTableError(f"{table} cannot be read: it is not a regular file")
+    if size > MOST_BYTES:
+        raise InvalidTableError(f"{table} has {size:,} bytes, expected at most {MOST_BYTES:,}")
 
 
 def encode_rows(path: Path | str, rows: Sequence[Row], *, workers: int = 1) -> list[StructureGraph]:
