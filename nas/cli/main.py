@@ -33,14 +33,17 @@ examples:
 
 
 def entry() -> None:
-    """The console script."""
+    """The console script: a process of our own."""
+    from nas.cli.own_process import claim_process
+
+    claim_process(_verb(sys.argv[1:]))
     sys.exit(main(sys.argv[1:]))
 
 
 def main(argv: Sequence[str]) -> int:
     """Run one command; returns the exit code."""
     argv = _joined(argv)
-    verb = next((word for word in argv if not word.startswith("-")), None)
+    verb = _verb(argv)
     args = _parser(verb if verb in VERBS else None).parse_args(argv)
     if args.verb is None:
         _parser(None).print_help()
@@ -113,6 +116,10 @@ def _parser(verb: str | None) -> argparse.ArgumentParser:
     return parser
 
 
+def _verb(argv: Sequence[str]) -> str | None:
+    return next((word for word in argv if not word.startswith("-")), None)
+
+
 def _joined(argv: Sequence[str]) -> list[str]:
     """``--objective -nnz`` as ``--objective=-nnz``: argparse would take the minimised cost for a flag."""
     words: list[str] = []
@@ -136,3 +143,4 @@ def _quieten(verbose: bool) -> None:
     import logging
 
     logging.basicConfig(format="nas: %(message)s", level=logging.INFO if verbose else logging.WARNING)
+    logging.getLogger("onnxscript").setLevel(logging.ERROR)  # it warns of every node that it does not fold
