@@ -1,5 +1,9 @@
 from .counts import Counts as Counts
 from .counts import count as count
+from .durable_file import is_temporary as is_temporary
+from .durable_file import remove_stale as remove_stale
+from .durable_file import temporary_path as temporary_path
+from .durable_file import write_durably as write_durably
 from .errors import GraphError as GraphError
 from .errors import InvalidModelError as InvalidModelError
 from .errors import UnsupportedOperatorError as UnsupportedOperatorError
@@ -37,15 +41,19 @@ __all__ = [
     "dead_units",
     "effective_masks",
     "from_proto",
+    "is_temporary",
     "liveness",
     "load",
     "masks",
+    "remove_stale",
     "save",
     "set_weights",
     "shrink",
     "simplify",
     "size",
     "summed_layers",
+    "temporary_path",
     "trim",
     "weights",
+    "write_durably",
 ]
