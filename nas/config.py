@@ -40,6 +40,11 @@ class SearchConfig:
     space_option: tuple[str, ...] = _option((), "option of the space as NAME=VALUE; repeatable")
     data_dir: str | None = _option(None, "folder of the image data sets (default: $NAS_DATA_DIR)")
     target: str | None = _option(None, "column of a .csv task to predict")
+    preprocessing: Literal["auto", "model", "task"] = _option(
+        "auto",
+        "who prepares raw inputs for a model file: the model itself, or the task's normalisation; auto: the model where it "
+        "says so, else what suits the weights in the file better",
+    )
     subset: int | None = _option(None, "use that many training and validation examples only")
     objective: tuple[str, ...] = _option(("accuracy",), "accuracy, or a cost to make small such as -nnz; repeatable")
     constraint: tuple[str, ...] = _option(

@@ -7,7 +7,7 @@ from statistics import mean
 from typing import Any
 
 import onnx_graph
-from nas.compatibility import require_trainable
+from nas.compatibility import read_trainable, require_trainable
 from nas.config import SearchConfig
 from nas.device import require_device
 from nas.engine import open_engine
@@ -15,7 +15,8 @@ from nas.errors import RunError, UsageError
 from nas.export.export import Exported, copy_of, export
 from nas.export.provenance import of_task, provenance
 from nas.run_folder import RunFolder
-from nas.search import task_of
+from nas.preprocessing import adapt
+from nas.search import data_of, task_of
 from nas.seeds import derive
 from nas.tasks.task import Task
 from nas.trial import Trial
@@ -28,6 +29,7 @@ def train_file(
     *,
     density: float | None = None,
     progress: Callable[[int, int, float, float], None] = lambda repeat, epoch, loss, accuracy: None,
+    on_remark: Callable[[str], None] = lambda text: None,
 ) -> tuple[list[dict[str, Any]], Exported | None]:
     """Train an ONNX file's network `config.repeats` times by the configuration's mask method.
 
@@ -36,6 +38,7 @@ def train_file(
         config: task, training options, method.
         out: where the network that is best on the validation split is written, or None.
         density: share of the weights to end with; None: as many as the file has non-zeros.
+        on_remark: told what was decided about the model's inputs, and why.
         progress: called after every epoch with the training's number (from 0), the epoch, mean loss and validation metric.
 
     Returns:
@@ -48,12 +51,16 @@ def train_file(
     require_device(config.device)
     if out is not None:
         _require_writable(out)
-    task = task_of(config)
+    task = data_of(config)
     config = config.resolved(len(task.train))
-    model = onnx_graph.simplify(onnx_graph.load(path))
-    require_trainable(model, task)
     method = config.training_method()
     keeps = config.training_options().init == "keep"
+    model = read_trainable(path)
+    require_trainable(model, task)
+    adapted = adapt(model, task, config.preprocessing, pretrained=keeps, device=config.device)
+    if adapted.remark:
+        on_remark(adapted.remark)
+    model, task = adapted.model, adapted.task
     before = evaluate(model, task, task.validation, device=config.device) if keeps else None
     rows, networks = [], []
     for repeat in range(config.repeats):

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 import onnx_graph
 from nas.errors import ExportError
-from nas.export.normalise import prepend
-from nas.export.provenance import provenance
+from nas.export.provenance import interface, provenance
 from nas.metrics import latency
 from nas.runtime import Runtime
 from nas.tasks.task import Task
+from nas.training.inputs import with_any_batch, without_normalisation
 from search_spaces.candidate import Candidate
 
 TOLERANCE = 1e-4
@@ -54,7 +54,7 @@ def export(model: ir.Model, path: Path, *, task: Task, origin: Mapping[str, str]
     """Write a trained model without its dead units, taking the task's raw inputs.
 
     Args:
-        model: trained, as `nas.training` gives it; left alone.
+        model: trained, as `nas.training` gives it; left alone. One that begins with a normalisation of ours keeps that.
         path: of the file to write; nothing is written where the check fails.
         task: gives the normalisation to build in and the examples to check on.
         origin: goes into the file's metadata.
@@ -63,6 +63,8 @@ def export(model: ir.Model, path: Path, *, task: Task, origin: Mapping[str, str]
     Raises:
         ExportError: an output differs from the trained network's by more than `TOLERANCE`.
     """
+    model, task = without_normalisation(model, task)
+    model = with_any_batch(model)
     shrunk = _finished(model, task, dead_units=dead_units)
     x = task.validation.x[:EXAMPLES]
     exported = run(shrunk, raw_inputs(task, x))
@@ -72,8 +74,8 @@ def export(model: ir.Model, path: Path, *, task: Task, origin: Mapping[str, str]
             f"the exported model differs from the trained one by {difference:.2g} (at most {TOLERANCE:g} is allowed); nothing was written"
         )
     count = onnx_graph.count(shrunk)
-    metadata = {f"nas.{name}": value for name, value in origin.items()} | {"nas.largest_error": f"{difference:.1e}"}
-    written = onnx_graph.save(shrunk, path, metadata=metadata)
+    said = {**origin, **interface(shrunk, task), "largest_error": f"{difference:.1e}"}
+    written = onnx_graph.save(shrunk, path, metadata={f"nas.{name}": value for name, value in said.items()})
     return Exported(
         path=path,
         bytes=written,
@@ -88,15 +90,23 @@ def as_exported(model: ir.Model, task: Task, candidate: Candidate) -> ir.Model:
     """The untrained network in the form that it would be exported in, metadata included: what ``bytes`` and ``latency`` count."""
     finished = _finished(model, task)
     draft = provenance(task, candidate, 0.0, 2**31 - 1)
-    draft |= {f"test_{task.metric}": f"{0.0:.6f}", "largest_error": f"{0.0:.1e}"}
+    draft |= interface(finished, task) | {f"test_{task.metric}": f"{0.0:.6f}", "largest_error": f"{0.0:.1e}"}
     finished.metadata_props.update({f"nas.{name}": value for name, value in draft.items()})
     return finished
 
 
 def _finished(model: ir.Model, task: Task, *, dead_units: bool = False) -> ir.Model:
-    """A new model without dead units, unless they shall stay, that takes the task's raw inputs."""
+    """A new model without dead units, unless they shall stay, that takes the task's raw inputs.
+
+    Nothing of what other tools noted in it is left, nor what an earlier export said of itself.
+    """
     shrunk = model.clone() if dead_units else onnx_graph.shrink(model)
-    return shrunk if task.normalisation is None else prepend(shrunk, task.normalisation)
+    onnx_graph.drop_notes(shrunk)
+    for name in [name for name in shrunk.metadata_props if name.startswith("nas.")]:
+        del shrunk.metadata_props[name]
+    if task.normalisation is None:
+        return shrunk
+    return onnx_graph.prepend_normalisation(shrunk, task.normalisation.offset, task.normalisation.scale)
 
 
 def copy_of(source: Path, path: Path) -> Exported:
@@ -112,9 +122,7 @@ def copy_of(source: Path, path: Path) -> Exported:
 
 def raw_inputs(task: Task, x: NDArray[np.float32]) -> NDArray[np.float32]:
     """The raw inputs behind a split's normalised ones."""
-    if task.normalisation is None:
-        return x
-    return np.asarray(x / task.normalisation.scale + task.normalisation.offset, np.float32)
+    return x if task.normalisation is None else task.normalisation.undo(x)
 
 
 def run(model: ir.Model, x: NDArray[np.float32]) -> NDArray[np.float32]:

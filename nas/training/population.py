@@ -14,11 +14,12 @@ from nas.errors import UsageError
 from nas.tasks.task import Task
 from nas.training.course import Course
 from nas.training.device import arithmetic, torch_device
+from nas.training.inputs import all_without_normalisation, check_fit, with_any_batch
 from nas.training.methods.method import Method, begin
 from nas.training.methods.registry import create
 from nas.training.options import DEFAULTS, TrainingOptions, TrainingResult
 from nas.training.session import Session
-from nas.training.single import check_fit, result_of, threads_for
+from nas.training.single import result_of, threads_for
 from nas.training.stack import Member
 
 LARGEST = 32
@@ -63,8 +64,10 @@ def train_population(
     if len(densities) != len(models):
         raise UsageError(f"{len(models)} models need as many densities, got {len(densities)}")
     where = torch_device(device)
+    models, task = all_without_normalisation(models, task)
     for model in models:
         check_fit(model, task)
+    models = [with_any_batch(model) for model in models]
     method = create(method) if isinstance(method, str) else method
     begun = [
         begin(method, model, share, seed, options) for model, share, seed in zip(models, densities, seeds, strict=True)

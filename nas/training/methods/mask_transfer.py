@@ -16,6 +16,7 @@ import onnx_ir as ir
 from nas.tasks.registry import load_task
 from nas.training import selection
 from nas.training.initialisation import Arrays
+from nas.training.inputs import check_fit
 from nas.training.methods.method import Kind, Method, MethodError
 from onnx_graph.file import load
 from onnx_graph.weight import Weight, array_of, weights
@@ -79,8 +80,6 @@ class MaskTransfer(Method):
 
     def _find(self, session: "Session") -> Sequence[Arrays]:
         """Each network's weights after the source training; a network that diverges there fails."""
-        from nas.training.single import check_fit
-
         task, members = load_task(self.task, subset=self.subset), session.stack.members
         for member in members:
             check_fit(member.model, task)
