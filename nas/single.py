@@ -14,8 +14,8 @@ from nas.engine import open_engine
 from nas.errors import RunError, UsageError
 from nas.export.export import Exported, copy_of, export
 from nas.export.provenance import of_task, provenance
-from nas.run_folder import RunFolder
 from nas.preprocessing import adapt
+from nas.run_folder import RunFolder
 from nas.search import data_of, task_of
 from nas.seeds import derive
 from nas.tasks.task import Task

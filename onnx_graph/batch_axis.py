@@ -222,7 +222,7 @@ class _Walk:
         if known is None or target is None:
             raise self._refuse(node, "its target is computed")
         axis = known.place.axis - len(known.shape) + len(target)
-        if 0 <= axis and target[axis] == known.shape[known.place.axis]:
+        if axis >= 0 and target[axis] == known.shape[known.place.axis]:
             changed = [1 if position == axis else size for position, size in enumerate(target)]
             node.replace_input_with(1, self._constant(node, np.array(changed, np.int64), "target"))
 
