@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import onnx_ir as ir
 
 import onnx_graph
-from nas.errors import TrainingError, UsageError
+from nas.errors import UsageError
 from nas.tasks.task import Normalisation, Task
 
 
@@ -35,7 +35,7 @@ def all_without_normalisation(models: Sequence[ir.Model], task: Task) -> tuple[l
 def with_any_batch(model: ir.Model) -> ir.Model:
     """The model for batches of any size, where it is fixed to one and can do without; else the model as it is.
 
-    Whether its examples are independent is not checked here; `nas.compatibility.read_trainable` does that.
+    Whether its examples are independent is not checked here; `nas.verbs.compatibility.read_trainable` does that.
     """
     if onnx_graph.fixed_batch(model) is None:
         return model
@@ -50,7 +50,7 @@ def _require_other_batch(model: ir.Model, error: onnx_graph.FixedBatchError) -> 
     """Raise the error unless the importer, which pays no heed to the stated size, computes another batch anyway."""
     import torch
 
-    from nas.importer.network import import_model
+    from nas.importer.torch_network import import_model
 
     network, shape = import_model(model), list(model.graph.inputs[0].shape or ())
     x = torch.zeros([int(shape[0]) + 1, *map(int, shape[1:])])
@@ -61,28 +61,3 @@ def _require_other_batch(model: ir.Model, error: onnx_graph.FixedBatchError) -> 
         raise error from None
     if output.dim() == 0 or len(output) != len(x):
         raise error
-
-
-def check_fit(model: ir.Model, task: Task) -> None:
-    """`UsageError` if the model's input or output is not the task's; `TrainingError` if there is nothing to train on."""
-    inputs = [value for value in model.graph.inputs if not value.is_initializer()]
-    if not inputs or not model.graph.outputs:
-        raise UsageError("the model has no input or no output")
-    signature = task.signature
-    _check_shape("input", inputs[0], slice(1, None), signature.input_shape, task.name)
-    _check_shape("output", model.graph.outputs[0], slice(-1, None), (signature.outputs,), task.name)
-    if len(task.train) == 0 or len(task.validation) == 0:
-        raise TrainingError(f"task {task.name!r} has no training or no validation examples")
-
-
-def _check_shape(what: str, value: ir.Value, axes: slice, wanted: tuple[int, ...], task: str) -> None:
-    """Compare the known dimensions of these axes."""
-    if value.shape is None:
-        return
-    found = list(value.shape)[axes]
-    if len(found) != len(wanted) or any(
-        isinstance(dim, int) and dim != want for dim, want in zip(found, wanted, strict=True)
-    ):
-        raise UsageError(
-            f"the model's {what} {value.name!r} has shape {value.shape}, task {task!r} needs (N, …, {', '.join(map(str, wanted))})"
-        )

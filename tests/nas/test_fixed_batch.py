@@ -11,10 +11,10 @@ from torch import nn
 
 import onnx_graph
 from nas.cli.main import main
-from nas.compatibility import read_trainable
-from nas.export.export import run
+from nas.exporters.onnx_export import run
 from nas.tasks import load_task
 from nas.training import TrainingOptions, train
+from nas.verbs.compatibility import read_trainable
 
 
 class Perceptron(nn.Module):

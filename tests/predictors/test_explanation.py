@@ -6,11 +6,11 @@ import pytest
 import onnx_graph
 import search_spaces
 from predictors import encode
-from predictors.ensemble import EnsembleOptions, EnsemblePredictor
 from predictors.errors import PredictorError
-from predictors.explanation import FAMILIES, explain
-from predictors.fitted import FittedPredictor
-from predictors.gnn import GNNOptions
+from predictors.library.explanation import FAMILIES, explain
+from predictors.library.fitted import FittedPredictor
+from predictors.models.ensemble import EnsembleOptions, EnsemblePredictor
+from predictors.models.gnn.gnn import GNNOptions
 from search_spaces.signature import Signature
 
 NETWORK = GNNOptions(members=2, hidden=8, layers=1, unit_hidden=4, unit_layers=1, steps=40, epochs=1)
@@ -81,7 +81,7 @@ def test_what_cannot_be_explained_is_refused(fitted):
     predictor, models = fitted
     graph = encode(models[0])
     with pytest.raises(PredictorError, match="no masks to change"):
-        explain(predictor, graph)
+        predictor.explain(graph)
     constant = create("constant").fit([graph, graph], np.array([0.4, 0.5]))
     with pytest.raises(PredictorError, match="typical features"):
-        explain(FittedPredictor(predictor=constant, training_graphs=2, provenance={}), models[0])
+        explain(constant, models[0])

@@ -8,7 +8,7 @@ import pytest
 from nas.errors import UsageError
 from nas.training import masked_model, train
 from nas.training.methods import MethodError, create
-from nas.training.methods.testing import OPTIONS, cnn, mlp, task_for
+from nas.training.testing import OPTIONS, cnn, mlp, task_for
 from onnx_graph.weight import masks
 
 TASK = task_for((1, 4, 4), 0)
@@ -47,7 +47,7 @@ def test_refuses_methods_that_train(name):
 
 
 def test_says_what_is_missing_or_does_not_fit():
-    with pytest.raises(MethodError, match="Snip scores weights with examples; give a task"):
+    with pytest.raises(MethodError, match="Snip ranks weights with examples; give a task"):
         masked_model(mlp(), "snip", density=0.3)
     with pytest.raises(MethodError, match="density"):
         masked_model(mlp(), "synflow", density=0.0)

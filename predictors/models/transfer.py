@@ -1,0 +1,115 @@
+"""What a predictor knows from other networks, brought to new ones by a line: a warm start for few labels.
+
+Networks of another task or space are not pooled with one's own: the other predictor's score is one voice of an ensemble, and what
+it is worth is judged on networks that were left out.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from predictors.calibration.target import to_target
+from predictors.errors import InvalidPredictorError, NotFittedError
+from predictors.models.target_predictor import Scores, TargetPredictor
+from predictors.predictor import Predictor
+from predictors.state import array, digest, number, require_fitted
+from predictors.structure_graph import StructureGraph
+
+Floats = NDArray[np.float64]
+
+PRIOR = 1.0
+"""Networks' worth of trust that the source ranks rightly."""
+LEAST = 0.05
+"""Spread of the source's scores below which it is taken to tell the networks of the fit apart by chance."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """From the source's score to the target; the slope is never negative."""
+
+    offset: float
+    slope: float
+    noise: float
+    training_graphs: int
+
+
+class TransferPredictor(TargetPredictor):
+    """The scores of a fitted predictor, the source, scaled and shifted. What is saved names the source by its digest alone."""
+
+    name = "transfer"
+
+    def __init__(self, source: Predictor | None = None) -> None:
+        """`source`: a fitted predictor; None where `attach_source` gives it later."""
+        self._source = source
+        self._saved_digest: bytes | None = None
+        self._line: Line | None = None
+
+    def _learn(self, graphs: Sequence[StructureGraph], targets: Floats, seed: int) -> None:
+        """The line of least squares, drawn towards slope 1 in units of the standard deviations; `seed` changes nothing."""
+        scores = self._scores(graphs)
+        unit, spread = max(float(scores.std()), LEAST), float(targets.std())
+        correlation = float(np.mean((scores - scores.mean()) * (targets - targets.mean()))) / unit
+        count = len(targets)
+        slope = max((count * correlation + PRIOR * spread) / (count + PRIOR), 0.0) / unit
+        offset = float(targets.mean()) - slope * float(scores.mean())
+        rest = targets - slope * scores - offset
+        self._line = Line(
+            offset=offset, slope=slope, noise=float(np.sqrt(np.mean(rest**2))), training_graphs=len(targets)
+        )
+
+    def predict_targets(self, graphs: Sequence[StructureGraph]) -> Scores:
+        """The scores on the line; one std for all networks."""
+        line = require_fitted(self._line, self.name)
+        return Scores(line.offset + line.slope * self._scores(graphs), np.full(len(graphs), line.noise))
+
+    def _scores(self, graphs: Sequence[StructureGraph]) -> Floats:
+        """What the source says on the scale of targets.
+
+        Nothing is remembered: the last bits of a score depend on the others in the call, and so would they on earlier calls.
+        """
+        return to_target(self.source.predict(graphs).mean)
+
+    @property
+    def source(self) -> Predictor:
+        """The predictor whose scores these are; `NotFittedError` where it was loaded and not attached yet."""
+        if self._source is None:
+            raise NotFittedError(
+                "the predictor that this one starts from is not attached; load it with `predictors.load`"
+            )
+        return self._source
+
+    @property
+    def source_digest(self) -> bytes:
+        """Digest of the source, known also before the source of a loaded predictor is attached."""
+        return self._saved_digest if self._source is None and self._saved_digest is not None else digest(self.source)
+
+    def attach_source(self, source: Predictor) -> None:
+        """Give a loaded predictor its source; `InvalidPredictorError` where it was fitted with another one."""
+        if digest(source) != self.source_digest:
+            raise InvalidPredictorError(
+                "saved predictor was started from another version of the shipped one: fit it again"
+            )
+        self._source = source
+
+    def _state(self) -> dict[str, NDArray[np.generic]]:
+        """The fields of `Line`, and ``source`` uint8 ``(32,)``: the digest of the source."""
+        own: dict[str, NDArray[np.generic]] = {
+            name: np.asarray(value) for name, value in vars(require_fitted(self._line, self.name)).items()
+        }
+        return own | {"source": np.frombuffer(self.source_digest, np.uint8)}
+
+    @classmethod
+    def _from_state(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
+        """The predictor that `arrays` came from; its source is to be attached."""
+        predictor = cls()
+        predictor._saved_digest = array(arrays, "source", "u", (32,)).astype(np.uint8).tobytes()
+        predictor._line = Line(
+            offset=number(arrays, "offset"),
+            slope=number(arrays, "slope", low=0.0),
+            noise=number(arrays, "noise", low=0.0),
+            training_graphs=int(number(arrays, "training_graphs", low=2)),
+        )
+        return predictor
