@@ -88,9 +88,9 @@ def export(
     )
 
 
-def as_exported(model: ir.Model, task: Task, candidate: Candidate) -> ir.Model:
+def as_exported(model: ir.Model, task: Task, candidate: Candidate, *, keep_dead_units: bool = False) -> ir.Model:
     """The untrained network in the form that it would be exported in, metadata included: what ``bytes`` and ``latency`` count."""
-    finished = _finished(model, task)
+    finished = _finished(model, task, keep_dead_units=keep_dead_units)
     draft = provenance(task, candidate, 0.0, 2**31 - 1)
     draft |= interface(finished, task) | {f"test_{task.metric}": f"{0.0:.6f}", "largest_error": f"{0.0:.1e}"}
     finished.metadata_props.update({f"nas.{name}": value for name, value in draft.items()})

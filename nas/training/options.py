@@ -66,6 +66,7 @@ class TrainingResult:
         losses: mean training loss of each epoch.
         accuracies: validation metric of each epoch.
         dead_units: units that no input reaches or that reach no output.
+        dead: why the network answers every example alike; empty where it does not.
         seconds: wall time; in a population, the batch's time shared out evenly.
         seed: the seed of initialisation and batch order.
         notes: what the method has to tell of the training, by name.
@@ -78,4 +79,5 @@ class TrainingResult:
     dead_units: int
     seconds: float
     seed: int
+    dead: str = ""
     notes: Mapping[str, float] = field(default_factory=dict)

@@ -79,7 +79,8 @@ def train_population(
     histories = _run(job, parts)
     seconds = (time.perf_counter() - started) / max(len(models), 1)
     return [
-        history.error or result_of(history, model, seconds) for history, model in zip(histories, models, strict=True)
+        history.error or result_of(history, model, task, seconds)
+        for history, model in zip(histories, models, strict=True)
     ]
 
 

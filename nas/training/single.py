@@ -7,6 +7,7 @@ from dataclasses import replace
 import onnx_ir as ir
 
 from nas.tasks.task import Split, Task
+from nas.training.dead_network import why_dead
 from nas.training.device import arithmetic, threads_for, torch_device
 from nas.training.inputs import with_any_batch, without_normalisation
 from nas.training.loop.batches import examples
@@ -63,7 +64,7 @@ def train(
         history = session.finish()[0]
     if history.error is not None:
         raise history.error
-    return result_of(history, model, time.perf_counter() - started)
+    return result_of(history, model, task, time.perf_counter() - started)
 
 
 def evaluate(model: ir.Model, task: Task, split: Split, *, device: str = "cpu") -> float:
@@ -79,14 +80,16 @@ def evaluate(model: ir.Model, task: Task, split: Split, *, device: str = "cpu") 
         return accuracy(Stack([member], fresh=False, device=where), examples(split, where), _EVALUATED)[0]
 
 
-def result_of(history: History, model: ir.Model, seconds: float) -> TrainingResult:
+def result_of(history: History, model: ir.Model, task: Task, seconds: float) -> TrainingResult:
     """The result of a training that did not diverge."""
+    trained = with_weights(model, history.weights)
     return TrainingResult(
         accuracy=history.accuracy,
         weights=history.weights,
         losses=tuple(history.losses),
         accuracies=tuple(history.accuracies),
-        dead_units=dead_units(with_weights(model, history.weights)),
+        dead_units=dead_units(trained),
+        dead=why_dead(trained, history.accuracy, task),
         seconds=seconds,
         seed=history.seed,
         notes=history.notes,
