@@ -50,6 +50,12 @@ class ExportError(NasError, RuntimeError):
     exit_code = 3
 
 
+class UnsupportedModelError(NasError, ValueError):
+    """An ONNX model that can be read but not trained; the message says why."""
+
+    exit_code = 3
+
+
 class UnsupportedModuleError(NasError, ValueError):
     """A PyTorch module that cannot become an ONNX graph; the message says why."""
 

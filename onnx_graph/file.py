@@ -10,7 +10,6 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from onnx_graph import soundness, tensor_data, value_info
-from onnx_graph.collector import at_rest
 from onnx_graph.durable_file import write_durably
 from onnx_graph.errors import InvalidModelError
 
@@ -28,8 +27,7 @@ def load(path: os.PathLike[str] | str) -> ir.Model:
     """
     path = Path(path)
     try:
-        with at_rest():
-            return _to_memory(_parse(_read(path)), path.parent)
+        return _to_memory(_parse(_read(path)), path.parent)
     except InvalidModelError as error:
         raise InvalidModelError(f"{path}: {error}") from error.__cause__
 
@@ -42,8 +40,7 @@ def from_proto(proto: onnx.ModelProto) -> ir.Model:
     """
     copy = onnx.ModelProto()
     copy.CopyFrom(proto)
-    with at_rest():
-        return _to_memory(copy, None)
+    return _to_memory(copy, None)
 
 
 def save(model: ir.Model, path: Path | str, *, metadata: Mapping[str, str] | None = None) -> int:

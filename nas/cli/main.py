@@ -38,14 +38,17 @@ examples:
 
 
 def entry() -> None:
-    """The console script."""
+    """The console script: a process of our own."""
+    from nas.cli.own_process import claim_process
+
+    claim_process(_verb(sys.argv[1:]))
     sys.exit(main(sys.argv[1:]))
 
 
 def main(argv: Sequence[str]) -> int:
     """Run one command; returns the exit code."""
     argv = _joined(argv)
-    verb = next((word for word in argv if not word.startswith("-")), None)
+    verb = _verb(argv)
     args = _parser(verb if verb in VERBS else None).parse_args(argv)
     if args.verb is None:
         _parser(None).print_help()
@@ -131,6 +134,10 @@ def _parser(verb: str | None) -> argparse.ArgumentParser:
     return parser
 
 
+def _verb(argv: Sequence[str]) -> str | None:
+    return next((word for word in argv if not word.startswith("-")), None)
+
+
 def _joined(argv: Sequence[str]) -> list[str]:
     """``--objective -nnz`` as ``--objective=-nnz``: argparse would take the minimised cost for a flag."""
     words: list[str] = []
@@ -162,3 +169,4 @@ def _quieten(verbose: bool) -> None:
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING)
     for handler in logging.getLogger().handlers:
         handler.setFormatter(_OneLine("nas: %(message)s"))
+    logging.getLogger("onnxscript").setLevel(logging.ERROR)  # it warns of every node that it does not fold

@@ -8,6 +8,7 @@ from typing import Any
 from nas.cli import output
 from nas.cli.task_file import read_task
 from nas.cli.workers import add_workers, workers
+from nas.ranges import LARGEST_SEED, MANY, require_whole
 
 EXAMPLES = """\
 examples:
@@ -76,6 +77,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Fit, evaluate or tell."""
+    for name, least, most in (("folds", 2, 1000), ("seed", 0, LARGEST_SEED), ("networks", 1, MANY)):
+        if hasattr(args, name):
+            require_whole(f"--{name}", getattr(args, name), least, most)
     return {"fit": _fit, "evaluate": _evaluate, "card": _card, "describe": _describe, "calibrate-latency": _calibrate}[
         args.action
     ](args)

@@ -105,14 +105,16 @@ def _retrain(
 
     task = engine.task
     results, models = _train(engine, candidate, engine.config.repeats, method or engine.method)
+    grouped = engine.method.grouped and method is None
     accuracies = tuple(evaluate(model, task, task.test, device=engine.config.device) for model in models)
-    index = max(range(len(results)), key=lambda i: results[i].accuracy)
+    index = max(range(len(results)), key=lambda i: (not results[i].dead, results[i].accuracy))
     exported = export(
         models[index],
         path,
         task=task,
         origin=provenance(task, candidate, results[index].accuracy, results[index].seed)
         | {"test_" + task.metric: f"{accuracies[index]:.6f}"},
+        keep_dead_units=grouped,
     )
     score = result.score if result is not None else None
     return Measured(
@@ -122,7 +124,7 @@ def _retrain(
         accuracies=accuracies,
         validation=tuple(result.accuracy for result in results),
         seeds=tuple(result.seed for result in results),
-        nnz=onnx_graph.count(models[index]).nnz,
+        nnz=exported.nnz,
         bytes=exported.bytes,
         latency=exported.latency,
         largest_error=exported.largest_error,
@@ -169,7 +171,11 @@ def _random_baseline(engine: Engine) -> Measured:
 
 
 def _front_row(engine: Engine, result: CandidateResult) -> dict[str, Any]:
-    model = as_exported(engine.space.build(result.candidate), engine.task, result.candidate)
+    """A row of the front: its network as it was trained, where the run still has it."""
+    stored = engine.folder.models / engine.model_file(result.candidate.digest, 0)
+    trained = engine.method.moves and stored.exists()
+    model = onnx_graph.load(stored) if trained else engine.space.build(result.candidate)
+    model = as_exported(model, engine.task, result.candidate, keep_dead_units=trained and engine.method.grouped)
     return reports.front_row(
         result, bytes_=onnx_graph.size(model), latency=result.metrics.get("latency") or latency(model)
     )
