@@ -2,6 +2,10 @@ from .batch_axis import fixed_batch as fixed_batch
 from .batch_axis import free_batch as free_batch
 from .counts import Counts as Counts
 from .counts import count as count
+from .durable_file import is_temporary as is_temporary
+from .durable_file import remove_stale as remove_stale
+from .durable_file import temporary_path as temporary_path
+from .durable_file import write_durably as write_durably
 from .errors import FixedBatchError as FixedBatchError
 from .errors import GraphError as GraphError
 from .errors import InvalidModelError as InvalidModelError
@@ -49,9 +53,11 @@ __all__ = [
     "fixed_batch",
     "free_batch",
     "from_proto",
+    "is_temporary",
     "liveness",
     "load",
     "masks",
+    "remove_stale",
     "prepend_normalisation",
     "save",
     "set_weights",
@@ -60,6 +66,8 @@ __all__ = [
     "size",
     "split_normalisation",
     "summed_layers",
+    "temporary_path",
     "trim",
     "weights",
+    "write_durably",
 ]

@@ -1,7 +1,6 @@
 """`nas predictor fit`, `evaluate`, `card`, `describe` and `calibrate-latency`."""
 
 import argparse
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -148,7 +147,7 @@ def _describe(args: argparse.Namespace) -> int:
 
     data_dir = Path(args.data_dir) if args.data_dir else None
     task = load_task(args.task, data_dir=data_dir, target=args.target, subset=args.subset)
-    print(json.dumps(describe(task).to_json(), indent=1))
+    output.show_json(describe(task).to_json())
     return 0
 
 

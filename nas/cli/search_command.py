@@ -62,8 +62,8 @@ def quieten_optuna(*, verbose: bool) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
-def show(args: argparse.Namespace, report: dict[str, Any], out: Path) -> None:
-    """The front, the winner beside its baselines, the files and the sentence."""
+def show(args: argparse.Namespace, report: dict[str, Any], out: Path, *, pages: Path | None = None) -> None:
+    """The front, the winner beside its baselines, the sentence and the files; page and picture lie in `pages`, or beside the others."""
     output.emit(
         args, report, front_rows(report), title=f"Pareto front, {report['task']['metric']} on the validation split"
     )
@@ -72,9 +72,10 @@ def show(args: argparse.Namespace, report: dict[str, Any], out: Path) -> None:
     output.table(
         test_rows(report), title=f"{report['task']['metric'].capitalize()} on the test split, read for this report only"
     )
-    print(f"{report['sentence']}\n")
+    output.line(report["sentence"])
+    output.line()
     for name in ("best.onnx", "report.html", "pareto.png", "report.json", "trials.csv", "config.toml"):
-        print(out / name)
+        output.line(str((pages if pages is not None and name in ("report.html", "pareto.png") else out) / name))
     sys.stdout.flush()
 
 

@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     data = {"trainings": rows, "exported": None if exported is None else exported.to_json()}
     output.emit(args, data, shown, title=f"{args.model_file} on {config.task}")
     if exported is not None and args.format == "table":
-        print(
+        output.line(
             f"{exported.path}: {exported.bytes:,} bytes, {exported.latency:.3f} ms, largest error {exported.largest_error:.1e}"
         )
     return 0

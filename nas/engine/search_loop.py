@@ -329,9 +329,15 @@ def open_engine(
     *,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     seconds: Seconds | None = None,
+    read_only: bool = False,
 ) -> Engine:
     """Open the record of a run, whose lock the caller holds; `RunError` where the data changed since it was begun."""
-    record = Record(folder.journal, objectives.parse(config.objective), constraints.parse_all(config.constraint))
+    record = Record(
+        folder.journal,
+        objectives.parse(config.objective),
+        constraints.parse_all(config.constraint),
+        read_only=read_only,
+    )
     require_unchanged(record, config, task, folder)
     return Engine(config, task, make_space(config, task), record, folder, on_progress, seconds or Seconds())
 

@@ -13,7 +13,7 @@ import onnx_graph
 from nas import __version__
 from nas.engine.leaders import front, winner
 from nas.engine.search_loop import Engine, open_engine, training_seed
-from nas.errors import TrainingError
+from nas.errors import TrainingError, write_failure
 from nas.exporters.onnx_export import as_exported, export
 from nas.exporters.provenance import provenance
 from nas.measure.metrics import latency
@@ -74,12 +74,18 @@ def conclude(engine: Engine, *, on_stage: Callable[[str], None] = lambda text: N
     return report
 
 
-def render(folder: RunFolder, report: dict[str, Any]) -> None:
-    """Write the page and the picture of a report that is on disk."""
+def render(folder: RunFolder, report: dict[str, Any], out: Path | None = None) -> None:
+    """Write the page and the picture of a report into the run, or into the folder `out`, which is made where there is none."""
     from nas.reports import page, picture
 
-    picture.write(folder.picture, report)
-    page.write(folder.page, report, folder)
+    if out is not None:
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise write_failure(out, error) from error
+    there = RunFolder(out or folder.path)
+    picture.write(there.picture, report)
+    page.write(there.page, report, folder)
 
 
 def _retrain(

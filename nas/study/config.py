@@ -1,12 +1,12 @@
 """The configuration of a search: the same names on the command line, in a TOML file and in the library."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 from nas.errors import UsageError
+from nas.input_file import read_toml
 from nas.names import nearest
 from nas.ranges import LARGEST_SEED, require_number, require_whole
 from nas.training.options import TrainingOptions
@@ -161,12 +161,7 @@ class SearchConfig:
 
 def read(path: Path) -> dict[str, Any]:
     """The options in a TOML file, unchecked; `UsageError` where it cannot be read."""
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not TOML: {error}") from error
+    return read_toml(path, error=UsageError)
 
 
 def _absolute(path: str) -> str:

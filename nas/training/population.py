@@ -12,7 +12,7 @@ import torch
 
 from nas.errors import UsageError
 from nas.tasks.task import Task
-from nas.training.device import arithmetic, threads_for, torch_device
+from nas.training.device import arithmetic, compute_on_one_thread, threads_for, torch_device
 from nas.training.inputs import all_without_normalisation, with_any_batch
 from nas.training.loop.history import History
 from nas.training.loop.session import Session
@@ -164,8 +164,7 @@ def _run(job: Job, parts: Sequence[Stacked]) -> list[History]:
 def _side_by_side(loops: Sequence[Callable[[Event], list[History]]], workers: int) -> list[list[History]]:
     """Run on threads; an interrupt ends all of them after their epoch."""
     stop = Event()
-    # The number of threads of torch belongs to the thread that sets it.
-    with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+    with ThreadPoolExecutor(workers, initializer=compute_on_one_thread) as pool:
         try:
             return list(pool.map(lambda loop: loop(stop), loops))
         finally:

@@ -124,16 +124,17 @@ def export_trial(path: Path, number: int | None, out: Path) -> Exported:
     """Export a trial of a run (default: the winner, as in ``best.onnx``).
 
     A leader's network is kept in the run and exported as it was trained; another trial is trained again with its seed.
+    The run is only read: its folder need not be writable.
     """
     _require_writable(out)
     folder = RunFolder(path)
     config = folder.config()
+    if number is None and not folder.best.exists():
+        raise RunError(f"{folder.path} has no best.onnx yet: finish it with `nas resume {folder.path}`")
     task = task_of(config)
-    with folder.lock():
-        engine = open_engine(config, folder, task)
+    with folder.reading():
+        engine = open_engine(config, folder, task, read_only=True)
     if number is None:
-        if not folder.best.exists():
-            raise RunError(f"{folder.path} has no best.onnx yet: finish it with `nas resume {folder.path}`")
         return copy_of(folder.best, out)
     trial = _trial(engine.record.trials, number)
     stored = folder.models / engine.model_file(trial.digest, trial.repeat)

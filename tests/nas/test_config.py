@@ -106,5 +106,23 @@ def test_a_file_that_is_no_toml_is_named(tmp_path):
     path.write_text("task = digits")
     with pytest.raises(UsageError, match=r"run\.toml is not TOML"):
         read(path)
-    with pytest.raises(UsageError, match="cannot read"):
+    with pytest.raises(UsageError, match="no such file"):
         read(tmp_path / "absent.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("task = " + "[" * 50_000, "nested too deep to be read"),
+        ("task." * 5_000 + "a = 1", "nested deeper than 64 levels"),
+        ("seed = " + "9" * 30, "a whole number of more than 64 bits"),
+        ("#" * 200_000, "200,000 bytes, expected at most 131,072"),
+    ],
+)
+def test_a_file_that_would_break_the_reader_is_one_clear_error(tmp_path, text, message):
+    path = tmp_path / "run.toml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=message) as error:
+        read(path)
+    assert "run.toml" in str(error.value)
+    assert len(str(error.value)) < 300
