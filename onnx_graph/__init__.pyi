@@ -16,6 +16,12 @@ from .live_units import dead_units as dead_units
 from .live_units import effective_masks as effective_masks
 from .live_units import liveness as liveness
 from .live_units import trim as trim
+from .names import nearest as nearest
+from .names import require_name as require_name
+from .names import unknown_name as unknown_name
+from .registry import Builtin as Builtin
+from .registry import Listed as Listed
+from .registry import Registry as Registry
 from .shrinking import shrink as shrink
 from .simplification import simplify as simplify
 from .weight import Weight as Weight
@@ -24,11 +30,14 @@ from .weight import set_weights as set_weights
 from .weight import weights as weights
 
 __all__ = [
+    "Builtin",
     "Counts",
     "CutError",
     "GraphError",
     "InvalidModelError",
+    "Listed",
     "Liveness",
+    "Registry",
     "UnsupportedOperatorError",
     "Weight",
     "WeightError",
@@ -40,6 +49,8 @@ __all__ = [
     "liveness",
     "load",
     "masks",
+    "nearest",
+    "require_name",
     "save",
     "set_weights",
     "shrink",
@@ -47,5 +58,6 @@ __all__ = [
     "size",
     "summed_layers",
     "trim",
+    "unknown_name",
     "weights",
 ]

@@ -9,6 +9,7 @@ from nas.cli import output
 from nas.cli.progress_display import display
 from nas.cli.search_flags import add_flags, config_of
 from nas.percent import percent
+from nas.study.config import SearchConfig
 
 EXAMPLES = """\
 examples:
@@ -105,14 +106,12 @@ def test_rows(report: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _dry_run(args: argparse.Namespace, config: Any) -> int:
+def _dry_run(args: argparse.Namespace, config: SearchConfig) -> int:
     """The pre-flight table: smallest, middle and largest candidate, and how many meet the constraints."""
-    from nas.verbs.search import check, sizes, task_of
+    from nas.verbs.search import checked, sizes
 
-    task = task_of(config)
-    check(config, task)
-    rows = sizes(config, task)
-    output.emit(
-        args, {"config": config.to_json(), "sizes": rows}, rows, title=f"candidates of {config.space} on {task.name}"
-    )
+    plan = checked(config)
+    rows = sizes(plan)
+    data = {"config": config.to_json(), "sizes": rows}
+    output.emit(args, data, rows, title=f"candidates of {config.space} on {plan.task.name}")
     return 0

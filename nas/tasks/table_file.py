@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.errors import DataError, UsageError
-from nas.names import require
 from nas.tasks.labels import number_classes
 from nas.tasks.preparation import prepare, standard_normalisation
 from nas.tasks.split import Examples, divide
 from nas.tasks.task import Normalisation, Task
+from onnx_graph import require_name
 
 MISSING = frozenset(("", "na", "nan", "n/a", "null", "?"))
 MAX_CATEGORIES = 100
@@ -37,7 +37,7 @@ def load_table_file(path: Path, *, name: str, target: str | None, subset: int | 
         raise UsageError(
             f"{path}: say which column holds the classes, --target COLUMN; the columns are {', '.join(header)}"
         )
-    require(f"target column of {path.name}", target, header)
+    require_name(f"target column of {path.name}", target, header, UsageError)
     columns = {column: [row[i].strip() for row in rows] for i, column in enumerate(header)}
     for column, values in columns.items():
         _refuse_missing(path, column, values, lines)

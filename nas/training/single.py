@@ -7,11 +7,12 @@ import onnx_ir as ir
 import torch
 
 from nas.errors import TrainingError, UsageError
+from nas.metrics import METRICS
 from nas.tasks.task import Split, Task
 from nas.training.device import arithmetic, torch_device
 from nas.training.loop.batches import examples
 from nas.training.loop.history import History
-from nas.training.loop.session import Session, accuracy
+from nas.training.loop.session import Session, measured
 from nas.training.methods.method import Method, begin
 from nas.training.methods.registry import create
 from nas.training.options import DEFAULTS, TrainingOptions, TrainingResult
@@ -63,13 +64,15 @@ def train(
     return result_of(history, model, time.perf_counter() - started)
 
 
-def evaluate(model: ir.Model, task: Task, split: Split, *, device: str = "cpu") -> float:
-    """The task's metric, in [0, 1], of a trained model on a split."""
+def evaluate(model: ir.Model, task: Task, split: Split, *, metric: str | None = None, device: str = "cpu") -> float:
+    """A metric (default: the task's) of a trained model on a split."""
+    chosen = METRICS.load(metric or task.metric)
     check_fit(model, task)
     where = torch_device(device)
     member = Member.of(model, 0)
     with arithmetic(where, threads_for(member.shape.cost * _EVALUATED)):
-        return accuracy(Stack([member], fresh=False, device=where), examples(split, where), _EVALUATED)[0]
+        stack = Stack([member], fresh=False, device=where)
+        return measured(chosen, stack, examples(split, where), _EVALUATED)[0]
 
 
 def result_of(history: History, model: ir.Model, seconds: float) -> TrainingResult:

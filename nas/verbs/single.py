@@ -7,18 +7,20 @@ from statistics import mean
 from typing import Any
 
 import onnx_graph
+from nas.engine.plan import method_of, resolve, task_of
 from nas.engine.search_loop import open_engine
 from nas.errors import RunError, UsageError
 from nas.exporters.onnx_export import Exported, copy_of, export
 from nas.exporters.provenance import of_task, provenance
+from nas.exporters.registry import format_of
 from nas.measure.device_check import require_device
+from nas.metrics import METRICS
 from nas.seeds import derive
 from nas.study.config import SearchConfig
 from nas.study.run_folder import RunFolder
 from nas.study.trial import Trial
 from nas.tasks.task import Task
 from nas.verbs.compatibility import require_trainable
-from nas.verbs.search import task_of
 
 
 def train_file(
@@ -52,7 +54,7 @@ def train_file(
     config = config.resolved(len(task.train))
     model = onnx_graph.simplify(onnx_graph.load(path))
     require_trainable(model, task)
-    method = config.training_method()
+    method = method_of(config)
     keeps = config.training_options().init == "keep"
     before = evaluate(model, task, task.validation, device=config.device) if keeps else None
     rows, networks = [], []
@@ -85,7 +87,8 @@ def train_file(
         )
     if out is None:
         return rows, None
-    best = max(range(len(rows)), key=lambda i: float(rows[i]["validation"]))
+    sign = METRICS.load(task.metric).sign
+    best = max(range(len(rows)), key=lambda i: sign * float(rows[i]["validation"]))
     origin = _origin(path, task, rows, best) | {"method": config.method}
     return rows, export(networks[best], out, task=task, origin=origin, keep_dead_units=method.grouped)
 
@@ -108,14 +111,14 @@ def export_trial(path: Path, number: int | None, out: Path) -> Exported:
     """
     _require_writable(out)
     folder = RunFolder(path)
-    config = folder.config()
-    task = task_of(config)
+    plan = resolve(folder.config())
+    task = plan.task
     with folder.lock():
-        engine = open_engine(config, folder, task)
+        engine = open_engine(plan, folder)
     if number is None:
         if not folder.best.exists():
             raise RunError(f"{folder.path} has no best.onnx yet: finish it with `nas resume {folder.path}`")
-        return copy_of(folder.best, out)
+        return copy_of(folder.best, out, task)
     trial = _trial(engine.record.trials, number)
     stored = folder.models / engine.model_file(trial.digest, trial.repeat)
     if stored.exists():
@@ -130,19 +133,18 @@ def export_trial(path: Path, number: int | None, out: Path) -> Exported:
             train(
                 model,
                 task,
-                config.training_options(),
-                method=engine.method,
+                plan.training,
+                method=plan.method,
                 seed=trial.seed,
-                device=config.device,
+                device=plan.config.device,
             ),
         )
     return export(model, out, task=task, origin=provenance(task, trial.candidate, trial.accuracy or 0.0, trial.seed))
 
 
 def _require_writable(out: Path) -> None:
-    """Refuse a target that could not be written, before the work is done."""
-    if out.suffix != ".onnx":
-        raise UsageError(f"--out must be a .onnx file, got {out}")
+    """Refuse a file that could not be written, before the work is done."""
+    format_of(out)
     if not out.absolute().parent.is_dir():
         raise UsageError(f"cannot write {out}: there is no folder {out.parent}")
 

@@ -12,10 +12,9 @@ from predictors.errors import InvalidTargetError, InvalidTaskError
 from predictors.features.encoder import in_memory
 from predictors.features.matrix import GRAPH_FEATURES
 from predictors.library.batch import ModelLike, encode_all
-from predictors.names import nearest
 from predictors.predictor import Prediction, Predictor
 from predictors.reading.operators import INDEX
-from predictors.registry import COSTS
+from predictors.registry import COST_PREDICTORS
 from predictors.structure_graph import StructureGraph
 from predictors.task_description import TaskDescription
 
@@ -148,7 +147,7 @@ class FittedPredictor:
 
     def require_accuracy(self) -> None:
         """`InvalidTargetError` where it predicts something else."""
-        if self.name in COSTS:
+        if self.name in COST_PREDICTORS:
             raise InvalidTargetError(f"this predictor predicts {self.name}, not accuracy")
 
     def tasks_for(self, graph: StructureGraph) -> list[str]:
@@ -181,7 +180,7 @@ class FittedPredictor:
         if isinstance(task, str):
             if task not in self.tasks:
                 raise InvalidTaskError(
-                    f"this predictor knows no task {task!r}; it knows {', '.join(nearest(task, self.tasks))}; describe yours by "
+                    f"this predictor knows no task {task!r}; it knows {', '.join(onnx_graph.nearest(task, self.tasks))}; describe yours by "
                     f"{', '.join(field_.name for field_ in fields(TaskDescription))}"
                 )
             return self.tasks[task]
