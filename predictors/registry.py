@@ -54,11 +54,6 @@ def saved_class(name: str) -> type[Predictor]:
     return COST_PREDICTORS.load(name) if name in COST_PREDICTORS else PREDICTORS.load(name)
 
 
-def create(name: str) -> Predictor:
-    """A predictor by name, not fitted, with its default options."""
-    return PREDICTORS.load(name)()
-
-
 def needs_task(name: str) -> bool:
     """Whether a predictor knows other tasks, so that its networks must tell theirs (class attribute ``needs_task``)."""
     return bool(getattr(PREDICTORS.load(name), "needs_task", False))

@@ -202,10 +202,13 @@ class Engine:
         self.predictor = None
         if self.plan.predictor is None or len(known) < FEWEST_TO_FIT:
             return
+        import predictors
+
         start = time.perf_counter()
         graphs = [self._graph(result.candidate) for result in known]
         shares = np.array([self.metric.to_share(result.accuracy) for result in known])
-        self.predictor = self.plan.predictor().fit(graphs, shares, seed=derive(self.config.seed, "fit") % 2**31)
+        fresh = predictors.create(self.config.predictor)
+        self.predictor = fresh.fit(graphs, shares, seed=derive(self.config.seed, "fit") % 2**31)
         self.seconds.fitting += time.perf_counter() - start
 
     def _graph(self, candidate: Candidate) -> StructureGraph:

@@ -17,11 +17,12 @@ from onnx_graph.errors import GraphError
 from predictors.calibration import ranking
 from predictors.errors import InvalidTableError
 from predictors.library.batch import attempts
-from predictors.library.fitted import FittedPredictor, Json, Task
+from predictors.library.fitted import FittedPredictor, Task
 from predictors.library.fitting import fit, known_task
-from predictors.library.persistence import require_free, save
+from predictors.library.loading import create
+from predictors.library.persistence import Json, require_free, save
 from predictors.predictor import Prediction
-from predictors.registry import PREDICTORS, create
+from predictors.registry import PREDICTORS
 from predictors.structure_graph import StructureGraph
 
 BASELINES = ("constant", "density")

@@ -5,7 +5,8 @@ import pytest
 
 import predictors
 from predictors.errors import ModelTypeError, UnknownPredictorError
-from predictors.registry import PREDICTORS, create, saved_class
+from predictors.library.loading import create
+from predictors.registry import PREDICTORS, saved_class
 from predictors.testing import synthetic_graphs
 
 
