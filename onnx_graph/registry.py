@@ -21,6 +21,7 @@ from typing import Any, Generic, TypeVar
 from onnx_graph.names import unknown_name
 
 T = TypeVar("T")
+Select = Callable[..., EntryPoints]
 
 BUILT_IN = "built-in"
 """Origin of the names of the table; that of others is the name and version of a distribution."""
@@ -105,7 +106,7 @@ class Registry(Generic[T]):
         self.builtins = {name: Builtin(line) if isinstance(line, str) else line for name, line in builtins.items()}
         self._fault, self._unknown, self._broken = fault, unknown, broken
         self._loaded: dict[Offer, T] = {}
-        self._offers: tuple[EntryPoints | None, dict[str, list[Offer]]] = (None, {})
+        self._offers: tuple[Select | None, dict[str, list[Offer]]] = (None, {})
 
     def names(self) -> tuple[str, ...]:
         """All known names: the built-ins in the order of their table, then the others, sorted."""
@@ -189,9 +190,9 @@ class Registry(Generic[T]):
             self._offers = (installed, self._merged(installed))
         return self._offers[1]
 
-    def _merged(self, installed: EntryPoints) -> dict[str, list[Offer]]:
+    def _merged(self, installed: Select) -> dict[str, list[Offer]]:
         merged = {name: [_builtin(line.place)] for name, line in self.builtins.items()}
-        for point in sorted(installed.select(group=self.group), key=lambda point: (point.name, point.value)):
+        for point in sorted(installed(group=self.group), key=lambda point: (point.name, point.value)):
             merged.setdefault(point.name, []).append(Offer(point.value, _origin(point), point.load))
         return merged
 
@@ -232,9 +233,9 @@ def _builtin(place: str) -> Offer:
 def _origin(point: EntryPoint) -> str:
     """Name and version of the distribution that an entry point belongs to."""
     metadata = None if point.dist is None else point.dist.metadata
-    if not metadata or not metadata.get("Name"):
+    if not metadata or "Name" not in metadata or "Version" not in metadata:
         return "an unnamed distribution"
-    return f"{metadata['Name']} {metadata.get('Version', '(no version)')}"
+    return f"{metadata['Name']} {metadata['Version']}"
 
 
 def _twice(offers: list[Offer]) -> str:
@@ -242,6 +243,6 @@ def _twice(offers: list[Offer]) -> str:
 
 
 @lru_cache(maxsize=1)
-def _installed(path: tuple[str, ...]) -> EntryPoints:
-    """The entry points of all distributions on a path. Reading them takes milliseconds, so it is done once."""
-    return entry_points()
+def _installed(path: tuple[str, ...]) -> Select:
+    """The entry points of all distributions on a path, by group. Reading them takes milliseconds, so it is done once."""
+    return entry_points().select

@@ -21,9 +21,9 @@ class SpaceType(Protocol):
 
 
 def _fault(found: Any, name: str) -> str:
-    if isinstance(found, type) and hasattr(found, "options_type"):
-        return ""
-    return "it must be a class of search spaces with an attribute options_type"
+    if not isinstance(found, type) or not hasattr(found, "options_type"):
+        return "it must be a class of search spaces with an attribute options_type"
+    return "" if getattr(found, "name", name) == name else f"its attribute name must be {name!r}"
 
 
 SPACES: Registry[SpaceType] = Registry(

@@ -34,7 +34,7 @@ def front(goals: Sequence[objectives.Objective], known: Sequence[CandidateResult
 
 
 def winner(
-    goals: Sequence[objectives.Objective], known: Sequence[CandidateResult], *, tried: Sequence[Trial]
+    goals: Sequence[objectives.Objective], known: Sequence[CandidateResult], *, tried: Sequence[Trial] = ()
 ) -> CandidateResult:
     """The candidate to export: the most accurate; of those trained more than once where there are such.
 

@@ -102,8 +102,8 @@ def random_edit(
     by_name = {layer.name: layer for layer in layers}
     for name in allowed:
         if name not in drawn:
-            draw_arguments = getattr(EDITS.load(name), "draw_arguments", lambda masks, layers, rng: {})
-            drawn[name] = draw_arguments(masks, by_name, rng)
+            draw_arguments = getattr(EDITS.load(name), "draw_arguments", None)
+            drawn[name] = {} if draw_arguments is None else draw_arguments(masks, by_name, rng)
     fitting = [name for name, arguments in drawn.items() if arguments is not None and name in allowed]
     if not fitting:
         return None
