@@ -89,13 +89,13 @@ def resolve(config: SearchConfig, task: Task | None = None) -> SearchPlan:
 
     Args:
         config: as the user gave it.
-        task: its data, where they are loaded already.
+        task: its data, where they are loaded already, or prepared for a model file.
 
     Raises:
         UsageError, ConstraintError, PluginError, SpaceError, PredictorError: something that does not exist or does not fit.
         DataError: a data file that is missing, damaged or unfit.
     """
-    task = task_of(config) if task is None else task
+    task = data_of(config) if task is None else task
     metric = objectives.main_metric(config.objective, task.metric)
     if metric != task.metric:
         task = dataclasses.replace(task, metric=metric)
@@ -114,8 +114,8 @@ def resolve(config: SearchConfig, task: Task | None = None) -> SearchPlan:
     )
 
 
-def task_of(config: SearchConfig) -> Task:
-    """The data that a configuration names."""
+def data_of(config: SearchConfig) -> Task:
+    """The data that a configuration names, normalised by the task."""
     data_dir = None if config.data_dir is None else Path(config.data_dir)
     return load_task(config.task, data_dir=data_dir, subset=config.subset, target=config.target)
 
@@ -164,5 +164,7 @@ def _json(text: str) -> object:
     """JSON where the text is such, else the text itself."""
     try:
         return json.loads(text)
+    except RecursionError:
+        raise UsageError(f"a space option is nested too deep: {text[:40]}…") from None
     except ValueError:
         return text

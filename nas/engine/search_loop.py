@@ -22,7 +22,7 @@ from nas.engine.plan import SearchPlan
 from nas.engine.pool import Pool, Screened
 from nas.errors import NasError, RunError
 from nas.exporters.onnx_export import as_exported
-from nas.measure.costs import COSTS, counts, measure_all
+from nas.measure.costs import COSTS, counts_in_file, measure_all
 from nas.seeds import derive, generator
 from nas.study.config import SearchConfig
 from nas.study.constraints import on_costs
@@ -252,7 +252,7 @@ class Engine:
         for index, (model, result) in enumerate(zip(models, results, strict=True)):
             trial = _trial(plan, index, first + index, seeds[index], result)
             if trial.number >= len(self.record.trials):
-                if not isinstance(result, Exception):
+                if not isinstance(result, Exception) and not trial.failed:
                     onnx_graph.set_weights(model, dict(result.weights))
                     trial = self._measured(trial, model) if self.method.moves else trial
                     trial = self._with_further_metrics(trial, model)
@@ -270,11 +270,16 @@ class Engine:
     def _measured(self, trial: Trial, model: ir.Model) -> Trial:
         """The trial with the costs of the trained network, whose mask is another; failed where they break a constraint.
 
-        A method keeps the count of non-zeros, but units that were dead may live again and cost bytes and time.
+        A method keeps the count of non-zeros, but some of them may be cut off from input or output, and units that were dead
+        may live again and cost bytes and time.
         """
-        metrics = counts(model)
-        further = [name for name in trial.metrics if name in COSTS and name not in metrics]
-        metrics |= measure_all(further, model, lambda: as_exported(model, self.task, trial.candidate))
+        metrics = counts_in_file(model, keep_dead_units=self.method.grouped)
+        missing = [name for name in trial.metrics if name in COSTS and name not in metrics]
+        metrics |= measure_all(
+            missing,
+            model,
+            lambda: as_exported(model, self.task, trial.candidate, keep_dead_units=self.method.grouped),
+        )
         broken = [c for c in on_costs(self.constraints) if c.excess(metrics) > 0]
         if not broken:
             return replace(trial, metrics=metrics)
@@ -337,9 +342,10 @@ def open_engine(
     *,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     seconds: Seconds | None = None,
+    read_only: bool = False,
 ) -> Engine:
     """Open the record of a run, whose lock the caller holds; `RunError` where the data changed since it was begun."""
-    record = Record(folder.journal, plan.objectives, plan.constraints)
+    record = Record(folder.journal, plan.objectives, plan.constraints, read_only=read_only)
     require_unchanged(record, plan.config, plan.task, folder)
     return Engine(plan, record, folder, on_progress, seconds or Seconds())
 
@@ -356,6 +362,8 @@ def _trial(plan: Plan, index: int, number: int, seed: int, result: TrainingResul
     member, score = plan.chosen[index]
     if isinstance(result, Exception):
         accuracy, seconds, dead_units, error = None, 0.0, 0, str(result)
+    elif result.dead:
+        accuracy, seconds, dead_units, error = None, result.seconds, result.dead_units, result.dead
     else:
         accuracy, seconds, dead_units, error = result.accuracy, result.seconds, result.dead_units, ""
     return Trial(

@@ -1,12 +1,14 @@
 """`search` and `resume`: the whole line from a configuration to a report."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import onnx_ir as ir
 
-from nas.engine.plan import SearchPlan, resolve
+import onnx_graph
+from nas.engine.plan import SearchPlan, data_of, resolve
 from nas.engine.preflight import preflight
 from nas.engine.search_loop import open_engine
 from nas.errors import UsageError
@@ -18,7 +20,9 @@ from nas.study.config import SearchConfig
 from nas.study.progress import Progress
 from nas.study.run_folder import RunFolder, write_text
 from nas.study.trial import Proposal
-from nas.verbs.compatibility import require_trainable
+from nas.tasks.task import Task
+from nas.verbs.compatibility import read_trainable, require_trainable
+from nas.verbs.preprocessing import adapt
 
 
 def search(
@@ -27,12 +31,17 @@ def search(
     *,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     on_stage: Callable[[str], None] = lambda text: None,
+    on_remark: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
     """Search and report into a new folder `out`; returns the report.
 
+    `on_remark` is told what was decided about the inputs of a model file, and why.
+
     Everything wrong with the request is an error before the folder is made and before any training.
     """
-    plan = checked(config)
+    plan, remark = checked(config)
+    if remark:
+        on_remark(remark)
     folder = RunFolder(Path(out))
     folder.create(plan.config)
     return _run(plan, folder, on_progress, on_stage)
@@ -46,24 +55,52 @@ def resume(
     on_stage: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
     """Go on with a run, however it ended: nothing recorded is lost or trained twice. `trainings` raises the total."""
-    import dataclasses
-
     folder = RunFolder(Path(out))
     config = folder.config()
     if trainings is not None:
         config = dataclasses.replace(config, trainings=trainings)
-    return _run(resolve(config), folder, on_progress, on_stage)
+    return _run(resolve(config, task_of(config)), folder, on_progress, on_stage)
 
 
-def checked(config: SearchConfig) -> SearchPlan:
-    """The resolved search; raises what is wrong with it, without touching the disk or training anything."""
+def task_of(config: SearchConfig) -> Task:
+    """The data that a configuration names, prepared for the model file where the configuration says that it needs that."""
+    task = data_of(config)
+    if config.model is None or config.preprocessing == "auto":
+        return task
+    model = onnx_graph.simplify(onnx_graph.load(config.model))
+    return adapt(model, task, config.preprocessing, pretrained=config.training_options().init == "keep").task
+
+
+def prepared(config: SearchConfig) -> tuple[SearchConfig, Task, str]:
+    """The configuration with the preprocessing of its model file decided, its task, and a remark on what was decided."""
+    task = data_of(config)
+    if config.model is None:
+        if config.preprocessing != "auto":
+            raise UsageError(
+                f"preprocessing {config.preprocessing} is for the space onnx: it says what a model file takes"
+            )
+        return config, task, ""
     require_device(config.device)
-    plan = resolve(config)
+    model = read_trainable(Path(config.model))
+    require_trainable(model, task)
+    pretrained = config.training_options().init == "keep"
+    adapted = adapt(model, task, config.preprocessing, pretrained=pretrained, device=config.device)
+    return dataclasses.replace(config, preprocessing=adapted.taken), adapted.task, adapted.remark
+
+
+def checked(config: SearchConfig) -> tuple[SearchPlan, str]:
+    """The resolved search, and a remark on who prepares the inputs of its model file.
+
+    Raises what is wrong with the configuration, without touching the disk or training anything.
+    """
+    require_device(config.device)
+    config, task, remark = prepared(config)
+    plan = resolve(config, task)
     model = plan.space.build(preflight(plan).members[0].proposal.candidate)
     require_method(plan, model)
     if config.space == "onnx":  # the other spaces build nothing that cannot be trained or exported
         require_trainable(model, plan.task)
-    return plan
+    return plan, remark
 
 
 def require_method(plan: SearchPlan, model: ir.Model) -> None:

@@ -23,11 +23,24 @@ def counts(model: ir.Model) -> dict[str, float]:
     }
 
 
+def counts_in_file(model: ir.Model, *, keep_dead_units: bool = False) -> dict[str, float]:
+    """`counts` of a trained network as its exported file holds it: dead units removed, unless they shall stay.
+
+    Where a method moves the mask, some of the weights that it keeps may be cut off from input or output, and are not in
+    the file. ``weights``, and so ``density``, are of the whole architecture.
+    """
+    if keep_dead_units:
+        return counts(model)
+    found = counts(onnx_graph.shrink(model))
+    weights = onnx_graph.count(model).weights
+    return found | {"weights": weights, "density": found["nnz"] / max(weights, 1)}
+
+
 def _one(name: str) -> Callable[[ir.Model], float]:
     return lambda model: counts(model)[name]
 
 
-NNZ = Cost(name="nnz", meaning="non-zero weights", measure=_one("nnz"))
+NNZ = Cost(name="nnz", meaning="non-zero weights, those that lead nowhere left out", measure=_one("nnz"))
 PARAMS = Cost(name="params", meaning="non-zero weights, biases and normalisation parameters", measure=_one("params"))
 WEIGHTS = Cost(name="weights", meaning="weights, zero or not", measure=_one("weights"))
 MACS = Cost(name="macs", meaning="multiply-accumulates of the non-zero weights for one example", measure=_one("macs"))
