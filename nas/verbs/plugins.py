@@ -1,21 +1,6 @@
 """Everything that can be named: what it is called, where it comes from, what it means; for `nas list` and the service.
 
-| what | entry-point group | an entry point names |
-|---|---|---|
-| task | ``nas.tasks`` | a function ``load(data_dir) → nas.tasks.Task``, which may also take ``subset`` and ``seed`` |
-| search space | ``search_spaces`` | a class made from a signature and its ``options_type`` |
-| mask pattern | ``search_spaces.patterns`` | a function ``(layer, nnz, rng, **options) → mask`` |
-| capacity of a pattern | ``search_spaces.capacities`` | a function ``(layer, **options) → most non-zeros``, under the pattern's name |
-| mask distribution | ``search_spaces.distributions`` | a function ``(layers, **options) → relative densities`` |
-| mask edit | ``search_spaces.edits`` | a function ``(masks, layers, seed, **arguments) → changed masks`` |
-| method | ``nas.methods`` | a frozen dataclass derived from ``nas.training.methods.Method`` |
-| strategy | ``nas.strategies`` | a class with the method ``fill`` of ``nas.engine.strategies.Strategy`` |
-| predictor | ``predictors`` | a class with the methods of ``predictors.Predictor`` and its own name as ``name`` |
-| predictor of a cost | ``predictors.costs`` | the same, for what is not accuracy |
-| metric | ``nas.metrics`` | a ``nas.metrics.Metric`` |
-| loss | ``nas.losses`` | a ``nas.losses.Loss`` |
-| cost | ``nas.costs`` | a ``nas.measure.costs.Cost`` |
-| export format | ``nas.export_formats`` | a ``nas.exporters.ExportFormat`` |
+The README has the table of entry-point groups (section "Add your own").
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -14,7 +14,6 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from nas.engine import plan as plans
 from nas.engine.leaders import winner
 from nas.engine.search_loop import confirmations, first_round, training_seed
 from nas.errors import ConstraintError, RunError, TrainingError, UsageError
@@ -102,7 +101,7 @@ def test_the_leaders_are_trained_again_and_one_of_them_wins(finished):
 
 def test_the_exported_winner_has_the_reported_accuracy_in_onnxruntime(finished):
     folder, report = finished
-    task = plans.task_of(CONFIG)
+    task = searches.task_of(CONFIG)
     session = onnxruntime.InferenceSession(folder / "best.onnx")
     x = (
         task.test.x
@@ -231,8 +230,8 @@ def test_a_wrong_name_is_an_error_before_anything_is_made(tmp_path, change, mess
 def test_changed_data_stops_a_resume(finished, tmp_path, monkeypatch):
     folder, _ = finished
     copy = copy_of(folder, tmp_path / "copy")
-    task = dataclasses.replace(plans.task_of(CONFIG), fingerprint="other")
-    monkeypatch.setattr(plans, "task_of", lambda config: task)
+    task = dataclasses.replace(searches.task_of(CONFIG), fingerprint="other")
+    monkeypatch.setattr(searches, "task_of", lambda config: task)
     with pytest.raises(RunError, match=r"is not what .* was begun with"):
         searches.resume(copy)
 

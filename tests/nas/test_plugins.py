@@ -124,6 +124,15 @@ def test_every_name_has_an_origin_and_a_meaning(package, capsys, what):
     assert err.count("warning") == (what == "predictors")  # one of that kind is wrong by intent
 
 
+def test_every_entry_point_group_is_documented_and_tried():
+    root = Path(predictors.__file__).parents[1]
+    told = "".join(path.read_text() for path in [root / "README.md", *root.glob("docs/**/*.md")])
+    points = next(SITE.glob("*.dist-info")) / "entry_points.txt"
+    groups = [line.strip("[]") for line in points.read_text().splitlines() if line.startswith("[")]
+    assert len(groups) == 14
+    assert [group for group in groups if f"`{group}`" not in told] == []
+
+
 def test_list_shows_the_options_of_spaces_and_methods(package, capsys):
     spaces, _ = rows_of(capsys, "spaces")
     assert "depth=[1,4]" in spaces["mlp"]["options"]
