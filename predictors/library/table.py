@@ -22,7 +22,7 @@ from predictors.library.fitting import fit, known_task
 from predictors.library.loading import create
 from predictors.library.persistence import Json, require_free, save
 from predictors.predictor import Prediction
-from predictors.registry import predictor_class
+from predictors.registry import PREDICTORS
 from predictors.structure_graph import StructureGraph
 
 BASELINES = ("constant", "density")
@@ -99,7 +99,7 @@ def fit_table(
 ) -> FittedPredictor:
     """Fit a predictor (see `predictors.library.fitting.fit`) on all rows of a table and save it in the folder `out`."""
     if name is not None:
-        predictor_class(name)
+        PREDICTORS.load(name)
     known_task(task)
     require_free(out)
     rows = read_table(path)
@@ -139,7 +139,7 @@ def evaluate_table(
         over repeats of ``tau``, ``rho``, ``r2``, ``rmse``, ``tau_inside`` (None where no cell ranks anything) and ``coverage_90``
         (share of measurements in the stated 90 % interval), and under ``spread`` their standard deviations over repeats.
     """
-    kinds = {name: predictor_class(name) for name in (*BASELINES, *names)}
+    kinds = {name: PREDICTORS.load(name) for name in (*BASELINES, *names)}
     description = known_task(task)
     if folds < 2 or repeats < 1:
         raise InvalidTableError(f"need folds ≥ 2 and repeats ≥ 1, got {folds} and {repeats}")
