@@ -1,9 +1,16 @@
+from .batch_axis import fixed_batch as fixed_batch
+from .batch_axis import free_batch as free_batch
 from .counts import Counts as Counts
 from .counts import count as count
 from .cutting.layer_cutting import CutError as CutError
 from .cutting.layer_cutting import cut_layers as cut_layers
 from .cutting.layer_cutting import summed_layers as summed_layers
 from .cutting.shrinking import shrink as shrink
+from .durable_file import is_temporary as is_temporary
+from .durable_file import remove_stale as remove_stale
+from .durable_file import temporary_path as temporary_path
+from .durable_file import write_durably as write_durably
+from .errors import FixedBatchError as FixedBatchError
 from .errors import GraphError as GraphError
 from .errors import InvalidModelError as InvalidModelError
 from .errors import UnsupportedOperatorError as UnsupportedOperatorError
@@ -12,6 +19,16 @@ from .file import from_proto as from_proto
 from .file import load as load
 from .file import save as save
 from .file import size as size
+from .names import nearest as nearest
+from .names import require_name as require_name
+from .names import unknown_name as unknown_name
+from .normalisation import Separated as Separated
+from .normalisation import prepend_normalisation as prepend_normalisation
+from .normalisation import split_normalisation as split_normalisation
+from .notes import drop_notes as drop_notes
+from .registry import Builtin as Builtin
+from .registry import Listed as Listed
+from .registry import Registry as Registry
 from .simplification import simplify as simplify
 from .units.live_units import Liveness as Liveness
 from .units.live_units import dead_units as dead_units
@@ -24,28 +41,45 @@ from .weight import set_weights as set_weights
 from .weight import weights as weights
 
 __all__ = [
+    "Builtin",
     "Counts",
     "CutError",
+    "FixedBatchError",
     "GraphError",
     "InvalidModelError",
+    "Listed",
     "Liveness",
+    "Registry",
+    "Separated",
     "UnsupportedOperatorError",
     "Weight",
     "WeightError",
     "count",
     "cut_layers",
     "dead_units",
+    "drop_notes",
     "effective_masks",
+    "fixed_batch",
+    "free_batch",
     "from_proto",
+    "is_temporary",
     "liveness",
     "load",
     "masks",
+    "nearest",
+    "remove_stale",
+    "prepend_normalisation",
+    "require_name",
     "save",
     "set_weights",
     "shrink",
     "simplify",
     "size",
+    "split_normalisation",
     "summed_layers",
+    "temporary_path",
     "trim",
+    "unknown_name",
     "weights",
+    "write_durably",
 ]

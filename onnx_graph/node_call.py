@@ -92,6 +92,12 @@ def shape_of(value: ir.Value | None) -> Dims | None:
     return tuple(dim if isinstance(dim, int) else dim.value for dim in value.shape.dims)
 
 
+def integers_of(value: ir.Value | None) -> NDArray[np.int64] | None:
+    """The integers of a constant, None for any other value."""
+    array = constant_of(value)
+    return array.astype(np.int64) if array is not None and array.dtype.kind in "iu" else None
+
+
 def constant_of(value: ir.Value | None) -> NDArray[np.generic] | None:
     """The data of an initializer or a Constant node, None for any other value."""
     source = initializer_of(value)

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import onnx_ir as ir
 
-from onnx_graph.node_call import NodeCall, constant_of
+from onnx_graph.node_call import NodeCall, integers_of
 from onnx_graph.operators import operator, operator_of
 from onnx_graph.operators.moving import slices
 from onnx_graph.weight import initializer_of
@@ -133,14 +133,8 @@ def _fill(model: ir.Model) -> None:
     """Turn ConstantOfShape nodes into initializers that hold one number in memory, however large they are."""
     graph, total = model.graph, 0
     for node in list(graph):
-        shape = constant_of(node.inputs[0]) if node.op_type == "ConstantOfShape" and node.inputs else None
-        if (
-            shape is None
-            or shape.dtype.kind not in "iu"
-            or shape.ndim != 1
-            or (shape < 0).any()
-            or node.outputs[0].is_graph_output()
-        ):
+        shape = integers_of(node.inputs[0]) if node.op_type == "ConstantOfShape" and node.inputs else None
+        if shape is None or shape.ndim != 1 or (shape < 0).any() or node.outputs[0].is_graph_output():
             continue
         fill = (
             node.attributes["value"].as_tensor().numpy().ravel()[:1]
@@ -162,20 +156,14 @@ def _fold(model: ir.Model) -> None:
     from onnxscript.optimizer import FOLDED_FROM_KEY, fold_constants_ir
 
     spent = [0]
-    logger = logging.getLogger("onnxscript.optimizer._constant_folding")
-    level = logger.level
-    logger.setLevel(logging.ERROR)  # it warns of everything that it leaves alone
-    try:
-        _attempt(
-            lambda: fold_constants_ir(
-                model,
-                onnx_shape_inference=True,
-                output_size_limit=MAX_FOLDED_BYTES,
-                should_fold=partial(_affordable, spent=spent),
-            )
+    _attempt(
+        lambda: fold_constants_ir(
+            model,
+            onnx_shape_inference=True,
+            output_size_limit=MAX_FOLDED_BYTES,
+            should_fold=partial(_affordable, spent=spent),
         )
-    finally:
-        logger.setLevel(level)
+    )
     for value in [*model.graph.initializers.values(), *(value for node in model.graph for value in node.outputs)]:
         value.meta.pop(FOLDED_FROM_KEY, None)
         value.metadata_props.pop(FOLDED_FROM_KEY, None)

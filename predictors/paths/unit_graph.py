@@ -46,6 +46,11 @@ class UnitGraph:
     features: NDArray[np.float32]
     edges: Numbers
 
+    @classmethod
+    def without_units(cls) -> "UnitGraph":
+        """The unit graph of a network that has none."""
+        return cls(np.zeros(0, np.int32), np.zeros((0, len(UNIT_FEATURES)), np.float32), np.zeros((2, 0), np.int32))
+
 
 class _TooLargeError(Exception):
     """More connections than a unit graph may have."""
@@ -122,8 +127,8 @@ class _Builder:
         if len(places) > 1 and not _joins_parts(relation):
             return None
         given: list[Array | None] = [None] * (max(operator.positions) + 1)
-        for place, found in zip(operator.positions, places, strict=True):
-            given[place] = found
+        for place, marks in zip(operator.positions, places, strict=True):
+            given[place] = marks
         try:
             made = forward(relation, given, NUMBERS)
         except (ValueError, IndexError):

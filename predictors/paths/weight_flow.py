@@ -197,7 +197,8 @@ class CountedRecurrence:
             raise ValueError(f"a weight of {self.inward.shape[2]} inputs reads {field.shape[0]}")
         source = _broadcast(field, (self.inward.shape[2],))
         self.live_in = np.logical_or.reduce(source, axis=1)
-        return np.matmul(self.inward, source)
+        found: Array = np.matmul(self.inward, source)
+        return found
 
     def run(self, field: Array) -> Array:
         """Paths to the hidden units of all steps."""

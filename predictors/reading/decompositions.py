@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from onnx_graph.operators import TABLE
+from onnx_graph.operators import TABLE, Setting
 from predictors.reading import operators
-from predictors.reading.attributes import Setting, integers
+from predictors.reading.attributes import integers
 from predictors.reading.canonical_graph import Operator
 
 

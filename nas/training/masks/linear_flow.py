@@ -6,7 +6,7 @@ from onnx_graph.operators import operator_of
 
 
 def linearised(model: ir.Model) -> ir.Model:
-    """A copy without saturation, normalisation and subtraction; rectifiers stay, which do nothing to positive values.
+    """A copy without saturation, normalisation and subtraction; rectifiers stay, because they do not change positive values.
 
     With absolute weights and an input of ones, an output is the sum over all paths of the products of their weights. The
     gates of GRU and LSTM stay as they are; a plain RNN becomes linear.
