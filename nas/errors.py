@@ -35,6 +35,12 @@ class ExportError(NasError, RuntimeError):
     exit_code = 3
 
 
+class UnfitModelError(NasError, ValueError):
+    """A network whose inputs or outputs are not those of the task; the message says which."""
+
+    exit_code = 3
+
+
 class UnsupportedModuleError(NasError, ValueError):
     """A PyTorch module that cannot become an ONNX graph; the message says why."""
 

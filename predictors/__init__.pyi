@@ -7,6 +7,7 @@ from .library.persistence import load as load
 from .library.persistence import save as save
 from .predictor import Prediction as Prediction
 from .predictor import Predictor as Predictor
+from .predictor import largest_std as largest_std
 from .registry import PREDICTORS as PREDICTORS
 from .registry import create as create
 from .structure_graph import StructureGraph as StructureGraph
@@ -24,6 +25,7 @@ __all__ = [
     "encode",
     "encode_all",
     "fit",
+    "largest_std",
     "load",
     "save",
 ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from nas.cli import output
 from nas.cli.task_file import read_task
 from nas.cli.workers import add_workers, workers
-from nas.errors import UsageError
+from nas.errors import UnfitModelError
 from nas.percent import percent
 from nas.reports.explained import feature_rows, layer_rows
 
@@ -108,15 +108,34 @@ class _Question:
 
 
 def _questions(predictor: "FittedPredictor", models: "Mapping[str, StructureGraph]", task: Any) -> list[_Question]:
-    """Every model for the task; without one, for every known task that it fits."""
+    """Every model for the task; without one, for every known task that it fits. `UnfitModelError` for one that fits none."""
     found = []
     if task is None and predictor.described(None) is not None:
         task = next(iter(predictor.tasks))  # the only one
     for model, graph in models.items():
         open_ = task is None and predictor.tasks
         for one in _tasks_for(predictor, model, graph) if open_ else [task]:
-            found.append(_Question(model=model, graph=graph.on(predictor.described(one)), task=one))
+            question = _Question(model=model, graph=graph.on(predictor.described(one)), task=one)
+            _require_fit(predictor, question)
+            found.append(question)
     return found
+
+
+def _require_fit(predictor: "FittedPredictor", question: _Question) -> None:
+    """`UnfitModelError` where the network cannot be for the task that it is asked about, or that the predictor learnt."""
+    from predictors.library.fitted import misfit
+
+    description, origin = predictor.described(question.task), predictor.provenance
+    sizes: tuple[Any, Any] = (origin.get("inputs"), origin.get("outputs"))  # a run tells them; other tables do not
+    if description is not None:
+        sizes = (description.inputs, description.classes)
+    if not all(isinstance(size, int) and size > 0 for size in sizes):
+        return
+    why = misfit(question.graph, *sizes)
+    if why is not None:
+        name = origin.get("task") if question.task is None else question.name
+        task = "the task" if name is None else f"task {name!r}"
+        raise UnfitModelError(f"{question.model} does not fit {task}: {why}")
 
 
 def _tasks_for(predictor: "FittedPredictor", model: str, graph: "StructureGraph") -> list[str]:
@@ -124,7 +143,7 @@ def _tasks_for(predictor: "FittedPredictor", model: str, graph: "StructureGraph"
     if found:
         return found
     sizes = dict.fromkeys(f"{task.inputs} inputs and {task.classes} classes" for task in predictor.tasks.values())
-    raise UsageError(
+    raise UnfitModelError(
         f"{model} fits no task that the predictor knows ({'; '.join(sizes)}): say with --task what it is for, by name or by "
         "a description (`nas predictor describe DATA > my-task.json`)"
     )

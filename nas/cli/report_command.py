@@ -1,12 +1,9 @@
 """`nas report`."""
 
 import argparse
-import json
 from pathlib import Path
 
 from nas.cli import output
-from nas.cli.search_command import show
-from nas.errors import RunError
 
 EXAMPLES = """\
 examples:
@@ -23,26 +20,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the report and write the page and the picture anew."""
-    from nas.reports.conclusion import render
-    from nas.reports.report import VERSION
+    from nas.cli.result import show
+    from nas.reports.files import render
+    from nas.reports.report import read
     from nas.study.run_folder import RunFolder
 
     folder = RunFolder(Path(args.run))
     folder.config()
-    try:
-        report = json.loads(folder.report.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RunError(f"{folder.path} has no report yet: finish it with `nas resume {folder.path}`") from None
-    except ValueError as error:
-        raise RunError(
-            f"{folder.report} is damaged ({error}): write it anew with `nas resume {folder.path}`"
-        ) from error
-    if (
-        not isinstance(report, dict)
-        or report.get("format") != VERSION
-        or not {"best", "front", "trials"} <= set(report)
-    ):
-        raise RunError(f"{folder.report} is no report of this version: write it anew with `nas resume {folder.path}`")
+    report = read(folder.report)
     render(folder, report)
     show(args, report, folder.path)
     return 0

@@ -18,7 +18,7 @@ LOWEST, HIGHEST = 0.02, 0.3
 STRATA = (0.03, 0.05, 0.1, 0.2)
 """Densities that half of the recipes have exactly."""
 SHARD = 64
-"""Networks of a shard."""
+"""Networks of a whole shard."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ class Domain:
         name: of the domain, and of its folder.
         task: as in `nas list tasks`, or a file.
         space: as in `nas list spaces`.
-        networks: how many, rounded up to whole shards.
+        networks: how many; the last shard holds what the whole ones leave.
         subset: training and validation examples in all; None: all there are.
         options: of the space, beside densities and patterns.
         masks: networks in a row that share an architecture and differ in their masks alone, a divisor of the shard.
@@ -72,6 +72,10 @@ class Domain:
     def shards(self) -> int:
         """Number of shards."""
         return -(-self.networks // SHARD)
+
+    def shard_size(self, number: int) -> int:
+        """Networks of a shard: `SHARD`, fewer in the last one."""
+        return min(SHARD, self.networks - number * SHARD)
 
     @property
     def training_options(self) -> TrainingOptions:

@@ -53,12 +53,15 @@ class Spaces:
 
 
 def candidates(domain: Domain, shard: int, spaces: Spaces) -> list[Candidate]:
-    """The networks of a shard, no two alike, `Domain.masks` in a row with one architecture."""
-    rng = generator(0, "corpus", domain.name, shard)
+    """The networks of a shard, no two alike, `Domain.masks` in a row with one architecture.
+
+    The last shard of a domain begins with the same networks, however many it holds.
+    """
+    rng, size = generator(0, "corpus", domain.name, shard), domain.shard_size(shard)
     found: dict[str, Candidate] = {}
-    while len(found) < SHARD:
+    while len(found) < size:
         group = {one.digest: one for one in _group(domain, spaces, rng)}
-        room = SHARD - len(found)
+        room = size - len(found)
         found |= dict(list(group.items())[:room])
     return list(found.values())
 

@@ -1,4 +1,4 @@
-"""Who leads: the best results_by_candidate, the Pareto front, the winner."""
+"""Choosing: the leaders of a search, its Pareto front, its winner."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from nas.study.trial import CandidateResult
 
 
 def ranked(goals: Sequence[objectives.Objective], known: Sequence[CandidateResult]) -> list[CandidateResult]:
-    """Standings, the best first: by accuracy, with several objectives the front before the rest."""
+    """All results, the best first: by accuracy, with several objectives the front before the rest."""
     if not known:
         return []
     order = np.array([-result.accuracy for result in known])

@@ -71,7 +71,7 @@ class Pool:
         self.seconds = 0.0
         self._predictor, self._encode, self._finish = predictor, encode, finish
         self._seen = set(taken)
-        self._scores: list[Score] = []
+        self._means, self._stds = np.zeros(0), np.zeros(0)
 
     def __len__(self) -> int:
         """Number of feasible candidates."""
@@ -112,16 +112,31 @@ class Pool:
 
     @property
     def scores(self) -> list[Score] | None:
-        """The predictor's word on every member, in order; None without a fitted predictor."""
+        """The score of every member, in order; None without a fitted predictor."""
         if self._predictor is None:
             return None
-        new = self.members[len(self._scores) :]
-        if new:
-            start = time.perf_counter()
-            prediction = self._predictor.predict([member.graph for member in new if member.graph is not None])
-            self._scores += [Score(float(m), float(s)) for m, s in zip(prediction.mean, prediction.std, strict=True)]
-            self.seconds += time.perf_counter() - start
-        return self._scores
+        self._predict()
+        return [Score(float(m), float(s)) for m, s in zip(self._means, self._stds, strict=True)]
+
+    def optimistic(self, optimism: float) -> NDArray[np.float64]:
+        """Predicted mean of every member plus `optimism` standard deviations ``(members,)``; needs a fitted predictor.
+
+        The standard deviation is the predictor's own, wider than a `Score` states it where the predictor knows little:
+        such candidates are worth a try.
+        """
+        self._predict()
+        return np.asarray(self._means + optimism * self._stds, dtype=np.float64)
+
+    def _predict(self) -> None:
+        """Ask the predictor about the members that it was not asked about yet."""
+        new = self.members[len(self._means) :]
+        if self._predictor is None or not new:
+            return
+        start = time.perf_counter()
+        prediction = self._predictor.predict([member.graph for member in new if member.graph is not None])
+        self._means = np.concatenate([self._means, prediction.mean])
+        self._stds = np.concatenate([self._stds, prediction.std])
+        self.seconds += time.perf_counter() - start
 
     def fitness(self, optimism: float = 0.0) -> NDArray[np.float64]:
         """Fitness of every member ``(members,)``, higher is better; zeros without a fitted predictor.
@@ -129,10 +144,9 @@ class Pool:
         One objective: the predicted mean plus `optimism` standard deviations. Several: minus the rank in non-dominated
         sorting, the predicted accuracy breaking ties within a front.
         """
-        scores = self.scores
-        if scores is None or not self.members:
+        if self._predictor is None or not self.members:
             return np.zeros(len(self.members))
-        upper = np.array([score.mean + optimism * score.std for score in scores])
+        upper = self.optimistic(optimism)
         if len(self.objectives) == 1:
             return upper
         rows = [values(self.objectives, u, m.metrics) for u, m in zip(upper, self.members, strict=True)]

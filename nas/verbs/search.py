@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import onnx_ir as ir
 
+from nas.conclusion.conclusion import conclude
 from nas.engine.search_loop import open_engine
 from nas.errors import UsageError
 from nas.measure.device_check import require_device
 from nas.names import require
-from nas.reports.conclusion import conclude
 from nas.study.config import SearchConfig
 from nas.study.progress import Progress
 from nas.study.run_folder import RunFolder, write_text
@@ -129,4 +129,4 @@ def _run(
             raise UsageError(f"{folder.path} already holds {len(engine.record.trials)} trainings; give a larger total")
         write_text(folder.config_file, config.to_toml())
         engine.run()
-        return conclude(engine, on_stage=on_stage)
+        return conclude(engine, on_stage=on_stage).to_json()

@@ -117,7 +117,7 @@ def export_trial(path: Path, number: int | None, out: Path) -> Exported:
             raise RunError(f"{folder.path} has no best.onnx yet: finish it with `nas resume {folder.path}`")
         return copy_of(folder.best, out)
     trial = _trial(engine.record.trials, number)
-    stored = folder.models / engine.model_file(trial.digest, trial.repeat)
+    stored = engine.recorder.networks.path(trial.digest, trial.repeat)
     if stored.exists():
         model = onnx_graph.load(stored)
     else:

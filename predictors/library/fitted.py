@@ -108,7 +108,8 @@ class FittedPredictor:
             raise InvalidTaskError(
                 f"this predictor knows several tasks; say which: {', '.join(self.tasks)}, or a description"
             )
-        return self.predictor.predict(graphs)
+        prediction = self.predictor.predict(graphs)
+        return prediction if self.name in COSTS else prediction.possible()
 
     def _targets(
         self,
@@ -155,7 +156,7 @@ class FittedPredictor:
         """Names of the known tasks whose examples a network can take in and whose answers it gives, one name a task."""
         names: dict[TaskDescription, str] = {}
         for name, task in self.tasks.items():
-            if _fits(graph, task):
+            if misfit(graph, task.inputs, task.classes) is None:
                 names.setdefault(task, name)
         return list(names.values())
 
@@ -192,14 +193,18 @@ def _several(models: "ModelLike | Iterable[ModelLike]") -> "list[ModelLike]":
     return list(models) if isinstance(models, Iterable) and not isinstance(models, str | bytes) else [models]  # type: ignore[list-item]
 
 
-def _fits(graph: StructureGraph, task: TaskDescription) -> bool:
-    """Whether inputs and outputs are those of the task, of a sequence at every step."""
-    inputs, outputs = (
+def misfit(graph: StructureGraph, inputs: int, classes: int) -> str | None:
+    """Why a network cannot be for a task of such examples (of a sequence: at every step) and classes; None where it can."""
+    taken, given = (
         round(float(np.expm1(graph.summary[GRAPH_FEATURES.index(name)]))) for name in ("log_inputs", "log_outputs")
     )
-    steps, left = divmod(inputs, task.inputs)
+    steps, left = divmod(taken, inputs)
     several = steps > 1 and bool(np.isin(graph.operators, [INDEX[kind] for kind in _SEQUENTIAL]).any())
-    return not left and (steps == 1 or several) and outputs in (task.classes, steps * task.classes)
+    if left or not (steps == 1 or several):
+        return f"it takes {taken:,} inputs, the task has {inputs:,}"
+    if given not in (classes, steps * classes) and (given, classes) != (1, 2):  # one output can tell two classes apart
+        return f"it gives {given:,} outputs, the task has {classes:,} classes"
+    return None
 
 
 def _loaded(folder: "os.PathLike[str] | str") -> FittedPredictor:

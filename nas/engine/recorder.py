@@ -1,0 +1,102 @@
+"""Recording a round: every training becomes a trial, and the leaders' networks are kept as files."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import onnx_ir as ir
+
+from nas.engine.leaders import front, ranked
+from nas.engine.network_files import NetworkFiles
+from nas.engine.planner import RoundPlan
+from nas.engine.round_training import Training
+from nas.exporters.onnx_export import as_exported
+from nas.measure.metrics import counts, measure
+from nas.study.constraints import Constraint
+from nas.study.objectives import Objective
+from nas.study.record import Record
+from nas.study.run_folder import RunFolder
+from nas.study.trial import Trial, results_by_candidate
+from nas.tasks.task import Task
+
+KEPT_LEADERS = 10
+"""Leaders whose networks are kept beside those of the Pareto front."""
+
+
+@dataclass(frozen=True, eq=False)
+class Recorder:
+    """Writes what was trained into the run folder.
+
+    Attributes:
+        moves: whether a training may end with another mask than it began with, so that costs are counted again.
+    """
+
+    record: Record
+    folder: RunFolder
+    task: Task
+    objectives: Sequence[Objective]
+    constraints: Sequence[Constraint]
+    moves: bool
+
+    @property
+    def networks(self) -> NetworkFiles:
+        """The kept networks."""
+        return NetworkFiles(self.folder.models)
+
+    def add(self, plan: RoundPlan, trainings: Sequence[Training]) -> None:
+        """Add the trials that the record lacks. A network is on disk before its trial is recorded."""
+        first = sum(trial.round < plan.round for trial in self.record.trials)
+        for index, training in enumerate(trainings):
+            trial = _trial(plan, index, first + index, training)
+            if trial.number < len(self.record.trials):
+                continue
+            if not trial.failed:
+                model = training.trained()
+                trial = self._measured(trial, model) if self.moves else trial
+                self.networks.save(trial.digest, trial.repeat, model)
+            self.record.add(trial)
+        self._keep_leaders()
+        self.folder.write_trials(self.record.trials)
+
+    def _measured(self, trial: Trial, model: ir.Model) -> Trial:
+        """The trial with the costs of the trained network; failed where they break a constraint.
+
+        A method keeps the count of non-zeros, but units that were dead may live again and cost bytes and time.
+        """
+        metrics = counts(model)
+        exported = as_exported(model, self.task, trial.candidate)
+        metrics |= {name: measure(exported, name) for name in trial.metrics if name not in metrics}
+        broken = [c for c in self.constraints if c.excess(metrics) > 0]
+        if not broken:
+            return replace(trial, metrics=metrics)
+        first = broken[0]
+        error = f"after training {first.metric} is {metrics[first.metric]:g}, which breaks the constraint {first}"
+        return replace(trial, metrics=metrics, accuracy=None, error=error)
+
+    def _keep_leaders(self) -> None:
+        known = results_by_candidate(self.record.trials)
+        kept = [*ranked(self.objectives, known)[:KEPT_LEADERS], *front(self.objectives, known)]
+        self.networks.keep_only(result.candidate.digest for result in kept)
+
+
+def _trial(plan: RoundPlan, index: int, number: int, training: Training) -> Trial:
+    """A training of a plan as a trial."""
+    member, score = plan.chosen[index]
+    result = training.result
+    if isinstance(result, Exception):
+        accuracy, seconds, dead_units, error = None, 0.0, 0, str(result)
+    else:
+        accuracy, seconds, dead_units, error = result.accuracy, result.seconds, result.dead_units, ""
+    return Trial(
+        number=number,
+        round=plan.round,
+        repeat=plan.repeats[index],
+        candidate=member.proposal.candidate,
+        accuracy=accuracy,
+        score=score,
+        metrics=member.metrics,
+        seconds=seconds,
+        seed=training.seed,
+        dead_units=dead_units,
+        error=error,
+        proposal=member.proposal if plan.repeats[index] == 0 else None,
+    )

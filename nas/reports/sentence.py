@@ -1,0 +1,56 @@
+"""The result in words: the headline of the page and the sentence with all figures."""
+
+from collections.abc import Sequence
+
+from nas.percent import percent
+from nas.reports.network_row import NetworkRow
+from nas.reports.verdict import Verdict
+
+_FOUND = {
+    "dense": "its dense reference, trained the same way,",
+    "random": "random search with as many trainings found",
+}
+_SHORT = {"dense": "its dense reference", "random": "random search"}
+
+
+def headline(best: NetworkRow, baselines: Sequence[NetworkRow], task: str, metric: str) -> str:
+    """One sentence: what was found, and whether it beats the baselines."""
+    found = f"A network with {best.nnz:,} non-zero weights reaches {percent(best.mean)} {metric} on {task}"
+    against = [_against(Verdict.of(best, other), _SHORT.get(other.name, other.name)) for other in baselines]
+    return f"{found}{': ' if against else ''}{', and '.join(against)}."
+
+
+def sentence(best: NetworkRow, baselines: Sequence[NetworkRow], task: str, metric: str) -> str:
+    """All figures of the winner beside the baselines, with spread and a verdict each."""
+    text = f"On the test split of {task} the winner reaches {_figures(best, metric)}"
+    for other in baselines:
+        text += f"; {_FOUND.get(other.name, other.name)} {_figures(other, metric)} ({Verdict.of(best, other)})"
+    return text + "." + size_remark(best, baselines)
+
+
+def size_remark(best: NetworkRow, baselines: Sequence[NetworkRow]) -> str:
+    """Said where the zeros did not make the file smaller: a dense tensor stores them."""
+    dense = next((baseline for baseline in baselines if baseline.name == "dense"), None)
+    if dense is None or best.bytes < 0.95 * dense.bytes:
+        return ""
+    return (
+        " The mask makes this file no smaller than the dense one, since dense tensors store their zeros: "
+        'for fewer bytes bound them (--constraint bytes<=N) or let masks remove whole units (--space-option patterns=["channel"]).'
+    )
+
+
+def _against(verdict: Verdict, other: str) -> str:
+    if verdict.kind == "within noise":
+        return f"as good as {other} within the noise of the trainings"
+    if verdict.kind == "unknown":
+        more = "more" if verdict.difference >= 0 else "fewer"
+        return f"{verdict.points} {more} than {other}, in single trainings"
+    return f"{verdict.points} {verdict.kind} than {other}"
+
+
+def _figures(row: NetworkRow, metric: str) -> str:
+    trainings = f"{len(row.accuracies)} trainings" if len(row.accuracies) > 1 else "1 training"
+    return (
+        f"{row.measured} {metric} ({trainings}) with {row.nnz:,} non-zeros, "
+        f"{row.bytes:,} bytes and {row.latency:.3f} ms"
+    )
