@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,3 +95,15 @@ class Predictor(Protocol):
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
         """The predictor that `arrays` came from."""
+
+
+@runtime_checkable
+class WarmStarted(Protocol):
+    """A predictor that may start from another one, its source. What is saved names the source by a digest alone."""
+
+    @property
+    def source_digest(self) -> bytes | None:
+        """`predictors.state.digest` of the source, 32 bytes; None where it starts from nothing."""
+
+    def attach_source(self, source: Predictor) -> None:
+        """Give a loaded predictor its source; `InvalidPredictorError` where it was fitted with another one."""

@@ -1,13 +1,22 @@
 """Checks around a predictor's fitted state: what may be fitted, and what a saved state must look like."""
 
+import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from predictors.errors import InvalidPredictorError, InvalidTrainingSetError, ModelTypeError, NotFittedError
 from predictors.structure_graph import StructureGraph
+
+
+class HasArrays(Protocol):
+    """Anything with a state as named arrays, as a `Predictor` has."""
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """The state by name."""
+
 
 Arrays = dict[str, NDArray[np.generic]]
 State = TypeVar("State")
@@ -114,3 +123,11 @@ def divided(arrays: Mapping[str, NDArray[np.generic]], names: Iterable[str]) -> 
             raise InvalidPredictorError(f"saved ensemble holds array {key!r}, of no member: {', '.join(parts)}")
         parts[member][name] = value
     return parts
+
+
+def digest(predictor: HasArrays) -> bytes:
+    """SHA-256 of a fitted state, 32 bytes: names, types, shapes and bytes of its arrays."""
+    found = hashlib.sha256()
+    for name, value in sorted(predictor.arrays().items()):
+        found.update(f"{name} {value.dtype} {value.shape}".encode() + np.ascontiguousarray(value).tobytes())
+    return found.digest()

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from predictors.calibration.ranking import rmse
 from predictors.errors import NotFittedError, PredictorError
 from predictors.features.matrix import CLASSES, GRAPH_FEATURES, NODE_FEATURES
+from predictors.library.persistence import shipped_predictor
 from predictors.paths.unit_graph import UNIT_FEATURES, UnitGraph
-from predictors.predictor import Prediction, Predictor
+from predictors.predictor import Prediction, Predictor, WarmStarted
 from predictors.structure_graph import StructureGraph
 from predictors.task_description import TaskDescription
 
@@ -119,9 +120,15 @@ class PredictorContract:
         """What `arrays` gives restores the same predictor, bit for bit, and holds no objects."""
         arrays = self.fitted.arrays()
         assert all(value.dtype.kind in "fiub" for value in arrays.values()), "arrays must be numbers"
-        restored = type(self.fitted).from_arrays({name: value.copy() for name, value in arrays.items()})
+        restored = self._restored({name: value.copy() for name, value in arrays.items()})
         _require_equal(self.fitted.predict(self.graphs), restored.predict(self.graphs))
         assert restored.arrays().keys() == arrays.keys(), "a restored predictor must save the same arrays"
+
+    def _restored(self, arrays: dict[str, NDArray[np.generic]]) -> Predictor:
+        restored = type(self.fitted).from_arrays(arrays)
+        if isinstance(restored, WarmStarted) and restored.source_digest is not None:
+            restored.attach_source(shipped_predictor())
+        return restored
 
     def check_damaged_arrays(self) -> None:
         """Any array emptied, zeroed or grown huge: a `PredictorError` when restored, or predictions without a crash."""
@@ -133,7 +140,7 @@ class PredictorContract:
                 np.full_like(value, 1e30 if value.dtype.kind == "f" and value.dtype.itemsize > 2 else 7),
             ):
                 try:
-                    restored = type(self.fitted).from_arrays({**arrays, name: damage})
+                    restored = self._restored({**arrays, name: damage})
                 except PredictorError:
                     continue
                 with np.errstate(all="ignore"):

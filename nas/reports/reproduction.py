@@ -33,5 +33,5 @@ def _flag(name: str, value: Any) -> list[list[str]]:
     if isinstance(value, bool):
         return [[flag if value else "--no-" + flag[2:]]]
     if isinstance(value, list | tuple):
-        return [[f"{flag}={one}"] for one in value]
+        return [[f"{flag}={one}"] if str(one).startswith("-") else [flag, str(one)] for one in value]
     return [] if value is None else [[flag, str(value)]]

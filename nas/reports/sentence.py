@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from nas.percent import percent
 from nas.reports.network_row import NetworkRow
 from nas.reports.verdict import Verdict
 
@@ -15,7 +14,7 @@ _SHORT = {"dense": "its dense reference", "random": "random search"}
 
 def headline(best: NetworkRow, baselines: Sequence[NetworkRow], task: str, metric: str) -> str:
     """One sentence: what was found, and whether it beats the baselines."""
-    found = f"A network with {best.nnz:,} non-zero weights reaches {percent(best.mean)} {metric} on {task}"
+    found = f"A network with {best.nnz:,} non-zero weights reaches {best.mean:.1%} {metric} on {task}"
     against = [_against(Verdict.of(best, other), _SHORT.get(other.name, other.name)) for other in baselines]
     return f"{found}{': ' if against else ''}{', and '.join(against)}."
 
@@ -40,12 +39,12 @@ def size_remark(best: NetworkRow, baselines: Sequence[NetworkRow]) -> str:
 
 
 def _against(verdict: Verdict, other: str) -> str:
+    points = f"{abs(verdict.difference) * 100:.1f} points"
     if verdict.kind == "within noise":
         return f"as good as {other} within the noise of the trainings"
     if verdict.kind == "unknown":
-        more = "more" if verdict.difference >= 0 else "fewer"
-        return f"{verdict.points} {more} than {other}, in single trainings"
-    return f"{verdict.points} {verdict.kind} than {other}"
+        return f"{points} {'above' if verdict.difference >= 0 else 'below'} {other} in single trainings"
+    return f"{points} {verdict.kind} than {other}"
 
 
 def _figures(row: NetworkRow, metric: str) -> str:

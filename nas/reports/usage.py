@@ -11,10 +11,10 @@ def usage(model: ir.Model, file: str = "best.onnx") -> str:
     return "\n".join(
         [
             "import numpy as np",
-            "import onnxruntime",
+            "import onnxruntime as ort",
             "",
-            f"session = onnxruntime.InferenceSession({file!r})",
-            f"x = np.zeros(({shape}), np.float32)  # raw values, as in your data",
+            f"session = ort.InferenceSession({file!r})",
+            f"x = np.zeros(({shape}), np.float32)  # raw values",
             f"outputs = session.run(None, {{{value.name!r}: x}})[0]",
             "print(outputs.argmax(axis=-1))  # the class",
         ]

@@ -12,14 +12,15 @@ import torch
 
 from nas.errors import UsageError
 from nas.tasks.task import Task
-from nas.training.device import arithmetic, torch_device
+from nas.training.device import arithmetic, threads_for, torch_device
 from nas.training.loop.history import History
 from nas.training.loop.session import Session
 from nas.training.methods.method import Method, begin
 from nas.training.methods.registry import create
 from nas.training.options import DEFAULTS, TrainingOptions, TrainingResult
-from nas.training.single import check_fit, result_of, threads_for
+from nas.training.single import result_of
 from nas.training.stack.stack import Member
+from nas.training.task_fit import check_fit
 
 LARGEST = 32
 """Networks in a stack at most."""

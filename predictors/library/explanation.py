@@ -23,12 +23,12 @@ from predictors.features.encoder import encode, in_memory
 from predictors.features.graph_features import graph_feature_group
 from predictors.features.matrix import GRAPH_FEATURES, NODE_FEATURES, SUMMARY_FEATURES
 from predictors.features.node_features import node_feature_group
+from predictors.predictor import Predictor
 from predictors.structure_graph import StructureGraph
+from predictors.task_description import TaskDescription
 
 if TYPE_CHECKING:
     from predictors.library.batch import ModelLike
-    from predictors.library.fitted import FittedPredictor
-    from predictors.task_description import TaskDescription
 
 Said: TypeAlias = "Callable[[Sequence[StructureGraph]], NDArray[np.float64]]"
 """Predicted accuracies of structure graphs."""
@@ -100,10 +100,10 @@ class Explanation:
 
 
 def explain(
-    fitted: "FittedPredictor",
+    predictor: Predictor,
     model: "ModelLike",
     *,
-    task: "str | TaskDescription | Mapping[str, object] | None" = None,
+    task: TaskDescription | None = None,
     seed: int = 0,
 ) -> Explanation:
     """Explain the prediction for a model (path, model in memory; a structure graph has no masks to change).
@@ -111,22 +111,20 @@ def explain(
     Raises:
         PredictorError: a structure graph, a predictor that keeps no typical features, or more than 64 weights.
         onnx_graph.errors.GraphError: a model that cannot be read.
-        InvalidTaskError: see `FittedPredictor.predict`.
     """
     if isinstance(model, StructureGraph):
         raise PredictorError("a structure graph has no masks to change; explain the ONNX model itself")
     network = onnx_graph.simplify(in_memory(model))
-    description = fitted.described(task)
     rng = np.random.default_rng(seed)
 
     def said(graphs: Sequence[StructureGraph]) -> NDArray[np.float64]:
-        return fitted.predict([graph.on(description) for graph in graphs]).mean
+        return predictor.predict([graph.on(task) for graph in graphs]).mean
 
     weights = onnx_graph.weights(network)
     if len(weights) > MOST_LAYERS:
         raise PredictorError(f"the network has {len(weights)} weights; at most {MOST_LAYERS} are explained")
     graph, masks = encode(network), onnx_graph.masks(network)
-    typical = _typical(fitted)
+    typical = _typical(predictor)
     predicted = float(said([graph])[0])
     return Explanation(
         predicted=predicted,
@@ -175,10 +173,12 @@ class _Typical:
     node: NDArray[np.float32]
 
 
-def _typical(fitted: "FittedPredictor") -> _Typical:
-    centre = getattr(fitted.predictor, "typical_features", None)
+def _typical(predictor: Predictor) -> _Typical:
+    centre = getattr(predictor, "typical_features", None)
     if centre is None:
-        raise PredictorError(f"predictor {fitted.name!r} keeps no typical features to compare with; an ensemble does")
+        raise PredictorError(
+            f"predictor {predictor.name!r} keeps no typical features to compare with; an ensemble does"
+        )
     first, last = len(SUMMARY_FEATURES), len(SUMMARY_FEATURES) + len(NODE_FEATURES)  # then come the means over nodes
     return _Typical(centre[: len(GRAPH_FEATURES)].astype(np.float32), centre[first:last].astype(np.float32))
 

@@ -2,8 +2,8 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, TypeAlias, overload
+from dataclasses import dataclass, fields
+from typing import TypeAlias, overload
 
 import numpy as np
 
@@ -12,43 +12,24 @@ from predictors.errors import InvalidTargetError, InvalidTaskError
 from predictors.features.encoder import in_memory
 from predictors.features.matrix import GRAPH_FEATURES
 from predictors.library.batch import ModelLike, encode_all
+from predictors.library.explanation import Explanation, explain
+from predictors.library.persistence import SavedPredictor, read
 from predictors.names import nearest
-from predictors.predictor import Prediction, Predictor
+from predictors.predictor import Prediction
 from predictors.reading.operators import INDEX
 from predictors.registry import COSTS
 from predictors.structure_graph import StructureGraph
 from predictors.task_description import TaskDescription
 
-if TYPE_CHECKING:
-    from predictors.library.explanation import Explanation
-
 _SEQUENTIAL = ("rnn", "gru", "lstm", "attention")
 LATENCY, TARGETS = "latency", ("accuracy", "latency", "bytes")
 
-Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Task: TypeAlias = "str | TaskDescription | Mapping[str, object] | None"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class FittedPredictor:
-    """A predictor that answers for models as well as for structure graphs.
-
-    Attributes:
-        predictor: the fitted predictor itself.
-        training_graphs: how many networks it was fitted on; 0 where it does not say.
-        provenance: what `save` was told about the origin.
-        tasks: what it knows of tasks, by name; empty where it was fitted on networks of one task.
-    """
-
-    predictor: Predictor
-    training_graphs: int
-    provenance: Mapping[str, Json]
-    tasks: Mapping[str, TaskDescription] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        """Name of the predictor."""
-        return self.predictor.name
+class FittedPredictor(SavedPredictor):
+    """A fitted predictor that answers for ONNX files and models as well as for structure graphs."""
 
     @overload
     def predict(
@@ -138,7 +119,7 @@ class FittedPredictor:
                 raise InvalidTargetError(
                     "latency is a machine's: give the folder that `nas predictor calibrate-latency` wrote on it"
                 )
-            calibration = latency if isinstance(latency, FittedPredictor) else _loaded(latency)
+            calibration = latency if isinstance(latency, FittedPredictor) else _fitted(read(os.fspath(latency)))
             if calibration.name != LATENCY:
                 raise InvalidTargetError(f"predictor {calibration.name!r} predicts no latency")
             found["latency"] = calibration.predict(exported)
@@ -166,11 +147,9 @@ class FittedPredictor:
         *,
         task: Task = None,
         seed: int = 0,
-    ) -> "Explanation":
+    ) -> Explanation:
         """Which layers and which features moved the prediction: see `predictors.library.explanation`."""
-        from predictors.library.explanation import explain
-
-        return explain(self, model, task=task, seed=seed)
+        return explain(self.predictor, model, task=self.described(task), seed=seed)
 
     def described(self, task: Task) -> TaskDescription | None:
         """The description of a task; for None the only one that is known, if it is. `InvalidTaskError` as for `predict`."""
@@ -207,7 +186,5 @@ def misfit(graph: StructureGraph, inputs: int, classes: int) -> str | None:
     return None
 
 
-def _loaded(folder: "os.PathLike[str] | str") -> FittedPredictor:
-    from predictors.library.persistence import load
-
-    return load(os.fspath(folder))
+def _fitted(saved: SavedPredictor) -> FittedPredictor:
+    return FittedPredictor(**vars(saved))

@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike
 
 from predictors.library.batch import ModelLike, encode_all
 from predictors.library.fitted import FittedPredictor, Task
-from predictors.registry import create
+from predictors.library.loading import create, shipped
 from predictors.state import check_accuracies
 from predictors.task_description import TaskDescription
 
@@ -59,8 +59,6 @@ def fit(
 
 def known_task(task: Task) -> TaskDescription | None:
     """The description of a task: its own, or that of a name that the shipped predictor knows; None for None."""
-    from predictors.library.persistence import shipped
-
     if isinstance(task, str):
         return shipped().described(task)
     return task if task is None or isinstance(task, TaskDescription) else TaskDescription.from_json(task)

@@ -12,10 +12,12 @@ import shutil
 import zipfile
 import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from math import prod
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.lib import format as npy
@@ -24,10 +26,12 @@ from numpy.typing import NDArray
 from predictors.errors import InvalidPredictorError, InvalidTaskError, UnknownPredictorError
 from predictors.features.encoder import ENCODING
 from predictors.features.matrix import CLASSES, GRAPH_FEATURES, NODE_FEATURES
-from predictors.library.fitted import FittedPredictor, Json
-from predictors.predictor import Predictor
+from predictors.predictor import Predictor, WarmStarted
 from predictors.registry import saved_class
+from predictors.state import digest
 from predictors.task_description import TaskDescription
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 FORMAT = 3
 MOST_BYTES = 512 << 20
@@ -38,8 +42,30 @@ DEFAULT = "default"
 INNER, RUN_MARK = "predictor", "config.toml"  # in the folder of a run
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SavedPredictor:
+    """What a folder of a saved predictor holds.
+
+    Attributes:
+        predictor: the fitted predictor itself.
+        training_graphs: how many networks it was fitted on; 0 where it does not say.
+        provenance: what `save` was told about the origin.
+        tasks: what it knows of tasks, by name; empty where it was fitted on networks of one task.
+    """
+
+    predictor: Predictor
+    training_graphs: int
+    provenance: Mapping[str, Json]
+    tasks: Mapping[str, TaskDescription] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Name of the predictor."""
+        return self.predictor.name
+
+
 def save(
-    predictor: Predictor | FittedPredictor,
+    predictor: Predictor | SavedPredictor,
     path: Path | str,
     *,
     provenance: Mapping[str, Json] | None = None,
@@ -49,14 +75,16 @@ def save(
 
     Raises:
         NotFittedError: the predictor is not fitted.
-        InvalidPredictorError: `path` is a file, a folder that holds something other than a saved predictor, or ``default``.
+        InvalidPredictorError: `path` is a file, a folder that holds something other than a saved predictor, or ``default``; or the
+            predictor starts from another one than the shipped one, which could not be found again.
     """
-    if isinstance(predictor, FittedPredictor):
+    if isinstance(predictor, SavedPredictor):
         provenance = predictor.provenance if provenance is None else provenance
         tasks = predictor.tasks if tasks is None else tasks
         predictor = predictor.predictor
     if path == DEFAULT:
         raise InvalidPredictorError(f"{DEFAULT!r} is the shipped predictor's name: choose another, or ./{DEFAULT}")
+    _require_known_source(predictor)
     arrays = predictor.arrays()
     target = Path(path)
     require_free(target)
@@ -86,7 +114,7 @@ def require_free(path: Path | str) -> None:
         raise InvalidPredictorError(f"{target} exists and is not a saved predictor: choose another folder")
 
 
-def load(path: Path | str) -> FittedPredictor:
+def read(path: Path | str) -> SavedPredictor:
     """Read what `save` wrote.
 
     Args:
@@ -104,12 +132,14 @@ def load(path: Path | str) -> FittedPredictor:
     try:
         kind = saved_class(str(description.get("name")))
         predictor = kind.from_arrays(_arrays(content))
+        if isinstance(predictor, WarmStarted) and predictor.source_digest is not None:
+            predictor.attach_source(shipped_predictor())
     except UnknownPredictorError as error:
         raise InvalidPredictorError(f"{folder / DESCRIPTION}: {error}") from error
     except InvalidPredictorError as error:
         raise InvalidPredictorError(f"{folder / ARRAYS}: {error}") from error
     count, provenance = description.get("training_graphs"), description.get("provenance")
-    return FittedPredictor(
+    return SavedPredictor(
         predictor=predictor,
         training_graphs=count if isinstance(count, int) else 0,
         provenance=provenance if isinstance(provenance, dict) else {},
@@ -118,9 +148,15 @@ def load(path: Path | str) -> FittedPredictor:
 
 
 @cache
-def shipped() -> FittedPredictor:
+def shipped_predictor() -> Predictor:
     """The predictor that comes with this package, read once."""
-    return load(DEFAULT)
+    return read(DEFAULT).predictor
+
+
+def _require_known_source(predictor: Predictor) -> None:
+    mark = predictor.source_digest if isinstance(predictor, WarmStarted) else None
+    if mark is not None and mark != digest(shipped_predictor()):
+        raise InvalidPredictorError("a predictor that starts from another one than the shipped one cannot be saved")
 
 
 def _tasks(folder: Path, told: Json) -> dict[str, TaskDescription]:

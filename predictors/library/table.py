@@ -17,12 +17,13 @@ from onnx_graph.errors import GraphError
 from predictors.calibration import ranking
 from predictors.errors import InvalidTableError
 from predictors.library.batch import attempts
-from predictors.library.fitted import FittedPredictor, Json, Task
+from predictors.library.fitted import FittedPredictor, Task
 from predictors.library.fitting import fit, known_task
+from predictors.library.loading import create
 from predictors.library.pace import Evaluating, Pace
-from predictors.library.persistence import require_free, save
+from predictors.library.persistence import Json, require_free, save
 from predictors.predictor import Prediction
-from predictors.registry import create, predictor_class
+from predictors.registry import predictor_class
 from predictors.structure_graph import StructureGraph
 
 BASELINES = ("constant", "density")

@@ -187,7 +187,6 @@ class EnsemblePredictor:
         parts = divided({key: value for key, value in arrays.items() if key != "training_graphs"}, [OWN, *names])
         own = parts[OWN]
         predictor._members = tuple(kind.from_arrays(parts[kind.name]) for kind in kinds)
-        predictor._source = next((one.source for one in predictor._members if isinstance(one, TransferPredictor)), None)
         predictor._stack = Stack(
             weights=array(own, "weights", "f", (len(names),)).astype(np.float64),
             offset=number(own, "offset"),
@@ -205,6 +204,18 @@ class EnsemblePredictor:
             raise InvalidPredictorError("saved ensemble is damaged: it learnt ranks of several tasks")
         predictor._training_graphs = int(number(arrays, "training_graphs", low=2))
         return predictor
+
+    @property
+    def source_digest(self) -> bytes | None:
+        """Digest of the predictor that it starts from; None where it starts from nothing."""
+        return next((one.source_digest for one in self._members if isinstance(one, TransferPredictor)), None)
+
+    def attach_source(self, source: Predictor) -> None:
+        """Give a loaded ensemble the predictor that it starts from; `InvalidPredictorError` where that was another one."""
+        for member in self._members:
+            if isinstance(member, TransferPredictor):
+                member.attach_source(source)
+        self._source = source
 
     def _fresh(self) -> tuple[TargetPredictor, ...]:
         options = self.options

@@ -300,7 +300,7 @@ def test_a_network_that_fits_no_known_task_is_asked_about(capsys, tmp_path):
     space = search_spaces.create("mlp", search_spaces.Signature(input_shape=(5,), outputs=3))
     onnx_graph.save(space.build(space.sample(np.random.default_rng(0))), tmp_path / "other.onnx")
     code, line = refused(capsys, "predict", tmp_path / "other.onnx")
-    assert code == 2
+    assert code == 3
     assert "fits no task that the predictor knows (64 inputs and 10 classes" in line
     assert "nas predictor describe" in line
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from nas.reports.charts.scale import Scale
 from nas.reports.markup import Child, Markup, joined, tag
 
-WIDTH, HEIGHT = 420, 270
-LEFT, RIGHT, TOP, BOTTOM = 46, 12, 10, 40
+WIDTH, HEIGHT = 400, 270
+LEFT, RIGHT, TOP, BOTTOM = 52, 12, 10, 42
 """Sizes in the units of the drawing. The text is legible where the chart is as narrow as a phone."""
 
 
@@ -43,11 +43,11 @@ class Frame:
             tag(
                 "text",
                 self.y_name,
-                x=11,
+                x=12,
                 y=(TOP + HEIGHT - BOTTOM) / 2,
                 class_="name",
                 text_anchor="middle",
-                transform=f"rotate(-90 11 {(TOP + HEIGHT - BOTTOM) / 2:g})",
+                transform=f"rotate(-90 12 {(TOP + HEIGHT - BOTTOM) / 2:g})",
             ),
             *marks,
             viewBox=f"0 0 {WIDTH} {HEIGHT}",

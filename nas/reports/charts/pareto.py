@@ -55,7 +55,7 @@ def pareto(report: Report) -> Markup:
         *(frame.dot(*point, _told("trial", point), class_="pale", radius=2.6) for point in data.trials),
         frame.line(data.front, class_="front"),
         *(frame.dot(*point, _told("front", point), class_="ink", radius=3.2) for point in data.front),
-        *(frame.dot(*point, _told(name, point), class_=f"baseline {name}", radius=5) for name, point in _known(data)),
+        *(frame.dot(*point, _told(name, point), class_=f"baseline {name}", radius=8.5) for name, point in _known(data)),
         frame.dot(*data.winner, _told("winner", data.winner), class_="winner", radius=6),
     ]
     return frame.drawn(joined(marks), label="accuracy against non-zero weights of all trials")

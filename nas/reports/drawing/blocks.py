@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 import onnx_graph
 
 SILENT = frozenset(
-    [
+    {
         "Flatten",
         "Reshape",
         "Transpose",
@@ -29,7 +29,7 @@ SILENT = frozenset(
         "Slice",
         "Expand",
         "Constant",
-    ]
+    }
 )
 """Operators that are not drawn where they read one block alone."""
 NORMALISED = ", normalised"

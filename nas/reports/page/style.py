@@ -28,6 +28,7 @@ table{border-collapse:collapse;font-size:.875rem;line-height:1.4;font-variant-nu
 th,td{padding:.45rem .75rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap;vertical-align:top}
 th{font-weight:600;color:var(--muted);font-size:.8rem}
 th:first-child,td:first-child{text-align:left}
+th.label,td.label{text-align:left}
 td.words{white-space:normal;text-align:left;min-width:11rem;overflow-wrap:anywhere}
 tbody tr:last-child td{border-bottom:0}
 .networks th,.networks td{padding:.35rem .5rem}
@@ -52,12 +53,12 @@ summary{cursor:pointer;color:var(--muted)}
 .legend .pale{background:var(--pale)}.legend .ink{background:var(--ink)}.legend .winner{background:var(--winner)}
 .legend .dense{border:2px solid var(--accent)}.legend .random{border:2px solid var(--random)}.legend .second{background:var(--accent)}
 svg.chart{display:block;width:100%;height:auto;max-width:36rem}
-svg text{fill:var(--ink);font:11px system-ui,-apple-system,"Segoe UI",sans-serif}
+svg text{fill:var(--ink);font:12px system-ui,-apple-system,"Segoe UI",sans-serif}
 svg .tick,svg .name,svg .detail{fill:var(--muted)}
 svg .grid{stroke:var(--line);stroke-width:1}
 .pale{fill:var(--pale);opacity:.75}.ink{fill:var(--ink)}.second{fill:var(--accent);opacity:.85}.winner{fill:var(--winner)}
 .front{fill:none;stroke:var(--ink);stroke-width:1.4}.diagonal{fill:none;stroke:var(--muted);stroke-width:1;stroke-dasharray:4 4}
-.baseline{fill:var(--ground);stroke-width:2}.baseline.dense{stroke:var(--accent)}.baseline.random{stroke:var(--random)}
+.baseline{fill:none;stroke-width:2}.baseline.dense{stroke:var(--accent)}.baseline.random{stroke:var(--random)}
 .drawing{overflow-x:auto;padding-bottom:.25rem}
 svg.network{display:block;margin:0 auto}
 .network .title{font-weight:600;font-size:12px}

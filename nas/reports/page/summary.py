@@ -9,7 +9,8 @@ from nas.reports.sentence import size_remark
 from nas.reports.verdict import Verdict
 
 NAMES = {"winner": "Winner", "dense": "Dense reference", "random": "Random search"}
-COLUMNS = ("measured", "non-zeros", "bytes", "latency ms")
+COLUMNS = {"measured": "measured", "non-zeros": "non-zeros", "bytes": "bytes", "latency ms": "ms"}
+"""Columns of a row that are shown here, with their heads."""
 
 
 def summary(report: Report) -> Markup:
@@ -18,7 +19,8 @@ def summary(report: Report) -> Markup:
     space = str(report.config.get("space", ""))
     eyebrow = f"nas {report.version} · task {task.name} · space {space} · {len(report.trials)} trainings"
     remark = size_remark(report.best, report.baselines).strip()
-    note = f"{task.metric.capitalize()} on {task.test:,} test examples, read for this report only. {task.description}"
+    about = f" The task: {task.description}." if task.description else ""
+    note = f"{task.metric.capitalize()} on {task.test:,} test examples, read for this report only.{about}"
     facts = tag(
         "div", _networks(report), tag("p", note, class_="note"), tag("p", remark, class_="note") if remark else None
     )
@@ -32,7 +34,7 @@ def summary(report: Report) -> Markup:
 
 def _networks(report: Report) -> Markup:
     """The winner beside the baselines."""
-    heads = [tag("th", name, scope="col") for name in ("network", *COLUMNS)]
+    heads = [tag("th", name, scope="col") for name in ("network", *COLUMNS.values())]
     rows = [_network(report, row) for row in report.networks]
     grid = tag("table", tag("thead", tag("tr", *heads)), tag("tbody", joined(rows)), class_="networks")
     return tag("div", grid, class_="scroll")

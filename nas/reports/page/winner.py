@@ -59,8 +59,8 @@ def _layer(layer: Mapping[str, Any]) -> Cells:
         "shape": Cell.label(layer["shape"]),
         "non-zeros": Cell.count(layer["non-zeros"]),
         "density": Cell.number(layer["density"], ".1%"),
-        "inputs a unit, mean": Cell.number(layer["fan-in mean"], ".1f"),
-        "most": Cell.count(layer["fan-in max"]),
+        "inputs per unit": Cell.number(layer["fan-in mean"], ".1f"),
+        "most inputs": Cell.count(layer["fan-in max"]),
     }
 
 

@@ -208,7 +208,7 @@ class Session:
         self,
         epochs: int | None = None,
         *,
-        callback: Callback | None = None,
+        callback: "Callback[Session] | None" = None,
         last: bool = False,
         rate: float = 1.0,
         within: tuple[int, int] | None = None,
@@ -244,7 +244,7 @@ class Session:
             if not self._active:
                 break
 
-    def evaluate(self, callback: Callback | None = None) -> list[float]:
+    def evaluate(self, callback: "Callback[Session] | None" = None) -> list[float]:
         """Validation metric of each network as it is now."""
         parameters = self.stack.parameters
         with torch.no_grad():
@@ -264,7 +264,7 @@ class Session:
         self,
         epoch: int,
         batches: Sequence[tuple[int, int]],
-        callback: Callback | None,
+        callback: "Callback[Session] | None",
         within: tuple[int, int],
         rate: float,
     ) -> list[float]:
@@ -280,7 +280,7 @@ class Session:
             total += self._step(*self._batch(order[:, start:stop]), callback, epoch * len(batches) + index, lr)
         return (total / len(batches)).tolist()
 
-    def _step(self, x: Tensor, targets: Tensor, callback: Callback | None, step: int, lr: float) -> Tensor:
+    def _step(self, x: Tensor, targets: Tensor, callback: "Callback[Session] | None", step: int, lr: float) -> Tensor:
         """One step of every network; the losses."""
         stack, leaves = self.stack, self._leaves()
         parameters = stack.parameters if callback is None else callback.effective(stack.parameters)

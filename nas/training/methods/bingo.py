@@ -57,7 +57,7 @@ class Bingo(Method):
         session.fit(last=True)
 
 
-class Resets(Callback):
+class Resets(Callback["Session"]):
     """Accumulates the significance, and cuts in the end.
 
     Attributes:

@@ -50,7 +50,7 @@ class DirectSparsityControl(Method):
         session.fit(max(1, round(self.length * session.options.epochs)), callback=Annealing(self), last=True)
 
 
-class Annealing(Callback):
+class Annealing(Callback["Session"]):
     """Prunes to the prescribed count."""
 
     def __init__(self, method: DirectSparsityControl) -> None:

@@ -16,7 +16,7 @@ MOMENTUM = 0.9
 STEPS = 500
 
 
-class Factors(Callback):
+class Factors(Callback["Session"]):
     """Every maskable weight is multiplied by `factor` of a learnt value, from which the mask is read in the end.
 
     Values move by gradient descent with momentum on gradients that are divided by each network's root mean square, so that a

@@ -52,7 +52,7 @@ class Gradual(Method):
         session.fit(max(1, round(self.length * session.options.epochs)), callback=Shrink(self), last=True)
 
 
-class Shrink(Callback):
+class Shrink(Callback["Session"]):
     """Lets the smallest weights go between steps."""
 
     def __init__(self, method: Gradual) -> None:

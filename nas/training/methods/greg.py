@@ -79,7 +79,7 @@ class Greg(Method):
         session.fit(after, within=(growing, growing + after), last=True)
 
 
-class Growing(Callback):
+class Growing(Callback["Session"]):
     """The penalty, and the cut in the end.
 
     Attributes:

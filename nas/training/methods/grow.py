@@ -61,7 +61,7 @@ class Grow(Static):
         session.fit(callback=DropAndGrow(self), last=True)
 
 
-class DropAndGrow(Callback):
+class DropAndGrow(Callback["Session"]):
     """Moves the mask between steps."""
 
     def __init__(self, method: Grow) -> None:

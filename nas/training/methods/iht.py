@@ -55,7 +55,7 @@ class Iht(Method):
         session.fit(epochs - first, within=(first, epochs), last=True)
 
 
-class Threshold(Callback):
+class Threshold(Callback["Session"]):
     """Sets the smallest weights to zero without masking them, so that their gradients go on."""
 
     def __init__(self, method: Iht) -> None:

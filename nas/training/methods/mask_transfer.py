@@ -79,7 +79,7 @@ class MaskTransfer(Method):
 
     def _find(self, session: "Session") -> Sequence[Arrays]:
         """Each network's weights after the source training; a network that diverges there fails."""
-        from nas.training.single import check_fit
+        from nas.training.task_fit import check_fit
 
         task, members = load_task(self.task, subset=self.subset), session.stack.members
         for member in members:

@@ -57,7 +57,7 @@ class Neq(Static):
         session.fit(callback=Freeze(self), last=True)
 
 
-class Freeze(Callback):
+class Freeze(Callback["Session"]):
     """Holds the weights of units at rest.
 
     Attributes:

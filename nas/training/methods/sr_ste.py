@@ -78,7 +78,7 @@ class SrSte(Method):
             )
 
 
-class Groups(Callback):
+class Groups(Callback["Session"]):
     """Masks what the network computes with; the weights themselves stay dense."""
 
     def __init__(self, method: SrSte) -> None:
