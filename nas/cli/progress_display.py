@@ -1,5 +1,6 @@
 """The progress of a search: a live line on a terminal, one plain line a round elsewhere."""
 
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -63,8 +64,8 @@ def display(*, quiet: bool = False) -> Iterator[Display]:
 
 
 def paced(display: Display, *, seconds: float = 5.0) -> Callable[[str], None]:
-    """`display.stage`, called as often as one likes: a live line shows all, in logs and pipes one every so many seconds."""
-    last = time.monotonic()
+    """`display.stage`, to be called as often as one likes: logs and pipes get the first text and then one every so many seconds."""
+    last = -math.inf
 
     def say(text: str) -> None:
         nonlocal last

@@ -137,9 +137,23 @@ class FittedPredictor(SavedPredictor):
         """Names of the known tasks whose examples a network can take in and whose answers it gives, one name a task."""
         names: dict[TaskDescription, str] = {}
         for name, task in self.tasks.items():
-            if misfit(graph, task.inputs, task.classes) is None:
+            if _misfit(graph, task.inputs, task.classes) is None:
                 names.setdefault(task, name)
         return list(names.values())
+
+    def misfit(self, graph: StructureGraph, task: Task = None) -> str | None:
+        """Why a network cannot be for a task, in words: its inputs or outputs are others. None where they fit or are not known.
+
+        Without a task it is the one that the predictor was fitted for, where it knows its sizes: a run says them in the provenance.
+        An axis of unknown length counts as 1.
+        """
+        description = self.described(task)
+        if description is not None:
+            return _misfit(graph, description.inputs, description.classes)
+        inputs, outputs = self.provenance.get("inputs"), self.provenance.get("outputs")
+        if not isinstance(inputs, int) or not isinstance(outputs, int) or min(inputs, outputs) < 1:
+            return None
+        return _misfit(graph, inputs, outputs)
 
     def explain(
         self,
@@ -172,7 +186,7 @@ def _several(models: "ModelLike | Iterable[ModelLike]") -> "list[ModelLike]":
     return list(models) if isinstance(models, Iterable) and not isinstance(models, str | bytes) else [models]  # type: ignore[list-item]
 
 
-def misfit(graph: StructureGraph, inputs: int, classes: int) -> str | None:
+def _misfit(graph: StructureGraph, inputs: int, classes: int) -> str | None:
     """Why a network cannot be for a task of such examples (of a sequence: at every step) and classes; None where it can."""
     taken, given = (
         round(float(np.expm1(graph.summary[GRAPH_FEATURES.index(name)]))) for name in ("log_inputs", "log_outputs")

@@ -147,6 +147,19 @@ def test_a_domain_may_grow_but_not_change(folder: Path) -> None:
         missing(folder, [replace(TINY, training={"epochs": 2})])
 
 
+def test_a_domain_holds_exactly_as_many_networks_as_are_asked_for(tmp_path: Path) -> None:
+    few = replace(TINY, networks=5, name="few")
+    build(tmp_path, [few])
+    assert len(Corpus.read(tmp_path)) == 5
+    assert missing(tmp_path, [few]) == []
+    more = replace(few, networks=70)
+    assert [number for _, number in missing(tmp_path, [more])] == [0, 1]
+    first = [one.candidate for one in read_shard(shard_file(tmp_path, "few", 0)).networks]
+    whole = candidates(more, 0, Spaces(more, load_task("digits").signature))
+    assert (len(whole), whole[:5]) == (64, first)
+    assert len(candidates(more, 1, Spaces(more, load_task("digits").signature))) == 6
+
+
 def test_a_foreign_shard_is_noticed_wherever_it_lies(folder: Path, tmp_path: Path) -> None:
     """A killed build with several workers leaves any of the shards."""
     shard = read_shard(shard_file(folder, "tiny", 0))
