@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 from predictors.structure_graph import StructureGraph
 
 NORMAL_90 = 1.6448536269514722
-"""Standard deviations to either side that hold nine tenths of a normal law."""
+"""This many standard deviations to either side hold nine tenths of a normal distribution."""
 TAIL = 0.05
 """Share of the accuracies beyond either end of an interval that holds nine tenths."""
-
-
 NEAREST_CERTAINTY = 0.01
 """Means are taken to lie at least this far from 0 and 1 where spreads are limited: many are 0 or 1 only because they were clipped."""
 
@@ -32,12 +30,11 @@ class Prediction:
     Attributes:
         mean: float64 ``(networks,)``, in the unit of the fitted accuracies (0 to 1).
         std: float64 ``(networks,)``, standard deviation of the predictor's uncertainty, ≥ 0.
-        low, high: float64 ``(networks,)``, interval that holds the accuracy nine times in ten; where a predictor has none of its
-            own, that of a normal law.
-        distance: float64 ``(networks,)``, from the nearest network of the fit, 1 where the predictor begins to call it *outside*;
-            NaN where it does not know.
-        unseen: bool ``(networks,)``, whether a network is for a task, or of a kind for its task, that the predictor knows that it never
-            saw: it may rank them, but how accurate they get it does not know.
+        low, high: float64 ``(networks,)``, interval that holds the accuracy nine times in ten; where a predictor has no interval of
+            its own, that of a normal distribution.
+        distance: float64 ``(networks,)``, from the networks of the fit; above 1 a network is *outside*. NaN where it is unknown.
+        unseen: bool ``(networks,)``, whether the predictor never saw the network's task, or this kind of network for it: trust the
+            order of such networks more than their accuracies.
     """
 
     mean: NDArray[np.float64]
@@ -74,7 +71,7 @@ class Prediction:
 
     @property
     def outside(self) -> NDArray[np.bool_]:
-        """Which networks are unlike anything that the predictor saw, bool ``(networks,)``: do not trust the number."""
+        """Whether each network is unlike all that the predictor saw, bool ``(networks,)``: do not trust the number."""
         return np.asarray(self.distance > 1.0)
 
 

@@ -8,7 +8,7 @@ import torch
 from nas.errors import UsageError
 
 THREADED = 200_000_000
-"""Multiply-accumulates of a batch above which a second thread gains more than the threads' waiting for each other costs."""
+"""From this many multiply-accumulates in a batch on, a second thread gains more than the synchronisation costs."""
 
 
 def torch_device(name: str) -> torch.device:

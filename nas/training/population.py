@@ -27,9 +27,9 @@ LARGEST = 32
 WORK = 250_000_000
 """Multiply-accumulates of one step of a stack at most: above, a step is bound by arithmetic and memory, not by overhead."""
 OVERHEAD = 1_500_000
-"""What a step costs whatever its size, in multiply-accumulates."""
+"""Fixed cost of a step, in multiply-accumulates."""
 PARTS = 2
-"""A population is divided at least so often, if its parts keep `SMALLEST` networks, so that all processors have work."""
+"""A population is divided into at least this many parts, if each keeps `SMALLEST` networks, so that all processors have work."""
 SMALLEST = 8
 
 Stacked = list[int]
@@ -82,7 +82,7 @@ def train_population(
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """What is trained: networks, the non-zeros that each keeps, and how."""
+    """A population to train: networks, the number of non-zeros that each keeps, and the options."""
 
     members: Sequence[Member]
     keep: Sequence[int]

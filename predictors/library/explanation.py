@@ -1,7 +1,8 @@
-"""What moved a prediction: which layers, by changing their masks and asking again, and which features, by Shapley values.
+"""Explanation of a prediction: effects of layers, by changing their masks and predicting again, and of features, by Shapley values.
 
-**Layers** are explained by networks that could be built. Of every weight: what its sparsity costs (the prediction with all its
-connections, less the prediction as it is) and what its pattern is worth (as it is, less the mean over random masks of the same count).
+**Layers** are explained with networks that could be built. Two numbers for every weight: the cost of its sparsity (the prediction with
+all its connections minus the prediction as it is), and the worth of its pattern (the prediction as it is minus the mean over random
+masks with as many non-zeros).
 
 **Features** are explained group by group against the typical network of the fit: the Shapley value of a group is its mean effect
 over random orders in which the network's own features take the place of the typical ones (Štrumbelj and Kononenko 2014). They sum
@@ -56,10 +57,10 @@ FAMILIES: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class LayerEffect:
-    """A weight.
+    """The effect of one layer's mask on a prediction.
 
     Attributes:
-        name: of the initializer.
+        name: name of the weight's initializer.
         density: share of its connections that is kept.
         sparsity_cost: accuracy that the prediction would gain with all its connections.
         pattern_worth: accuracy by which its pattern is predicted to be better than random ones of the same count.
@@ -84,7 +85,7 @@ class FeatureEffect:
 
 @dataclass(frozen=True, kw_only=True)
 class Explanation:
-    """Why a network is predicted what it is.
+    """The explanation of one prediction.
 
     Attributes:
         predicted: its predicted accuracy.
@@ -184,7 +185,7 @@ def _typical(predictor: Predictor) -> _Typical:
 
 
 def _mixed(graph: StructureGraph, typical: _Typical, own: frozenset[str]) -> StructureGraph:
-    """The graph with its own features of some families and the typical ones of all others; those of no family stay."""
+    """The graph with its own features in the families of `own` and typical features in the other families."""
     summary, nodes = graph.summary.copy(), graph.features.copy()
     for family in FAMILIES:
         if family not in own:

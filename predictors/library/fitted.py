@@ -1,4 +1,4 @@
-"""A fitted predictor with what it knows of tasks: it answers for ONNX files and models, not for structure graphs alone."""
+"""A fitted predictor with the tasks that it knows: it answers for ONNX files and models, and for structure graphs."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -66,18 +66,19 @@ class FittedPredictor(SavedPredictor):
 
         Args:
             models: the networks.
-            task: what they are for: a name in `tasks`, or a description. A predictor of several tasks needs it, except for
-                structure graphs that have theirs; one of a single task does not, and takes none if it was told of none.
-            targets: several things at once, by name: ``accuracy``, ``latency`` in milliseconds, ``bytes`` of the file without
-                metadata (exact). The last two are those of the network in the form that it is exported in, its dead units removed.
-            latency: for that target: what `nas predictor calibrate-latency` wrote on the machine that is asked about.
+            task: the task of the networks: a name in `tasks`, or a description. A predictor of several tasks needs it, except for
+                structure graphs that hold theirs. A predictor of a single task does not need it, and accepts none if it was fitted
+                without a task.
+            targets: what to predict, by name: ``accuracy``, ``latency`` in milliseconds, ``bytes`` of the file without metadata
+                (exact). Latency and bytes are those of the exported form of the network, with its dead units removed.
+            latency: for the target latency: the folder that `nas predictor calibrate-latency` wrote on the machine in question.
             workers: processes that encode files, see `predictors.library.batch.encode_all`.
 
         Raises:
             onnx_graph.errors.GraphError: a model that cannot be read.
-            ModelTypeError: something that is no model.
+            ModelTypeError: something that is not a model.
             InvalidTaskError: a task that is missing, unknown, or not wanted.
-            InvalidTargetError: another target, latency without a calibration, or bytes of a structure graph.
+            InvalidTargetError: an unknown target, latency without a calibration, or latency or bytes of a structure graph.
         """
         if targets is not None:
             return self._targets(models, targets, task, latency, workers)
@@ -129,12 +130,12 @@ class FittedPredictor(SavedPredictor):
         return found
 
     def require_accuracy(self) -> None:
-        """`InvalidTargetError` where it predicts something else."""
+        """Raise `InvalidTargetError` where this predictor predicts something other than accuracy."""
         if self.name in COSTS:
             raise InvalidTargetError(f"this predictor predicts {self.name}, not accuracy")
 
     def tasks_for(self, graph: StructureGraph) -> list[str]:
-        """Names of the known tasks whose examples a network can take in and whose answers it gives, one name a task."""
+        """Names of the known tasks that fit a network's inputs and outputs; one name for each task."""
         names: dict[TaskDescription, str] = {}
         for name, task in self.tasks.items():
             if _misfit(graph, task.inputs, task.classes) is None:
@@ -166,7 +167,7 @@ class FittedPredictor(SavedPredictor):
         return explain(self.predictor, model, task=self.described(task), seed=seed)
 
     def described(self, task: Task) -> TaskDescription | None:
-        """The description of a task; for None the only one that is known, if it is. `InvalidTaskError` as for `predict`."""
+        """The description of a task; for None, the task of a predictor that knows only one. `InvalidTaskError` as for `predict`."""
         if task is None:
             known = set(self.tasks.values())
             return known.pop() if len(known) == 1 else None
@@ -187,7 +188,7 @@ def _several(models: "ModelLike | Iterable[ModelLike]") -> "list[ModelLike]":
 
 
 def _misfit(graph: StructureGraph, inputs: int, classes: int) -> str | None:
-    """Why a network cannot be for a task of such examples (of a sequence: at every step) and classes; None where it can."""
+    """Why inputs and outputs of a network do not fit a task, for sequences at every step; None where they fit."""
     taken, given = (
         round(float(np.expm1(graph.summary[GRAPH_FEATURES.index(name)]))) for name in ("log_inputs", "log_outputs")
     )

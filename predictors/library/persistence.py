@@ -35,7 +35,7 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 
 FORMAT = 3
 MOST_BYTES = 512 << 20
-"""Of all arrays of a saved predictor together, in memory."""
+"""Most bytes of memory that all arrays of a saved predictor may take together."""
 DESCRIPTION, ARRAYS = "predictor.json", "arrays.npz"
 DEFAULT = "default"
 """Name of the predictor that comes with this package, fitted on the project's corpus."""
@@ -44,13 +44,13 @@ INNER, RUN_MARK = "predictor", "config.toml"  # in the folder of a run
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SavedPredictor:
-    """What a folder of a saved predictor holds.
+    """The content of a folder that holds a saved predictor.
 
     Attributes:
         predictor: the fitted predictor itself.
         training_graphs: how many networks it was fitted on; 0 where it does not say.
-        provenance: what `save` was told about the origin.
-        tasks: what it knows of tasks, by name; empty where it was fitted on networks of one task.
+        provenance: its origin, as given to `save`.
+        tasks: descriptions of the tasks that it knows, by name; empty where it was fitted without one.
     """
 
     predictor: Predictor
@@ -71,7 +71,7 @@ def save(
     provenance: Mapping[str, Json] | None = None,
     tasks: Mapping[str, TaskDescription] | None = None,
 ) -> None:
-    """Write a fitted predictor as a folder, in place of a predictor that is there; anything else there is an error.
+    """Write a fitted predictor as a folder. It replaces a predictor in that folder; other content there is an error.
 
     Raises:
         NotFittedError: the predictor is not fitted.
@@ -225,7 +225,7 @@ def _difference(saved: Json, names: list[str]) -> str:
 
 
 def _arrays(content: bytes) -> dict[str, NDArray[np.generic]]:
-    """The arrays of an npz archive that claims no more memory than it may; a stranger's file gives an error, nothing else."""
+    """The arrays of an npz archive of limited size; a damaged or hostile file raises `InvalidPredictorError`."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = archive.infolist()
@@ -233,7 +233,7 @@ def _arrays(content: bytes) -> dict[str, NDArray[np.generic]]:
                 raise InvalidPredictorError(f"it would take more than {MOST_BYTES >> 20} MiB of memory")
             found = {}
             for member in members:
-                with archive.open(member) as file:  # no more is read than was promised
+                with archive.open(member) as file:  # reads no more than the size that was checked
                     found[member.filename.removesuffix(".npy")] = _array(file.read(member.file_size))
             return found
     except InvalidPredictorError:
@@ -267,7 +267,7 @@ def _read(folder: Path, name: str) -> bytes:
 
 
 def _write(target: Path, files: Mapping[str, bytes]) -> None:
-    """A complete folder under a temporary name first, then renamed; an old one is moved aside before and removed after."""
+    """Write a complete folder under a temporary name, then rename it; an old one is moved aside before and removed afterwards."""
     target.parent.mkdir(parents=True, exist_ok=True)
     mark = f".{os.getpid()}-{secrets.token_hex(4)}"
     fresh, old = target.with_name(f".{target.name}{mark}.new"), target.with_name(f".{target.name}{mark}.old")

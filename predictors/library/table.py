@@ -1,7 +1,7 @@
 """Tables of models and measured accuracies (CSV): fit a predictor on anybody's ONNX files, and judge predictors by cross-validation.
 
-Columns ``model`` (path of an ONNX file, relative to the table's folder), ``accuracy`` (0 to 1) and, if wanted, ``cell`` (what
-is compared only with its own kind, such as a task or a density). Other columns are ignored.
+Columns: ``model`` (path of an ONNX file, relative to the table's folder), ``accuracy`` (0 to 1) and, optionally, ``cell`` (a group
+such as a task or a density; networks are compared inside their group only). Other columns are ignored.
 """
 
 import csv
@@ -37,8 +37,8 @@ class Row:
     Attributes:
         model: path of the ONNX file.
         accuracy: measured, in [0, 1].
-        cell: its cell, None where the table has no such column.
-        line: line of the file, the header being 1.
+        cell: its cell; None where the table has no such column.
+        line: line of the file; the header is line 1.
     """
 
     model: Path

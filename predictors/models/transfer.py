@@ -1,7 +1,7 @@
-"""What a predictor knows from other networks, brought to new ones by a line: a warm start for few labels.
+"""A warm start for few labels: the score of a predictor of other networks, adjusted to the new ones by a straight line.
 
-Networks of another task or space are not pooled with one's own: the other predictor's score is one voice of an ensemble, and what
-it is worth is judged on networks that were left out.
+Networks of another task or space are not pooled with the user's own. The other predictor's score is one member of an ensemble, and
+left-out networks decide its weight.
 """
 
 from collections.abc import Sequence
@@ -21,14 +21,14 @@ from predictors.structure_graph import StructureGraph
 Floats = NDArray[np.float64]
 
 PRIOR = 1.0
-"""Networks' worth of trust that the source ranks rightly."""
+"""Prior belief that the source ranks correctly, as a number of networks."""
 LEAST = 0.05
-"""Spread of the source's scores below which it is taken to tell the networks of the fit apart by chance."""
+"""Below this spread of the source's scores, differences between networks are taken for chance."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """From the source's score to the target; the slope is never negative."""
+    """A straight line from the source's score to the target; its slope is never negative."""
 
     offset: float
     slope: float
@@ -48,7 +48,7 @@ class TransferPredictor(TargetPredictor):
         self._line: Line | None = None
 
     def _learn(self, graphs: Sequence[StructureGraph], targets: Floats, seed: int) -> None:
-        """The line of least squares, drawn towards slope 1 in units of the standard deviations; `seed` changes nothing."""
+        """Fit the line by least squares, with a pull towards slope 1 in units of the standard deviations; `seed` changes nothing."""
         scores = self._scores(graphs)
         unit, spread = max(float(scores.std()), LEAST), float(targets.std())
         correlation = float(np.mean((scores - scores.mean()) * (targets - targets.mean()))) / unit
@@ -66,9 +66,10 @@ class TransferPredictor(TargetPredictor):
         return Scores(line.offset + line.slope * self._scores(graphs), np.full(len(graphs), line.noise))
 
     def _scores(self, graphs: Sequence[StructureGraph]) -> Floats:
-        """What the source says on the scale of targets.
+        """The source's predictions on the scale of targets.
 
-        Nothing is remembered: the last bits of a score depend on the others in the call, and so would they on earlier calls.
+        Nothing is cached: the last bits of a score depend on the other networks of the call, so a cache would make results depend on
+        earlier calls.
         """
         return to_target(self.source.predict(graphs).mean)
 

@@ -14,7 +14,7 @@ from predictors.structure_graph import StructureGraph
 
 
 class WarmPredictor(EnsemblePredictor):
-    """As the ensemble; its networks must tell their task, or the shipped predictor would not know what it is asked."""
+    """The ensemble with one more member. Its networks must state their task, which the shipped predictor needs to know."""
 
     name = "warm"
     needs_task = True
@@ -29,7 +29,7 @@ class WarmPredictor(EnsemblePredictor):
 
         Raises:
             NotFittedError: there is no predictor to start from.
-            InvalidTaskError: a network tells no task.
+            InvalidTaskError: a network does not state its task.
         """
         if self._source is None:
             raise NotFittedError(

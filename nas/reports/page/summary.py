@@ -8,7 +8,8 @@ from nas.reports.report import Report
 from nas.reports.sentence import size_remark
 from nas.reports.verdict import Verdict
 
-NAMES = {"winner": "Winner", "dense": "Dense reference", "random": "Random search"}
+NAMES = {"winner": "Winner", "dense": "Dense", "random": "Random"}
+MEANINGS = {"dense": "the same architecture without a mask", "random": "the best of random search"}
 COLUMNS = {"measured": "measured", "non-zeros": "non-zeros", "bytes": "bytes", "latency ms": "ms"}
 """Columns of a row that are shown here, with their heads."""
 
@@ -44,7 +45,8 @@ def _network(report: Report, row: NetworkRow) -> Markup:
     cells: Cells = row.cells()
     trainings = "1 training" if len(row.accuracies) == 1 else f"mean of {len(row.accuracies)} trainings"
     winner = row is report.best
-    remark = trainings if winner else f"{trainings}; {Verdict.of(report.best, row)}"
+    meaning = f"{MEANINGS[row.name]}, " if row.name in MEANINGS else ""
+    remark = trainings if winner else f"{meaning}{trainings}; {Verdict.of(report.best, row)}"
     name = tag("td", NAMES.get(row.name, row.name))
     figures = tag(
         "tr", name, *(tag("td", cells[column].text) for column in COLUMNS), class_="winner" if winner else None

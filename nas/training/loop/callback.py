@@ -26,7 +26,7 @@ class Callback(Generic[SessionT]):
         self.session, self.steps = session, steps
 
     def effective(self, parameters: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """What the network computes with, in training and evaluation; gradients flow through it."""
+        """The parameters that the network computes with, in training and evaluation; gradients flow through them."""
         return parameters
 
     def penalty(self) -> Tensor | None:
@@ -34,7 +34,7 @@ class Callback(Generic[SessionT]):
         return None
 
     def on_gradients(self, step: int, gradients: dict[str, Tensor]) -> None:
-        """Read or change the gradients by parameter, in place; masked weights have theirs still."""
+        """Read or change the gradients by parameter, in place; masked weights still have theirs."""
 
     def learn(self, gradients: tuple[Tensor, ...], learning_rate: float) -> None:
         """Update `leaves`."""

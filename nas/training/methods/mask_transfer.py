@@ -26,11 +26,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class MaskTransfer(Method):
-    """Attributes:
-    source: path of an ONNX file of the same layer shapes in node order; or
-    task: name of the task, or path of its file, on which the ticket is found (see `nas.tasks.load_task`).
-    by: the method that finds it, with its default options; one that starts dense.
-    subset: examples of the source task at most.
+    """Train under a mask that was found on another task, or that an ONNX file holds.
+
+    Attributes:
+        source: path of an ONNX file of the same layer shapes in node order; or
+        task: name of the task, or path of its file, on which the ticket is found (see `nas.tasks.load_task`).
+        by: the method that finds it, with its default options; one that starts dense.
+        subset: examples of the source task at most.
     """
 
     kind: ClassVar[Kind] = "after"
