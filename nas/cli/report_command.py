@@ -1,20 +1,26 @@
 """`nas report`."""
 
 import argparse
+from errno import EACCES, EPERM, EROFS
 from pathlib import Path
 
 from nas.cli import output
+from nas.errors import RunError
 
 EXAMPLES = """\
 examples:
   nas report runs/digits
   nas report runs/digits --format json
+  nas report /read-only/runs/digits --out pages
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the verb."""
     parser.add_argument("run", metavar="RUN", help="folder of a finished run")
+    parser.add_argument(
+        "--out", "-o", metavar="FOLDER", help="write report.html and pareto.png there (default: into RUN)"
+    )
     output.add_format(parser)
 
 
@@ -28,6 +34,17 @@ def run(args: argparse.Namespace) -> int:
     folder = RunFolder(Path(args.run))
     folder.config()
     report = read(folder.report)
-    render(folder, report)
-    show(args, report, folder.path)
+    out = None if args.out is None else Path(args.out)
+    try:
+        render(folder, report, out)
+    except RunError as error:
+        if out is not None or not _is_read_only(error):
+            raise
+        output.remark(f"report.html and pareto.png are not written anew ({error}): --out FOLDER writes them elsewhere")
+    show(args, report, folder.path, pages=out)
     return 0
+
+
+def _is_read_only(error: RunError) -> bool:
+    """Whether a file was not written because its folder may not be changed."""
+    return isinstance(error.__cause__, OSError) and error.__cause__.errno in (EACCES, EPERM, EROFS)

@@ -11,10 +11,14 @@ from nas.reports.network_row import NetworkRow
 from nas.reports.report import Report
 
 FILES = ("best.onnx", "report.html", "pareto.png", "report.json", "trials.csv", "config.toml")
+DRAWN = ("report.html", "pareto.png")
 
 
-def show(args: argparse.Namespace, report: Report, out: Path) -> None:
-    """The front, the winner beside its baselines, the sentence and the files; or the report as JSON."""
+def show(args: argparse.Namespace, report: Report, out: Path, *, pages: Path | None = None) -> None:
+    """The front, the winner beside its baselines, the sentence and the files; or the report as JSON.
+
+    `pages` is the folder of page and picture where they are not in `out`.
+    """
     metric = report.task.metric
     output.emit(args, report.to_json(), _texts(report.front), title=f"Pareto front, {metric} on the validation split")
     if args.format == "json":
@@ -22,7 +26,7 @@ def show(args: argparse.Namespace, report: Report, out: Path) -> None:
     output.table(_texts(report.networks), title=f"{metric.capitalize()} on the test split, read for this report only")
     print(f"{report.sentence}\n")
     for name in FILES:
-        print(out / name)
+        print((pages if pages is not None and name in DRAWN else out) / name)
     sys.stdout.flush()
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import errno
 import html
 import io
 import json
@@ -15,8 +16,11 @@ import pytest
 
 import onnx_graph
 import search_spaces
+from nas.cli.main import main
 from nas.cli.search_command import add_arguments
 from nas.cli.search_flags import config_of
+from nas.errors import RunError
+from nas.reports import files
 from nas.reports.confusion import Confusion
 from nas.reports.front_row import FrontRow
 from nas.reports.markup import Markup, tag
@@ -203,6 +207,24 @@ def test_the_command_gives_the_configuration_back(config):
     assert (nas, search) == ("nas", "search")
     assert config_of(parser.parse_args(flags)) == config
     assert [word for group in words(config.to_json(), "x") for word in group][-2:] == ["--out", "x"]
+
+
+def test_the_page_can_be_written_elsewhere_and_a_read_only_run_is_still_shown(folder, trials, capsys, monkeypatch):
+    folder.report.write_text(json.dumps(report_of(trials).to_json()))
+    assert main(["report", str(folder.path), "--out", str(folder.path.parent / "pages")]) == 0
+    out = capsys.readouterr().out
+    assert str(folder.path.parent / "pages" / "report.html") in out
+    assert (folder.path.parent / "pages" / "report.html").read_text() == page(report_of(trials), folder)
+    assert not folder.page.exists()
+
+    def refuse(path, content):
+        raise RunError(f"cannot write {path}: read-only") from OSError(errno.EROFS, "read-only")
+
+    monkeypatch.setattr(files, "write_bytes", refuse)
+    assert main(["report", str(folder.path)]) == 0
+    captured = capsys.readouterr()
+    assert "Pareto front" in captured.out
+    assert "are not written anew" in captured.err
 
 
 def test_trials_can_be_sorted_by_numbers_and_words(folder, trials):

@@ -14,12 +14,20 @@ from nas.reports.trial_row import TrialRow
 def leader_means(trials: Sequence[TrialRow]) -> list[float | None]:
     """The best mean over the trainings of one candidate, after each trial. It falls where a leader does worse the next time."""
     sums: dict[str, tuple[float, int]] = {}
+    means: dict[str, float] = {}
+    leader: str | None = None
     found: list[float | None] = []
     for trial in trials:
+        digest = trial.digest
         if trial.accuracy is not None:
-            total, count = sums.get(trial.digest, (0.0, 0))
-            sums[trial.digest] = total + trial.accuracy, count + 1
-        found.append(max((total / count for total, count in sums.values()), default=None))
+            total, count = sums.get(digest, (0.0, 0))
+            sums[digest] = total + trial.accuracy, count + 1
+            means[digest] = (total + trial.accuracy) / (count + 1)
+            if digest == leader:  # it may have fallen behind
+                leader = max(means, key=means.__getitem__)
+            elif leader is None or means[digest] > means[leader]:
+                leader = digest
+        found.append(None if leader is None else means[leader])
     return found
 
 
