@@ -9,6 +9,7 @@ from nas.engine import acquisition
 from nas.engine.budget import confirmations, first_round
 from nas.engine.leaders import ranked
 from nas.engine.pool import Pool, Screened
+from nas.engine.remaining_time import RemainingTime
 from nas.engine.strategies import Strategy
 from nas.engine.surrogate import Surrogate
 from nas.exporters.onnx_export import as_exported
@@ -16,7 +17,6 @@ from nas.seeds import generator
 from nas.study.config import SearchConfig
 from nas.study.constraints import Constraint
 from nas.study.objectives import Objective
-from nas.study.seconds import Seconds
 from nas.study.trial import Proposal, Score, Trial, results_by_candidate
 from nas.tasks.task import Task
 from search_spaces.space import SearchSpace
@@ -50,7 +50,7 @@ class Planner:
     constraints: tuple[Constraint, ...]
     strategy: Strategy
     surrogate: Surrogate
-    seconds: Seconds
+    remaining: RemainingTime
     clock: Callable[[], float] = time.perf_counter
 
     def plan(self, round_: int, trials: Sequence[Trial]) -> RoundPlan:
@@ -68,7 +68,10 @@ class Planner:
         """Fit the predictor again and count the time."""
         start = self.clock()
         self.surrogate.fit(trials)
-        self.seconds.fitting += self.clock() - start
+        took = self.clock() - start
+        self.remaining.seconds.fitting += took
+        if self.surrogate.predictor is not None:
+            self.remaining.last_fit = took
 
     def _exploration(self, round_: int, trials: Sequence[Trial], count: int) -> RoundPlan:
         """Propose and score new candidates, and choose `count` of them."""
@@ -79,7 +82,7 @@ class Planner:
         start = self.clock()
         self.strategy.fill(pool, trials, wanted, rng=rng, trainings=self.config.trainings)
         chosen = acquisition.choose(pool, count, explore=self.config.explore, rng=rng)
-        self.seconds.screening += self.clock() - start
+        self.remaining.seconds.screening += self.clock() - start
         self.surrogate.keep(member for member, _ in chosen)
         return RoundPlan(round_, chosen, [0] * len(chosen), len(pool) + pool.refused)
 

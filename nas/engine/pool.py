@@ -13,7 +13,7 @@ from nas.measure.metrics import counts, measure
 from nas.study.constraints import Constraint
 from nas.study.objectives import Objective, fronts, losses, values
 from nas.study.trial import Proposal, Score
-from predictors.predictor import Predictor
+from predictors.predictor import Predictor, largest_std
 from predictors.structure_graph import StructureGraph
 from search_spaces.candidate import Candidate
 from search_spaces.space import SearchSpace
@@ -112,11 +112,15 @@ class Pool:
 
     @property
     def scores(self) -> list[Score] | None:
-        """The score of every member, in order; None without a fitted predictor."""
+        """The score of every member as it is stated to people, in order; None without a fitted predictor.
+
+        A standard deviation that no accuracy of that mean can have is stated as the largest possible.
+        """
         if self._predictor is None:
             return None
         self._predict()
-        return [Score(float(m), float(s)) for m, s in zip(self._means, self._stds, strict=True)]
+        stated = np.minimum(self._stds, largest_std(self._means))
+        return [Score(float(mean), float(std)) for mean, std in zip(self._means, stated, strict=True)]
 
     def optimistic(self, optimism: float) -> NDArray[np.float64]:
         """Predicted mean of every member plus `optimism` standard deviations ``(members,)``; needs a fitted predictor.

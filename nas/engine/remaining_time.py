@@ -44,11 +44,13 @@ class RemainingTime:
     Attributes:
         seconds: grow while the run works.
         planned, plain: trainings of each kind (see `Work`) that are in them.
+        last_fit: seconds of the last fit of the predictor, which is fitted once more for the report.
     """
 
     seconds: Seconds
     planned: int = 0
     plain: int = 0
+    last_fit: float = 0.0
 
     def of(self, work: Work) -> float | None:
         """Seconds that this work will take; None before the first training."""
@@ -58,4 +60,5 @@ class RemainingTime:
         spent = self.seconds
         training = (spent.training + spent.recording) / trained
         planning = (spent.screening + spent.fitting) / max(self.planned, 1)
-        return work.planned * (training + planning) + work.plain * training + (REPORT_SECONDS if work.report else 0.0)
+        report = REPORT_SECONDS + self.last_fit if work.report else 0.0
+        return work.planned * (training + planning) + work.plain * training + report

@@ -188,7 +188,7 @@ def open_engine(
         record=record,
         objectives=goals,
         method=method,
-        planner=Planner(config, task, space, goals, bounds, strategy, surrogate, remaining.seconds, clock),
+        planner=Planner(config, task, space, goals, bounds, strategy, surrogate, remaining, clock),
         trainer=Trainer(config, task, space),
         recorder=Recorder(record, folder, task, goals, bounds, method.moves),
         remaining=remaining,

@@ -4,23 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from predictors import largest_std
 from search_spaces.candidate import Candidate
 
 
 @dataclass(frozen=True)
 class Score:
-    """A predicted accuracy with its standard deviation, as it is stated to people. Never mixed with a measured one.
-
-    A standard deviation that no accuracy of that mean can have (see `predictors.largest_std`) is stated as the largest possible.
-    """
+    """A predicted accuracy with its standard deviation. Never mixed with a measured one."""
 
     mean: float
     std: float
-
-    def __post_init__(self) -> None:
-        """Limit the standard deviation."""
-        object.__setattr__(self, "std", min(self.std, float(largest_std(self.mean))))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 import onnx_graph
@@ -10,6 +11,7 @@ from nas.reports.prediction_row import PredictedCost, PredictionRow
 
 if TYPE_CHECKING:
     from predictors import FittedPredictor, Prediction, StructureGraph
+    from predictors.library.explanation import Explanation
 
 DESCRIBED = "described"
 """Name of a task that is told by a description and has none."""
@@ -60,15 +62,10 @@ def predict_files(
     questions = _questions(predictor, dict(zip(models, graphs, strict=True)), task)
     prediction = predictor.predict([question.graph for question in questions])
     costs = _costs(predictor, models, latency) if latency else {}
+    explanations = [predictor.explain(one.model, task=one.task) if explain else None for one in questions]
     return [
-        PredictionRow(
-            model=question.model,
-            task=question.name,
-            **_figures(prediction, place),
-            cost=costs.get(question.model),
-            explanation=predictor.explain(question.model, task=question.task) if explain else None,
-        )
-        for place, question in enumerate(questions)
+        _row(question, prediction, place, costs.get(question.model), explanation)
+        for place, (question, explanation) in enumerate(zip(questions, explanations, strict=True))
     ]
 
 
@@ -117,16 +114,26 @@ def _tasks_for(predictor: "FittedPredictor", model: str, graph: "StructureGraph"
     )
 
 
-def _figures(prediction: "Prediction", place: int) -> dict[str, Any]:
+def _row(
+    question: Question,
+    prediction: "Prediction",
+    place: int,
+    cost: PredictedCost | None,
+    explanation: "Explanation | None",
+) -> PredictionRow:
     distance = float(prediction.distance[place])
-    return {
-        "score": float(prediction.mean[place]),
-        "std": float(prediction.std[place]),
-        "low": float(prediction.low[place]),
-        "high": float(prediction.high[place]),
-        "distance": distance if distance == distance else None,
-        "unseen": bool(prediction.unseen[place]),
-    }
+    return PredictionRow(
+        model=question.model,
+        task=question.name,
+        score=float(prediction.mean[place]),
+        std=float(prediction.std[place]),
+        low=float(prediction.low[place]),
+        high=float(prediction.high[place]),
+        distance=None if isnan(distance) else distance,
+        unseen=bool(prediction.unseen[place]),
+        cost=cost,
+        explanation=explanation,
+    )
 
 
 def _costs(predictor: "FittedPredictor", models: Sequence[str], calibration: str) -> dict[str, PredictedCost]:

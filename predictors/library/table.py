@@ -6,7 +6,7 @@ such as a task or a density; networks are compared inside their group only). Oth
 
 import csv
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -136,17 +136,12 @@ def evaluate_table(
         raise InvalidTableError(f"{path} has {len(rows)} rows, {folds} folds need at least {2 * folds}")
     graphs = [graph.on(description) for graph in encode_rows(path, rows, workers=workers)]
     measured, cells = _accuracies(rows), [row.cell for row in rows]
-    scores: dict[str, list[dict[str, float]]] = {name: [] for name in kinds}
     pace = Pace(tuple(kinds), folds * repeats, progress)
+    scores: dict[str, list[dict[str, float]]] = {name: [] for name in kinds}
     for repeat in range(repeats):
         fold = np.random.default_rng([seed, repeat]).permutation(len(rows)) % folds
-        found = {name: _Held(len(rows)) for name in kinds}
-        for test in range(folds):  # each fold of all predictors in turn, so that the time of each is soon known
-            for name in kinds:
-                with pace.fit(name):
-                    found[name].predict(name, graphs, measured, fold == test, seed + repeat)
-        for name, held in found.items():
-            scores[name].append(_score(measured, held.prediction, fold, cells))
+        for name, held in _held_out(kinds, graphs, measured, fold, seed + repeat, pace).items():
+            scores[name].append(_score(measured, held, fold, cells))
     return {
         "rows": len(rows),
         "cells": len(set(cells) - {None}),
@@ -155,6 +150,26 @@ def evaluate_table(
         "seed": seed,
         "predictors": [{"name": name, **_summary(found)} for name, found in scores.items()],
     }
+
+
+def _held_out(
+    names: Iterable[str],
+    graphs: Sequence[StructureGraph],
+    measured: NDArray[np.float64],
+    fold: NDArray[np.int64],
+    seed: int,
+    pace: Pace,
+) -> dict[str, Prediction]:
+    """What each predictor says of every network, fitted on the other folds.
+
+    One fold of all predictors after another, so that the time that each of them takes is soon known.
+    """
+    found = {name: _Held(len(graphs)) for name in names}
+    for test in np.unique(fold):
+        for name, held in found.items():
+            with pace.fit(name):
+                held.predict(name, graphs, measured, fold == test, seed)
+    return {name: held.prediction for name, held in found.items()}
 
 
 def cross_validate(

@@ -20,6 +20,8 @@ def test_planned_trainings_cost_planning_too():
     assert spent.of(Work(plain=3, report=False)) == 15
     assert spent.of(Work(planned=3, report=False)) == 21
     assert spent.of(Work()) == REPORT_SECONDS
+    spent.last_fit = 40.0
+    assert spent.of(Work()) == REPORT_SECONDS + 40
 
 
 def test_winner_dense_reference_and_random_baseline_follow_the_search():

@@ -15,7 +15,6 @@ from nas.reports.time_row import TimeRow
 from nas.reports.trial_row import TrialRow
 from nas.reports.verdict import Verdict
 from nas.study.seconds import Seconds
-from nas.study.trial import Score
 
 
 def network(name, accuracies, *, bytes_=5000):
@@ -121,13 +120,6 @@ def test_a_report_of_an_earlier_version_is_read(report):
     assert Report.from_json(stored).confusion is None
 
 
-def test_a_stated_deviation_is_one_that_an_accuracy_can_have(report):
-    stored = report.to_json()
-    stored["trials"][0]["score"] = {"mean": 0.9, "std": 0.5}  # √(.9 · .1) = .3
-    score = Report.from_json(stored).trials[0].score
-    assert (score.mean, score.std) == (0.9, pytest.approx(0.3))
-
-
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
@@ -175,9 +167,3 @@ def test_a_file_that_is_no_report_is_one_clear_line(tmp_path, content):
 def test_confusion_counts_true_classes_down_and_given_ones_across():
     true, given = np.array([0, 0, 1, 2]), np.array([0, 2, 1, 2])
     assert Confusion.of(true, given, "abc").counts == ((1, 0, 1), (0, 1, 0), (0, 0, 1))
-
-
-def test_a_score_that_is_certain_enough_stays_as_it_is():
-    assert Score(0.5, 0.2).std == 0.2
-    assert Score(1.0, 0.05).std == 0.05  # a mean of 1 comes from clipping: it does not mean that nothing can go wrong
-    assert Score(1.0, 0.5).std == pytest.approx(0.0995, abs=1e-4)
