@@ -33,7 +33,9 @@ class Fields:
     def text(self, name: str) -> str:
         """A text."""
         value = self.value(name)
-        return value if isinstance(value, str) else self._refuse(name, "a text")
+        if not isinstance(value, str):
+            raise self._wrong(name, "a text")
+        return value
 
     def number(self, name: str, *, low: float = -math.inf, high: float = math.inf) -> float:
         """A finite number in [low, high], whole or not as it was written."""
@@ -42,8 +44,9 @@ class Fields:
     def count(self, name: str) -> int:
         """A whole number from 0 on."""
         value = self.value(name)
-        whole = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < LARGEST
-        return value if whole else self._refuse(name, "a whole number from 0 on")
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < LARGEST:
+            raise self._wrong(name, "a whole number from 0 on")
+        return value
 
     def share(self, name: str) -> float:
         """A number in [0, 1]."""
@@ -53,7 +56,7 @@ class Fields:
         """At least one number in [0, 1]."""
         values = self.items(name)
         if not values:
-            self._refuse(name, "a list that is not empty")
+            raise self._wrong(name, "a list that is not empty")
         return tuple(self._number(name, value, 0.0, 1.0) for value in values)
 
     def counts(self, name: str) -> tuple[int, ...]:
@@ -67,12 +70,16 @@ class Fields:
     def items(self, name: str) -> list[Any]:
         """A list."""
         value = self.value(name)
-        return value if isinstance(value, list) else self._refuse(name, "a list")
+        if not isinstance(value, list):
+            raise self._wrong(name, "a list")
+        return value
 
     def mapping(self, name: str) -> dict[str, Any]:
         """A JSON object."""
         value = self.value(name)
-        return dict(value) if isinstance(value, Mapping) else self._refuse(name, "an object")
+        if not isinstance(value, Mapping):
+            raise self._wrong(name, "an object")
+        return dict(value)
 
     def numbers(self, name: str) -> dict[str, float]:
         """A JSON object of finite numbers."""
@@ -91,13 +98,13 @@ class Fields:
 
     def _number(self, name: str, value: object, low: float, high: float) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) >= 1e300:
-            self._refuse(name, "a finite number")
+            raise self._wrong(name, "a finite number")
         if not low <= value <= high:  # not: NaN is refused too
-            self._refuse(name, f"a number from {low:g} to {high:g}" if math.isfinite(high) else "a finite number")
+            raise self._wrong(name, f"a number from {low:g} to {high:g}" if math.isfinite(high) else "a finite number")
         return value
 
-    def _refuse(self, name: str, wanted: str) -> Any:
-        raise RunError(f"{self._place} is damaged: {name!r} must be {wanted}, not {_shown(self._data.get(name))}")
+    def _wrong(self, name: str, wanted: str) -> RunError:
+        return RunError(f"{self._place} is damaged: {name!r} must be {wanted}, not {_shown(self._data.get(name))}")
 
 
 def _shown(value: object) -> str:

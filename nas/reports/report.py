@@ -48,8 +48,15 @@ class TaskFacts:
     def from_json(cls, data: object, place: str) -> "TaskFacts":
         """Read them from a report."""
         fields = Fields(data, place)
-        texts = {name: fields.text(name) for name in ("name", "metric", "fingerprint", "description")}
-        return cls(**texts, **{name: fields.count(name) for name in ("train", "validation", "test")})
+        return cls(
+            name=fields.text("name"),
+            metric=fields.text("metric"),
+            fingerprint=fields.text("fingerprint"),
+            description=fields.text("description"),
+            train=fields.count("train"),
+            validation=fields.count("validation"),
+            test=fields.count("test"),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

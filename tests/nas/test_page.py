@@ -8,6 +8,8 @@ import io
 import json
 import re
 import shlex
+import shutil
+import subprocess
 from html.parser import HTMLParser
 
 import numpy as np
@@ -234,6 +236,26 @@ def test_trials_can_be_sorted_by_numbers_and_words(folder, trials):
     assert '<th scope="col" data-kind="number"><button type="button">measured</button></th>' in table
     assert '<td data-order="0.8">80.00%</td>' in table
     assert "<td>failed: loss is nan</td>" in table
+
+
+CLICK = """<script>
+var table = document.querySelector("table.sortable"), buttons = table.tHead.querySelectorAll("button");
+function shown(column) { return Array.from(table.tBodies[0].rows).map(row => row.cells[column].textContent).join("; "); }
+buttons[4].click(); var up = shown(4); buttons[4].click(); document.title = up + " | " + shown(4);
+</script></body>"""
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="no browser to run the script of the page")
+def test_a_click_on_a_head_sorts_up_and_another_one_down(folder, trials):
+    # Over 5 s on a busy machine: a browser is started.
+    odd = folder.path / "sorted.html"
+    odd.write_text(page(report_of(trials), folder).replace("</body>", CLICK))
+    command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", odd.as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    title = re.search("<title>(.*)</title>", done.stdout)
+    failed = "failed: loss is nan"
+    assert title is not None
+    assert title.group(1) == f"80.00%; 85.00%; 90.00%; {failed} | 90.00%; 85.00%; 80.00%; {failed}"
 
 
 def test_the_confusion_matrix_marks_the_diagonal():

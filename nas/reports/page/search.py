@@ -19,7 +19,7 @@ def search(report: Report) -> Markup:
             tag("h3", "Pareto front"),
             table([row.cells() for row in report.front]),
             tag("h3", "Where the time went"),
-            table([row.cells() for row in report.seconds]),
+            tag("div", table([row.cells() for row in report.seconds]), class_="narrow"),
             class_="stack",
         ),
     )

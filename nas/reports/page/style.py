@@ -29,6 +29,7 @@ th,td{padding:.45rem .75rem;text-align:right;border-bottom:1px solid var(--line)
 th{font-weight:600;color:var(--muted);font-size:.8rem}
 th:first-child,td:first-child{text-align:left}
 th.label,td.label{text-align:left}
+.narrow table{min-width:min(100%,30rem)}
 td.words{white-space:normal;text-align:left;min-width:11rem;overflow-wrap:anywhere}
 tbody tr:last-child td{border-bottom:0}
 .networks th,.networks td{padding:.35rem .5rem}

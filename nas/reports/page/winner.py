@@ -99,7 +99,8 @@ def _explained(folder: RunFolder) -> Markup | None:
         "details",
         tag("summary", "What moved its prediction"),
         tag("p", lead, class_="note"),
-        tag("div", table(_cells(layer_rows(found))), table(_cells(feature_rows(found))), class_="grid"),
+        table(_cells(layer_rows(found))),
+        tag("div", table(_cells(feature_rows(found))), class_="narrow"),
     )
 
 
