@@ -17,7 +17,7 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the verb."""
-    parser.add_argument("run", metavar="RUN", help="folder of a finished run")
+    parser.add_argument("run", metavar="RUN", help="folder of a finished run; it is only read where --out is given")
     parser.add_argument(
         "--out", "-o", metavar="FOLDER", help="write report.html and pareto.png there (default: into RUN)"
     )

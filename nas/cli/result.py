@@ -24,9 +24,10 @@ def show(args: argparse.Namespace, report: Report, out: Path, *, pages: Path | N
     if args.format == "json":
         return
     output.table(_texts(report.networks), title=f"{metric.capitalize()} on the test split, read for this report only")
-    print(f"{report.sentence}\n")
+    output.line(report.sentence)
+    output.line()
     for name in FILES:
-        print((pages if pages is not None and name in DRAWN else out) / name)
+        output.line(str((pages if pages is not None and name in DRAWN else out) / name))
     sys.stdout.flush()
 
 

@@ -43,7 +43,13 @@ def run(args: argparse.Namespace) -> int:
     quieten_optuna(verbose=args.verbose)
     out = Path(args.out or f"runs/{Path(config.task).stem}-{config.space}-{config.seed}")
     with display(quiet=args.quiet) as shown:
-        report = search(config, out, on_progress=shown.progress, on_stage=shown.stage)
+        report = search(
+            config,
+            out,
+            on_progress=shown.progress,
+            on_stage=shown.stage,
+            on_remark=lambda text: None if args.quiet else output.remark(text),
+        )
     show(args, Report.from_json(report), out)
     return 0
 
@@ -58,9 +64,11 @@ def quieten_optuna(*, verbose: bool) -> None:
 
 def _dry_run(args: argparse.Namespace, config: Any) -> int:
     """The pre-flight table: smallest, middle and largest candidate, and how many meet the constraints."""
-    from nas.verbs.search import check, sizes, task_of
+    from nas.verbs.search import check, prepared, sizes
 
-    task = task_of(config)
+    config, task, remark = prepared(config)
+    if remark and not args.quiet:
+        output.remark(remark)
     check(config, task)
     rows = sizes(config, task)
     output.emit(

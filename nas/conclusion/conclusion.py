@@ -86,7 +86,11 @@ def _with_time_left(text: str, engine: Engine, work: Work) -> str:
 
 
 def _front_row(engine: Engine, result: CandidateResult) -> FrontRow:
-    model = as_exported(engine.space.build(result.candidate), engine.task, result.candidate)
+    """A row of the front: its network as it was trained, where the mask may have moved and the run still has it."""
+    stored = engine.recorder.networks.path(result.candidate.digest, 0)
+    trained = engine.method.moves and stored.exists()
+    model = onnx_graph.load(stored) if trained else engine.space.build(result.candidate)
+    model = as_exported(model, engine.task, result.candidate, keep_dead_units=trained and engine.method.grouped)
     return FrontRow.of(result, bytes_=onnx_graph.size(model), latency=result.metrics.get("latency") or latency(model))
 
 

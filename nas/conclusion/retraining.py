@@ -5,7 +5,6 @@ from pathlib import Path
 
 import onnx_ir as ir
 
-import onnx_graph
 from nas.engine.search_loop import Engine
 from nas.errors import TrainingError
 from nas.exporters.onnx_export import export
@@ -22,16 +21,21 @@ FIRST_RETRAINING = 1000
 
 @dataclass(frozen=True, eq=False)
 class Retrained:
-    """The trainings of one candidate that did not fail, and their networks."""
+    """The trainings of one candidate that did not fail, and their networks.
+
+    Attributes:
+        grouped: whether the place of a weight among its neighbours matters, so that the export keeps dead units (N:M).
+    """
 
     candidate: Candidate
     results: list[TrainingResult]
     models: list[ir.Model]
+    grouped: bool
 
     @property
     def best(self) -> int:
-        """Number of the training that is best on the validation split."""
-        return max(range(len(self.results)), key=lambda i: self.results[i].accuracy)
+        """Number of the training that is best on the validation split; a network that answers all alike comes last."""
+        return max(range(len(self.results)), key=lambda i: (not self.results[i].dead, self.results[i].accuracy))
 
 
 def retrain(engine: Engine, candidate: Candidate, method: Method | str | None = None) -> Retrained:
@@ -48,7 +52,8 @@ def retrain(engine: Engine, candidate: Candidate, method: Method | str | None = 
     kept = [(one.result, one.trained()) for one in trainings if not isinstance(one.result, Exception)]
     if not kept:
         raise TrainingError(f"every retraining of {candidate.digest} failed: {trainings[0].result}")
-    return Retrained(candidate, [result for result, _ in kept], [model for _, model in kept])
+    grouped = engine.method.grouped and method is None
+    return Retrained(candidate, [result for result, _ in kept], [model for _, model in kept], grouped)
 
 
 def measure_and_export(
@@ -66,6 +71,7 @@ def measure_and_export(
         path,
         task=task,
         origin=origin | {"test_" + task.metric: f"{accuracies[index]:.6f}"},
+        keep_dead_units=retrained.grouped,
     )
     return NetworkRow(
         name=name,
@@ -74,7 +80,7 @@ def measure_and_export(
         accuracies=accuracies,
         validation=tuple(result.accuracy for result in results),
         seeds=tuple(result.seed for result in results),
-        nnz=onnx_graph.count(retrained.models[index]).nnz,
+        nnz=exported.nnz,
         bytes=exported.bytes,
         latency=exported.latency,
         largest_error=exported.largest_error,

@@ -10,13 +10,14 @@ from nas.engine.network_files import NetworkFiles
 from nas.engine.planner import RoundPlan
 from nas.engine.round_training import Training
 from nas.exporters.onnx_export import as_exported
-from nas.measure.metrics import counts, measure
+from nas.measure.metrics import counts_in_file, measure
 from nas.study.constraints import Constraint
 from nas.study.objectives import Objective
 from nas.study.record import Record
 from nas.study.run_folder import RunFolder
 from nas.study.trial import Trial, results_by_candidate
 from nas.tasks.task import Task
+from nas.training.methods.method import Method
 
 KEPT_LEADERS = 10
 """Leaders whose networks are kept beside those of the Pareto front."""
@@ -27,7 +28,7 @@ class Recorder:
     """Writes what was trained into the run folder.
 
     Attributes:
-        moves: whether a training may end with another mask than it began with, so that costs are counted again.
+        method: of the trainings; where it moves the mask, costs are counted again.
     """
 
     record: Record
@@ -35,7 +36,7 @@ class Recorder:
     task: Task
     objectives: Sequence[Objective]
     constraints: Sequence[Constraint]
-    moves: bool
+    method: Method
 
     @property
     def networks(self) -> NetworkFiles:
@@ -51,7 +52,7 @@ class Recorder:
                 continue
             if not trial.failed:
                 model = training.trained()
-                trial = self._measured(trial, model) if self.moves else trial
+                trial = self._measured(trial, model) if self.method.moves else trial
                 self.networks.save(trial.digest, trial.repeat, model)
             self.record.add(trial)
         self._keep_leaders()
@@ -60,11 +61,15 @@ class Recorder:
     def _measured(self, trial: Trial, model: ir.Model) -> Trial:
         """The trial with the costs of the trained network; failed where they break a constraint.
 
-        A method keeps the count of non-zeros, but units that were dead may live again and cost bytes and time.
+        A method keeps the count of non-zeros, but some of them may be cut off from input or output, and units that were dead
+        may live again and cost bytes and time.
         """
-        metrics = counts(model)
-        exported = as_exported(model, self.task, trial.candidate)
-        metrics |= {name: measure(exported, name) for name in trial.metrics if name not in metrics}
+        grouped = self.method.grouped
+        metrics = counts_in_file(model, keep_dead_units=grouped)
+        missing = [name for name in trial.metrics if name not in metrics]
+        if missing:
+            exported = as_exported(model, self.task, trial.candidate, keep_dead_units=grouped)
+            metrics |= {name: measure(exported, name) for name in missing}
         broken = [c for c in self.constraints if c.excess(metrics) > 0]
         if not broken:
             return replace(trial, metrics=metrics)
@@ -84,6 +89,8 @@ def _trial(plan: RoundPlan, index: int, number: int, training: Training) -> Tria
     result = training.result
     if isinstance(result, Exception):
         accuracy, seconds, dead_units, error = None, 0.0, 0, str(result)
+    elif result.dead:
+        accuracy, seconds, dead_units, error = None, result.seconds, result.dead_units, result.dead
     else:
         accuracy, seconds, dead_units, error = result.accuracy, result.seconds, result.dead_units, ""
     return Trial(

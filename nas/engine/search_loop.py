@@ -168,13 +168,14 @@ def open_engine(
     remaining: RemainingTime | None = None,
     after: Work | None = None,
     clock: Callable[[], float] = time.perf_counter,
+    read_only: bool = False,
 ) -> Engine:
     """Open the record of a run, whose lock the caller holds; `RunError` where the data changed since it was begun.
 
     `remaining` and `after` are given where the search is a part of another run.
     """
     goals, bounds = objectives.parse(config.objective), constraints.parse_all(config.constraint)
-    record = Record(folder.journal, goals, bounds)
+    record = Record(folder.journal, goals, bounds, read_only=read_only)
     require_unchanged(record, config, task, folder)
     space, method = make_space(config, task), config.training_method()
     remaining = remaining or RemainingTime(Seconds())
@@ -190,7 +191,7 @@ def open_engine(
         method=method,
         planner=Planner(config, task, space, goals, bounds, strategy, surrogate, remaining, clock),
         trainer=Trainer(config, task, space),
-        recorder=Recorder(record, folder, task, goals, bounds, method.moves),
+        recorder=Recorder(record, folder, task, goals, bounds, method),
         remaining=remaining,
         after=after_search(config) if after is None else after,
         begun=clock(),

@@ -54,10 +54,7 @@ class Fields:
 
     def shares(self, name: str) -> tuple[float, ...]:
         """At least one number in [0, 1]."""
-        values = self.items(name)
-        if not values:
-            raise self._wrong(name, "a list that is not empty")
-        return tuple(self._number(name, value, 0.0, 1.0) for value in values)
+        return tuple(self._number(name, value, 0.0, 1.0) for value in self.items(name, least=1))
 
     def counts(self, name: str) -> tuple[int, ...]:
         """Whole numbers."""
@@ -67,11 +64,11 @@ class Fields:
         """Texts."""
         return tuple(Fields({name: value}, self._place).text(name) for value in self.items(name))
 
-    def items(self, name: str) -> list[Any]:
-        """A list."""
+    def items(self, name: str, *, least: int = 0) -> list[Any]:
+        """A list of at least so many values."""
         value = self.value(name)
-        if not isinstance(value, list):
-            raise self._wrong(name, "a list")
+        if not isinstance(value, list) or len(value) < least:
+            raise self._wrong(name, f"a list of at least {least}" if least else "a list")
         return value
 
     def mapping(self, name: str) -> dict[str, Any]:

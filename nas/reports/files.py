@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from nas.errors import RunError
+from nas.errors import write_failure
 from nas.reports.page import page
 from nas.reports.picture import picture
 from nas.reports.report import Report
@@ -19,6 +19,6 @@ def render(folder: RunFolder, report: Report, out: Path | None = None) -> None:
         try:
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise RunError(f"cannot make {out}: {error.strerror}") from error
+            raise write_failure(out, error) from error
     write_bytes(there.picture, picture(report))
     write_text(there.page, page(report, folder))

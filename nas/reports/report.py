@@ -1,12 +1,12 @@
 """The report of a run: the winner, the baselines, the Pareto front, the trials, and where the time went."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from nas.errors import RunError
+from nas.input_file import read_json
 from nas.reports.confusion import Confusion
 from nas.reports.fields import Fields
 from nas.reports.front_row import FrontRow
@@ -138,7 +138,7 @@ class Report:
             ),
             trials=tuple(
                 TrialRow.from_json(row, f"{place}, row {number} of 'trials'")
-                for number, row in enumerate(fields.items("trials"))
+                for number, row in enumerate(fields.items("trials", least=1))
             ),
             seconds=tuple(TimeRow(part, seconds) for part, seconds in fields.numbers("seconds").items()),
             confusion=Confusion.from_json(fields.value("confusion"), f"{place}, 'confusion'")
@@ -150,15 +150,9 @@ class Report:
 def read(path: Path) -> Report:
     """The report in a file; `RunError` where there is none, or it is damaged: it says how to write it anew."""
     again = f"`nas resume {path.parent}`"
+    if not path.exists():
+        raise RunError(f"{path.parent} has no report yet: finish it with {again}")
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RunError(f"{path.parent} has no report yet: finish it with {again}") from None
-    except OSError as error:
-        raise RunError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise RunError(f"{path} is damaged ({error}): write it anew with {again}") from error
-    try:
-        return Report.from_json(data, str(path))
+        return Report.from_json(read_json(path, error=RunError), str(path))
     except RunError as error:
         raise RunError(f"{error}; write it anew with {again}") from None
