@@ -2,11 +2,11 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from nas.cli import output
 from nas.cli.progress_display import display
 from nas.cli.search_flags import add_flags, config_of
+from nas.study.config import SearchConfig
 
 EXAMPLES = """\
 examples:
@@ -62,16 +62,14 @@ def quieten_optuna(*, verbose: bool) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
-def _dry_run(args: argparse.Namespace, config: Any) -> int:
+def _dry_run(args: argparse.Namespace, config: SearchConfig) -> int:
     """The pre-flight table: smallest, middle and largest candidate, and how many meet the constraints."""
-    from nas.verbs.search import check, prepared, sizes
+    from nas.verbs.search import checked, sizes
 
-    config, task, remark = prepared(config)
+    plan, remark = checked(config)
     if remark and not args.quiet:
         output.remark(remark)
-    check(config, task)
-    rows = sizes(config, task)
-    output.emit(
-        args, {"config": config.to_json(), "sizes": rows}, rows, title=f"candidates of {config.space} on {task.name}"
-    )
+    rows = sizes(plan)
+    data = {"config": config.to_json(), "sizes": rows}
+    output.emit(args, data, rows, title=f"candidates of {config.space} on {plan.task.name}")
     return 0

@@ -16,7 +16,7 @@ from nas.engine.leaders import front, winner
 from nas.engine.remaining_time import Work
 from nas.engine.search_loop import Engine
 from nas.exporters.onnx_export import as_exported, raw_inputs, run
-from nas.measure.metrics import latency
+from nas.measure.costs.latency import latency
 from nas.reports.confusion import Confusion
 from nas.reports.front_row import FrontRow
 from nas.reports.network_row import NetworkRow
@@ -24,7 +24,7 @@ from nas.reports.report import Report, TaskFacts
 from nas.reports.time_row import TimeRow
 from nas.reports.trial_row import TrialRow
 from nas.study.run_folder import write_text
-from nas.study.trial import CandidateResult, results_by_candidate
+from nas.study.trial import CandidateResult
 from nas.tasks.task import Task
 
 Say = Callable[[str], None]
@@ -36,13 +36,13 @@ def conclude(engine: Engine, *, on_stage: Say = lambda text: None) -> Report:
 
     folder = engine.folder
     folder.models.mkdir(exist_ok=True)
-    best = winner(engine.objectives, results_by_candidate(engine.record.trials))
+    trials = engine.record.trials
+    known = engine.feasible(trials)
+    best = winner(engine.plan.objectives, known, tried=trials)
     measured = _winner(engine, best, on_stage)
     baselines = _baselines(engine, best, on_stage)
     on_stage(_with_time_left("writing the report", engine, Work()))
-    rows = [
-        _front_row(engine, result) for result in front(engine.objectives, results_by_candidate(engine.record.trials))
-    ]
+    rows = [_front_row(engine, result) for result in front(engine.plan.objectives, known)]
     fit_and_save(engine)
     engine.seconds.total = engine.clock() - engine.begun
     report = _report(engine, measured, baselines, rows)
@@ -53,7 +53,7 @@ def conclude(engine: Engine, *, on_stage: Say = lambda text: None) -> Report:
 
 def _winner(engine: Engine, best: CandidateResult, on_stage: Say) -> NetworkRow:
     """Train the winner again and export it."""
-    repeats, random = engine.config.repeats, engine.config.random_baseline
+    repeats, random = engine.plan.config.repeats, engine.plan.config.random_baseline
     left = Work(plain=2 * repeats + (len(engine.record.trials) + repeats if random else 0))
     on_stage(
         _with_time_left(
@@ -68,10 +68,10 @@ def _winner(engine: Engine, best: CandidateResult, on_stage: Say) -> NetworkRow:
 
 def _baselines(engine: Engine, best: CandidateResult, on_stage: Say) -> list[NetworkRow]:
     """The winner's architecture without a mask, and the winner of random search where it is asked for."""
-    models, repeats = engine.folder.models, engine.config.repeats
-    dense = retrain(engine, engine.space.dense(best.candidate), "static")
+    models, repeats = engine.folder.models, engine.plan.config.repeats
+    dense = retrain(engine, engine.plan.space.dense(best.candidate), "static")
     rows = [measure_and_export(engine, dense, "dense", models / "dense.onnx")]
-    if engine.config.random_baseline:
+    if engine.plan.config.random_baseline:
         count = len(engine.record.trials)
         text = f"random search with {count} trainings, for comparison"
         on_stage(_with_time_left(text, engine, Work(plain=count + repeats)))
@@ -88,23 +88,25 @@ def _with_time_left(text: str, engine: Engine, work: Work) -> str:
 def _front_row(engine: Engine, result: CandidateResult) -> FrontRow:
     """A row of the front: its network as it was trained, where the mask may have moved and the run still has it."""
     stored = engine.recorder.networks.path(result.candidate.digest, 0)
-    trained = engine.method.moves and stored.exists()
-    model = onnx_graph.load(stored) if trained else engine.space.build(result.candidate)
-    model = as_exported(model, engine.task, result.candidate, keep_dead_units=trained and engine.method.grouped)
+    trained = engine.plan.method.moves and stored.exists()
+    model = onnx_graph.load(stored) if trained else engine.plan.space.build(result.candidate)
+    model = as_exported(
+        model, engine.plan.task, result.candidate, keep_dead_units=trained and engine.plan.method.grouped
+    )
     return FrontRow.of(result, bytes_=onnx_graph.size(model), latency=result.metrics.get("latency") or latency(model))
 
 
 def _report(engine: Engine, best: NetworkRow, baselines: Sequence[NetworkRow], rows: Sequence[FrontRow]) -> Report:
     return Report(
         version=__version__,
-        task=TaskFacts.of(engine.task),
-        config=engine.config.to_json(),
+        task=TaskFacts.of(engine.plan.task),
+        config=engine.plan.config.to_json(),
         best=best,
         baselines=tuple(baselines),
         front=tuple(rows),
         trials=tuple(map(TrialRow.of, engine.record.trials)),
         seconds=TimeRow.all(engine.seconds),
-        confusion=_confusion(onnx_graph.load(engine.folder.best), engine.task),
+        confusion=_confusion(onnx_graph.load(engine.folder.best), engine.plan.task),
     )
 
 

@@ -14,13 +14,13 @@ def fit_and_save(engine: Engine) -> None:
         return
     import predictors
 
-    task, signature = engine.task, engine.task.signature
+    task, signature = engine.plan.task, engine.plan.task.signature
     shape = signature.input_shape
     provenance: dict[str, Any] = {
         "task": task.name,
         "task_fingerprint": task.fingerprint,
-        "space": engine.space.name,
-        "seed": engine.config.seed,
+        "space": engine.plan.space.name,
+        "seed": engine.plan.config.seed,
         "inputs": shape[-1] if signature.per_step else prod(shape),
         "outputs": signature.outputs,
     }

@@ -25,17 +25,21 @@ class Retrained:
 
     Attributes:
         grouped: whether the place of a weight among its neighbours matters, so that the export keeps dead units (N:M).
+        sign: what the metric is multiplied with so that larger is better.
     """
 
     candidate: Candidate
     results: list[TrainingResult]
     models: list[ir.Model]
     grouped: bool
+    sign: float
 
     @property
     def best(self) -> int:
         """Number of the training that is best on the validation split; a network that answers all alike comes last."""
-        return max(range(len(self.results)), key=lambda i: (not self.results[i].dead, self.results[i].accuracy))
+        return max(
+            range(len(self.results)), key=lambda i: (not self.results[i].dead, self.sign * self.results[i].accuracy)
+        )
 
 
 def retrain(engine: Engine, candidate: Candidate, method: Method | str | None = None) -> Retrained:
@@ -43,17 +47,22 @@ def retrain(engine: Engine, candidate: Candidate, method: Method | str | None = 
 
     `TrainingError` where every training failed.
     """
-    repeats = engine.config.repeats
+    repeats = engine.plan.config.repeats
     numbers = range(FIRST_RETRAINING, FIRST_RETRAINING + repeats)
     start = engine.clock()
-    trainings = engine.trainer.train([candidate] * repeats, list(numbers), method or engine.method)
+    trainings = engine.trainer.train([candidate] * repeats, list(numbers), method or engine.plan.method)
     engine.seconds.training += engine.clock() - start
     engine.remaining.plain += repeats
     kept = [(one.result, one.trained()) for one in trainings if not isinstance(one.result, Exception)]
     if not kept:
         raise TrainingError(f"every retraining of {candidate.digest} failed: {trainings[0].result}")
-    grouped = engine.method.grouped and method is None
-    return Retrained(candidate, [result for result, _ in kept], [model for _, model in kept], grouped)
+    return Retrained(
+        candidate,
+        [result for result, _ in kept],
+        [model for _, model in kept],
+        grouped=engine.plan.method.grouped and method is None,
+        sign=engine.plan.metric.sign,
+    )
 
 
 def measure_and_export(
@@ -62,8 +71,8 @@ def measure_and_export(
     """Measure every training on the test split and write the network that is best on the validation split."""
     from nas.training.single import evaluate
 
-    task, results = engine.task, retrained.results
-    accuracies = tuple(evaluate(model, task, task.test, device=engine.config.device) for model in retrained.models)
+    task, results = engine.plan.task, retrained.results
+    accuracies = tuple(evaluate(model, task, task.test, device=engine.plan.config.device) for model in retrained.models)
     index = retrained.best
     origin = provenance(task, retrained.candidate, results[index].accuracy, results[index].seed)
     exported = export(

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.engine.pool import Pool, Screened
-from nas.study.objectives import losses, values
+from nas.study.objectives import losses, main_of, values
 from nas.study.trial import Score
 
 OPTIMISM = (0.0, 0.5, 1.0, 2.0)
@@ -39,8 +39,9 @@ def _utility(pool: Pool, optimism: float, rng: np.random.Generator) -> NDArray[n
     """
     if len(pool.objectives) == 1:
         return pool.fitness(optimism)
-    upper = pool.optimistic(optimism).tolist()
-    rows = [values(pool.objectives, mean, member.metrics) for mean, member in zip(upper, pool.members, strict=True)]
+    metric = main_of(pool.objectives)
+    upper = [metric.from_share(share) for share in pool.optimistic(optimism).tolist()]
+    rows = [values(pool.objectives, value, member.metrics) for value, member in zip(upper, pool.members, strict=True)]
     table = losses(pool.objectives, rows)
     ranks = table.argsort(axis=0, kind="stable").argsort(axis=0, kind="stable") / max(len(table) - 1, 1)
     weights = rng.dirichlet(np.ones(table.shape[1]))

@@ -2,24 +2,20 @@
 
 import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from nas.engine import acquisition
 from nas.engine.budget import confirmations, first_round
-from nas.engine.leaders import ranked
+from nas.engine.leaders import feasible, ranked
+from nas.engine.plan import SearchPlan
 from nas.engine.pool import Pool, Screened
 from nas.engine.remaining_time import RemainingTime
-from nas.engine.strategies import Strategy
 from nas.engine.surrogate import Surrogate
 from nas.exporters.onnx_export import as_exported
+from nas.measure.costs import COSTS
 from nas.seeds import generator
-from nas.study.config import SearchConfig
-from nas.study.constraints import Constraint
-from nas.study.objectives import Objective
 from nas.study.trial import Proposal, Score, Trial, results_by_candidate
-from nas.tasks.task import Task
-from search_spaces.space import SearchSpace
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,25 +39,19 @@ class RoundPlan:
 class Planner:
     """Plans the rounds of a search."""
 
-    config: SearchConfig
-    task: Task
-    space: SearchSpace
-    objectives: tuple[Objective, ...]
-    constraints: tuple[Constraint, ...]
-    strategy: Strategy
+    search: SearchPlan
     surrogate: Surrogate
     remaining: RemainingTime
     clock: Callable[[], float] = time.perf_counter
 
     def plan(self, round_: int, trials: Sequence[Trial]) -> RoundPlan:
         """The round's candidates, given the trials of all earlier rounds; empty where the space has no more."""
-        left = self.config.trainings - len(trials)
-        reserve = confirmations(self.config)
+        config = self.search.config
+        left = config.trainings - len(trials)
+        reserve = confirmations(config)
         if left <= reserve and results_by_candidate(trials):
             return self._confirmation(round_, trials, left)
-        count = min(
-            first_round(self.config) if not trials else self.config.round, left - reserve if left > reserve else left
-        )
+        count = min(first_round(config) if not trials else config.round, left - reserve if left > reserve else left)
         return self._exploration(round_, trials, count)
 
     def fit(self, trials: Sequence[Trial]) -> None:
@@ -75,35 +65,46 @@ class Planner:
 
     def _exploration(self, round_: int, trials: Sequence[Trial], count: int) -> RoundPlan:
         """Propose and score new candidates, and choose `count` of them."""
-        rng = generator(self.config.seed, "round", round_)
+        config = self.search.config
+        rng = generator(config.seed, "round", round_)
         self.fit(trials)
         pool = self._pool(trials)
-        wanted = max(self.config.screen, count) if self.surrogate.predictor is not None else count
+        wanted = max(config.screen, count) if self.surrogate.predictor is not None else count
         start = self.clock()
-        self.strategy.fill(pool, trials, wanted, rng=rng, trainings=self.config.trainings)
-        chosen = acquisition.choose(pool, count, explore=self.config.explore, rng=rng)
+        self.search.strategy.fill(pool, trials, wanted, rng=rng, trainings=config.trainings)
+        chosen = [
+            (member, None if score is None else score.in_unit_of(self.search.metric))
+            for member, score in acquisition.choose(pool, count, explore=config.explore, rng=rng)
+        ]
         self.remaining.seconds.screening += self.clock() - start
         self.surrogate.keep(member for member, _ in chosen)
         return RoundPlan(round_, chosen, [0] * len(chosen), len(pool) + pool.refused)
 
     def _pool(self, trials: Sequence[Trial]) -> Pool:
         return Pool(
-            self.space,
-            self.constraints,
-            self.objectives,
+            self.search.space,
+            self.search.constraints,
+            self.search.objectives,
             predictor=self.surrogate.predictor,
             encode=self.surrogate.encode,
             taken={trial.digest for trial in trials},
-            finish=lambda model, candidate: as_exported(model, self.task, candidate),
+            finish=lambda model, candidate: as_exported(model, self.search.task, candidate),
         )
 
     def _confirmation(self, round_: int, trials: Sequence[Trial], left: int) -> RoundPlan:
         """Train the leaders again: more of them first, then fewer, so that the winner is not just the luckiest."""
         count = max(1, -(-left * 3 // 5)) if left > 2 else left
-        leaders = ranked(self.objectives, results_by_candidate(trials))
+        known = results_by_candidate(trials)
+        search = self.search
+        leaders = ranked(search.objectives, feasible(search.objectives, search.constraints, known) or known)
         phase = {trial.digest for trial in itertools.takewhile(lambda trial: trial.repeat > 0, reversed(trials))}
         confirmed = [leader for leader in leaders if leader.candidate.digest in phase]
         chosen = (confirmed or leaders)[:count]
         tries = {s.candidate.digest: sum(trial.digest == s.candidate.digest for trial in trials) for s in chosen}
-        members = [(Screened(Proposal(candidate=s.candidate), dict(s.metrics), None), s.score) for s in chosen]
+        members = [(Screened(Proposal(candidate=s.candidate), _costs(s.metrics), None), s.score) for s in chosen]
         return RoundPlan(round_, members, [tries[member.digest] for member, _ in members], 0)
+
+
+def _costs(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Those of the figures of a trial that are known before a training."""
+    return {name: value for name, value in metrics.items() if name in COSTS}

@@ -5,19 +5,17 @@ from dataclasses import dataclass, replace
 
 import onnx_ir as ir
 
-from nas.engine.leaders import front, ranked
+from nas.engine.leaders import feasible, front, ranked
 from nas.engine.network_files import NetworkFiles
+from nas.engine.plan import SearchPlan
 from nas.engine.planner import RoundPlan
 from nas.engine.round_training import Training
 from nas.exporters.onnx_export import as_exported
-from nas.measure.metrics import counts_in_file, measure
-from nas.study.constraints import Constraint
-from nas.study.objectives import Objective
+from nas.measure.costs import COSTS, counts_in_file, measure_all
+from nas.study.constraints import on_costs
 from nas.study.record import Record
 from nas.study.run_folder import RunFolder
 from nas.study.trial import Trial, results_by_candidate
-from nas.tasks.task import Task
-from nas.training.methods.method import Method
 
 KEPT_LEADERS = 10
 """Leaders whose networks are kept beside those of the Pareto front."""
@@ -25,18 +23,11 @@ KEPT_LEADERS = 10
 
 @dataclass(frozen=True, eq=False)
 class Recorder:
-    """Writes what was trained into the run folder.
-
-    Attributes:
-        method: of the trainings; where it moves the mask, costs are counted again.
-    """
+    """Writes what was trained into the run folder. Where the method moves the mask, costs are counted again."""
 
     record: Record
     folder: RunFolder
-    task: Task
-    objectives: Sequence[Objective]
-    constraints: Sequence[Constraint]
-    method: Method
+    plan: SearchPlan
 
     @property
     def networks(self) -> NetworkFiles:
@@ -52,7 +43,8 @@ class Recorder:
                 continue
             if not trial.failed:
                 model = training.trained()
-                trial = self._measured(trial, model) if self.method.moves else trial
+                trial = self._measured(trial, model) if self.plan.method.moves else trial
+                trial = self._with_further_metrics(trial, model)
                 self.networks.save(trial.digest, trial.repeat, model)
             self.record.add(trial)
         self._keep_leaders()
@@ -64,22 +56,34 @@ class Recorder:
         A method keeps the count of non-zeros, but some of them may be cut off from input or output, and units that were dead
         may live again and cost bytes and time.
         """
-        grouped = self.method.grouped
+        grouped = self.plan.method.grouped
         metrics = counts_in_file(model, keep_dead_units=grouped)
-        missing = [name for name in trial.metrics if name not in metrics]
-        if missing:
-            exported = as_exported(model, self.task, trial.candidate, keep_dead_units=grouped)
-            metrics |= {name: measure(exported, name) for name in missing}
-        broken = [c for c in self.constraints if c.excess(metrics) > 0]
+        missing = [name for name in trial.metrics if name in COSTS and name not in metrics]
+        metrics |= measure_all(
+            missing, model, lambda: as_exported(model, self.plan.task, trial.candidate, keep_dead_units=grouped)
+        )
+        broken = [c for c in on_costs(self.plan.constraints) if c.excess(metrics) > 0]
         if not broken:
             return replace(trial, metrics=metrics)
         first = broken[0]
         error = f"after training {first.metric} is {metrics[first.metric]:g}, which breaks the constraint {first}"
         return replace(trial, metrics=metrics, accuracy=None, error=error)
 
+    def _with_further_metrics(self, trial: Trial, model: ir.Model) -> Trial:
+        """The trial with every other metric that objectives and constraints name, measured on the validation split."""
+        from nas.training.single import evaluate
+
+        plan = self.plan
+        found = {
+            name: evaluate(model, plan.task, plan.task.validation, metric=name, device=plan.config.device)
+            for name in plan.further_metrics
+        }
+        return replace(trial, metrics={**trial.metrics, **found}) if found else trial
+
     def _keep_leaders(self) -> None:
-        known = results_by_candidate(self.record.trials)
-        kept = [*ranked(self.objectives, known)[:KEPT_LEADERS], *front(self.objectives, known)]
+        goals = self.plan.objectives
+        known = feasible(goals, self.plan.constraints, results_by_candidate(self.record.trials))
+        kept = [*ranked(goals, known)[:KEPT_LEADERS], *front(goals, known)]
         self.networks.keep_only(result.candidate.digest for result in kept)
 
 

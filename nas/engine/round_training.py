@@ -7,14 +7,12 @@ import onnx_ir as ir
 
 import onnx_graph
 from nas.engine.budget import training_seed
+from nas.engine.plan import SearchPlan
 from nas.engine.planner import RoundPlan
 from nas.errors import NasError
-from nas.study.config import SearchConfig
-from nas.tasks.task import Task
 from nas.training.methods.method import Method
 from nas.training.options import TrainingResult
 from search_spaces.candidate import Candidate
-from search_spaces.space import SearchSpace
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,11 +39,9 @@ class Training:
 
 @dataclass(frozen=True, eq=False)
 class Trainer:
-    """Trains candidates as the configuration says, several at once."""
+    """Trains candidates as the plan of a search says, several at once."""
 
-    config: SearchConfig
-    task: Task
-    space: SearchSpace
+    plan: SearchPlan
 
     def train_round(self, plan: RoundPlan, method: Method | str) -> list[Training]:
         """Train all candidates of a round, those that are recorded already too.
@@ -60,13 +56,14 @@ class Trainer:
         """Train each candidate with the seed of its repeat number. An error that is no failed training is raised."""
         from nas.training.population import train_population
 
-        models = [self.space.build(candidate) for candidate in candidates]
+        search = self.plan
+        models = [search.space.build(candidate) for candidate in candidates]
         seeds = [
-            training_seed(self.config.seed, candidate.digest, repeat)
+            training_seed(search.config.seed, candidate.digest, repeat)
             for candidate, repeat in zip(candidates, repeats, strict=True)
         ]
         results = train_population(
-            models, self.task, self.config.training_options(), seeds=seeds, method=method, device=self.config.device
+            models, search.task, search.training, seeds=seeds, method=method, device=search.config.device
         )
         for result in results:
             if isinstance(result, Exception) and not isinstance(result, NasError | onnx_graph.GraphError):

@@ -6,28 +6,22 @@ exactly where it stood: the unfinished round is planned and trained again, and o
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from nas.engine import strategies
-from nas.engine.leaders import ranked
+from nas.engine.leaders import feasible, ranked
+from nas.engine.plan import SearchPlan
 from nas.engine.planner import Planner, RoundPlan
-from nas.engine.preflight import make_space
 from nas.engine.recorder import Recorder
 from nas.engine.remaining_time import RemainingTime, Work, after_search
 from nas.engine.round_training import Trainer
 from nas.engine.run_identity import require_unchanged
 from nas.engine.surrogate import Surrogate
-from nas.study import constraints, objectives
-from nas.study.config import SearchConfig
 from nas.study.progress import Fall, Progress
 from nas.study.record import Record
 from nas.study.run_folder import RunFolder
 from nas.study.seconds import Seconds
-from nas.study.trial import Trial, results_by_candidate
-from nas.tasks.task import Task
-from nas.training.methods.method import Method
-from search_spaces.space import SearchSpace
+from nas.study.trial import CandidateResult, Trial, results_by_candidate
 
 log = logging.getLogger(__name__)
 
@@ -37,19 +31,15 @@ class Engine:
     """A search and its parts. `run` does it; what comes after (retraining, export, report) uses the parts too.
 
     Attributes:
-        objectives, method: what the configuration names, as objects.
+        plan: what is searched, and how.
         after: what the run has to do when this search is over, for the estimate of the time left.
         begun: when this process opened the run, by the clock.
         clock: seconds, from any start.
     """
 
-    config: SearchConfig
-    task: Task
-    space: SearchSpace
+    plan: SearchPlan
     folder: RunFolder
     record: Record
-    objectives: tuple[objectives.Objective, ...]
-    method: Method
     planner: Planner
     trainer: Trainer
     recorder: Recorder
@@ -64,18 +54,22 @@ class Engine:
         """Where the time went so far."""
         return self.remaining.seconds
 
+    def feasible(self, trials: Sequence[Trial]) -> list[CandidateResult]:
+        """The trained candidates whose metrics meet the constraints."""
+        return feasible(self.plan.objectives, self.plan.constraints, results_by_candidate(trials))
+
     def run(self) -> list[Trial]:
         """Train until the budget of trainings or time is spent; returns all trials, earlier ones included."""
         trials = self.record.trials
         state = _State(begun=self.clock())
         round_ = self._open_round()
-        while len(trials) < self.config.trainings and not self._out_of_time(state):
+        while len(trials) < self.plan.config.trainings and not self._out_of_time(state):
             plan = self.planner.plan(round_, [trial for trial in trials if trial.round < round_])
             if not plan.chosen:
                 log.warning(
                     "no further candidate of the space meets the constraints: %d trainings of %d",
                     len(trials),
-                    self.config.trainings,
+                    self.plan.config.trainings,
                 )
                 break
             if sum(trial.round == round_ for trial in trials) < len(plan.chosen):
@@ -90,26 +84,26 @@ class Engine:
         """
         trials, facts = self.record.trials, self.record.facts
         last = trials[-1].round if trials else 0
-        if facts.get("trainings") != self.config.trainings:
+        if facts.get("trainings") != self.plan.config.trainings:
             self.record.remember("planned_from", last + 1 if trials else 0)
-            self.record.remember("trainings", self.config.trainings)
+            self.record.remember("trainings", self.plan.config.trainings)
         return max(last, int(self.record.facts["planned_from"]))
 
     def _out_of_time(self, state: "_State") -> bool:
         """Whether to begin no further round; the first is always begun, or there would be nothing to report."""
-        timeout = self.config.timeout
+        timeout = self.plan.config.timeout
         return timeout is not None and bool(self.record.trials) and self.clock() - state.begun > timeout
 
     def _do(self, plan: RoundPlan, state: "_State") -> None:
         """Train and record a round."""
         self._tell(plan, state)
         start = self.clock()
-        trainings = self.trainer.train_round(plan, self.method)
+        trainings = self.trainer.train_round(plan, self.plan.method)
         trained = self.clock()
         self.recorder.add(plan, trainings)
         self.seconds.training += trained - start
         self.seconds.recording += self.clock() - trained
-        if self.config.predictor == "none":
+        if self.plan.predictor is None:
             self.remaining.plain += len(trainings)
         else:
             self.remaining.planned += len(trainings)
@@ -119,20 +113,21 @@ class Engine:
     def _tell(self, plan: RoundPlan, state: "_State") -> None:
         """Call `on_progress`."""
         trials = self.record.trials
-        now = ranked(self.objectives, results_by_candidate(trials))
-        before = ranked(self.objectives, results_by_candidate([trial for trial in trials if trial.round < plan.round]))
+        goals = self.plan.objectives
+        now = ranked(goals, self.feasible(trials))
+        before = ranked(goals, self.feasible([trial for trial in trials if trial.round < plan.round]))
         elapsed = self.clock() - state.begun
         self.on_progress(
             Progress(
                 round=plan.round,
                 trainings=len(trials),
-                budget=self.config.trainings,
+                budget=self.plan.config.trainings,
                 screened=state.screened,
                 failed=sum(trial.failed for trial in trials),
                 best=now[0].accuracy if now else None,
                 best_nnz=int(now[0].metrics["nnz"]) if now else None,
                 best_trainings=len(now[0].accuracies) if now else 0,
-                fall=Fall.between(before, now),
+                fall=Fall.between(before, now, self.plan.metric),
                 elapsed=elapsed,
                 left=self._left(elapsed),
             )
@@ -140,14 +135,14 @@ class Engine:
 
     def _left(self, elapsed: float) -> float | None:
         """Estimated seconds until the run ends."""
-        count = self.config.trainings - len(self.record.trials)
-        guided = self.config.predictor != "none"
+        count = self.plan.config.trainings - len(self.record.trials)
+        guided = self.plan.predictor is not None
         search = self.remaining.of(Work(planned=count if guided else 0, plain=0 if guided else count, report=False))
         after = self.remaining.of(self.after)
         if search is None or after is None:
             return None
-        if self.config.timeout is not None:
-            search = min(search, max(self.config.timeout - elapsed, 0.0))
+        if self.plan.config.timeout is not None:
+            search = min(search, max(self.plan.config.timeout - elapsed, 0.0))
         return search + after
 
 
@@ -160,9 +155,8 @@ class _State:
 
 
 def open_engine(
-    config: SearchConfig,
+    plan: SearchPlan,
     folder: RunFolder,
-    task: Task,
     *,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     remaining: RemainingTime | None = None,
@@ -174,26 +168,18 @@ def open_engine(
 
     `remaining` and `after` are given where the search is a part of another run.
     """
-    goals, bounds = objectives.parse(config.objective), constraints.parse_all(config.constraint)
-    record = Record(folder.journal, goals, bounds, read_only=read_only)
-    require_unchanged(record, config, task, folder)
-    space, method = make_space(config, task), config.training_method()
+    record = Record(folder.journal, plan.objectives, plan.constraints, read_only=read_only)
+    require_unchanged(record, plan.config, plan.task, folder)
     remaining = remaining or RemainingTime(Seconds())
-    surrogate = Surrogate(config, task, space)
-    strategy = strategies.create(config.strategy)
     return Engine(
-        config=config,
-        task=task,
-        space=space,
+        plan=plan,
         folder=folder,
         record=record,
-        objectives=goals,
-        method=method,
-        planner=Planner(config, task, space, goals, bounds, strategy, surrogate, remaining, clock),
-        trainer=Trainer(config, task, space),
-        recorder=Recorder(record, folder, task, goals, bounds, method),
+        planner=Planner(plan, Surrogate(plan), remaining, clock),
+        trainer=Trainer(plan),
+        recorder=Recorder(record, folder, plan),
         remaining=remaining,
-        after=after_search(config) if after is None else after,
+        after=after_search(plan.config) if after is None else after,
         begun=clock(),
         on_progress=on_progress,
         clock=clock,

@@ -9,15 +9,13 @@ import numpy as np
 import onnx_ir as ir
 
 from nas.engine.budget import FEWEST_TO_FIT
+from nas.engine.plan import SearchPlan
 from nas.errors import RunError
 from nas.seeds import derive
-from nas.study.config import SearchConfig
 from nas.study.trial import Trial, results_by_candidate
-from nas.tasks.task import Task
 from predictors.predictor import Predictor
 from predictors.structure_graph import StructureGraph
 from search_spaces.candidate import Candidate
-from search_spaces.space import SearchSpace
 
 if TYPE_CHECKING:
     from nas.engine.pool import Screened
@@ -29,12 +27,10 @@ class Surrogate:
     """Predicts the accuracy of untrained candidates.
 
     Attributes:
-        predictor: fitted on the trials of `fit`; None where the configuration asks for none or the trials are too few.
+        predictor: fitted on the trials of `fit`; None where the search has none or the trials are too few.
     """
 
-    config: SearchConfig
-    task: Task
-    space: SearchSpace
+    plan: SearchPlan
     predictor: Predictor | None = None
     _graphs: dict[str, StructureGraph] = field(default_factory=dict)
 
@@ -42,20 +38,21 @@ class Surrogate:
         """Fit a new predictor on all candidates of these trials."""
         known = results_by_candidate(trials)
         self.predictor = None
-        if self.config.predictor == "none" or len(known) < FEWEST_TO_FIT:
+        if self.plan.predictor is None or len(known) < FEWEST_TO_FIT:
             return
         import predictors
 
         graphs = [self._graph(result.candidate) for result in known]
-        accuracies = np.array([result.accuracy for result in known])
-        self.predictor = predictors.create(self.config.predictor).fit(
-            graphs, accuracies, seed=derive(self.config.seed, "fit") % 2**31
+        shares = np.array([self.plan.metric.to_share(result.accuracy) for result in known])
+        config = self.plan.config
+        self.predictor = predictors.create(config.predictor).fit(
+            graphs, shares, seed=derive(config.seed, "fit") % 2**31
         )
 
     @property
     def encode(self) -> Callable[[ir.Model], StructureGraph] | None:
         """Reads the structure graph of a network; None where no predictor is used."""
-        if self.config.predictor == "none":
+        if self.plan.predictor is None:
             return None
         from predictors import encode
 
@@ -65,13 +62,11 @@ class Surrogate:
     @cached_property
     def description(self) -> "TaskDescription | None":
         """What a predictor that knows other tasks is told about this one; None for all other predictors."""
-        from predictors.registry import needs_task
-
-        if self.config.predictor == "none" or not needs_task(self.config.predictor):
+        if not getattr(self.plan.predictor, "needs_task", False):
             return None
         from nas.tasks.description import describe
 
-        return describe(self.task)
+        return describe(self.plan.task)
 
     def keep(self, members: "Iterable[Screened]") -> None:
         """Keep the structure graphs of candidates that will be trained, so that `fit` need not encode them again."""
@@ -83,5 +78,5 @@ class Surrogate:
             encode = self.encode
             if encode is None:
                 raise RunError("a search without a predictor reads no structure graphs")
-            self._graphs[digest] = encode(self.space.build(candidate))
+            self._graphs[digest] = encode(self.plan.space.build(candidate))
         return self._graphs[digest]

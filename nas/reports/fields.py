@@ -48,13 +48,9 @@ class Fields:
             raise self._wrong(name, "a whole number from 0 on")
         return value
 
-    def share(self, name: str) -> float:
-        """A number in [0, 1]."""
-        return self.number(name, low=0.0, high=1.0)
-
-    def shares(self, name: str) -> tuple[float, ...]:
-        """At least one number in [0, 1]."""
-        return tuple(self._number(name, value, 0.0, 1.0) for value in self.items(name, least=1))
+    def values(self, name: str) -> tuple[float, ...]:
+        """At least one finite number."""
+        return tuple(self._number(name, value, -math.inf, math.inf) for value in self.items(name, least=1))
 
     def counts(self, name: str) -> tuple[int, ...]:
         """Whole numbers."""

@@ -22,6 +22,7 @@ class FrontRow:
         nnz: non-zero weights.
         bytes: of the network as it would be exported.
         latency: milliseconds of one example in onnxruntime on one thread.
+        metrics: all costs and metrics that the search measured, by name; empty in an older report.
         trial: number of the first training.
         candidate: as JSON.
     """
@@ -33,6 +34,7 @@ class FrontRow:
     nnz: int
     bytes: int
     latency: float
+    metrics: Mapping[str, float]
     trial: int
     candidate: Mapping[str, Any]
 
@@ -47,6 +49,7 @@ class FrontRow:
             nnz=int(result.metrics["nnz"]),
             bytes=bytes_,
             latency=latency,
+            metrics=dict(result.metrics),
             trial=result.number,
             candidate=result.candidate.to_json(),
         )
@@ -74,12 +77,13 @@ class FrontRow:
         fields = Fields(data, place)
         return cls(
             digest=fields.text("digest"),
-            accuracy=fields.share("accuracy"),
-            accuracies=fields.shares("accuracies"),
+            accuracy=fields.number("accuracy"),
+            accuracies=fields.values("accuracies"),
             score=fields.score("score"),
             nnz=fields.count("nnz"),
             bytes=fields.count("bytes"),
             latency=fields.number("latency", low=0.0),
+            metrics=fields.numbers("metrics") if "metrics" in fields else {},
             trial=fields.count("trial"),
             candidate=fields.mapping("candidate"),
         )

@@ -67,7 +67,7 @@ class TrialRow:
             round=fields.count("round"),
             repeat=fields.count("repeat"),
             digest=fields.text("digest"),
-            accuracy=fields.share("accuracy") if "accuracy" in fields else None,
+            accuracy=fields.number("accuracy") if "accuracy" in fields else None,
             score=fields.score("score"),
             metrics=fields.numbers("metrics"),
             dead_units=fields.count("dead_units"),

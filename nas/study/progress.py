@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from nas.metrics import Metric
 from nas.study.trial import CandidateResult
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fall:
-    """Why the best accuracy is lower than it was one round ago: a leader did worse when it was trained again.
+    """Why the best accuracy is worse than it was one round ago: a leader did worse when it was trained again.
 
     Attributes:
         accuracy: mean of the former best.
@@ -21,9 +22,11 @@ class Fall:
     same: bool
 
     @classmethod
-    def between(cls, before: Sequence[CandidateResult], now: Sequence[CandidateResult]) -> "Fall | None":
+    def between(
+        cls, before: Sequence[CandidateResult], now: Sequence[CandidateResult], metric: Metric
+    ) -> "Fall | None":
         """Compare the leaders of two moments, both lists the best first; None where the best did not fall."""
-        if not before or not now or now[0].accuracy >= before[0].accuracy:
+        if not before or not now or metric.sign * now[0].accuracy >= metric.sign * before[0].accuracy:
             return None
         former = before[0]
         return cls(
@@ -46,7 +49,7 @@ class Progress:
         best: best measured validation accuracy so far, a mean where the candidate was trained several times; None before the first.
         best_nnz: non-zeros of that candidate.
         best_trainings: how many trainings `best` is the mean of.
-        fall: set where `best` is lower than one round ago.
+        fall: set where `best` is worse than one round ago.
         elapsed: seconds since this process began to search.
         left: estimated seconds until the whole run ends, report included; None before the first round.
     """

@@ -3,11 +3,11 @@
 import pytest
 
 from nas.duration import duration
+from nas.engine.plan import resolve
 from nas.engine.remaining_time import REPORT_SECONDS, RemainingTime, Work, after_search
 from nas.study.config import SearchConfig
 from nas.study.run_folder import RunFolder
 from nas.study.seconds import Seconds
-from nas.verbs.search import task_of
 
 
 def test_nothing_is_said_before_the_first_training():
@@ -75,9 +75,8 @@ def test_at_every_moment_of_a_run_the_estimate_is_near_what_is_left(tmp_path, mo
     folder.create(config)
     told = []
     engine = open_engine(
-        config,
+        resolve(config),
         folder,
-        task_of(config),
         on_progress=lambda progress: told.append((clock.now, progress.left)),
         clock=clock,
     )
@@ -117,7 +116,7 @@ def test_a_timeout_bounds_the_rest_of_the_search(tmp_path, monkeypatch):
     folder = RunFolder(tmp_path / "run")
     folder.create(config)
     told = []
-    engine = open_engine(config, folder, task_of(config), on_progress=told.append, clock=clock)
+    engine = open_engine(resolve(config), folder, on_progress=told.append, clock=clock)
     engine.run()
     # The first round of 24 trainings took 240 s: 60 s of search are left, then 2 trainings and the report.
     assert told[1].left == pytest.approx(60 + 20 + REPORT_SECONDS)
