@@ -8,7 +8,7 @@ Sections, each resumable (a finished row is never computed again; --redo begins 
   warm     every domain: as random, with a predictor of 1,000 networks of the other domains as one more member, or alone
 τ is Kendall's inside cells, weighted by pairs. "Attainable" is what a perfect predictor would reach against the mean of the trainings
 there; coverage is the share of networks in the stated 90 % interval. Nothing is chosen on judged networks.
-Usage: python benchmarks/predictor_corpus.py [SECTION ...] [--domains NAME ...] [--methods NAME ...] [--print] [--redo] [--quick]
+Usage: python -m benchmarks.predictors.predictor_corpus [SECTION ...] [--domains NAME ...] [--methods NAME ...] [--print] [--redo] [--quick]
 Networks are encoded once, by --workers processes.
 """
 
@@ -18,19 +18,18 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-import encoding_cache
 import numpy as np
-import onnx_ir as ir
-from encoding_cache import Networks
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.support import encoding_cache
+from benchmarks.support.corpus_graphs import corpus_graphs, domains_of
+from benchmarks.support.places import CORPUS, RESULTS
 from nas.corpus import splits
 from nas.corpus.ceiling import ceiling
 from nas.corpus.corpus import Corpus
@@ -44,8 +43,7 @@ from predictors.predictor import Predictor
 from predictors.registry import create
 from predictors.structure_graph import StructureGraph
 
-HERE = Path(__file__).parent
-CORPUS, RESULTS = HERE / "corpus", HERE / "results" / "predictor_corpus.json"
+STORED = RESULTS / "predictor_corpus.json"
 SEEDS: Mapping[str, Mapping[int, int]] = {
     "random": {30: 3, 100: 5, 500: 3},
     "recipe": {100: 1},
@@ -101,7 +99,7 @@ def main() -> None:
         strange = set(args.methods or ()) - set(_own_methods(section))
         if strange:
             parser.error(f"section {section} has no method {sorted(strange)[0]!r}: {', '.join(_own_methods(section))}")
-    path = RESULTS.with_name("predictor_corpus_quick.json") if args.quick else RESULTS
+    path = STORED.with_name("predictor_corpus_quick.json") if args.quick else STORED
     store = json.loads(path.read_text()) if path.exists() else {"rows": {}}
     if not args.print:
         _compute(store, path, args)
@@ -121,7 +119,7 @@ def _compute(store: dict[str, Any], path: Path, args: argparse.Namespace) -> Non
     graphs = corpus_graphs(corpus, args.workers)
     store |= {"question": (__doc__ or "").splitlines()[0], "networks": len(corpus), "fingerprint": mark}
     store["ceilings"] = store.get("ceilings", {}) | {
-        name: asdict(ceiling(corpus.of(name).trainings, corpus.of(name).cells)) for name in _present(corpus)
+        name: asdict(ceiling(corpus.of(name).trainings, corpus.of(name).cells)) for name in domains_of(corpus)
     }
     for section, labels, method, domain in _jobs(corpus, args):
         key = f"{section}/{domain}/{labels}/{method}"
@@ -140,7 +138,7 @@ def _compute(store: dict[str, Any], path: Path, args: argparse.Namespace) -> Non
 def _jobs(corpus: Corpus, args: argparse.Namespace) -> Iterator[tuple[str, int, str, str]]:
     """Section, labels, method and domain of every row that was asked for."""
     for section in args.sections:
-        domains = ["all"] if section == "task" else args.domains or _present(corpus)
+        domains = ["all"] if section == "task" else args.domains or domains_of(corpus)
         for labels in args.labels or SEEDS[section]:
             for method in args.methods or _own_methods(section):
                 yield from ((section, labels, method, domain) for domain in domains)
@@ -161,31 +159,6 @@ def _fingerprint(corpus: Corpus) -> str:
     """Of the networks, their accuracies, the code that builds them and the number of the encoding; not of the predictors: --redo."""
     told = [(one.domain, one.structure, *values) for one, values in zip(corpus.networks, corpus.trainings, strict=True)]
     return hashlib.sha256(repr((told, encoding_cache.code_key("search_spaces"))).encode()).hexdigest()[:16]
-
-
-def corpus_graphs(corpus: Corpus, workers: int) -> list[StructureGraph]:
-    """Of every network, each on its task; a domain that has grown is encoded from where it grew."""
-    found = {}
-    for name in _present(corpus):
-        part, signature = corpus.of(name), corpus.examples[name].signature
-        networks = Networks(
-            name=f"corpus-{name}",
-            # The structure alone does not tell how large an image is.
-            specs=[(row, one.structure, signature) for row, one in enumerate(part.networks)],
-            build=partial(_rebuilt, part),
-            sources=("search_spaces",),
-        )
-        found[name] = iter(encoding_cache.graphs(networks, workers=workers, told=partial(print, flush=True)))
-    return [next(found[one.domain]).on(corpus.examples[one.domain].description) for one in corpus.networks]
-
-
-def _rebuilt(corpus: Corpus, row: int, *_told: object) -> ir.Model:
-    """The network of a row; what is told beside it is what its encoding is known by."""
-    return corpus.model(row)
-
-
-def _present(corpus: Corpus) -> list[str]:
-    return list(dict.fromkeys(one.domain for one in corpus.networks))
 
 
 def _rows(

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import onnx_ir as ir
-from mask_networks import digits_70_30
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from sklearn.ensemble import RandomForestRegressor
@@ -14,6 +13,7 @@ from sklearn.model_selection import RepeatedKFold, cross_val_score
 
 import onnx_graph
 import predictors
+from benchmarks.support.mask_networks import digits_70_30
 from nas.training import TrainingOptions, TrainingResult, train_population
 from onnx_graph.weight import masks
 from predictors.features.matrix import matrix

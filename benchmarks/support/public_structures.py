@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 import onnx_ir as ir
-from encoding_cache import Networks
 from numpy.typing import NDArray
 
+from benchmarks.support.encoding_cache import Networks
 from search_spaces.network_builder import NetworkBuilder
 
 Floats = NDArray[np.float64]
@@ -29,7 +29,7 @@ SYMBOLS = 8
 """Seven letters of the Reber grammar and the padding."""
 STEPS = 32
 """Symbols read; the same for all networks, so that it tells nothing."""
-SOURCES = ("public_structures",)
+SOURCES = ("benchmarks.support.public_structures",)
 NOT_STRUCTURE = frozenset({"mode", "graph", "graph_nr", "test_acc", "test_loss", "time"})
 SIZES = ("nodes", "edges")
 PIXELS, CLASSES = 3072, 10

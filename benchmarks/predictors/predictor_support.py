@@ -4,7 +4,7 @@ The support is taken from a random half of the corpus; false alarms are counted 
 models, verification networks, image classifiers), each told the task whose data it would have to be for. The share of a domain
 that is outside when the support never saw that domain is for information: a good predictor may well know it from others.
 
-Usage: NAS_DATA_DIR=DATA python benchmarks/predictor_support.py [--seeds N] [--workers N] [--print]
+Usage: NAS_DATA_DIR=DATA python -m benchmarks.predictors.predictor_support [--seeds N] [--workers N] [--print]
 """
 
 import argparse
@@ -17,10 +17,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from predictor_corpus import CORPUS, corpus_graphs
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.support.corpus_graphs import corpus_graphs
+from benchmarks.support.places import CORPUS, RESULTS
 from nas.corpus.corpus import Corpus
 from onnx_graph.errors import GraphError
 from predictors import encode
@@ -28,7 +29,7 @@ from predictors.calibration.support import Support
 from predictors.features.matrix import matrix
 from predictors.structure_graph import StructureGraph
 
-RESULTS = Path(__file__).parent / "results" / "predictor_support.json"
+STORED = RESULTS / "predictor_support.json"
 BARS = {"recall": 0.95, "false alarms": 0.05}
 
 
@@ -41,14 +42,14 @@ def main() -> None:
     parser.add_argument("--print", action="store_true", help="compute nothing, print the stored table")
     args = parser.parse_args()
     if args.print:
-        _print(json.loads(RESULTS.read_text()))
+        _print(json.loads(STORED.read_text()))
         return
     if args.data_dir is None:
         parser.error("no data: give --data-dir or set NAS_DATA_DIR")
     found = measured(Path(args.data_dir) / "onnx", args.seeds, args.workers)
-    temporary = RESULTS.with_suffix(".tmp")
+    temporary = STORED.with_suffix(".tmp")
     temporary.write_text(json.dumps(found, indent=1) + "\n")
-    temporary.replace(RESULTS)
+    temporary.replace(STORED)
     _print(found)
 
 

@@ -1,7 +1,7 @@
 """How many networks a second does population training train, against the same networks trained one by one?
 
 Both run the same loop on the same data with the same seeds; one by one uses the better of one thread and all threads.
-Usage: python benchmarks/population_training.py [--quick] [--networks 32] [--repeats 3]
+Usage: python -m benchmarks.speed.population_training [--quick] [--networks 32] [--repeats 3]
 """
 
 import argparse
@@ -17,12 +17,13 @@ import numpy as np
 import onnx_ir as ir
 import torch
 
+from benchmarks.support.places import RESULTS
 from nas.tasks import Task, load_task
 from nas.training import TrainingOptions, TrainingResult, train, train_population
 from search_spaces.network_builder import NetworkBuilder
 
 DENSITY = 0.3
-RESULTS = Path(__file__).parent / "results" / "population_training.json"
+STORED = RESULTS / "population_training.json"
 
 one_by_one = import_module("nas.training.single")
 
@@ -102,7 +103,7 @@ def main() -> None:
         default=[],
         help="only cases whose name starts so; other rows of an existing result are kept",
     )
-    parser.add_argument("--output", type=Path, default=RESULTS)
+    parser.add_argument("--output", type=Path, default=STORED)
     arguments = parser.parse_args()
     rows = []
     print(

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from mask_networks import digits_70_30, perceptron
 
+from benchmarks.support.mask_networks import digits_70_30, perceptron
 from nas.tasks import Task
 from nas.training import TrainingOptions, TrainingResult, train_population
 from nas.training.loop.session import Session

@@ -7,7 +7,7 @@ authors took of the graphs. Of a predictor nothing is chosen here: folds and see
 
 Networks are encoded once (relational graphs take about half a second each) and kept in benchmarks/cache. A finished cell is
 never computed again; --redo begins anew.
-Usage: NAS_DATA_DIR=DATA python benchmarks/predictor_public_structures.py [--predictors NAME ...] [--quick] [--print] [--redo]
+Usage: NAS_DATA_DIR=DATA python -m benchmarks.predictors.predictor_public_structures [--predictors NAME ...] [--quick] [--print] [--redo]
 """
 
 import argparse
@@ -21,19 +21,18 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-import encoding_cache
 import numpy as np
-import public_structures
 from numpy.typing import NDArray
-from public_structures import Floats, Structures
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.support import encoding_cache, public_structures
+from benchmarks.support.places import RESULTS
+from benchmarks.support.public_structures import Floats, Structures
 from predictors.calibration import ranking
 from predictors.registry import create
 from predictors.structure_graph import StructureGraph
 
-HERE = Path(__file__).parent
 FOLDS = 10
 BARS: Mapping[str, float] = {
     "reber-rnn-relu": 0.33,
@@ -73,7 +72,7 @@ def main() -> None:
     args = parser.parse_args()
     if args.quick:
         args.networks, args.labels, args.seeds = 40, [30], 2
-    results = Results(HERE / "results" / f"predictor_public_structures{'_quick' if args.quick else ''}.json", args)
+    results = Results(RESULTS / f"predictor_public_structures{'_quick' if args.quick else ''}.json", args)
     if not args.print:
         compute(results, args)
     print_table(results.cells)

@@ -6,7 +6,7 @@ and never trained. Then it is fitted on a few labelled networks of the corpus, f
 way and for as long. Judged by Kendall's τ inside (domain, density band) cells on all other networks of the domain; "stack" is the mean
 of ranks with the Gaussian process and the forest, which need no pretraining.
 
-Usage: python benchmarks/label_free_pretraining.py [--domains NAME ...] [--seeds N] [--quick] [--print]
+Usage: python -m benchmarks.predictors.label_free_pretraining [--domains NAME ...] [--seeds N] [--quick] [--print]
 """
 
 import argparse
@@ -14,20 +14,20 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-import encoding_cache
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from predictor_corpus import corpus_graphs
 from rich.console import Console
 from rich.table import Table
 from scipy.stats import rankdata
 from torch import nn
 
+from benchmarks.support import encoding_cache
+from benchmarks.support.corpus_graphs import corpus_graphs
+from benchmarks.support.places import CORPUS, RESULTS
 from nas.corpus import splits
 from nas.corpus.corpus import Corpus
 from nas.corpus.plan import Spaces, candidates
@@ -41,8 +41,7 @@ from predictors.models.gnn.message_passing import Batch, StructureNetwork, state
 from predictors.registry import create
 from predictors.structure_graph import StructureGraph
 
-HERE = Path(__file__).parent
-CORPUS, RESULTS = HERE / "corpus", HERE / "results" / "label_free_pretraining.json"
+STORED = RESULTS / "label_free_pretraining.json"
 LABELS = (30, 100)
 FRESH = 100_000
 """Number of the first shard that is drawn for pretraining: the corpus has none of these."""
@@ -163,7 +162,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a smoke test")
     parser.add_argument("--print", action="store_true", help="compute nothing, print the stored table")
     args = parser.parse_args()
-    path = RESULTS.with_name("label_free_pretraining_quick.json") if args.quick else RESULTS
+    path = STORED.with_name("label_free_pretraining_quick.json") if args.quick else STORED
     if args.quick:
         args.domains, args.shards, args.seeds, args.steps = args.domains[:1], 2, 1, 20
     store: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"domains": {}}

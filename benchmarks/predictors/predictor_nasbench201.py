@@ -5,7 +5,7 @@ All 9,445 distinct networks as ONNX graphs; predictors are fitted on a few label
 protocol (.608 at 100 labels, .678 at 1,024), on test accuracy .03 more. Zero-shot: fitted on NAS-Bench-101 cells alone,
 labels and structures, nothing of NAS-Bench-201 is seen before it is ranked.
 
-Usage: python benchmarks/predictor_nasbench201.py [--predictors linear forest] [--workers 2] [--quick] [--print] [--redo]
+Usage: python -m benchmarks.predictors.predictor_nasbench201 [--predictors linear forest] [--workers 2] [--quick] [--print] [--redo]
 Encoding all networks for the first time takes about half an hour of processor time. Finished cells of the tables are kept.
 """
 
@@ -18,20 +18,19 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypedDict
 
-import encoding_cache
-import nasbench_data
 import numpy as np
-from nasbench_data import Table as Networks
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.support import encoding_cache, nasbench_data
+from benchmarks.support.nasbench_data import Table as Networks
+from benchmarks.support.places import RESULTS
 from predictors.calibration import ranking
 from predictors.calibration.target import accuracy_of, to_target
 from predictors.registry import create
 from predictors.structure_graph import StructureGraph
 
-RESULTS = Path(__file__).parent / "results"
 PREDICTORS = ("constant", "density", "linear", "forest", "gnn", "ensemble")
 BASELINES = ("params + MFLOPs, ridge", "params + MFLOPs, forest")
 ZERO_SHOT_MOST = {"gnn": 5000, "ensemble": 5000}

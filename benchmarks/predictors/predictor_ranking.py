@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.support.places import RESULTS
 from onnx_graph.counts import count
 from onnx_graph.weight import masks
 from predictors.calibration import ranking
@@ -26,7 +27,6 @@ from predictors.calibration.target import accuracy_of, to_target
 from predictors.registry import create
 from predictors.structure_graph import StructureGraph
 
-RESULTS = Path(__file__).parent / "results"
 CELLS = 5
 Floats = NDArray[np.float64]
 

@@ -9,10 +9,11 @@ import gzip
 from dataclasses import dataclass
 from pathlib import Path
 
-import nasbench
 import numpy as np
-from encoding_cache import Networks, Spec
 from numpy.typing import NDArray
+
+from benchmarks.support import nasbench
+from benchmarks.support.encoding_cache import Networks, Spec
 
 Floats = NDArray[np.float64]
 
@@ -43,7 +44,7 @@ def nasbench201_table(data: Path) -> Table:
         name="nb201",
         specs=[(row["code"],) for row in rows],
         build=nasbench.nasbench201,
-        sources=("nasbench",),
+        sources=("benchmarks.support.nasbench",),
         accuracies=accuracies,
         sizes=sizes,
     )
@@ -62,7 +63,7 @@ def nasbench101_table(data: Path) -> Table:
         name="nb101",
         specs=specs,
         build=nasbench.nasbench101,
-        sources=("nasbench",),
+        sources=("benchmarks.support.nasbench",),
         accuracies={"test": found["test_acc"].astype(np.float64)},
         sizes=found["params"].astype(np.float64)[:, None],
     )

@@ -15,10 +15,9 @@ from rich.console import Console
 from rich.table import Table
 
 import nas
+from benchmarks.support.places import RESULTS
 from nas.study.config import SearchConfig
 from nas.verbs.search import search
-
-RESULTS = Path(__file__).parent / "results"
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ accuracies (the seconds of that: as many threads as they take); their answers do
 
 The same machine may be three times slower on another day, or from one second to the next. "Pace" is the time of work that never
 changes, before and after the rest: compare figures of two runs only beside it. "Least" is the shortest of 9 or 25 calls.
-Usage: [NAS_DATA_DIR=DATA] python benchmarks/encoding_speed.py
+Usage: [NAS_DATA_DIR=DATA] python -m benchmarks.speed.encoding_speed
 """
 
 import argparse
@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +27,8 @@ from rich.table import Table
 from threadpoolctl import threadpool_limits
 
 import onnx_graph
+from benchmarks.support.places import RESULTS
+from benchmarks.support.processor_time import milliseconds, times
 from predictors import registry
 from predictors.features.encoder import encode
 from predictors.features.graph_features import GRAPH_FEATURES
@@ -109,21 +111,6 @@ class Residual:
         ]
         self.initializers.extend(norm)
         return self._node("BatchNormalization", [conv, *norm], made)
-
-
-def times(work: Callable[[], object], repeats: int) -> list[float]:
-    """Processor times of so many calls, ms."""
-    found = []
-    for _ in range(repeats):
-        start = time.process_time()
-        work()
-        found.append(1000 * (time.process_time() - start))
-    return found
-
-
-def milliseconds(work: Callable[[], object], repeats: int) -> float:
-    """Processor time of one call, the median of `repeats`."""
-    return float(np.median(times(work, repeats)))
 
 
 def pace() -> dict[str, float]:
@@ -276,7 +263,7 @@ def main() -> None:
         **parts,
         "fits": fits,
     }
-    path = Path(__file__).parent / "results" / "encoding_speed.json"
+    path = RESULTS / "encoding_speed.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(result, indent=2) + "\n")
 

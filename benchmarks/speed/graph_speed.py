@@ -5,6 +5,7 @@ power of the length that the time goes with, from the second length to the longe
 NAS_DATA_DIR is set.
 """
 
+import argparse
 import json
 import math
 import os
@@ -15,10 +16,11 @@ from pathlib import Path
 
 import numpy as np
 import onnx_ir as ir
-from encoding_speed import milliseconds
 from threadpoolctl import threadpool_limits
 
 import onnx_graph
+from benchmarks.support.places import RESULTS
+from benchmarks.support.processor_time import milliseconds
 from nas.tasks import load_task
 from predictors.features.encoder import encode
 from predictors.reading.canonical import canonical_graph
@@ -58,10 +60,10 @@ def _constant(name: str, array: np.ndarray) -> ir.Value:
     return ir.Value(name=name, shape=ir.Shape(array.shape), type=_FLOAT, const_value=ir.Tensor(array, name=name))
 
 
-def times(layers: int) -> dict[str, float]:
+def times(layers: int, repeats: int) -> dict[str, float]:
     """Every job on a chain, ms."""
     model, masked = chain(layers, masked=False), chain(layers, masked=True)
-    copies = iter([model.clone() for _ in range(REPEATS)])
+    copies = iter([model.clone() for _ in range(repeats)])
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "chain.onnx"
         onnx_graph.save(model, path)
@@ -75,7 +77,7 @@ def times(layers: int) -> dict[str, float]:
             "encode": lambda: encode(model),
             "encode, fold masks": lambda: encode(masked),
         }
-        return {name: milliseconds(job, REPEATS) for name, job in jobs.items()}
+        return {name: milliseconds(job, repeats) for name, job in jobs.items()}
 
 
 def images(data_dir: Path) -> dict[str, float]:
@@ -98,10 +100,15 @@ def growths(measured: Mapping[int, Mapping[str, float]]) -> dict[str, float]:
 
 def main() -> None:
     """Print the tables and write the JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a smoke test: every job once, no image data sets")
+    args = parser.parse_args()
+    repeats = 1 if args.quick else REPEATS
+    folder = None if args.quick else os.environ.get("NAS_DATA_DIR")
     encode(chain(2, masked=True))  # what is only done once in a process
     with threadpool_limits(1):
-        measured = {layers: times(layers) for layers in LENGTHS}
-        seconds = images(Path(os.environ["NAS_DATA_DIR"])) if "NAS_DATA_DIR" in os.environ else {}
+        measured = {layers: times(layers, repeats) for layers in LENGTHS}
+        seconds = images(Path(folder)) if folder else {}
     growth = growths(measured)
     print(f"{'ms, by layers':26}" + "".join(f"{layers:>10}" for layers in LENGTHS) + f"{'growth':>10}")
     for name, power in growth.items():
@@ -110,7 +117,7 @@ def main() -> None:
         print(f"load {name:21}{value:10.2f} s")
     unit = "ms of processor time, one thread; images: s"
     result = {"unit": unit, "layers": measured, "growth": growth, "images": seconds}
-    path = Path(__file__).parent / "results" / "graph_speed.json"
+    path = RESULTS / f"graph_speed{'_quick' if args.quick else ''}.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(result, indent=2) + "\n")
 

@@ -11,11 +11,11 @@ from statistics import mean, stdev
 from typing import Any
 
 import numpy as np
-from mask_greedy import discrepancy, selected_units
-from mask_networks import digits_70_30, mnist_whole, perceptron
-from mask_structures import random_graph_wirings, spectral_gaps
 
 import onnx_graph
+from benchmarks.masks.claims.mask_greedy import discrepancy, selected_units
+from benchmarks.masks.claims.mask_structures import random_graph_wirings, spectral_gaps
+from benchmarks.support.mask_networks import digits_70_30, mnist_whole, perceptron
 from nas.exporters.onnx_export import export
 from nas.measure.runtime import Runtime
 from nas.tasks import Task

@@ -2,7 +2,7 @@
 
 Four tables: deep plain networks with tailored rectifiers; the best learning rate of narrow and wide networks with and without
 maximal update parametrisation, and how far Adam moves their features; auto-compressing networks cut after training.
-Usage: python benchmarks/architecture_genes.py [--seeds 3] [--table tailored|rates|cut]
+Usage: python -m benchmarks.search.architecture_genes [--seeds 3] [--table tailored|rates|cut]
 """
 
 import argparse
@@ -16,13 +16,14 @@ import onnx_ir as ir
 import torch
 
 import onnx_graph
+from benchmarks.support.places import RESULTS
 from nas.tasks import Task, load_task
 from nas.training import TrainingOptions, TrainingResult, apply_result, evaluate, train_population
 from nas.training.stack.initialisation import initial_values
 from onnx_graph.layer_cutting import cut_layers
 from search_spaces import Candidate, MaskRecipe, create
 
-RESULTS = Path(__file__).parent / "results" / "architecture_genes.json"
+STORED = RESULTS / "architecture_genes.json"
 RATES = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
 MUP: dict[str, str | int] = {"scaling": "mup", "base_width": 64}
 
@@ -105,7 +106,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--table", action="append", choices=sorted(TABLES), default=[])
-    parser.add_argument("--output", type=Path, default=RESULTS)
+    parser.add_argument("--output", type=Path, default=STORED)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     task, seeds = load_task("digits"), list(range(arguments.seeds))

@@ -6,7 +6,7 @@ Sections, each resumable (a finished cell is never computed again; delete the JS
   linear  the magnitude family, MNIST 784-100-10, 80 % removed, 3 seeds, 12 epochs in all, beside the dense network
   reber   the embedded Reber grammar, a masked GRU of 32 units, density {.1, .05}, 3 seeds
   claims  each paper's own check (mask_claims.py): claim, measured, holds or does not
-Usage: python benchmarks/mask_methods.py [SECTION ...] [--methods NAME ...] [--quick] [--print] [--redo]
+Usage: python -m benchmarks.masks.mask_methods [SECTION ...] [--methods NAME ...] [--quick] [--print] [--redo]
 """
 
 import argparse
@@ -19,16 +19,17 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-import mask_claims
 import numpy as np
 import onnx_ir as ir
 import torch
-from mask_networks import digits_70_30, gru, mnist_whole, perceptron
 from rich.console import Console
 from rich.table import Table
 
 import nas
 import onnx_graph
+from benchmarks.masks.claims import mask_claims
+from benchmarks.support.mask_networks import digits_70_30, gru, mnist_whole, perceptron
+from benchmarks.support.places import RESULTS
 from nas.errors import NasError
 from nas.tasks import Task, load_task
 from nas.tasks.task import Split
@@ -36,7 +37,7 @@ from nas.training import TrainingOptions, TrainingResult, apply_result, evaluate
 from nas.training.methods import METHODS, Method, MethodError, create
 from onnx_graph.weight import masks
 
-RESULTS = Path(__file__).parent / "results" / "mask_methods.json"
+STORED = RESULTS / "mask_methods.json"
 EPOCHS_IN_ALL = 30
 """Of a method on MNIST, whatever its phases."""
 BEST = 8
@@ -166,8 +167,8 @@ def main() -> None:
     parser.add_argument("--redo", action="store_true", help="compute the chosen cells again")
     parser.add_argument("--out", type=Path, default=None)
     args = parser.parse_args()
-    quick_path = RESULTS.with_name("mask_methods_quick.json")
-    store = Store(args.out or (quick_path if args.quick else RESULTS))
+    quick_path = STORED.with_name("mask_methods_quick.json")
+    store = Store(args.out or (quick_path if args.quick else STORED))
     for section in args.sections or sections:
         if not args.print and section == "claims":
             mask_claims.run(store.data, store.put, only=args.claims, redo=args.redo)

@@ -17,12 +17,12 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from benchmarks.support.places import CACHE
 from predictors.features.encoder import ENCODING, encode
 from predictors.structure_graph import StructureGraph
 
-CACHE = Path(__file__).parent / "cache"
 SHARD = 100
-FOLDERS = (Path(__file__).parents[1], Path(__file__).parent)
+FOLDERS = (Path(__file__).parents[2],)
 """Where this project's modules lie; all others are strangers, whose code is not in the key."""
 PINNED = ("predictors", "onnx_graph")
 """Packages whose results tests pin: an encoding that differs has another number (`predictors.features.encoder.ENCODING`)."""
