@@ -5,6 +5,8 @@ from .errors import InvalidCandidateError as InvalidCandidateError
 from .errors import InvalidOptionError as InvalidOptionError
 from .errors import SpaceError as SpaceError
 from .errors import UnknownNameError as UnknownNameError
+from .masked_space import MaskedSpace as MaskedSpace
+from .network_builder import NetworkBuilder as NetworkBuilder
 from .registry import SPACES as SPACES
 from .registry import create as create
 from .signature import Signature as Signature
@@ -16,6 +18,8 @@ __all__ = [
     "InvalidOptionError",
     "MaskEdit",
     "MaskRecipe",
+    "MaskedSpace",
+    "NetworkBuilder",
     "SPACES",
     "SearchSpace",
     "Signature",

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 import onnx_graph
 from nas.errors import ExportError
 from nas.exporters.normalise import prepend
-from nas.exporters.provenance import provenance
+from nas.exporters.provenance import of_task, provenance
 from nas.measure.metrics import latency
 from nas.measure.runtime import Runtime
 from nas.tasks.task import Task
@@ -51,20 +51,33 @@ class Exported:
 
 
 def export(
-    model: ir.Model, path: Path, *, task: Task, origin: Mapping[str, str], keep_dead_units: bool = False
+    model: ir.Model,
+    path: Path | str,
+    *,
+    task: Task,
+    origin: Mapping[str, str] | None = None,
+    keep_dead_units: bool = False,
 ) -> Exported:
-    """Write a trained model without its dead units, taking the task's raw inputs.
+    """Write a trained model as a small ONNX file that takes the task's raw inputs, and check the file in onnxruntime.
+
+    Dead units are removed, and the task's normalisation becomes part of the graph. The file's outputs are then compared with the
+    trained network's on up to `EXAMPLES` validation examples.
 
     Args:
-        model: trained, as `nas.training` gives it; left alone.
-        path: of the file to write; nothing is written where the check fails.
+        model: a trained network, as `apply_result` gives it. It is not changed.
+        path: the .onnx file to write. Nothing is written if the check fails.
         task: gives the normalisation to build in and the examples to check on.
-        origin: goes into the file's metadata.
-        keep_dead_units: leave them in, where groups of inputs (N:M) must stay as they were trained.
+        origin: text by name for the file's metadata; None: what is known of the task.
+        keep_dead_units: keep them, for masks whose groups of inputs (N:M) must stay as they were trained.
+
+    Returns:
+        What was written: path, bytes, milliseconds, non-zero weights, largest error.
 
     Raises:
-        ExportError: an output differs from the trained network's by more than `TOLERANCE`.
+        ExportError: an output differs from the trained network's by more than `TOLERANCE`, or onnxruntime refuses the model.
+        OSError: the file cannot be written.
     """
+    path, origin = Path(path), of_task(task) if origin is None else origin
     shrunk = _finished(model, task, keep_dead_units=keep_dead_units)
     x = task.validation.x[:EXAMPLES]
     exported = run(shrunk, raw_inputs(task, x))
