@@ -29,7 +29,7 @@ def _reference(package: str, name: str, value: object) -> str:
     module = getattr(value, "__module__", None)
     if module is None or not hasattr(value, "__qualname__"):
         return f"### {package}.{name}\n\nA table: {_described(value)}.\n"
-    return f"::: {module}.{name}\n    options: {{heading: \"{package}.{name}\", toc_label: \"{name}\"}}\n"
+    return f'::: {module}.{name}\n    options: {{heading: "{package}.{name}", toc_label: "{name}"}}\n'
 
 
 def _described(value: object) -> str:
@@ -53,4 +53,6 @@ def _actions(verb: str) -> list[str]:
 
 def _help(*words: str) -> str:
     command = [sys.executable, "-m", "nas", *words, "--help"]
-    return subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ, "COLUMNS": "100"}).stdout
+    return subprocess.run(
+        command, check=True, capture_output=True, text=True, env={**os.environ, "COLUMNS": "100"}
+    ).stdout

@@ -11,11 +11,13 @@ from onnx_graph.weight import FLOATS, WeightUse, array_of, integer, weight_uses
 
 @dataclass(frozen=True)
 class Counts:
-    """Attributes:
-    nnz: non-zero maskable weights (biases and normalisation not counted).
-    weights: all maskable weights, zero or not.
-    params: non-zero maskable weights plus all other float parameters (biases, normalisation).
-    macs: multiply-accumulates of the non-zero weights for one example.
+    """Exact sizes and costs of a network.
+
+    Attributes:
+        nnz: non-zero maskable weights (biases and normalisation not counted).
+        weights: all maskable weights, zero or not.
+        params: non-zero maskable weights plus all other float parameters (biases, normalisation).
+        macs: multiply-accumulates of the non-zero weights for one example.
     """
 
     nnz: int

@@ -1,4 +1,4 @@
-"""The predictors by name: the table, third parties' entry points, and `create`."""
+"""The predictors by name: the table, third parties' and entry points."""
 
 import importlib
 from importlib.metadata import entry_points
@@ -46,11 +46,6 @@ def _class_of(name: str, targets: dict[str, str]) -> type[Predictor]:
     module, _, attribute = targets[name].partition(":")
     found: type[Predictor] = getattr(importlib.import_module(module), attribute)
     return found
-
-
-def create(name: str) -> Predictor:
-    """A predictor by name, not fitted, with its default options."""
-    return predictor_class(name)()
 
 
 def needs_task(name: str) -> bool:

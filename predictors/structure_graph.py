@@ -1,4 +1,4 @@
-"""The structure graph: what a predictor reads of a network, a function of its ONNX graph and non-zero pattern alone."""
+"""The structure graph: the input of a predictor, computed from the ONNX graph and its pattern of non-zeros alone."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from predictors.task_description import TaskDescription
 
 @dataclass(frozen=True, eq=False)
 class StructureGraph:
-    """Operators and their links after canonicalisation, with features.
+    """The operators of a network and their connections after canonicalisation, with features.
 
     Attributes:
         operators: class of every node, int64 ``(nodes,)``, an index into `predictors.reading.operators.CLASSES`.
@@ -21,8 +21,8 @@ class StructureGraph:
         edges: int64 ``(2, edges)``, producer above consumer.
         summary: float32 ``(len(GRAPH_FEATURES),)``, features of the whole graph.
         unknown: operators that have no class of their own, ``domain::OpType``, sorted.
-        units: the units inside the operators and their connections; None where there are too many, or none.
-        task: `predictors.task_description.TASK_FEATURES` of the task that the network is for; None where it is not told.
+        units: the units inside the operators and their connections; None where there are none or too many.
+        task: `predictors.task_description.TASK_FEATURES` of the network's task; None where it is not stated.
     """
 
     operators: NDArray[np.int64]

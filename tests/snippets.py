@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-RUN = ("sh", "python")
+FOLDERS = ("docs", "nas", "predictors", "search_spaces", "onnx_graph", "benchmarks")
 MARKER = re.compile(r"<!-- run: (.*?) -->")
 FENCE = re.compile(r"```(\w*)")
 
@@ -70,8 +70,11 @@ def pages() -> list[str]:
     """All pages with code, from the root of the repository."""
     found = [
         *ROOT.glob("*.md"),
-        *ROOT.glob("docs/**/*.md"),
-        *(path for package in ("nas", "predictors", "search_spaces", "onnx_graph", "benchmarks") for path in (ROOT / package).rglob("*.md")),
+        *(
+            path
+            for package in ("nas", "predictors", "search_spaces", "onnx_graph", "benchmarks")
+            for path in (ROOT / package).rglob("*.md")
+        ),
     ]
     return sorted(str(path.relative_to(ROOT)) for path in found)
 

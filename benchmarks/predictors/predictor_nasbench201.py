@@ -28,7 +28,7 @@ from benchmarks.support.nasbench_data import Table as Networks
 from benchmarks.support.places import RESULTS
 from predictors.calibration import ranking
 from predictors.calibration.target import accuracy_of, to_target
-from predictors.registry import create
+from predictors.library.loading import create
 from predictors.structure_graph import StructureGraph
 
 PREDICTORS = ("constant", "density", "linear", "forest", "gnn", "ensemble")

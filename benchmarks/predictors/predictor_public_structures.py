@@ -30,7 +30,7 @@ from benchmarks.support import encoding_cache, public_structures
 from benchmarks.support.places import RESULTS
 from benchmarks.support.public_structures import Floats, Structures
 from predictors.calibration import ranking
-from predictors.registry import create
+from predictors.library.loading import create
 from predictors.structure_graph import StructureGraph
 
 FOLDS = 10

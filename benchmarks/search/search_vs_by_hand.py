@@ -30,13 +30,17 @@ def main() -> None:
     """Train, print the table, write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--budgets", type=int, nargs="+", default=[100, 200, 600], help="non-zero weights")
-    parser.add_argument("--methods", nargs="+", default=["espn", "gumbel", "obd", "gradual", "rigl", "erk", "magnitude"])
+    parser.add_argument(
+        "--methods", nargs="+", default=["espn", "gumbel", "obd", "gradual", "rigl", "erk", "magnitude"]
+    )
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--redo", action="store_true", help="train again what is stored")
     parser.add_argument("--quick", action="store_true", help="a smoke test: two epochs, two seeds")
     args = parser.parse_args()
     task = nas.load_task("digits")
-    options = nas.SearchConfig(task="digits", epochs=2 if args.quick else None).resolved(len(task.train)).training_options()
+    options = (
+        nas.SearchConfig(task="digits", epochs=2 if args.quick else None).resolved(len(task.train)).training_options()
+    )
     seeds = range(2 if args.quick else args.seeds)
     path = STORED.with_stem(f"{STORED.stem}_quick") if args.quick else STORED
     stored = json.loads(path.read_text())["rows"] if path.exists() and not args.redo else []
@@ -102,7 +106,10 @@ def _print(rows: list[dict[str, str | int | float | list[float]]]) -> None:
         table.add_column(column, justify="left" if column == "method" else "right")
     for row in rows:
         table.add_row(
-            str(row["budget"]), str(row["method"]), f"{row['mean']:.4f} ± {row['std']:.4f}", f"{row['seconds_a_network']:.1f}"
+            str(row["budget"]),
+            str(row["method"]),
+            f"{row['mean']:.4f} ± {row['std']:.4f}",
+            f"{row['seconds_a_network']:.1f}",
         )
     Console(width=100).print(table)
     found = _search()

@@ -7,6 +7,9 @@ import torch
 
 from nas.errors import UsageError
 
+THREADED = 200_000_000
+"""From this many multiply-accumulates in a batch on, a second thread gains more than the synchronisation costs."""
+
 
 def torch_device(name: str) -> torch.device:
     """The device of that name; `UsageError` naming what there is if it cannot be used."""
@@ -45,3 +48,8 @@ def _full_products() -> Iterator[None]:
         yield
     finally:
         torch.set_float32_matmul_precision(before)
+
+
+def threads_for(work: int) -> int:
+    """CPU threads for a step of so many multiply-accumulates."""
+    return torch.get_num_threads() if work > THREADED else 1

@@ -3,14 +3,14 @@
 import onnx_ir as ir
 
 from nas.tasks.task import Task
-from nas.training.device import arithmetic, torch_device
+from nas.training.device import arithmetic, threads_for, torch_device
 from nas.training.loop.session import Session
 from nas.training.methods.before import Before
 from nas.training.methods.method import Method, MethodError, begin
 from nas.training.methods.registry import create
 from nas.training.options import DEFAULTS
-from nas.training.single import check_fit, threads_for
 from nas.training.stack.stack import Member
+from nas.training.task_fit import check_fit
 from nas.training.trained import with_weights
 
 

@@ -12,7 +12,7 @@ from nas.errors import UsageError
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingOptions:
-    """How a network is trained.
+    """Options of one training.
 
     Attributes:
         epochs: passes over the training split, ≥ 1.
@@ -58,7 +58,7 @@ DEFAULTS = TrainingOptions()
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TrainingResult:
-    """What one training gave.
+    """The result of one training.
 
     Attributes:
         accuracy: the task's metric on the validation split, measured with `weights`.
@@ -68,7 +68,7 @@ class TrainingResult:
         dead_units: units that no input reaches or that reach no output.
         seconds: wall time; in a population, the batch's time shared out evenly.
         seed: the seed of initialisation and batch order.
-        notes: what the method has to tell of the training, by name.
+        notes: numbers that the method reports about the training, by name.
     """
 
     accuracy: float

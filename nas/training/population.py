@@ -12,23 +12,24 @@ import torch
 
 from nas.errors import UsageError
 from nas.tasks.task import Task
-from nas.training.device import arithmetic, torch_device
+from nas.training.device import arithmetic, threads_for, torch_device
 from nas.training.loop.history import History
 from nas.training.loop.session import Session
 from nas.training.methods.method import Method, begin
 from nas.training.methods.registry import create
 from nas.training.options import DEFAULTS, TrainingOptions, TrainingResult
-from nas.training.single import check_fit, result_of, threads_for
+from nas.training.single import result_of
 from nas.training.stack.stack import Member
+from nas.training.task_fit import check_fit
 
 LARGEST = 32
 """Networks in a stack at most."""
 WORK = 250_000_000
 """Multiply-accumulates of one step of a stack at most: above, a step is bound by arithmetic and memory, not by overhead."""
 OVERHEAD = 1_500_000
-"""What a step costs whatever its size, in multiply-accumulates."""
+"""Fixed cost of a step, in multiply-accumulates."""
 PARTS = 2
-"""A population is divided at least so often, if its parts keep `SMALLEST` networks, so that all processors have work."""
+"""A population is divided into at least this many parts, if each keeps `SMALLEST` networks, so that all processors have work."""
 SMALLEST = 8
 
 Stacked = list[int]
@@ -81,7 +82,7 @@ def train_population(
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """What is trained: networks, the non-zeros that each keeps, and how."""
+    """A population to train: networks, the number of non-zeros that each keeps, and the options."""
 
     members: Sequence[Member]
     keep: Sequence[int]

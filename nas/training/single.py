@@ -4,11 +4,9 @@ import time
 from collections.abc import Callable
 
 import onnx_ir as ir
-import torch
 
-from nas.errors import TrainingError, UsageError
 from nas.tasks.task import Split, Task
-from nas.training.device import arithmetic, torch_device
+from nas.training.device import arithmetic, threads_for, torch_device
 from nas.training.loop.batches import examples
 from nas.training.loop.history import History
 from nas.training.loop.session import Session, accuracy
@@ -16,11 +14,10 @@ from nas.training.methods.method import Method, begin
 from nas.training.methods.registry import create
 from nas.training.options import DEFAULTS, TrainingOptions, TrainingResult
 from nas.training.stack.stack import Member, Stack
+from nas.training.task_fit import check_fit
 from nas.training.trained import with_weights
 from onnx_graph.live_units import dead_units
 
-THREADED = 200_000_000
-"""Multiply-accumulates of a batch above which a second thread gains more than the threads' waiting for each other costs."""
 _EVALUATED = 256
 
 
@@ -97,31 +94,3 @@ def result_of(history: History, model: ir.Model, seconds: float) -> TrainingResu
         seed=history.seed,
         notes=history.notes,
     )
-
-
-def threads_for(work: int) -> int:
-    """CPU threads for a step of so many multiply-accumulates."""
-    return torch.get_num_threads() if work > THREADED else 1
-
-
-def check_fit(model: ir.Model, task: Task) -> None:
-    """`UsageError` if the model's input or output is not the task's; `TrainingError` if there is nothing to train on."""
-    inputs = [value for value in model.graph.inputs if not value.is_initializer()]
-    signature = task.signature
-    _check_shape("input", inputs[0], slice(1, None), signature.input_shape, task.name)
-    _check_shape("output", model.graph.outputs[0], slice(-1, None), (signature.outputs,), task.name)
-    if len(task.train) == 0 or len(task.validation) == 0:
-        raise TrainingError(f"task {task.name!r} has no training or no validation examples")
-
-
-def _check_shape(what: str, value: ir.Value, axes: slice, wanted: tuple[int, ...], task: str) -> None:
-    """Compare the known dimensions of these axes."""
-    if value.shape is None:
-        return
-    found = list(value.shape)[axes]
-    if len(found) != len(wanted) or any(
-        isinstance(dim, int) and dim != want for dim, want in zip(found, wanted, strict=True)
-    ):
-        raise UsageError(
-            f"the model's {what} {value.name!r} has shape {value.shape}, task {task!r} needs (N, …, {', '.join(map(str, wanted))})"
-        )

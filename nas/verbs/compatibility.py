@@ -16,7 +16,7 @@ def require_trainable(model: ir.Model, task: Task) -> None:
         ExportError: onnxruntime refuses the model.
     """
     from nas.importer.torch_network import import_model
-    from nas.training.single import check_fit
+    from nas.training.task_fit import check_fit
 
     value = next((value for value in model.graph.inputs if not value.is_initializer()), None)
     if value is None or value.shape is None:

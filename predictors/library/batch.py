@@ -1,4 +1,4 @@
-"""Encoding many networks, files on as many processes as one likes."""
+"""Encoding of many networks; files may be encoded by several processes."""
 
 import multiprocessing
 from collections.abc import Iterable, Iterator
@@ -27,13 +27,14 @@ def encode_all(models: Iterable[ModelLike], *, workers: int = 1) -> list[Structu
 
     Args:
         models: as for `predictors.encode`.
-        workers: processes for files, ≥ 1; they are worth their start, a second or two, from some hundred files on. Models in memory
-            are encoded here. A script that asks for several must guard its main part (``if __name__ == "__main__":``), as
-            `multiprocessing` imports it anew.
+        workers: processes for files, ≥ 1. Starting them takes a second or two, which pays from some hundred files on. Models in
+            memory are encoded in this process. A script that asks for several must guard its main part
+            (``if __name__ == "__main__":``), because `multiprocessing` imports it again.
 
     Raises:
-        ValueError: no worker.
-        PredictorError: a process died; else as `predictors.encode`, of a network that fails.
+        ValueError: `workers` is below 1.
+        PredictorError: a process died.
+        onnx_graph.errors.GraphError: a network cannot be read, as for `predictors.encode`.
     """
     found = []
     for one in attempts(models, workers=workers):
@@ -44,7 +45,7 @@ def encode_all(models: Iterable[ModelLike], *, workers: int = 1) -> list[Structu
 
 
 def attempts(models: Iterable[ModelLike], *, workers: int = 1) -> Iterator[StructureGraph | GraphError]:
-    """As `encode_all`, one after another; of a network that fails, the error."""
+    """As `encode_all`, one network after another; for a network that fails, the error takes its place."""
     if workers < 1:
         raise ValueError(f"workers must be ≥ 1, got {workers}")
     several = list(models)

@@ -1,7 +1,7 @@
 """Tables of models and measured accuracies (CSV): fit a predictor on anybody's ONNX files, and judge predictors by cross-validation.
 
-Columns ``model`` (path of an ONNX file, relative to the table's folder), ``accuracy`` (0 to 1) and, if wanted, ``cell`` (what
-is compared only with its own kind, such as a task or a density). Other columns are ignored.
+Columns: ``model`` (path of an ONNX file, relative to the table's folder), ``accuracy`` (0 to 1) and, optionally, ``cell`` (a group
+such as a task or a density; networks are compared inside their group only). Other columns are ignored.
 """
 
 import csv
@@ -17,11 +17,12 @@ from onnx_graph.errors import GraphError
 from predictors.calibration import ranking
 from predictors.errors import InvalidTableError
 from predictors.library.batch import attempts
-from predictors.library.fitted import FittedPredictor, Json, Task
+from predictors.library.fitted import FittedPredictor, Task
 from predictors.library.fitting import fit, known_task
-from predictors.library.persistence import require_free, save
+from predictors.library.loading import create
+from predictors.library.persistence import Json, require_free, save
 from predictors.predictor import Prediction
-from predictors.registry import create, predictor_class
+from predictors.registry import predictor_class
 from predictors.structure_graph import StructureGraph
 
 BASELINES = ("constant", "density")
@@ -35,8 +36,8 @@ class Row:
     Attributes:
         model: path of the ONNX file.
         accuracy: measured, in [0, 1].
-        cell: its cell, None where the table has no such column.
-        line: line of the file, the header being 1.
+        cell: its cell; None where the table has no such column.
+        line: line of the file; the header is line 1.
     """
 
     model: Path

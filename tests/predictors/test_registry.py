@@ -5,7 +5,8 @@ import pytest
 
 import predictors
 from predictors.errors import ModelTypeError, UnknownPredictorError
-from predictors.registry import PREDICTORS, create, names, predictor_class, saved_class
+from predictors.library.loading import create
+from predictors.registry import PREDICTORS, names, predictor_class, saved_class
 from predictors.testing import synthetic_graphs
 
 

@@ -18,8 +18,8 @@ class Examples:
     """A whole split as tensors: ``x (N, …)``, ``y (N,)`` or ``(N, T)``, ``legal (N, T, K)`` or None.
 
     Attributes:
-        padded: whether some targets do not count.
-        targets: how many do.
+        padded: whether some targets are ignored.
+        targets: number of targets that are not ignored.
     """
 
     x: Tensor
@@ -44,7 +44,7 @@ def examples(split: Split, device: torch.device) -> Examples:
 def bounds(count: int, batch_size: int) -> list[tuple[int, int]]:
     """Start and end of each batch of an epoch: as few as `batch_size` allows, equal to within one example.
 
-    A short last batch would weigh its examples more, and a single example has no batch statistics.
+    A short last batch would give its examples more weight, and a single example has no batch statistics.
     """
     batches = -(-count // batch_size)
     edges = [round(index * count / batches) for index in range(batches + 1)]

@@ -1,7 +1,7 @@
 """Loss and metric of a batch, for one network or for a stack: cross entropy, accuracy, legality.
 
 Logits are ``(*lead, N, K)`` or ``(*lead, N, T, K)``; lead is ``()`` for one network and ``(P,)`` for a stack. Targets have the
-logits' shape without K, or without lead where all networks see the same examples. A target of −1 counts nowhere.
+logits' shape without K, or without lead where all networks see the same examples. A target of −1 is ignored.
 """
 
 from torch import Tensor
@@ -12,7 +12,7 @@ _MANY_ROWS = 512
 
 
 def cross_entropy(logits: Tensor, targets: Tensor, *, lead: int, padded: bool) -> Tensor:
-    """Mean over the targets that count, one value for each network: shape ``logits.shape[:lead]``.
+    """Mean over the targets that are not ignored, one value for each network: shape ``logits.shape[:lead]``.
 
     Args:
         lead: number of leading axes of networks, 0 or 1.
@@ -43,5 +43,5 @@ def right_answers(logits: Tensor, targets: Tensor, legal: Tensor | None) -> Tens
 
 
 def counted(targets: Tensor) -> int:
-    """Number of targets that count."""
+    """Number of targets that are not ignored."""
     return int((targets != IGNORED).sum())

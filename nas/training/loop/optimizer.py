@@ -19,10 +19,10 @@ EPSILON = 1e-6
 
 
 class Optimizer:
-    """Updates `parameters` in place. What has always had a zero gradient is never changed, so masked zeros stay zero."""
+    """Updates `parameters` in place. Entries whose gradient was always zero never change, so masked zeros stay zero."""
 
     def __init__(self, parameters: Sequence[Tensor], options: TrainingOptions, *, decayed: Sequence[Tensor]) -> None:
-        """`decayed` are those of the parameters that weight decay shrinks."""
+        """`decayed` are the parameters that weight decay applies to."""
         self.parameters = list(parameters)
         self._options = options
         self._decayed = list(decayed)

@@ -51,12 +51,12 @@ class Session:
     it sees are canonical, ``(P, out, in, *kernel)`` for P networks, by weight name in node order.
 
     Attributes:
-        task: with the data; there is none, nor `train` and `validation`, where a mask is sought without data.
-        options: of one training; `fit` trains for ``options.epochs`` unless told otherwise.
+        task: the task with its data; there is none, nor `train` and `validation`, where a mask is found without data.
+        options: options of one training; `fit` trains for ``options.epochs`` unless told otherwise.
         stack: the networks.
         layers: the maskable weights.
-        keep: non-zeros that each network shall have in the end, int64 ``(P,)``.
-        histories: what came out so far.
+        keep: number of non-zeros that each network ends with, int64 ``(P,)``.
+        histories: one history for each network.
     """
 
     def __init__(
@@ -140,7 +140,7 @@ class Session:
             self._optimizer.forget(names.index(name), self.stack.set_mask(name, mask & self.exists[name]))
 
     def prune(self, worth: Mapping[str, Tensor], counts: Tensor | None = None) -> None:
-        """Of the weights that each network has, keep the `counts` (default: `keep`) of largest `worth`, one a layer at least."""
+        """Keep the `counts` (default: `keep`) present weights of largest `worth` in each network, at least one in each layer."""
         counts = self.keep if counts is None else counts
         self.set_masks(keep_largest(worth, counts, self.masks(), least=1))
 
@@ -208,7 +208,7 @@ class Session:
         self,
         epochs: int | None = None,
         *,
-        callback: Callback | None = None,
+        callback: "Callback[Session] | None" = None,
         last: bool = False,
         rate: float = 1.0,
         within: tuple[int, int] | None = None,
@@ -218,7 +218,7 @@ class Session:
         Args:
             epochs: default ``options.epochs``.
             callback: what the method does at every step.
-            last: nothing comes after, so that a network may stop early (``options.patience``).
+            last: this is the last phase, so a network may stop early (``options.patience``).
             rate: factor of the learning rate.
             within: (epochs before, epochs in all) of a schedule of which this call is a part; momentum goes on from
                 part to part.
@@ -244,7 +244,7 @@ class Session:
             if not self._active:
                 break
 
-    def evaluate(self, callback: Callback | None = None) -> list[float]:
+    def evaluate(self, callback: "Callback[Session] | None" = None) -> list[float]:
         """Validation metric of each network as it is now."""
         parameters = self.stack.parameters
         with torch.no_grad():
@@ -264,7 +264,7 @@ class Session:
         self,
         epoch: int,
         batches: Sequence[tuple[int, int]],
-        callback: Callback | None,
+        callback: "Callback[Session] | None",
         within: tuple[int, int],
         rate: float,
     ) -> list[float]:
@@ -280,7 +280,7 @@ class Session:
             total += self._step(*self._batch(order[:, start:stop]), callback, epoch * len(batches) + index, lr)
         return (total / len(batches)).tolist()
 
-    def _step(self, x: Tensor, targets: Tensor, callback: Callback | None, step: int, lr: float) -> Tensor:
+    def _step(self, x: Tensor, targets: Tensor, callback: "Callback[Session] | None", step: int, lr: float) -> Tensor:
         """One step of every network; the losses."""
         stack, leaves = self.stack, self._leaves()
         parameters = stack.parameters if callback is None else callback.effective(stack.parameters)
@@ -315,7 +315,7 @@ class Session:
     def _record(
         self, losses: Sequence[float], accuracies: Sequence[float], *, epochs: int, last: bool, may_leave: bool
     ) -> None:
-        """Note the epoch for every network, and let go of those that are done."""
+        """Record the epoch for every network, and drop the networks that are done."""
         if self._progress is not None:
             self._progress(len(self._active[0].losses), losses[0], accuracies[0])
         going = []
@@ -357,7 +357,7 @@ class Session:
 
 
 def _masked(gradients: Sequence[Tensor], masks: Sequence[Tensor | None]) -> list[Tensor]:
-    """Gradients of the kept weights, contiguous: the fused optimiser kernels pay no heed to strides."""
+    """Gradients of the kept weights, contiguous, because the fused optimiser kernels ignore strides."""
     found = []
     for gradient, mask in zip(gradients, masks, strict=True):
         if mask is None:

@@ -23,7 +23,7 @@ Start = Literal["sparse", "dense"]
 
 
 class MethodError(UsageError):
-    """A method that cannot do what is asked of it; said before any training."""
+    """A method cannot do what it is asked for; raised before any training."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class Method(ABC):
         kind: when the mask is found: before training, after a training, or during it.
         start: the mask that a training begins with: ``sparse`` (drawn, or the model's own) or ``dense``.
         stacks: whether several networks can be trained as one stack.
-        moves: whether the mask at the end may be another than that at the start.
+        moves: whether the mask may change during training.
         needs_data: whether the mask depends on the data.
     """
 

@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Static(Method):
-    """Attributes:
-    distribution: of the densities, where a density is asked for; else the model's own mask is trained.
-    pattern: where a layer's connections lie.
-    pattern_options: of distribution and pattern, by name.
+    """Train with a fixed mask that is drawn before training.
+
+    Attributes:
+        distribution: of the densities, where a density is asked for; else the model's own mask is trained.
+        pattern: where a layer's connections lie.
+        pattern_options: of distribution and pattern, by name.
     """
 
     kind: ClassVar[Kind] = "before"
@@ -68,7 +70,7 @@ class Static(Method):
         return draw(recipe, layers)
 
     def _require_whole_groups(self, model: ir.Model) -> None:
-        """Groups of m inputs and blocks must fill a layer: hardware that reads them knows no ragged ones."""
+        """Groups of m inputs and blocks must fill a layer, because hardware for them reads whole groups only."""
         for weight in weights(model):
             out, inputs = weight.shape[:2]
             m, size = self.pattern_options.get("m", 4), self.pattern_options.get("size", 4)

@@ -40,12 +40,14 @@ ENTRIES = 1 << 25
 
 @dataclass(frozen=True, kw_only=True)
 class UnitSelection(Method):
-    """Attributes:
-    fill: density to end with inside the network of the chosen units, in (0, 1].
-    examples: of the training data, on which units are compared.
-    criterion: saliency of a weight inside: a name of `saliencies.CRITERIA`.
-    rounds: steps in which the weights inside go.
-    retrain: epochs before each of these steps, as a share of a training.
+    """Choose hidden units of a trained network, then prune weights inside. A subclass chooses the units.
+
+    Attributes:
+        fill: density to end with inside the network of the chosen units, in (0, 1].
+        examples: of the training data, on which units are compared.
+        criterion: saliency of a weight inside: a name of `saliencies.CRITERIA`.
+        rounds: steps in which the weights inside go.
+        retrain: epochs before each of these steps, as a share of a training.
     """
 
     kind: ClassVar[Kind] = "after"
@@ -131,7 +133,7 @@ def mean_field(
     # Read in order many times: products leave it in another one.
     contributions = finite(units.contributions(values[units.reader.input], reduced.weight(units.reader))).contiguous()
     rest = finite(values[name] - contributions.sum(0))
-    # A unit that reads only units that were not chosen is none any more.
+    # A unit that reads only units that were not chosen is dead.
     contributions[~reduced.weight(units.layer).flatten(1).any(1)] = 0
     behind = reduced.behind(name)
 

@@ -279,7 +279,7 @@ def _gate_shape(shape: tuple[int, ...], gates: int) -> tuple[int, ...]:
 
 
 def _envelope(models: Sequence[ir.Model], shapes: Sequence[GraphShape]) -> ir.Model:
-    """A graph in which each of the models fits: the largest of their widths everywhere. Its weights mean nothing."""
+    """A graph that each of the models fits into: it has the largest of their widths everywhere. Its weights are meaningless."""
     if len({tuple(slot.shape for slot in shape.slots) for shape in shapes}) == 1:
         return models[0]
     envelope = models[0].clone()

@@ -98,7 +98,7 @@ def task_for(shape: tuple[int, ...], steps: int) -> Task:
 class MethodContract:
     """What every method must do; fixtures: `method` is one with its options, `network` a name of `NETWORKS`.
 
-    A method that cannot do with a network must say so by a `MethodError` before it trains; then nothing more is asked.
+    A method that does not support a network must raise a `MethodError` before it trains; the other tests then skip.
     """
 
     def test_keeps_exactly_as_many_weights_as_asked(self, method: Method, network: str, tmp_path: Path) -> None:
