@@ -7,6 +7,7 @@ from .errors import SpaceError as SpaceError
 from .errors import UnknownNameError as UnknownNameError
 from .masked_space import MaskedSpace as MaskedSpace
 from .network_builder import NetworkBuilder as NetworkBuilder
+from .options import SpaceOptions as SpaceOptions
 from .registry import SPACES as SPACES
 from .registry import create as create
 from .signature import Signature as Signature
@@ -24,6 +25,7 @@ __all__ = [
     "SearchSpace",
     "Signature",
     "SpaceError",
+    "SpaceOptions",
     "UnknownNameError",
     "create",
 ]

@@ -68,14 +68,7 @@ class Snippet:
 
 def pages() -> list[str]:
     """All pages with code, from the root of the repository."""
-    found = [
-        *ROOT.glob("*.md"),
-        *(
-            path
-            for package in ("nas", "predictors", "search_spaces", "onnx_graph", "benchmarks")
-            for path in (ROOT / package).rglob("*.md")
-        ),
-    ]
+    found = [*ROOT.glob("*.md"), *(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.md"))]
     return sorted(str(path.relative_to(ROOT)) for path in found)
 
 

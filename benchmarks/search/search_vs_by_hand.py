@@ -78,7 +78,7 @@ def _row(
         "mean": mean(accuracies),
         "std": stdev(accuracies) if len(accuracies) > 1 else 0.0,
         "accuracies": accuracies,
-        "live_nnz": [onnx_graph.count(network).nnz for network in trained],
+        "nnz": [onnx_graph.count(network).nnz for network in trained],
         "seconds_a_network": mean(result.seconds for result in results if isinstance(result, nas.TrainingResult)),
     }
 
