@@ -123,7 +123,8 @@ def run_shell(block: Any) -> None:
 
 
 def bash(script: str) -> None:
-    """Run it with `nas` on the path; the environment of this process."""
-    nas = f'nas() {{ {shlex.quote(sys.executable)} -m nas "$@"; }}\n'
+    """Run it in the environment of this process, where `nas` and `python` are those of the tests."""
+    python = shlex.quote(sys.executable)
+    commands = f'python() {{ {python} "$@"; }}\nnas() {{ {python} -m nas "$@"; }}\n'
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(snippets.ROOT), os.environ.get("PYTHONPATH", "")])}
-    subprocess.run(["bash", "-euo", "pipefail", "-c", nas + script], check=True, env=environment)
+    subprocess.run(["bash", "-euo", "pipefail", "-c", commands + script], check=True, env=environment)
