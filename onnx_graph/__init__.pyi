@@ -1,5 +1,12 @@
+from .batch_axis import fixed_batch as fixed_batch
+from .batch_axis import free_batch as free_batch
 from .counts import Counts as Counts
 from .counts import count as count
+from .durable_file import is_temporary as is_temporary
+from .durable_file import remove_stale as remove_stale
+from .durable_file import temporary_path as temporary_path
+from .durable_file import write_durably as write_durably
+from .errors import FixedBatchError as FixedBatchError
 from .errors import GraphError as GraphError
 from .errors import InvalidModelError as InvalidModelError
 from .errors import UnsupportedOperatorError as UnsupportedOperatorError
@@ -16,6 +23,10 @@ from .live_units import dead_units as dead_units
 from .live_units import effective_masks as effective_masks
 from .live_units import liveness as liveness
 from .live_units import trim as trim
+from .normalisation import Separated as Separated
+from .normalisation import prepend_normalisation as prepend_normalisation
+from .normalisation import split_normalisation as split_normalisation
+from .notes import drop_notes as drop_notes
 from .shrinking import shrink as shrink
 from .simplification import simplify as simplify
 from .weight import Weight as Weight
@@ -26,26 +37,37 @@ from .weight import weights as weights
 __all__ = [
     "Counts",
     "CutError",
+    "FixedBatchError",
     "GraphError",
     "InvalidModelError",
     "Liveness",
+    "Separated",
     "UnsupportedOperatorError",
     "Weight",
     "WeightError",
     "count",
     "cut_layers",
     "dead_units",
+    "drop_notes",
     "effective_masks",
+    "fixed_batch",
+    "free_batch",
     "from_proto",
+    "is_temporary",
     "liveness",
     "load",
     "masks",
+    "remove_stale",
+    "prepend_normalisation",
     "save",
     "set_weights",
     "shrink",
     "simplify",
     "size",
+    "split_normalisation",
     "summed_layers",
+    "temporary_path",
     "trim",
     "weights",
+    "write_durably",
 ]

@@ -82,12 +82,18 @@ def to_json(options: SpaceOptions) -> dict[str, object]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
+LARGEST = 1 << 20
+"""No width, depth or number of units is larger."""
+
+
 def check_range(name: str, bounds: Sequence[int], least: int) -> None:
-    """`bounds` must be two whole numbers, `least` ≤ low ≤ high."""
+    """`bounds` must be two whole numbers, `least` ≤ low ≤ high ≤ `LARGEST`."""
     if not isinstance(bounds, tuple) or len(bounds) != 2 or not all(_whole(bound) for bound in bounds):
         raise InvalidOptionError(f"{name} is {bounds!r}; it must be two whole numbers, as in (1, 4)")
-    if not least <= bounds[0] <= bounds[1]:
-        raise InvalidOptionError(f"{name} is {bounds!r}; it must be (low, high) with {least} ≤ low ≤ high")
+    if not least <= bounds[0] <= bounds[1] <= LARGEST:
+        raise InvalidOptionError(
+            f"{name} is {repr(bounds)[:80]}; it must be (low, high) with {least} ≤ low ≤ high ≤ {LARGEST:,}"
+        )
 
 
 def check_names(name: str, chosen: Sequence[str], known: Sequence[str] | Mapping[str, object]) -> None:

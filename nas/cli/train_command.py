@@ -16,7 +16,7 @@ examples:
   nas train model.onnx --task digits --method sr-ste --density 0.5 --method-option n=2 --method-option m=4
 """
 
-FLAGS = ("task", "data_dir", "target", "subset", "seed", "repeats", *GROUPS["training"])
+FLAGS = ("task", "preprocessing", "data_dir", "target", "subset", "seed", "repeats", *GROUPS["training"])
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
             config,
             out,
             density=args.density,
+            on_remark=lambda text: None if args.quiet else output.remark(text),
             progress=lambda repeat, epoch, loss, accuracy: epochs(
                 f"training {repeat + 1} of {config.repeats} · epoch {epoch + 1} · loss {loss:.4f} · validation {accuracy:.2%}"
             ),
@@ -61,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     data = {"trainings": rows, "exported": None if exported is None else exported.to_json()}
     output.emit(args, data, shown, title=f"{args.model_file} on {config.task}")
     if exported is not None and args.format == "table":
-        print(
+        output.line(
             f"{exported.path}: {exported.bytes:,} bytes, {exported.latency:.3f} ms, largest error {exported.largest_error:.1e}"
         )
     return 0

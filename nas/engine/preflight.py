@@ -60,5 +60,7 @@ def _parse_value(text: str) -> object:
     """A space option from the command line: JSON where it is such, else the text itself."""
     try:
         return json.loads(text)
+    except RecursionError:
+        raise UsageError(f"a space option is nested too deep: {text[:40]}…") from None
     except ValueError:
         return text

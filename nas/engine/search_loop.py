@@ -22,7 +22,7 @@ from nas.engine.pool import Pool, Screened
 from nas.engine.preflight import make_space
 from nas.errors import NasError, RunError
 from nas.exporters.onnx_export import as_exported
-from nas.measure.metrics import counts, measure
+from nas.measure.metrics import counts_in_file, measure
 from nas.seeds import derive, generator
 from nas.study import constraints, objectives
 from nas.study.config import SearchConfig
@@ -255,7 +255,7 @@ class Engine:
         for index, (model, result) in enumerate(zip(models, results, strict=True)):
             trial = _trial(plan, index, first + index, seeds[index], result)
             if trial.number >= len(self.record.trials):
-                if not isinstance(result, Exception):
+                if not isinstance(result, Exception) and not trial.failed:
                     onnx_graph.set_weights(model, dict(result.weights))
                     trial = self._measured(trial, model) if self.method.moves else trial
                     self._save(trial, model)
@@ -272,11 +272,14 @@ class Engine:
     def _measured(self, trial: Trial, model: ir.Model) -> Trial:
         """The trial with the costs of the trained network, whose mask is another; failed where they break a constraint.
 
-        A method keeps the count of non-zeros, but units that were dead may live again and cost bytes and time.
+        A method keeps the count of non-zeros, but some of them may be cut off from input or output, and units that were dead
+        may live again and cost bytes and time.
         """
-        metrics = counts(model)
-        exported = as_exported(model, self.task, trial.candidate)
-        metrics |= {name: measure(exported, name) for name in trial.metrics if name not in metrics}
+        metrics = counts_in_file(model, keep_dead_units=self.method.grouped)
+        missing = [name for name in trial.metrics if name not in metrics]
+        if missing:
+            exported = as_exported(model, self.task, trial.candidate, keep_dead_units=self.method.grouped)
+            metrics |= {name: measure(exported, name) for name in missing}
         broken = [c for c in self.constraints if c.excess(metrics) > 0]
         if not broken:
             return replace(trial, metrics=metrics)
@@ -326,9 +329,15 @@ def open_engine(
     *,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     seconds: Seconds | None = None,
+    read_only: bool = False,
 ) -> Engine:
     """Open the record of a run, whose lock the caller holds; `RunError` where the data changed since it was begun."""
-    record = Record(folder.journal, objectives.parse(config.objective), constraints.parse_all(config.constraint))
+    record = Record(
+        folder.journal,
+        objectives.parse(config.objective),
+        constraints.parse_all(config.constraint),
+        read_only=read_only,
+    )
     require_unchanged(record, config, task, folder)
     return Engine(config, task, make_space(config, task), record, folder, on_progress, seconds or Seconds())
 
@@ -340,6 +349,8 @@ def _trial(plan: Plan, index: int, number: int, seed: int, result: TrainingResul
     member, score = plan.chosen[index]
     if isinstance(result, Exception):
         accuracy, seconds, dead_units, error = None, 0.0, 0, str(result)
+    elif result.dead:
+        accuracy, seconds, dead_units, error = None, result.seconds, result.dead_units, result.dead
     else:
         accuracy, seconds, dead_units, error = result.accuracy, result.seconds, result.dead_units, ""
     return Trial(

@@ -16,7 +16,7 @@ COSTS = (*COUNTED, "latency")
 """Everything that an objective or a constraint can name beside the accuracy."""
 
 DESCRIPTIONS: Mapping[str, str] = {
-    "nnz": "non-zero weights",
+    "nnz": "non-zero weights, those that lead nowhere left out",
     "params": "non-zero weights, biases and normalisation parameters",
     "weights": "weights, zero or not",
     "macs": "multiply-accumulates of the non-zero weights for one example",
@@ -26,8 +26,21 @@ DESCRIPTIONS: Mapping[str, str] = {
 }
 
 
+def counts_in_file(model: ir.Model, *, keep_dead_units: bool = False) -> dict[str, float]:
+    """`counts` of a trained network as its exported file holds it: dead units removed, unless they shall stay.
+
+    Where a method moves the mask, some of the weights that it keeps may be cut off from input or output, and are not in
+    the file. ``weights``, and so ``density``, are of the whole architecture.
+    """
+    if keep_dead_units:
+        return counts(model)
+    found = counts(onnx_graph.shrink(model))
+    weights = onnx_graph.count(model).weights
+    return found | {"weights": weights, "density": found["nnz"] / max(weights, 1)}
+
+
 def counts(model: ir.Model) -> dict[str, float]:
-    """The metrics that cost well under a millisecond: nnz, params, weights, macs, density."""
+    """The metrics that cost well under a millisecond: nnz, params, weights, macs, density; of a model as it is."""
     count = onnx_graph.count(model)
     return {
         "nnz": count.nnz,

@@ -13,7 +13,7 @@ import onnx_graph
 from nas import __version__
 from nas.engine.leaders import front, winner
 from nas.engine.search_loop import Engine, open_engine, training_seed
-from nas.errors import TrainingError
+from nas.errors import TrainingError, write_failure
 from nas.exporters.onnx_export import as_exported, export
 from nas.exporters.provenance import provenance
 from nas.measure.metrics import latency
@@ -74,12 +74,18 @@ def conclude(engine: Engine, *, on_stage: Callable[[str], None] = lambda text: N
     return report
 
 
-def render(folder: RunFolder, report: dict[str, Any]) -> None:
-    """Write the page and the picture of a report that is on disk."""
+def render(folder: RunFolder, report: dict[str, Any], out: Path | None = None) -> None:
+    """Write the page and the picture of a report into the run, or into the folder `out`, which is made where there is none."""
     from nas.reports import page, picture
 
-    picture.write(folder.picture, report)
-    page.write(folder.page, report, folder)
+    if out is not None:
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise write_failure(out, error) from error
+    there = RunFolder(out or folder.path)
+    picture.write(there.picture, report)
+    page.write(there.page, report, folder)
 
 
 def _retrain(
@@ -99,14 +105,16 @@ def _retrain(
 
     task = engine.task
     results, models = _train(engine, candidate, engine.config.repeats, method or engine.method)
+    grouped = engine.method.grouped and method is None
     accuracies = tuple(evaluate(model, task, task.test, device=engine.config.device) for model in models)
-    index = max(range(len(results)), key=lambda i: results[i].accuracy)
+    index = max(range(len(results)), key=lambda i: (not results[i].dead, results[i].accuracy))
     exported = export(
         models[index],
         path,
         task=task,
         origin=provenance(task, candidate, results[index].accuracy, results[index].seed)
         | {"test_" + task.metric: f"{accuracies[index]:.6f}"},
+        keep_dead_units=grouped,
     )
     score = result.score if result is not None else None
     return Measured(
@@ -116,7 +124,7 @@ def _retrain(
         accuracies=accuracies,
         validation=tuple(result.accuracy for result in results),
         seeds=tuple(result.seed for result in results),
-        nnz=onnx_graph.count(models[index]).nnz,
+        nnz=exported.nnz,
         bytes=exported.bytes,
         latency=exported.latency,
         largest_error=exported.largest_error,
@@ -163,7 +171,11 @@ def _random_baseline(engine: Engine) -> Measured:
 
 
 def _front_row(engine: Engine, result: CandidateResult) -> dict[str, Any]:
-    model = as_exported(engine.space.build(result.candidate), engine.task, result.candidate)
+    """A row of the front: its network as it was trained, where the run still has it."""
+    stored = engine.folder.models / engine.model_file(result.candidate.digest, 0)
+    trained = engine.method.moves and stored.exists()
+    model = onnx_graph.load(stored) if trained else engine.space.build(result.candidate)
+    model = as_exported(model, engine.task, result.candidate, keep_dead_units=trained and engine.method.grouped)
     return reports.front_row(
         result, bytes_=onnx_graph.size(model), latency=result.metrics.get("latency") or latency(model)
     )

@@ -1,13 +1,14 @@
 """The configuration of a search: the same names on the command line, in a TOML file and in the library."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 from nas.errors import UsageError
+from nas.input_file import read_toml
 from nas.names import nearest
+from nas.ranges import LARGEST_SEED, require_number, require_whole
 from nas.training.options import TrainingOptions
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ ALIASES = {"n_trials": "trainings"}
 
 FREE = ("trainings", "timeout", "repeats", "random_baseline", "device", "data_dir")
 """Options that do not decide what is tried: how much of it, where, and what is compared with it."""
+
+LONGEST = 1e9
+"""Seconds of a timeout at most: some thirty years."""
 
 STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 1700, 10, 100
 """Default length of a training. On digits, sparse networks gain nothing from twice the 1,700 steps that 100 epochs are."""
@@ -40,6 +44,11 @@ class SearchConfig:
     space_option: tuple[str, ...] = _option((), "option of the space as NAME=VALUE; repeatable")
     data_dir: str | None = _option(None, "folder of the image data sets (default: $NAS_DATA_DIR)")
     target: str | None = _option(None, "column of a .csv task to predict")
+    preprocessing: Literal["auto", "model", "task"] = _option(
+        "auto",
+        "who prepares raw inputs for a model file: the model itself, or the task's normalisation; auto: the model where it "
+        "says so, else what suits the weights in the file better",
+    )
     subset: int | None = _option(None, "use that many training and validation examples only")
     objective: tuple[str, ...] = _option(("accuracy",), "accuracy, or a cost to make small such as -nnz; repeatable")
     constraint: tuple[str, ...] = _option(
@@ -72,15 +81,17 @@ class SearchConfig:
 
     def __post_init__(self) -> None:
         """Refuse values that no search can have."""
-        _at_least("trainings", self.trainings, 1)
-        _at_least("round", self.round, 1)
-        _at_least("screen", self.screen, self.round)
-        _at_least("repeats", self.repeats, 1)
-        _at_least("seed", self.seed, 0)
-        if not 0 <= self.explore <= 1 or not 0 <= self.confirm < 1:
-            raise UsageError(f"explore must lie in [0, 1] and confirm in [0, 1), got {self.explore} and {self.confirm}")
-        if self.timeout is not None and not self.timeout > 0:
-            raise UsageError(f"timeout must be positive seconds, got {self.timeout}")
+        for name, least in (("trainings", 1), ("round", 1), ("screen", 1), ("repeats", 1)):
+            require_whole(name, getattr(self, name), least)
+        require_whole("seed", self.seed, 0, LARGEST_SEED)
+        if self.screen < self.round:
+            raise UsageError(f"screen must be at least {self.round}, as round is, got {self.screen}")
+        if self.subset is not None:
+            require_whole("subset", self.subset, 1, LARGEST_SEED)
+        require_number("explore", self.explore, 0, 1)
+        require_number("confirm", self.confirm, 0, 1, below=True)
+        if self.timeout is not None:
+            require_number("timeout in seconds", self.timeout, 0, LONGEST, above=True)
         if (self.space == "onnx") != (self.model is not None):
             raise UsageError("the space onnx needs a model (--model FILE.onnx), and only that space takes one")
         if self.init not in ("auto", "fan-in", "keep"):
@@ -150,21 +161,11 @@ class SearchConfig:
 
 def read(path: Path) -> dict[str, Any]:
     """The options in a TOML file, unchecked; `UsageError` where it cannot be read."""
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not TOML: {error}") from error
+    return read_toml(path, error=UsageError)
 
 
 def _absolute(path: str) -> str:
     return str(Path(path).resolve())
-
-
-def _at_least(name: str, value: int, least: int) -> None:
-    if value < least:
-        raise UsageError(f"{name} must be at least {least}, got {value}")
 
 
 def _coerce(where: str, value: Any, type_: Any) -> Any:

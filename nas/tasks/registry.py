@@ -24,7 +24,7 @@ TASKS: Mapping[str, str] = {
 NEEDS: Mapping[str, str] = {
     "mnist": "IDX files in --data-dir",
     "fashion-mnist": "IDX files in --data-dir",
-    "cifar10": "binary batches, npz or python batches in --data-dir",
+    "cifar10": "binary batches or an npz file in --data-dir",
 }
 OWN_FILES = (
     ("FILE.npz", "Your own arrays x and y, validation and test parts if you have them.", "the file"),

@@ -12,7 +12,8 @@ import torch
 
 from nas.errors import UsageError
 from nas.tasks.task import Task
-from nas.training.device import arithmetic, threads_for, torch_device
+from nas.training.device import arithmetic, compute_on_one_thread, threads_for, torch_device
+from nas.training.inputs import all_without_normalisation, with_any_batch
 from nas.training.loop.history import History
 from nas.training.loop.session import Session
 from nas.training.methods.method import Method, begin
@@ -64,8 +65,10 @@ def train_population(
     if len(densities) != len(models):
         raise UsageError(f"{len(models)} models need as many densities, got {len(densities)}")
     where = torch_device(device)
+    models, task = all_without_normalisation(models, task)
     for model in models:
         check_fit(model, task)
+    models = [with_any_batch(model) for model in models]
     method = create(method) if isinstance(method, str) else method
     begun = [
         begin(method, model, share, seed, options) for model, share, seed in zip(models, densities, seeds, strict=True)
@@ -76,7 +79,8 @@ def train_population(
     histories = _run(job, parts)
     seconds = (time.perf_counter() - started) / max(len(models), 1)
     return [
-        history.error or result_of(history, model, seconds) for history, model in zip(histories, models, strict=True)
+        history.error or result_of(history, model, task, seconds)
+        for history, model in zip(histories, models, strict=True)
     ]
 
 
@@ -160,8 +164,7 @@ def _run(job: Job, parts: Sequence[Stacked]) -> list[History]:
 def _side_by_side(loops: Sequence[Callable[[Event], list[History]]], workers: int) -> list[list[History]]:
     """Run on threads; an interrupt ends all of them after their epoch."""
     stop = Event()
-    # The number of threads of torch belongs to the thread that sets it.
-    with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+    with ThreadPoolExecutor(workers, initializer=compute_on_one_thread) as pool:
         try:
             return list(pool.map(lambda loop: loop(stop), loops))
         finally:

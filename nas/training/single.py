@@ -2,11 +2,14 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import onnx_ir as ir
 
 from nas.tasks.task import Split, Task
+from nas.training.dead_network import why_dead
 from nas.training.device import arithmetic, threads_for, torch_device
+from nas.training.inputs import with_any_batch, without_normalisation
 from nas.training.loop.batches import examples
 from nas.training.loop.history import History
 from nas.training.loop.session import Session, accuracy
@@ -34,6 +37,8 @@ def train(
 ) -> TrainingResult:
     """Train a network by a mask method on the task's train split, and measure it on the validation split.
 
+    A model that begins with the normalisation of an earlier export gets inputs normalised by that, once.
+
     Args:
         model: input ``(N, *task.signature.input_shape)``, output ``(N, …, classes)``. It is not changed: `apply_result` gives
             a trained copy.
@@ -55,7 +60,9 @@ def train(
         UnsupportedOperatorError: the importer cannot run a node.
     """
     started = time.perf_counter()
+    model, task = without_normalisation(model, task)
     check_fit(model, task)
+    model = with_any_batch(model)
     where = torch_device(device)
     method = create(method) if isinstance(method, str) else method
     first, keep = begin(method, model, density, seed, options)
@@ -66,30 +73,36 @@ def train(
         history = session.finish()[0]
     if history.error is not None:
         raise history.error
-    return result_of(history, model, time.perf_counter() - started)
+    return result_of(history, model, task, time.perf_counter() - started)
 
 
 def evaluate(model: ir.Model, task: Task, split: Split, *, device: str = "cpu") -> float:
-    """The task's metric, in [0, 1], of a trained model on a split, such as ``task.test``.
+    """The task's metric, in [0, 1], of a trained model on a split of the task, such as ``task.test``, prepared as the model wants it.
 
     Raises:
         UsageError: the model does not fit the task, or the device is not available.
     """
-    check_fit(model, task)
+    bare, fitting = without_normalisation(model, task)
+    if fitting is not task and fitting.normalisation is not None:
+        split = replace(split, x=fitting.normalisation.apply(task.raw(split)))
+    check_fit(bare, task)
+    model = with_any_batch(bare)
     where = torch_device(device)
     member = Member.of(model, 0)
     with arithmetic(where, threads_for(member.shape.cost * _EVALUATED)):
         return accuracy(Stack([member], fresh=False, device=where), examples(split, where), _EVALUATED)[0]
 
 
-def result_of(history: History, model: ir.Model, seconds: float) -> TrainingResult:
+def result_of(history: History, model: ir.Model, task: Task, seconds: float) -> TrainingResult:
     """The result of a training that did not diverge."""
+    trained = with_weights(model, history.weights)
     return TrainingResult(
         accuracy=history.accuracy,
         weights=history.weights,
         losses=tuple(history.losses),
         accuracies=tuple(history.accuracies),
-        dead_units=dead_units(with_weights(model, history.weights)),
+        dead_units=dead_units(trained),
+        dead=why_dead(trained, history.accuracy, task),
         seconds=seconds,
         seed=history.seed,
         notes=history.notes,

@@ -25,6 +25,7 @@ from search_spaces.network_builder import NetworkBuilder
 from search_spaces.signature import Signature
 
 OPTIONS = TrainingOptions(epochs=2, batch_size=16, learning_rate=3e-3)
+KEPT = TrainingOptions(epochs=2, batch_size=16, learning_rate=3e-3, init="keep")
 DENSITY = 0.4
 
 
@@ -46,6 +47,18 @@ def cnn(channels: int = 8) -> ir.Model:
     x = builder.convolution(x, channels, 3, "depthwise", groups=channels)
     x = builder.node("GlobalAveragePool", [x], ["N", channels, 1, 1], "pool")
     return _dense(builder.finish(builder.gemm(builder.flatten(x), 3, "head")))
+
+
+def switched_off(depth: int = 3) -> ir.Model:
+    """A plain deep network of small convolutions whose biases lie far below zero."""
+    builder = NetworkBuilder((4, 4, 4), "off")
+    x = builder.input
+    for number in range(depth):
+        x = builder.activation(builder.convolution(x, 4, 3, f"layer_{number}"), "relu", f"activation_{number}")
+    x = builder.node("GlobalAveragePool", [x], ["N", 4, 1, 1], "pool")
+    model = _dense(builder.finish(builder.gemm(builder.flatten(x), 3, "head")))
+    onnx_graph.set_weights(model, {f"layer_{number}.bias": np.full(4, -1e3, np.float32) for number in range(depth)})
+    return model
 
 
 def rnn(cell: str) -> ir.Model:
@@ -151,6 +164,18 @@ class MethodContract:
             assert isinstance(result, TrainingResult)
             kept = masks(apply_result(model, result))
             assert sum(int(m.sum()) for m in kept.values()) == round(share * sum(m.size for m in kept.values()))
+
+    def test_a_network_that_answers_every_example_alike_is_called_dead(self, method: Method, network: str) -> None:
+        """Deep, with rectifiers that are off for every input, so that no gradient turns them on again."""
+        if network != "cnn":
+            return
+        task = _case(network)[1]
+        try:
+            result = train(switched_off(), task, KEPT, method=method, density=DENSITY, seed=3)
+        except MethodError:
+            return
+        assert result.dead.startswith("the network is dead: ")
+        assert "\n" not in result.dead
 
     def test_refuses_fewer_weights_than_layers(self, method: Method, network: str) -> None:
         """Before any training, naming the density."""

@@ -1,11 +1,13 @@
 """`search` and `resume`: the whole line from a configuration to a report."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import onnx_ir as ir
 
+import onnx_graph
 from nas.engine.search_loop import open_engine
 from nas.errors import UsageError
 from nas.measure.device_check import require_device
@@ -16,7 +18,8 @@ from nas.study.progress import Progress
 from nas.study.run_folder import RunFolder, write_text
 from nas.tasks.registry import load_task
 from nas.tasks.task import Task
-from nas.verbs.compatibility import require_trainable
+from nas.verbs.compatibility import read_trainable, require_trainable
+from nas.verbs.preprocessing import adapt
 
 if TYPE_CHECKING:
     from nas.training.methods.method import Method
@@ -28,6 +31,7 @@ def search(
     *,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     on_stage: Callable[[str], None] = lambda text: None,
+    on_remark: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
     """Search for the best sparse network under the configuration's budget.
 
@@ -36,6 +40,7 @@ def search(
         out: a new folder for everything that the run leaves: `best.onnx`, `report.html`, `trials.csv`, the journal.
         on_progress: called after every round of trainings.
         on_stage: called with one line of text when another part of the work begins.
+        on_remark: called with what was decided about the inputs of a model file, and why.
 
     Returns:
         The report, as in `report.json`: ``report["best"]`` is the winner, ``report["front"]`` the Pareto front.
@@ -46,7 +51,9 @@ def search(
         DataError: the task's data is missing or damaged.
         RunError: `out` already holds a run.
     """
-    task = task_of(config)
+    config, task, remark = prepared(config)
+    if remark:
+        on_remark(remark)
     check(config, task)
     config = config.resolved(len(task.train))
     folder = RunFolder(Path(out))
@@ -76,8 +83,6 @@ def resume(
         RunError: the folder holds no run, or another process works in it.
         UsageError: the run already has more trainings than asked for.
     """
-    import dataclasses
-
     folder = RunFolder(Path(out))
     config = folder.config()
     if trainings is not None:
@@ -86,9 +91,35 @@ def resume(
 
 
 def task_of(config: SearchConfig) -> Task:
-    """The data that a configuration names."""
+    """The data that a configuration names, prepared for the model file where the configuration says that it needs that."""
+    task = data_of(config)
+    if config.model is None or config.preprocessing == "auto":
+        return task
+    model = onnx_graph.simplify(onnx_graph.load(config.model))
+    return adapt(model, task, config.preprocessing, pretrained=config.training_options().init == "keep").task
+
+
+def data_of(config: SearchConfig) -> Task:
+    """The data that a configuration names, normalised by the task."""
     data_dir = None if config.data_dir is None else Path(config.data_dir)
     return load_task(config.task, data_dir=data_dir, subset=config.subset, target=config.target)
+
+
+def prepared(config: SearchConfig) -> tuple[SearchConfig, Task, str]:
+    """The configuration with the preprocessing of its model file decided, its task, and a remark on what was decided."""
+    task = data_of(config)
+    if config.model is None:
+        if config.preprocessing != "auto":
+            raise UsageError(
+                f"preprocessing {config.preprocessing} is for the space onnx: it says what a model file takes"
+            )
+        return config, task, ""
+    require_device(config.device)
+    model = read_trainable(Path(config.model))
+    require_trainable(model, task)
+    pretrained = config.training_options().init == "keep"
+    adapted = adapt(model, task, config.preprocessing, pretrained=pretrained, device=config.device)
+    return dataclasses.replace(config, preprocessing=adapted.taken), adapted.task, adapted.remark
 
 
 def check(config: SearchConfig, task: Task) -> None:

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from predictors.errors import InvalidPredictorError
 from predictors.features.matrix import matrix_width
 from predictors.state import array, positive
-from predictors.threads import one_thread
 
 Floats = NDArray[np.float64]
 
@@ -117,8 +116,7 @@ def _usual(distances: Floats) -> float:
 def _nearest(scaled: NDArray[np.float32], rows: NDArray[np.floating], *, skip_itself: bool = False) -> Floats:
     """Root mean squared difference to the nearest row over the features, in spreads."""
     rows = rows.astype(np.float32, copy=False)
-    with one_thread():
-        squares = (scaled**2).sum(axis=1)[:, None] + (rows**2).sum(axis=1) - 2 * scaled @ rows.T
+    squares = (scaled**2).sum(axis=1)[:, None] + (rows**2).sum(axis=1) - 2 * scaled @ rows.T
     if skip_itself:
         np.fill_diagonal(squares, np.inf)
     nearest = squares.min(axis=1, initial=np.inf).astype(np.float64)

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from os import PathLike
 from typing import TYPE_CHECKING, TypeAlias
 
+import threadpoolctl  # type: ignore[import-untyped]
+
 from onnx_graph.errors import GraphError
 from predictors.errors import PredictorError
 from predictors.features.encoder import encode
@@ -73,10 +75,15 @@ def _attempt(model: ModelLike) -> StructureGraph | GraphError:
         return error
 
 
+def _compute_on_one_thread() -> None:
+    """For a process that is one of many: together they keep all processors busy."""
+    threadpoolctl.threadpool_limits(limits=1, user_api="blas")
+
+
 @contextmanager
 def _processes(workers: int) -> Iterator[ProcessPoolExecutor]:
     context = multiprocessing.get_context("spawn")  # a fork would inherit torch's threads in an unusable state
-    pool = ProcessPoolExecutor(workers, mp_context=context)
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_compute_on_one_thread)
     try:
         yield pool
     finally:

@@ -6,9 +6,8 @@ The feature names are saved with it: a predictor fitted on other features than t
 import hashlib
 import io
 import json
-import os
-import secrets
 import shutil
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -23,6 +22,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from onnx_graph import remove_stale, temporary_path
 from predictors.errors import InvalidPredictorError, InvalidTaskError, UnknownPredictorError
 from predictors.features.encoder import ENCODING
 from predictors.features.matrix import CLASSES, GRAPH_FEATURES, NODE_FEATURES
@@ -37,6 +37,8 @@ FORMAT = 3
 MOST_BYTES = 512 << 20
 """Most bytes of memory that all arrays of a saved predictor may take together."""
 DESCRIPTION, ARRAYS = "predictor.json", "arrays.npz"
+MOST_ON_DISK = {DESCRIPTION: 16 << 20, ARRAYS: 512 << 20}
+"""Bytes of each file."""
 DEFAULT = "default"
 """Name of the predictor that comes with this package, fitted on the project's corpus."""
 INNER, RUN_MARK = "predictor", "config.toml"  # in the folder of a run
@@ -124,7 +126,13 @@ def read(path: Path | str) -> SavedPredictor:
     Raises:
         InvalidPredictorError: not a saved predictor, a damaged one, or one of another format or other features.
     """
-    folder = Path(__file__).parents[1] / DEFAULT if path == DEFAULT else _home(Path(path))
+    try:
+        return _load(Path(__file__).parents[1] / DEFAULT if path == DEFAULT else _home(Path(path)))
+    except RecursionError as error:  # objects inside objects, a thousand deep
+        raise InvalidPredictorError(f"{path} is not a saved predictor: {DESCRIPTION} is nested too deep") from error
+
+
+def _load(folder: Path) -> SavedPredictor:
     description = _description(folder)
     content = _read(folder, ARRAYS)
     if hashlib.sha256(content).hexdigest() != description.get("arrays_sha256"):
@@ -233,6 +241,9 @@ def _arrays(content: bytes) -> dict[str, NDArray[np.generic]]:
                 raise InvalidPredictorError(f"it would take more than {MOST_BYTES >> 20} MiB of memory")
             found = {}
             for member in members:
+                # Other methods than numpy's take as much memory as the file asks for.
+                if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    raise InvalidPredictorError("it is packed by another method than numpy's")
                 with archive.open(member) as file:  # reads no more than the size that was checked
                     found[member.filename.removesuffix(".npy")] = _array(file.read(member.file_size))
             return found
@@ -240,7 +251,7 @@ def _arrays(content: bytes) -> dict[str, NDArray[np.generic]]:
         raise
     except (
         *(ValueError, OSError, EOFError, KeyError, TypeError, MemoryError),
-        *(zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError),
+        *(zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, SyntaxError, tokenize.TokenError),
     ) as error:
         raise InvalidPredictorError(f"not an archive of arrays: {error}") from error
 
@@ -258,8 +269,14 @@ def _array(content: bytes) -> NDArray[np.generic]:
 
 
 def _read(folder: Path, name: str) -> bytes:
+    path = folder / name
     try:
-        return (folder / name).read_bytes()
+        size = path.stat().st_size
+        if not path.is_file():  # a pipe would be waited for, a device read for ever
+            raise InvalidPredictorError(f"{path} is not a regular file")
+        if size > MOST_ON_DISK[name]:
+            raise InvalidPredictorError(f"{path} has {size:,} bytes, expected at most {MOST_ON_DISK[name]:,}")
+        return path.read_bytes()
     except OSError as error:
         raise InvalidPredictorError(
             f"{folder} is not a saved predictor: {name} cannot be read ({error.strerror}); expected {DESCRIPTION} and {ARRAYS}"
@@ -268,9 +285,16 @@ def _read(folder: Path, name: str) -> bytes:
 
 def _write(target: Path, files: Mapping[str, bytes]) -> None:
     """Write a complete folder under a temporary name, then rename it; an old one is moved aside before and removed afterwards."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    mark = f".{os.getpid()}-{secrets.token_hex(4)}"
-    fresh, old = target.with_name(f".{target.name}{mark}.new"), target.with_name(f".{target.name}{mark}.old")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        remove_stale(target.parent, name=target.name)
+        _write_beside(target, files)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(target)) from error
+
+
+def _write_beside(target: Path, files: Mapping[str, bytes]) -> None:
+    fresh, old = (temporary_path(target, ending) for ending in ("new", "old"))
     fresh.mkdir()
     try:
         for name, content in files.items():

@@ -22,7 +22,6 @@ from predictors.features.matrix import column_groups, matrix, matrix_width
 from predictors.models.target_predictor import Scores, TargetPredictor, every_scale
 from predictors.state import array, number, require_fitted
 from predictors.structure_graph import StructureGraph
-from predictors.threads import one_thread
 
 Floats = NDArray[np.float64]
 
@@ -115,15 +114,13 @@ class GaussianProcessPredictor(TargetPredictor):
     def _learn_left_out(self, graphs: Sequence[StructureGraph], targets: Floats, seed: int) -> Scores:
         """Left-out predictions in closed form, with the scales learnt on all networks (Rasmussen and Williams 2006, section 5.4.2)."""
         process, kept = self._learn_kept(graphs, targets, seed)
-        with one_thread():
-            return _left_out(process, targets, kept)
+        return _left_out(process, targets, kept)
 
     def _learn_kept(
         self, graphs: Sequence[StructureGraph], targets: Floats, seed: int
     ) -> tuple[Process, NDArray[np.int64]]:
         rng = np.random.default_rng(seed)
-        with one_thread():
-            self._process, kept = _fit(matrix(graphs).astype(np.float64), targets, self.options, rng)
+        self._process, kept = _fit(matrix(graphs).astype(np.float64), targets, self.options, rng)
         return self._process, kept
 
     def _candidates(self, graphs: Sequence[StructureGraph], targets: Floats, seed: int) -> Sequence[Scale | None]:
@@ -132,8 +129,7 @@ class GaussianProcessPredictor(TargetPredictor):
     def predict_targets(self, graphs: Sequence[StructureGraph]) -> Scores:
         """Posterior mean, and the standard deviation of a new measurement."""
         process = require_fitted(self._process, self.name)
-        with one_thread():
-            return _predict(process, matrix(graphs).astype(np.float64))
+        return _predict(process, matrix(graphs).astype(np.float64))
 
     @property
     def typical_features(self) -> NDArray[np.float32]:

@@ -8,7 +8,6 @@ networks. For the mean, features are clipped to the training range widened by on
 line is meaningless.
 """
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
@@ -20,9 +19,9 @@ from predictors.calibration.conformal import folds
 from predictors.calibration.scale import Scale
 from predictors.features.matrix import matrix, matrix_width
 from predictors.models.target_predictor import Scores, TargetPredictor, every_scale
+from predictors.silenced import silenced
 from predictors.state import array, number, require_fitted
 from predictors.structure_graph import StructureGraph
-from predictors.threads import one_thread
 
 Floats = NDArray[np.float64]
 
@@ -131,9 +130,8 @@ def _fit(features: Floats, targets: Floats, seed: int) -> tuple[Line, Floats]:
     scaled = _standardise(features, centre, spread)
     intercept, unit = float(targets.mean()), max(float(targets.std()), 1e-9)
     own = (targets - intercept) / unit  # a penalty on squares depends on the unit
-    with one_thread():
-        bayesian = _bayesian(scaled, own)
-        sparse, left_out = _sparse(scaled, own, spread > 0, folds(len(targets), seed))
+    bayesian = _bayesian(scaled, own)
+    sparse, left_out = _sparse(scaled, own, spread > 0, folds(len(targets), seed))
     line = Line(
         centre=centre,
         spread=spread,
@@ -227,10 +225,10 @@ def _paths(scaled: Floats, targets: Floats, penalties: Floats) -> Floats:
 
     if not scaled.shape[1]:
         return np.zeros((0, len(penalties)))
-    with warnings.catch_warnings():
-        # The weakest penalties of a path may not converge; cross-validation judges the result.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        found = enet_path(scaled, targets, l1_ratio=ABSOLUTE, alphas=penalties, max_iter=1000, tol=1e-3)
+    # The weakest penalties of a path may not converge; cross-validation judges the result.
+    with silenced(ConvergenceWarning):
+        # The order is cyclic, so that nothing is drawn; without a seed, one would be taken from numpy's global generator.
+        found = enet_path(scaled, targets, l1_ratio=ABSOLUTE, alphas=penalties, max_iter=1000, tol=1e-3, random_state=0)
     return np.asarray(found[1], np.float64)
 
 

@@ -7,8 +7,8 @@ from importlib.metadata import entry_points
 from typing import Any, get_type_hints
 
 from nas.names import nearest, require
-from nas.training.methods.method import Method, MethodError
-from search_spaces.masks.recipe import DISTRIBUTIONS, PATTERNS
+from nas.training.methods.method import Method, MethodError, require_numbers
+from search_spaces.masks.recipe import DISTRIBUTIONS, PATTERNS, accepted_options, distributions, patterns
 
 _STATIC = "nas.training.methods.static:Static"
 _PRUNE = "nas.training.methods.prune:Prune"
@@ -155,16 +155,39 @@ def create(name: str, options: Mapping[str, Any] | None = None) -> Method:
     own = {f.name: f for f in fields(class_)}
     types = get_type_hints(class_)
     chosen: dict[str, Any] = dict(entry.preset)
+    others: dict[str, Any] = {}
     for key, value in (options or {}).items():
         known = key.replace("-", "_")
         if known in own:
             chosen[known] = _read(f"option {key!r} of method {name!r}", value, types[known])
-        elif "pattern_options" in own:
-            chosen["pattern_options"] = {**chosen.get("pattern_options", {}), known: _number(value)}
         else:
-            listed = ", ".join(nearest(known, own)) or "none"
-            raise MethodError(f"method {name!r} has no option {key!r}; it has: {listed}")
-    return class_(**chosen)
+            others[known] = _number(value)
+    _require_known(name, others, own, chosen)
+    if others:
+        chosen["pattern_options"] = {**chosen.get("pattern_options", {}), **others}
+    method = class_(**chosen)
+    require_numbers(method, repr(name))
+    return method
+
+
+def _require_known(
+    name: str, others: Mapping[str, Any], own: "Mapping[str, Field[Any]]", chosen: Mapping[str, Any]
+) -> None:
+    """`MethodError` where an option is neither one of the method's nor one of the pattern and distribution that it draws by."""
+    if not others:
+        return
+    known = list(own)
+    if "pattern_options" in own:
+        known.remove("pattern_options")
+        place = {field: chosen.get(field, own[field].default) for field in ("distribution", "pattern")}
+        require("distribution", str(place["distribution"]), distributions.names())
+        require("pattern", str(place["pattern"]), patterns.names())
+        known += accepted_options(str(place["distribution"]), str(place["pattern"]))
+    for option in others:
+        if option not in known:
+            close = nearest(option, known)
+            meant = f"did you mean {close[0]!r}? It has" if close else "it has"
+            raise MethodError(f"method {name!r} has no option {option!r}; {meant}: {', '.join(close) or 'none'}")
 
 
 def class_of(entry: Entry) -> type[Method]:
