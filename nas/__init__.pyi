@@ -1,8 +1,14 @@
 from . import errors as errors
 from .corpus.corpus import Corpus as Corpus
+from .exporters.export_format import ExportFormat as ExportFormat
 from .exporters.onnx_export import Exported as Exported
 from .exporters.onnx_export import export as export
+from .losses.loss import Loss as Loss
+from .measure.costs.cost import Cost as Cost
+from .metrics.metric import Answers as Answers
+from .metrics.metric import Metric as Metric
 from .study.config import SearchConfig as SearchConfig
+from .study.trial import Proposal as Proposal
 from .tasks.registry import load_task as load_task
 from .tasks.task import Normalisation as Normalisation
 from .tasks.task import Split as Split
@@ -22,10 +28,16 @@ from .verbs.search import search as search
 __version__: str
 
 __all__ = [
+    "Answers",
     "Corpus",
+    "Cost",
+    "ExportFormat",
     "Exported",
+    "Loss",
     "Method",
+    "Metric",
     "Normalisation",
+    "Proposal",
     "SearchConfig",
     "Split",
     "Task",

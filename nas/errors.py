@@ -26,6 +26,10 @@ class UsageError(NasError, ValueError):
     """A flag, name or option that cannot be used; the message says what would be right."""
 
 
+class PluginError(NasError, RuntimeError):
+    """A name that two packages offer, or a plug-in that cannot be imported or is of the wrong type; the message names the places."""
+
+
 class DataError(NasError, ValueError):
     """A data file that is missing, damaged or unfit; the message says what was expected where."""
 

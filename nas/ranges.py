@@ -21,8 +21,9 @@ def require_number(
 ) -> None:
     """`UsageError` unless the value is a number in [least, most]; without `least` where `above`, without `most` where `below`."""
     if isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value):
-        inside = (least < value) if above else (least <= value)
-        if inside and ((value < most) if below else (value <= most)):
+        number = float(value)
+        inside = (least < number) if above else (least <= number)
+        if inside and ((number < most) if below else (number <= most)):
             return
     low, high = "above" if above else "of at least", "below" if below else "at most"
     raise UsageError(f"{name} must be a number {low} {least:g} and {high} {most:g}, got {_shown(value)}")

@@ -23,10 +23,16 @@ from .live_units import dead_units as dead_units
 from .live_units import effective_masks as effective_masks
 from .live_units import liveness as liveness
 from .live_units import trim as trim
+from .names import nearest as nearest
+from .names import require_name as require_name
+from .names import unknown_name as unknown_name
 from .normalisation import Separated as Separated
 from .normalisation import prepend_normalisation as prepend_normalisation
 from .normalisation import split_normalisation as split_normalisation
 from .notes import drop_notes as drop_notes
+from .registry import Builtin as Builtin
+from .registry import Listed as Listed
+from .registry import Registry as Registry
 from .shrinking import shrink as shrink
 from .simplification import simplify as simplify
 from .weight import Weight as Weight
@@ -35,12 +41,15 @@ from .weight import set_weights as set_weights
 from .weight import weights as weights
 
 __all__ = [
+    "Builtin",
     "Counts",
     "CutError",
     "FixedBatchError",
     "GraphError",
     "InvalidModelError",
+    "Listed",
     "Liveness",
+    "Registry",
     "Separated",
     "UnsupportedOperatorError",
     "Weight",
@@ -57,8 +66,10 @@ __all__ = [
     "liveness",
     "load",
     "masks",
+    "nearest",
     "remove_stale",
     "prepend_normalisation",
+    "require_name",
     "save",
     "set_weights",
     "shrink",
@@ -68,6 +79,7 @@ __all__ = [
     "summed_layers",
     "temporary_path",
     "trim",
+    "unknown_name",
     "weights",
     "write_durably",
 ]

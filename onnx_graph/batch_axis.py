@@ -118,7 +118,7 @@ class _Walk:
         """Change the graph in place; returns the model."""
         graph = self.model.graph
         source = next(value for value in graph.inputs if not value.is_initializer())
-        shape = tuple(int(size) for size in source.shape or ())
+        shape = tuple(size for size in source.shape or () if isinstance(size, int))  # `fixed_batch`: all are
         kind = int(source.dtype or ir.DataType.FLOAT)
         self.known[source] = _Known(shape, (self.probe, *shape[1:]), kind, _Place(0))
         for node in list(graph):
@@ -153,8 +153,9 @@ class _Walk:
             self._cut_operands(node)
         shapes, others = self._inferred(node, other=False), self._inferred(node, other=True)
         for value in node.outputs:
-            if value.name in shapes and value.name in others:
-                (shape, kind), (other, _) = shapes[value.name], others[value.name]
+            name = value.name or ""
+            if name in shapes and name in others:
+                (shape, kind), (other, _) = shapes[name], others[name]
                 self.known[value] = _Known(shape, other, kind, self._place(node, shape, other))
 
     def _place(self, node: ir.Node, shape: Shape, other: Shape) -> _Place:

@@ -10,6 +10,7 @@ import shutil
 import socket
 import zlib
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 LONGEST_NAME = 100
@@ -26,7 +27,7 @@ def write_durably(path: Path, content: bytes) -> None:
     Raises:
         OSError: it cannot be written; `filename` is `path`, whichever step failed.
     """
-    remove_stale(path.parent, name=path.name)
+    _remove_stale_once(path.parent)
     temporary = temporary_path(path)
     try:
         descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666)
@@ -54,23 +55,28 @@ def is_temporary(name: str) -> bool:
     return _TEMPORARY.fullmatch(name) is not None
 
 
-def remove_stale(folder: Path, *, name: str | None = None, locked: bool = False) -> None:
+def remove_stale(folder: Path, *, locked: bool = False) -> None:
     """Remove temporary files (and folders) in `folder` that no living process writes.
 
     Args:
         folder: nothing happens where it cannot be read.
-        name: only those of the target of this name.
         locked: the caller keeps every other writer out. Files of other machines, whose processes cannot be asked, are
             removed then as well.
     """
     with suppress(OSError):
         for entry in list(os.scandir(folder)):
             found = _TEMPORARY.fullmatch(entry.name)
-            if found is None or (name is not None and found["name"] != name[:LONGEST_NAME]):
+            if found is None:
                 continue
             here = found["host"] == _host()
             if (here and not _lives(int(found["pid"]))) or (locked and not here):
                 _settle(Path(entry.path), folder / found["name"], found["ending"])
+
+
+@lru_cache(maxsize=256)
+def _remove_stale_once(folder: Path) -> None:
+    """At the first write of a process: to look through a folder at every one would take time with its square."""
+    remove_stale(folder)
 
 
 def _settle(left: Path, target: Path, ending: str) -> None:

@@ -68,7 +68,7 @@ def split_normalisation(model: ir.Model) -> Separated | None:
     constants = [node.inputs[1] for node in nodes]
     graph.remove([mul, sub], safe=True)
     for value in constants:
-        if value is not None and value.name in graph.initializers and not value.uses():
+        if value is not None and value.name and value.name in graph.initializers and not value.uses():
             del graph.initializers[value.name]
     return Separated(copy, *arrays)
 

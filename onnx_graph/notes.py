@@ -35,9 +35,10 @@ def drop_notes(model: ir.Model) -> None:
 
 def _graphs(model: ir.Model) -> Iterator[ir.Graph | ir.Function]:
     """The main graph, the functions, and the graphs inside of nodes."""
-    for outer in (model.graph, *model.functions.values()):
-        yield outer
-        yield from outer.subgraphs()
+    outer: list[ir.Graph | ir.Function] = [model.graph, *model.functions.values()]
+    for graph in outer:
+        yield graph
+        yield from graph.subgraphs()
 
 
 def _initializers(graph: ir.Graph | ir.Function) -> Iterator[ir.Value]:

@@ -33,6 +33,10 @@ class UnknownPredictorError(PredictorError, KeyError):
         return str(self.args[0])
 
 
+class InvalidPluginError(PredictorError, RuntimeError):
+    """A name that two packages offer, or a plug-in that cannot be imported or is of the wrong type; the message names the places."""
+
+
 class InvalidTaskError(PredictorError, ValueError):
     """A task that a predictor cannot use: an unknown name, or an incomplete or impossible description."""
 

@@ -103,6 +103,12 @@ options = {depth = [1, 2], widths = [4, 16]}
 """
 
 
+TABLE = "model,accuracy,cell\n" + "".join(f"{i}.onnx,0.{i + 10},c\n" for i in range(12))
+
+REFUSED = ("plan", "table")
+"""Formats whose sound file names other files that are not there, so that nothing is trained."""
+
+
 def _npz(rng: np.random.Generator, *, packed: bool) -> bytes:
     arrays = {"x": rng.normal(size=(60, 4, 3)), "y": np.arange(60) % 3, "classes": np.array(["a", "b", "c"])}
     content = io.BytesIO()
@@ -141,6 +147,7 @@ MADE: Mapping[str, Callable[[Path], object]] = {
     "cifar batch": lambda place: _write_cifar(place),
     "config": lambda place: (place / "run.toml").write_text(CONFIG),
     "plan": lambda place: (place / "plan.toml").write_text(PLAN),
+    "table": lambda place: (place / "rows.csv").write_text(TABLE),
 }
 OF_A_RUN = ("task description", "report", "journal", "predictor")
 
@@ -211,6 +218,7 @@ FORMATS: Mapping[str, Format] = {
         TEXT,
     ),
     "predictor": Format("predictor.json", lambda folder: ["predictor", "card", str(folder)], TEXT),
+    "table": Format("rows.csv", lambda folder: ["predictor", "evaluate", "--table", str(folder / "rows.csv")], TEXT),
     "shard": Format(
         "mlp-digits/0000.jsonl.gz",
         lambda folder: ["corpus", "card", str(folder)],

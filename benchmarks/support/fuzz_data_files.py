@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from data_file_formats import FORMATS, OF_A_RUN, Format, make_sound_files
+from data_file_formats import FORMATS, OF_A_RUN, REFUSED, Format, make_sound_files
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "fuzz_data_files.json"
@@ -174,7 +174,7 @@ class Reader:
         other.close()
         for _ in self._formats:
             name, outcome = self._connection.recv()
-            if outcome.kind != ("refused" if name == "plan" else "read"):  # the plan names data that is not there
+            if outcome.kind != ("refused" if name in REFUSED else "read"):
                 raise RuntimeError(f"the sound {name} is {outcome.kind}: {outcome.message}")
 
     def ask(self, words: list[str]) -> Outcome:

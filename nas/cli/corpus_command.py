@@ -140,7 +140,7 @@ def _export(args: argparse.Namespace) -> int:
 def _chosen(domains: "tuple[Domain, ...]", names: list[str] | None) -> "tuple[Domain, ...]":
     """The domains of these names, in the plan's order."""
     from nas.errors import UsageError
-    from nas.names import nearest
+    from onnx_graph import nearest
 
     known = [domain.name for domain in domains]
     for name in names or ():

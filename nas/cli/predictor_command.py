@@ -108,7 +108,7 @@ def _evaluate(args: argparse.Namespace) -> int:
 
     result: dict[str, Any] = table.evaluate_table(
         Path(args.table),
-        args.predictor or [name for name in PREDICTORS if args.task or not needs_task(name)],
+        args.predictor or [name for name in PREDICTORS.usable() if args.task or not needs_task(name)],
         folds=args.folds,
         seed=args.seed,
         task=read_task(args.task),

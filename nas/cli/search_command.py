@@ -9,6 +9,7 @@ from nas.cli import output
 from nas.cli.progress_display import display
 from nas.cli.search_flags import add_flags, config_of
 from nas.percent import percent
+from nas.study.config import SearchConfig
 
 EXAMPLES = """\
 examples:
@@ -112,16 +113,14 @@ def test_rows(report: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _dry_run(args: argparse.Namespace, config: Any) -> int:
+def _dry_run(args: argparse.Namespace, config: SearchConfig) -> int:
     """The pre-flight table: smallest, middle and largest candidate, and how many meet the constraints."""
-    from nas.verbs.search import check, prepared, sizes
+    from nas.verbs.search import checked, sizes
 
-    config, task, remark = prepared(config)
+    plan, remark = checked(config)
     if remark and not args.quiet:
         output.remark(remark)
-    check(config, task)
-    rows = sizes(config, task)
-    output.emit(
-        args, {"config": config.to_json(), "sizes": rows}, rows, title=f"candidates of {config.space} on {task.name}"
-    )
+    rows = sizes(plan)
+    data = {"config": config.to_json(), "sizes": rows}
+    output.emit(args, data, rows, title=f"candidates of {config.space} on {plan.task.name}")
     return 0

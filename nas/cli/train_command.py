@@ -44,6 +44,13 @@ def run(args: argparse.Namespace) -> int:
 
     config = config_of(args)
     out = None if args.out is None else Path(args.out)
+    remarks: list[str] = []
+
+    def remark(text: str) -> None:
+        remarks.append(text)
+        if not args.quiet:
+            output.remark(text)
+
     with display(quiet=args.quiet) as shown_progress:
         epochs = paced(shown_progress)
         rows, exported = train_file(
@@ -51,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
             config,
             out,
             density=args.density,
-            on_remark=lambda text: None if args.quiet else output.remark(text),
+            on_remark=remark,
             progress=lambda repeat, epoch, loss, accuracy: epochs(
                 f"training {repeat + 1} of {config.repeats} · epoch {epoch + 1} · loss {loss:.4f} · validation {accuracy:.2%}"
             ),
@@ -59,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     shown = [
         row | {name: percent(row[name]) for name in ("before", "validation", "test") if name in row} for row in rows
     ]
-    data = {"trainings": rows, "exported": None if exported is None else exported.to_json()}
+    data = {"remarks": remarks, "trainings": rows, "exported": None if exported is None else exported.to_json()}
     output.emit(args, data, shown, title=f"{args.model_file} on {config.task}")
     if exported is not None and args.format == "table":
         output.line(

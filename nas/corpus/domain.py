@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from nas.errors import UsageError
-from nas.names import nearest
 from nas.ranges import LARGEST_SEED, require_whole
 from nas.study import config
 from nas.tasks.registry import load_task
 from nas.tasks.task import Task
 from nas.training.options import TrainingOptions
+from onnx_graph import nearest
 from search_spaces.masks.recipe import PATTERNS
 
 LOWEST, HIGHEST = 0.02, 0.3
@@ -199,4 +199,4 @@ DOMAINS: tuple[Domain, ...] = (
 )
 """What `nas corpus build` builds."""
 
-ALL_PATTERNS = tuple(PATTERNS)
+ALL_PATTERNS = tuple(PATTERNS.builtins)

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 import onnx_graph
 from nas.errors import ExportError
 from nas.exporters.provenance import interface, of_task, provenance
-from nas.measure.metrics import latency
+from nas.exporters.registry import format_of
+from nas.measure.costs.latency import latency
 from nas.measure.runtime import Runtime
 from nas.tasks.task import Task
 from nas.training.inputs import with_any_batch, without_normalisation
@@ -65,7 +66,7 @@ def export(
 
     Args:
         model: a trained network, as `apply_result` gives it. It is not changed. One that begins with a normalisation of ours keeps that.
-        path: the .onnx file to write. Nothing is written if the check fails.
+        path: the file to write; its name chooses the format. Nothing is written if the check fails.
         task: gives the normalisation to build in and the examples to check on.
         origin: text by name for the file's metadata; None: what is known of the task.
         keep_dead_units: keep them, for masks whose groups of inputs (N:M) must stay as they were trained.
@@ -90,7 +91,8 @@ def export(
         )
     count = onnx_graph.count(shrunk)
     said = {**origin, **interface(shrunk, task), "largest_error": f"{difference:.1e}"}
-    written = onnx_graph.save(shrunk, path, metadata={f"nas.{name}": value for name, value in said.items()})
+    shrunk.metadata_props.update({f"nas.{name}": value for name, value in said.items()})
+    written = format_of(path).write(shrunk, path, raw_inputs(task, x))
     return Exported(
         path=path,
         bytes=written,
@@ -124,11 +126,11 @@ def _finished(model: ir.Model, task: Task, *, keep_dead_units: bool = False) -> 
     return onnx_graph.prepend_normalisation(shrunk, task.normalisation.offset, task.normalisation.scale)
 
 
-def copy_of(source: Path, path: Path) -> Exported:
+def copy_of(source: Path, path: Path, task: Task) -> Exported:
     """Copy an exported model to another file and say again what it is; the export's check is not repeated."""
     model = onnx_graph.load(source)
     count = onnx_graph.count(model)
-    written = onnx_graph.save(model, path, metadata=dict(model.metadata_props))
+    written = format_of(path).write(model, path, raw_inputs(task, task.validation.x[:EXAMPLES]))
     error = float(model.metadata_props.get("nas.largest_error", "nan"))
     return Exported(
         path=path, bytes=written, latency=latency(model), largest_error=error, nnz=count.nnz, weights=count.weights

@@ -1,6 +1,5 @@
 """The end of a search: train the winner and its baselines anew, read the test split once, export, report."""
 
-import dataclasses
 import json
 import time
 from collections.abc import Callable
@@ -16,11 +15,11 @@ from nas.engine.search_loop import Engine, open_engine, training_seed
 from nas.errors import TrainingError, write_failure
 from nas.exporters.onnx_export import as_exported, export
 from nas.exporters.provenance import provenance
-from nas.measure.metrics import latency
+from nas.measure.costs.latency import latency
 from nas.reports import report as reports
 from nas.reports.report import Measured
 from nas.study.run_folder import RunFolder, write_text
-from nas.study.trial import CandidateResult, results_by_candidate
+from nas.study.trial import CandidateResult
 from search_spaces.candidate import Candidate
 
 if TYPE_CHECKING:
@@ -34,8 +33,8 @@ def conclude(engine: Engine, *, on_stage: Callable[[str], None] = lambda text: N
     """Write `best.onnx`, `report.json`, `report.html` and `pareto.png`; returns the report."""
     engine.folder.models.mkdir(exist_ok=True)
     config, folder, task = engine.config, engine.folder, engine.task
-    known = results_by_candidate(engine.record.trials)
-    best = winner(engine.objectives, known)
+    known = engine.feasible(engine.record.trials)
+    best = winner(engine.objectives, known, tried=engine.record.trials)
     on_stage(
         f"training the winner {best.candidate.digest} and its dense reference {config.repeats} times for the report"
     )
@@ -107,7 +106,8 @@ def _retrain(
     results, models = _train(engine, candidate, engine.config.repeats, method or engine.method)
     grouped = engine.method.grouped and method is None
     accuracies = tuple(evaluate(model, task, task.test, device=engine.config.device) for model in models)
-    index = max(range(len(results)), key=lambda i: (not results[i].dead, results[i].accuracy))
+    sign = engine.metric.sign
+    index = max(range(len(results)), key=lambda i: (not results[i].dead, sign * results[i].accuracy))
     exported = export(
         models[index],
         path,
@@ -144,7 +144,7 @@ def _train(
     seeds = [training_seed(config.seed, candidate.digest, FIRST_RETRAINING + i) for i in range(repeats)]
     start = time.perf_counter()
     results = train_population(
-        models, engine.task, config.training_options(), seeds=seeds, method=method, device=config.device
+        models, engine.task, engine.plan.training, seeds=seeds, method=method, device=config.device
     )
     engine.seconds.training += time.perf_counter() - start
     kept = [(result, model) for result, model in zip(results, models, strict=True) if not isinstance(result, Exception)]
@@ -157,16 +157,13 @@ def _train(
 
 def _random_baseline(engine: Engine) -> Measured:
     """Random search under the same constraints with as many trainings, in a run folder of its own."""
-    budget: dict[str, Any] = {"trainings": len(engine.record.trials), "timeout": None}
-    config = dataclasses.replace(
-        engine.config, strategy="random", predictor="none", confirm=0.0, random_baseline=False, **budget
-    )
+    plan = engine.plan.random_baseline(len(engine.record.trials))
     folder = RunFolder(engine.folder.path / "random")
     if not folder.config_file.exists():
-        folder.create(config)
-    baseline = open_engine(config, folder, engine.task, on_progress=engine.on_progress, seconds=engine.seconds)
+        folder.create(plan.config)
+    baseline = open_engine(plan, folder, on_progress=engine.on_progress, seconds=engine.seconds)
     baseline.run()
-    best = winner(baseline.objectives, results_by_candidate(baseline.record.trials))
+    best = winner(baseline.objectives, baseline.feasible(baseline.record.trials), tried=baseline.record.trials)
     return _retrain(engine, best.candidate, "random", engine.folder.models / "random.onnx")
 
 

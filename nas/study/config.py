@@ -1,18 +1,18 @@
 """The configuration of a search: the same names on the command line, in a TOML file and in the library."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cache
+from numbers import Integral, Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from nas.errors import UsageError
 from nas.input_file import read_toml
-from nas.names import nearest
 from nas.ranges import LARGEST_SEED, require_number, require_whole
 from nas.training.options import TrainingOptions
-
-if TYPE_CHECKING:
-    from nas.training.methods.method import Method
+from onnx_graph import nearest
 
 ALIASES = {"n_trials": "trainings"}
 """Other names of options, as users of Optuna know them."""
@@ -50,7 +50,9 @@ class SearchConfig:
         "says so, else what suits the weights in the file better",
     )
     subset: int | None = _option(None, "use that many training and validation examples only")
-    objective: tuple[str, ...] = _option(("accuracy",), "accuracy, or a cost to make small such as -nnz; repeatable")
+    objective: tuple[str, ...] = _option(
+        ("accuracy",), "accuracy, or a cost to make small such as -nnz (see `nas list metrics`); repeatable"
+    )
     constraint: tuple[str, ...] = _option(
         (), "hard bound such as 'nnz<=600', 'nnz<=10%' (of dense) or 'bytes<=20000'; repeatable"
     )
@@ -80,7 +82,9 @@ class SearchConfig:
     device: str = _option("cpu", "cpu or cuda")
 
     def __post_init__(self) -> None:
-        """Refuse values that no search can have."""
+        """Refuse values that no search can have; a single text stands for a list of one."""
+        for name, type_ in _types().items():
+            object.__setattr__(self, name, _coerce(name, getattr(self, name), type_))
         for name, least in (("trainings", 1), ("round", 1), ("screen", 1), ("repeats", 1)):
             require_whole(name, getattr(self, name), least)
         require_whole("seed", self.seed, 0, LARGEST_SEED)
@@ -117,18 +121,6 @@ class SearchConfig:
         init = ("keep" if self.space == "onnx" else "fan-in") if self.init == "auto" else self.init
         return TrainingOptions(**shared, init=init)
 
-    def training_method(self) -> "Method":
-        """The mask method with its options; `UsageError` where there is none of that name or it cannot take them."""
-        from nas.training.methods.registry import create
-
-        options = {}
-        for text in self.method_option:
-            name, sign, value = text.partition("=")
-            if not sign or not name.strip():
-                raise UsageError(f"method option {text!r} must be NAME=VALUE")
-            options[name.strip()] = value.strip()
-        return create(self.method, options)
-
     def to_json(self) -> dict[str, Any]:
         """All options by name; tuples as lists."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
@@ -146,7 +138,7 @@ class SearchConfig:
     @classmethod
     def from_mapping(cls, data: Mapping[str, Any], *, source: str = "the configuration") -> "SearchConfig":
         """Strictly: an unknown name or a value of the wrong type is a `UsageError` with the nearest name."""
-        types = get_type_hints(cls)
+        types = _types()
         arguments = {}
         for name, value in data.items():
             known = ALIASES.get(name.replace("-", "_"), name.replace("-", "_"))
@@ -164,12 +156,18 @@ def read(path: Path) -> dict[str, Any]:
     return read_toml(path, error=UsageError)
 
 
+@cache
+def _types() -> dict[str, Any]:
+    """The type of every field."""
+    return get_type_hints(SearchConfig)
+
+
 def _absolute(path: str) -> str:
     return str(Path(path).resolve())
 
 
 def _coerce(where: str, value: Any, type_: Any) -> Any:
-    """The value in the field's type, or a `UsageError`. A whole number is a fine float; true is no number."""
+    """The value in the field's type, or a `UsageError`. Accepts an int where a float is expected, but not a bool."""
     options = get_args(type_) if get_origin(type_) not in (Literal, tuple) else (type_,)
     for option in options or (type_,):
         if option is type(None) and value is None:
@@ -181,9 +179,13 @@ def _coerce(where: str, value: Any, type_: Any) -> Any:
         elif get_origin(option) is Literal:
             if value in get_args(option):
                 return value
-        elif option is float and isinstance(value, int | float) and not isinstance(value, bool):
+        elif option is float and isinstance(value, Real) and not isinstance(value, bool):
             return float(value)
-        elif option in (int, str, bool) and type(value) is option:
+        elif option is int and isinstance(value, Integral) and not isinstance(value, bool):
+            return int(value)
+        elif option is str and isinstance(value, str | os.PathLike):
+            return os.fspath(value)
+        elif option is bool and isinstance(value, bool):
             return value
     raise UsageError(f"{where} must be {_described(type_)}, got {value!r}")
 

@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 from nas.errors import RunError
 from nas.study.constraints import Constraint
 from nas.study.journal_file import ChecksumBackend, check, repair
-from nas.study.objectives import Objective, values
+from nas.study.objectives import Objective, main_of, values
 from nas.study.trial import Proposal, Score, Trial
 from search_spaces.candidate import Candidate
 from search_spaces.errors import SpaceError
@@ -126,8 +126,18 @@ def to_frozen(trial: Trial, objectives: Sequence[Objective], constraints: Sequen
         distributions=dict(proposal.distributions),
         user_attrs=attributes,
         system_attrs=dict(proposal.system_attrs),
-        constraints={str(constraint): constraint.excess(trial.metrics) for constraint in constraints} or None,
+        constraints=_excesses(trial, objectives, constraints) or None,
     )
+
+
+def _excesses(trial: Trial, objectives: Sequence[Objective], constraints: Sequence[Constraint]) -> dict[str, float]:
+    """By how much each bound is missed; nothing for a metric that a failed training does not have."""
+    known = {**trial.metrics} if trial.accuracy is None else {**trial.metrics, main_of(objectives).name: trial.accuracy}
+    return {
+        str(constraint): constraint.excess(known)
+        for constraint in constraints
+        if constraint.relative or constraint.metric in known
+    }
 
 
 def _not_ours(place: object, error: BaseException) -> RunError:

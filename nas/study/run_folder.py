@@ -14,8 +14,9 @@ from typing import Any
 import onnx_graph
 from nas.errors import RunError, UsageError, write_failure
 from nas.input_file import read_toml
+from nas.measure.costs import COSTS
 from nas.study.config import SearchConfig
-from nas.study.trial import Trial
+from nas.study.trial import COLUMNS, Trial
 
 
 @dataclass(frozen=True)
@@ -134,25 +135,7 @@ class RunFolder:
 
     def write_trials(self, trials: Sequence[Trial]) -> None:
         """The trials as CSV: measured and predicted in columns of their own."""
-        columns = [
-            "number",
-            "round",
-            "repeat",
-            "digest",
-            "accuracy",
-            "score",
-            "score_std",
-            "nnz",
-            "params",
-            "macs",
-            "bytes",
-            "latency",
-            "dead_units",
-            "seconds",
-            "seed",
-            "error",
-            "candidate",
-        ]
+        columns = [*COLUMNS, *_further_columns(trials)]
         buffer = io.StringIO()
         writer = csv.DictWriter(buffer, columns)
         writer.writeheader()
@@ -163,6 +146,12 @@ class RunFolder:
             row["candidate"] = json.dumps(trial.candidate.to_json(), sort_keys=True)
             writer.writerow(row)
         write_text(self.trials_file, buffer.getvalue())
+
+
+def _further_columns(trials: Sequence[Trial]) -> list[str]:
+    """Metrics and costs that no package of ours has built in, sorted."""
+    known = {*COLUMNS, *COSTS.builtins}
+    return sorted({name for trial in trials for name in trial.metrics} - known)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,7 +1,6 @@
 """A task: data split into train, validation and test, a loss and a metric."""
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,7 +66,8 @@ class Task:
     Attributes:
         name: as given on the command line.
         signature: what a network for this task takes and gives.
-        metric: ``accuracy`` (share of right classes) or ``legality`` (share of predicted next symbols that are legal).
+        metric: name of what is measured on a trained network, see `nas.metrics.METRICS`.
+        loss: name of what a training makes small, see `nas.losses.LOSSES`.
         normalisation: to be built into an exported model so that it takes raw inputs; None where inputs are as they come.
         classes: names of the outputs.
         features: names of the inputs of a table, ``column`` or ``column=category``; empty for other data.
@@ -80,7 +80,8 @@ class Task:
     train: Split
     validation: Split
     test: Split
-    metric: Literal["accuracy", "legality"] = "accuracy"
+    metric: str = "accuracy"
+    loss: str = "cross-entropy"
     normalisation: Normalisation | None = None
     classes: tuple[str, ...] = ()
     features: tuple[str, ...] = ()

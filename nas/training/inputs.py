@@ -52,8 +52,9 @@ def _require_other_batch(model: ir.Model, error: onnx_graph.FixedBatchError) -> 
 
     from nas.importer.torch_network import import_model
 
-    network, shape = import_model(model), list(model.graph.inputs[0].shape or ())
-    x = torch.zeros([int(shape[0]) + 1, *map(int, shape[1:])])
+    network = import_model(model)
+    size, *rest = (size for size in model.graph.inputs[0].shape or () if isinstance(size, int))
+    x = torch.zeros([size + 1, *rest])
     try:
         with torch.no_grad():
             output, _ = network(network.parameters, network.buffers, x)

@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import onnx_ir as ir
 
+from nas.metrics import METRICS
 from nas.tasks.task import Split, Task
 from nas.training.dead_network import why_dead
 from nas.training.device import arithmetic, threads_for, torch_device
 from nas.training.inputs import with_any_batch, without_normalisation
 from nas.training.loop.batches import examples
 from nas.training.loop.history import History
-from nas.training.loop.session import Session, accuracy
+from nas.training.loop.session import Session, measured
 from nas.training.methods.method import Method, begin
 from nas.training.methods.registry import create
 from nas.training.options import DEFAULTS, TrainingOptions, TrainingResult
@@ -76,12 +77,20 @@ def train(
     return result_of(history, model, task, time.perf_counter() - started)
 
 
-def evaluate(model: ir.Model, task: Task, split: Split, *, device: str = "cpu") -> float:
-    """The task's metric, in [0, 1], of a trained model on a split of the task, such as ``task.test``, prepared as the model wants it.
+def evaluate(model: ir.Model, task: Task, split: Split, *, metric: str | None = None, device: str = "cpu") -> float:
+    """A metric of a trained model on a split of the task, such as ``task.test``, prepared as the model wants it.
+
+    Args:
+        model: a trained network for the task.
+        task: says how inputs are prepared.
+        split: the examples.
+        metric: by name; None: the task's, which is a share in [0, 1] unless the task names another one.
+        device: ``cpu``, or a CUDA device such as ``cuda``.
 
     Raises:
-        UsageError: the model does not fit the task, or the device is not available.
+        UsageError: the model does not fit the task, an unknown metric, or a device that is not available.
     """
+    chosen = METRICS.load(metric or task.metric)
     bare, fitting = without_normalisation(model, task)
     if fitting is not task and fitting.normalisation is not None:
         split = replace(split, x=fitting.normalisation.apply(task.raw(split)))
@@ -90,7 +99,8 @@ def evaluate(model: ir.Model, task: Task, split: Split, *, device: str = "cpu") 
     where = torch_device(device)
     member = Member.of(model, 0)
     with arithmetic(where, threads_for(member.shape.cost * _EVALUATED)):
-        return accuracy(Stack([member], fresh=False, device=where), examples(split, where), _EVALUATED)[0]
+        stack = Stack([member], fresh=False, device=where)
+        return measured(chosen, stack, examples(split, where), _EVALUATED)[0]
 
 
 def result_of(history: History, model: ir.Model, task: Task, seconds: float) -> TrainingResult:

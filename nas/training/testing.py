@@ -3,7 +3,7 @@
 A test class inherits the contract and gives its fixture, for example::
 
     class TestMethods(MethodContract):
-        @pytest.fixture(params=registry.names())
+        @pytest.fixture(params=list(METHODS))
         def method(self, request): return registry.create(request.param)
 """
 

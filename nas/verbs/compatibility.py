@@ -1,5 +1,6 @@
 """Can this model be trained on this task and exported afterwards? Asked before anything is trained."""
 
+import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,12 @@ from nas.training.inputs import with_any_batch
 from nas.training.task_fit import check_fit
 
 Inputs = NDArray[np.float32]
+
+_COMPUTING = (RuntimeError, ValueError, IndexError, TypeError)
+"""What PyTorch raises for tensors that do not fit together."""
+
+_MOST_ELEMENTS = 1 << 27
+"""Numbers in a batch that a model is tried with: half a gigabyte."""
 
 _EXAMPLES = 5
 """Examples that a model answers when it is tried: more than a batch of the usual one or two."""
@@ -48,7 +55,7 @@ def require_same(fixed: ir.Model, answers: Callable[[Inputs], Inputs]) -> None:
         ExportError: onnxruntime refuses one of them.
     """
     size = onnx_graph.fixed_batch(fixed) or 1
-    x = _random_inputs(fixed, 2 * size + _EXAMPLES)
+    x = _random_inputs(fixed, size + _EXAMPLES)
     expected = run(fixed, x)
     for count in (1, size, len(x)):
         # Examples in other company, to notice answers that depend on it.
@@ -106,19 +113,21 @@ def _answers(model: ir.Model, x: Inputs) -> Inputs:
 
     from nas.importer.torch_network import import_model
 
-    network = import_model(model)
-    if not network.parameters:
-        raise UnsupportedModelError("the model has no weights to train")
     try:
+        network = import_model(model)
         with torch.no_grad():
             output, _ = network(network.parameters, network.buffers, torch.from_numpy(np.ascontiguousarray(x)))
-    except (RuntimeError, ValueError, IndexError, TypeError) as error:
+    except onnx_graph.GraphError:  # says by itself what is wrong
+        raise
+    except _COMPUTING as error:
         node = next(iter(getattr(error, "__notes__", [])), "in one of its nodes")
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise UnsupportedModelError(
             f"the model cannot answer {len(x)} examples at once: {node}: {reason}; if it was exported for one batch size, "
             "export it with a free batch axis (dynamic_shapes, or nas.from_torch)"
         ) from error
+    if not network.parameters:
+        raise UnsupportedModelError("the model has no weights to train")
     answers: Inputs = output.numpy()
     return answers
 
@@ -126,4 +135,8 @@ def _answers(model: ir.Model, x: Inputs) -> Inputs:
 def _random_inputs(model: ir.Model, count: int) -> Inputs:
     value = next(value for value in model.graph.inputs if not value.is_initializer())
     shape = [size if isinstance(size, int) else 1 for size in list(value.shape or ())[1:]]
+    if count * math.prod(shape) > _MOST_ELEMENTS:
+        raise UnsupportedModelError(
+            f"the model's input {value.name!r} of shape {value.shape} is too large to try the model; export it with a batch of 1"
+        )
     return np.random.default_rng(0).standard_normal((count, *shape)).astype(np.float32)

@@ -7,12 +7,15 @@ from statistics import mean
 from typing import Any
 
 import onnx_graph
+from nas.engine.plan import data_of, method_of, resolve
 from nas.engine.search_loop import open_engine
 from nas.errors import RunError, TrainingError, UsageError
 from nas.exporters.onnx_export import Exported, copy_of, export
 from nas.exporters.provenance import of_task, provenance
+from nas.exporters.registry import format_of
+from nas.measure.costs import counts_in_file
 from nas.measure.device_check import require_device
-from nas.measure.metrics import counts_in_file
+from nas.metrics import METRICS
 from nas.seeds import derive
 from nas.study.config import SearchConfig
 from nas.study.run_folder import RunFolder
@@ -20,7 +23,7 @@ from nas.study.trial import Trial
 from nas.tasks.task import Task
 from nas.verbs.compatibility import read_trainable, require_trainable
 from nas.verbs.preprocessing import adapt
-from nas.verbs.search import data_of, task_of
+from nas.verbs.search import task_of
 
 
 def train_file(
@@ -58,7 +61,7 @@ def train_file(
         _require_writable(out)
     task = data_of(config)
     config = config.resolved(len(task.train))
-    method = config.training_method()
+    method = method_of(config)
     keeps = config.training_options().init == "keep"
     model = read_trainable(path)
     require_trainable(model, task)
@@ -104,7 +107,8 @@ def train_file(
             on_remark(f"training {number} of {len(dead)}: {reason}")
     if out is None:
         return rows, None
-    best = max((i for i in range(len(rows)) if not dead[i]), key=lambda i: float(rows[i]["validation"]))
+    sign = METRICS.load(task.metric).sign
+    best = max((i for i in range(len(rows)) if not dead[i]), key=lambda i: sign * float(rows[i]["validation"]))
     origin = _origin(path, task, rows, best) | {"method": config.method}
     return rows, export(networks[best], out, task=task, origin=origin, keep_dead_units=method.grouped)
 
@@ -131,11 +135,12 @@ def export_trial(path: Path, number: int | None, out: Path) -> Exported:
     config = folder.config()
     if number is None and not folder.best.exists():
         raise RunError(f"{folder.path} has no best.onnx yet: finish it with `nas resume {folder.path}`")
-    task = task_of(config)
+    plan = resolve(config, task_of(config))
+    task = plan.task
     with folder.reading():
-        engine = open_engine(config, folder, task, read_only=True)
+        engine = open_engine(plan, folder, read_only=True)
     if number is None:
-        return copy_of(folder.best, out)
+        return copy_of(folder.best, out, task)
     trial = _trial(engine.record.trials, number)
     stored = folder.models / engine.model_file(trial.digest, trial.repeat)
     if stored.exists():
@@ -150,19 +155,18 @@ def export_trial(path: Path, number: int | None, out: Path) -> Exported:
             train(
                 model,
                 task,
-                config.training_options(),
-                method=engine.method,
+                plan.training,
+                method=plan.method,
                 seed=trial.seed,
-                device=config.device,
+                device=plan.config.device,
             ),
         )
     return export(model, out, task=task, origin=provenance(task, trial.candidate, trial.accuracy or 0.0, trial.seed))
 
 
 def _require_writable(out: Path) -> None:
-    """Refuse a target that could not be written, before the work is done."""
-    if out.suffix != ".onnx":
-        raise UsageError(f"--out must be a .onnx file, got {out}")
+    """Refuse a file that could not be written, before the work is done."""
+    format_of(out)
     if not out.absolute().parent.is_dir():
         raise UsageError(f"cannot write {out}: there is no folder {out.parent}")
 

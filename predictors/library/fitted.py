@@ -14,10 +14,9 @@ from predictors.features.matrix import GRAPH_FEATURES
 from predictors.library.batch import ModelLike, encode_all
 from predictors.library.explanation import Explanation, explain
 from predictors.library.persistence import SavedPredictor, read
-from predictors.names import nearest
 from predictors.predictor import Prediction
 from predictors.reading.operators import INDEX
-from predictors.registry import COSTS
+from predictors.registry import COST_PREDICTORS
 from predictors.structure_graph import StructureGraph
 from predictors.task_description import TaskDescription
 
@@ -130,7 +129,7 @@ class FittedPredictor(SavedPredictor):
 
     def require_accuracy(self) -> None:
         """Raise `InvalidTargetError` where this predictor predicts something other than accuracy."""
-        if self.name in COSTS:
+        if self.name in COST_PREDICTORS:
             raise InvalidTargetError(f"this predictor predicts {self.name}, not accuracy")
 
     def tasks_for(self, graph: StructureGraph) -> list[str]:
@@ -161,7 +160,7 @@ class FittedPredictor(SavedPredictor):
         if isinstance(task, str):
             if task not in self.tasks:
                 raise InvalidTaskError(
-                    f"this predictor knows no task {task!r}; it knows {', '.join(nearest(task, self.tasks))}; describe yours by "
+                    f"this predictor knows no task {task!r}; it knows {', '.join(onnx_graph.nearest(task, self.tasks))}; describe yours by "
                     f"{', '.join(field_.name for field_ in fields(TaskDescription))}"
                 )
             return self.tasks[task]

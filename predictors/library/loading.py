@@ -6,7 +6,7 @@ from pathlib import Path
 from predictors.library.fitted import FittedPredictor
 from predictors.library.persistence import DEFAULT, read, shipped_predictor
 from predictors.predictor import Predictor
-from predictors.registry import predictor_class
+from predictors.registry import PREDICTORS
 
 
 def load(path: Path | str) -> FittedPredictor:
@@ -30,7 +30,7 @@ def shipped() -> FittedPredictor:
 
 def create(name: str) -> Predictor:
     """A predictor by name, not fitted, with its default options; one that starts from another gets the shipped one."""
-    kind = predictor_class(name)
+    kind = PREDICTORS.load(name)
     if getattr(kind, "needs_source", False):
         return kind(source=shipped_predictor())  # type: ignore[call-arg]
     return kind()

@@ -287,7 +287,7 @@ def _write(target: Path, files: Mapping[str, bytes]) -> None:
     """Write a complete folder under a temporary name, then rename it; an old one is moved aside before and removed afterwards."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        remove_stale(target.parent, name=target.name)
+        remove_stale(target.parent)
         _write_beside(target, files)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(target)) from error

@@ -22,11 +22,13 @@ from predictors.library.fitting import fit, known_task
 from predictors.library.loading import create
 from predictors.library.persistence import Json, require_free, save
 from predictors.predictor import Prediction
-from predictors.registry import predictor_class
+from predictors.registry import PREDICTORS
 from predictors.structure_graph import StructureGraph
 
 BASELINES = ("constant", "density")
 FEWEST = 2  # rows that a predictor can be fitted on
+MOST_BYTES = 64 << 20
+"""Of a table: a million rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +51,7 @@ class Row:
 def read_table(path: Path | str) -> tuple[Row, ...]:
     """Read a table; `InvalidTableError` names the line and column that is wrong."""
     table = Path(path)
+    _require_small_file(table)
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, strict=True)
@@ -56,7 +59,7 @@ def read_table(path: Path | str) -> tuple[Row, ...]:
             for column in ("model", "accuracy"):
                 if columns.count(column) != 1:
                     raise InvalidTableError(
-                        f"{table} needs one column {column!r}; it has {', '.join(columns) or 'none'}"
+                        f"{table} needs one column {column!r}; it has {', '.join(columns[:20]) or 'none'}"
                     )
             rows = tuple(_row(table, reader.line_num, record) for record in reader)
     except OSError as error:
@@ -67,6 +70,18 @@ def read_table(path: Path | str) -> tuple[Row, ...]:
     if len(rows) < FEWEST:
         raise InvalidTableError(f"{table} has {len(rows)} rows, at least {FEWEST} are needed")
     return rows
+
+
+def _require_small_file(table: Path) -> None:
+    """Refuse pipes and devices, which could be read for ever, and sizes that no table of networks has."""
+    try:
+        size = table.stat().st_size
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        raise InvalidTableError(f"{table} cannot be read: {getattr(error, 'strerror', error)}") from error
+    if not table.is_file():
+        raise InvalidTableError(f"{table} cannot be read: it is not a regular file")
+    if size > MOST_BYTES:
+        raise InvalidTableError(f"{table} has {size:,} bytes, expected at most {MOST_BYTES:,}")
 
 
 def encode_rows(path: Path | str, rows: Sequence[Row], *, workers: int = 1) -> list[StructureGraph]:
@@ -84,7 +99,7 @@ def fit_table(
 ) -> FittedPredictor:
     """Fit a predictor (see `predictors.library.fitting.fit`) on all rows of a table and save it in the folder `out`."""
     if name is not None:
-        predictor_class(name)
+        PREDICTORS.load(name)
     known_task(task)
     require_free(out)
     rows = read_table(path)
@@ -124,7 +139,7 @@ def evaluate_table(
         over repeats of ``tau``, ``rho``, ``r2``, ``rmse``, ``tau_inside`` (None where no cell ranks anything) and ``coverage_90``
         (share of measurements in the stated 90 % interval), and under ``spread`` their standard deviations over repeats.
     """
-    kinds = {name: predictor_class(name) for name in (*BASELINES, *names)}
+    kinds = {name: PREDICTORS.load(name) for name in (*BASELINES, *names)}
     description = known_task(task)
     if folds < 2 or repeats < 1:
         raise InvalidTableError(f"need folds ≥ 2 and repeats ≥ 1, got {folds} and {repeats}")

@@ -7,9 +7,10 @@ import pytest
 
 import onnx_graph
 from nas.cli.main import main
+from nas.engine.plan import resolve
 from nas.engine.search_loop import open_engine
 from nas.exporters.onnx_export import export
-from nas.measure.metrics import counts_in_file
+from nas.measure.costs import counts_in_file
 from nas.study.config import SearchConfig
 from nas.study.run_folder import RunFolder
 from nas.tasks import Split, load_task
@@ -96,7 +97,7 @@ def test_a_search_records_it_as_a_failed_trial_with_its_reason(off, tmp_path, ta
     folder = RunFolder(tmp_path / "run")
     folder.create(config)
     with folder.lock():
-        trials = open_engine(config, folder, task).run()
+        trials = open_engine(resolve(config, task), folder).run()
     assert len(trials) == 2
     assert all(trial.failed and "the network is dead" in trial.error for trial in trials)
     assert list(folder.models.iterdir()) == []

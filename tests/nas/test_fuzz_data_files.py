@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parents[2] / "benchmarks" / "support"
-FORMATS = ("npz", "packed npz", "csv", "idx", "idx.gz", "cifar batch", "plan", "shard")
+FORMATS = ("npz", "packed npz", "csv", "idx", "idx.gz", "cifar batch", "plan", "table")
 
 
 def test_a_hundred_broken_files_end_in_one_clear_line_each(tmp_path):

@@ -163,8 +163,10 @@ def test_an_export_is_trained_and_exported_again_from_the_command_line(task, exp
     flags = ["--task", "digits", "--subset", "400", "--epochs", "1", "--repeats", "1", "--init", "keep"]
     assert main(["train", str(exported), *flags, "-o", str(out), "--format", "json"]) == 0
     captured = capsys.readouterr()
-    assert json.loads(captured.out)["trainings"][0]["before"] > 0.7
-    assert "the model gets raw inputs" in captured.err
+    data = json.loads(captured.out)
+    assert data["trainings"][0]["before"] > 0.7
+    assert "the model gets raw inputs" in data["remarks"][0]
+    assert data["remarks"][0] in captured.err
     written = onnx_graph.load(out)
     assert [node.op_type for node in written.graph].count("Sub") == 1
     raw_x = task.test.x * 16

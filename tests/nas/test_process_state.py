@@ -25,7 +25,7 @@ import nas
 import onnx_graph
 import predictors
 from nas.study.config import SearchConfig
-from nas.tasks import describe, load_task
+from nas.tasks import TASKS, load_task
 from nas.training import (
     TrainingOptions,
     apply_result,
@@ -155,7 +155,7 @@ CALLS: dict[str, Callable[[Things], Callable[[], object]]] = {
     "predictors.save": lambda t: lambda: predictors.save(t.default, t.folder / "predictor"),
     "StructureGraph.to_hetero_data": lambda t: t.graphs[0].to_hetero_data,
     "tasks.load_task": lambda t: lambda: load_task("digits"),
-    "tasks.describe": lambda t: describe,
+    "tasks.TASKS": lambda t: TASKS.listed,
     "training.train": lambda t: lambda: apply_result(t.models[0], train(t.models[0], t.task, ONE_EPOCH)),
     "training.train, images": lambda t: (
         lambda: train(t.convolutional, load_task("digits", subset=60), ONE_EPOCH, method="snip")

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nas.metrics import IGNORED
 from nas.tasks.task import Split
-from nas.training.loop.loss import IGNORED, counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,14 +19,12 @@ class Examples:
 
     Attributes:
         padded: whether some targets are ignored.
-        targets: number of targets that are not ignored.
     """
 
     x: Tensor
     y: Tensor
     legal: Tensor | None
     padded: bool
-    targets: int
 
     def __len__(self) -> int:
         """Number of examples."""
@@ -38,7 +36,7 @@ def examples(split: Split, device: torch.device) -> Examples:
     y = torch.from_numpy(np.asarray(split.y, np.int64)).to(device)
     legal = None if split.legal is None else torch.from_numpy(np.asarray(split.legal)).to(device)
     x = torch.from_numpy(np.ascontiguousarray(split.x, np.float32)).to(device)
-    return Examples(x=x, y=y, legal=legal, padded=bool((y == IGNORED).any()), targets=counted(y))
+    return Examples(x=x, y=y, legal=legal, padded=bool((y == IGNORED).any()))
 
 
 def bounds(count: int, batch_size: int) -> list[tuple[int, int]]:

@@ -14,6 +14,7 @@ class History:
         seed: seed of its initial weights and batch order.
         losses: mean training loss of each epoch, over all phases.
         accuracies: validation metric of each epoch, over all phases.
+        sign: 1 where more of that metric is better, −1 where less is.
         start: first epoch of the current phase.
         accuracy: the metric measured with `weights`.
         weights: final weights, or those of the best epoch where the training may stop early; empty until then.
@@ -24,6 +25,7 @@ class History:
     seed: int
     losses: list[float] = field(default_factory=list)
     accuracies: list[float] = field(default_factory=list)
+    sign: float = 1.0
     start: int = 0
     accuracy: float = 0.0
     weights: Arrays = field(default_factory=dict)
@@ -33,5 +35,5 @@ class History:
     @property
     def best(self) -> int:
         """The first epoch of the phase with the phase's best metric, counted from the phase's start."""
-        phase = self.accuracies[self.start :]
+        phase = [self.sign * accuracy for accuracy in self.accuracies[self.start :]]
         return max(range(len(phase)), key=phase.__getitem__)

@@ -1,7 +1,7 @@
 """A training session: the networks of a stack, their masks and data, and the loop that trains them phase by phase."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from threading import Event
@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from nas.errors import TrainingError
+from nas.losses import LOSSES
+from nas.metrics import METRICS, Answers, Metric
 from nas.tasks.task import Task
 from nas.training.loop.batches import Examples, bounds, examples, orders
 from nas.training.loop.callback import Callback
 from nas.training.loop.history import History
-from nas.training.loop.loss import cross_entropy, right_answers
 from nas.training.loop.optimizer import Optimizer, clip, learning_rate
 from nas.training.loop.selection import Masks, keep_largest
 from nas.training.options import TrainingOptions
@@ -51,7 +52,8 @@ class Session:
     it sees are canonical, ``(P, out, in, *kernel)`` for P networks, by weight name in node order.
 
     Attributes:
-        task: the task with its data; there is none, nor `train` and `validation`, where a mask is found without data.
+        task: the task with its data; there is none, nor `train`, `validation`, `metric` and `criterion`, where a mask is found
+            without data.
         options: options of one training; `fit` trains for ``options.epochs`` unless told otherwise.
         stack: the networks.
         layers: the maskable weights.
@@ -75,10 +77,12 @@ class Session:
         if task is not None:
             self.task = task
             self.train, self.validation = examples(task.train, device), examples(task.validation, device)
+            self.metric, self.criterion = METRICS.load(task.metric), LOSSES.load(task.loss).compute
         self.stack = Stack(members, fresh=options.init == "fan-in", device=device)
         self.layers: tuple[Layer, ...] = self.stack.layers
         self.keep = torch.tensor(list(keep), dtype=torch.int64, device=device)
-        self.histories = [History(seed=member.seed) for member in members]
+        better = 1.0 if task is None else self.metric.sign
+        self.histories = [History(seed=member.seed, sign=better) for member in members]
         self._active = list(self.histories)
         self._progress, self._stop = progress, stop or Event()
         self._clip = any(node.op_type in ("RNN", "GRU", "LSTM") for node in members[0].model.graph)
@@ -191,7 +195,7 @@ class Session:
         logits = self.stack.forward(x, parameters)
         self.stack.buffers = buffers
         logits = logits if temperature == 1.0 else logits / temperature
-        return cross_entropy(logits, y, lead=self.stack.lead, padded=self.train.padded).reshape(-1)
+        return self.criterion(logits, y, lead=self.stack.lead, padded=self.train.padded).reshape(-1)
 
     def gradients(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         """Gradient of the loss with respect to every weight, masked ones too; canonical."""
@@ -249,7 +253,8 @@ class Session:
         parameters = self.stack.parameters
         with torch.no_grad():
             effective = parameters if callback is None else callback.effective(parameters)
-        return accuracy(self.stack, self.validation, EVALUATION_BATCHES * self.options.batch_size, effective)
+        size = EVALUATION_BATCHES * self.options.batch_size
+        return measured(self.metric, self.stack, self.validation, size, effective)
 
     def finish(self) -> list[History]:
         """Take the weights of the networks that still train; returns all histories."""
@@ -284,7 +289,7 @@ class Session:
         """One step of every network; the losses."""
         stack, leaves = self.stack, self._leaves()
         parameters = stack.parameters if callback is None else callback.effective(stack.parameters)
-        loss = cross_entropy(stack.forward(x, parameters), targets, lead=stack.lead, padded=self.train.padded)
+        loss = self.criterion(stack.forward(x, parameters), targets, lead=stack.lead, padded=self.train.padded)
         penalty = None if callback is None else callback.penalty()
         extra = () if callback is None else callback.leaves
         found = torch.autograd.grad(
@@ -369,14 +374,18 @@ def _masked(gradients: Sequence[Tensor], masks: Sequence[Tensor | None]) -> list
     return found
 
 
-def accuracy(stack: Stack, data: Examples, size: int, parameters: Mapping[str, Tensor] | None = None) -> list[float]:
-    """The metric of each network on the examples, `size` at a time."""
-    right = torch.zeros(len(stack), device=data.x.device)
-    for start in range(0, len(data), size):
-        part = slice(start, start + size)
-        legal = None if data.legal is None else data.legal[part]
-        right += right_answers(stack.predict(data.x[part], parameters), data.y[part], legal)
-    return [float(count) / max(data.targets, 1) for count in right]
+def measured(
+    metric: Metric, stack: Stack, data: Examples, size: int, parameters: Mapping[str, Tensor] | None = None
+) -> list[float]:
+    """A metric of each network on the examples, `size` at a time."""
+
+    def answers() -> Iterator[Answers]:
+        for start in range(0, len(data), size):
+            part = slice(start, start + size)
+            legal = None if data.legal is None else data.legal[part]
+            yield Answers(stack.predict(data.x[part], parameters), data.y[part], legal)
+
+    return [float(value) for value in metric.measure(answers()).reshape(-1).tolist()]
 
 
 def _diverged(epoch: int, options: TrainingOptions) -> TrainingError:

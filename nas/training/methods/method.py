@@ -34,7 +34,7 @@ class MethodError(UsageError):
 class Method(ABC):
     """How weights and mask are trained together: a short program on a session. Fields are the method's options.
 
-    A subclass is a frozen keyword-only dataclass in a file of its own and one line in `registry.METHODS`.
+    A subclass is a frozen keyword-only dataclass in a file of its own and one line in `registry.PRESETS`.
 
     Attributes:
         kind: when the mask is found: before training, after a training, or during it.

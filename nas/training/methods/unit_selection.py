@@ -21,7 +21,6 @@ from torch import Tensor
 
 from nas.training import saliencies
 from nas.training.loop import selection
-from nas.training.loop.loss import cross_entropy
 from nas.training.masks.living import living
 from nas.training.masks.mean_field import Choice, MeanField
 from nas.training.masks.own_network import OwnNetwork, finite, place, some_examples
@@ -139,7 +138,7 @@ def mean_field(
 
     def loss(outputs: Tensor) -> Tensor:
         logits = torch.unflatten(behind(x, outputs.flatten(0, 1)), 0, (len(outputs), -1))
-        return cross_entropy(logits, y.expand(len(outputs), *y.shape), lead=1, padded=session.train.padded)
+        return session.criterion(logits, y.expand(len(outputs), *y.shape), lead=1, padded=session.train.padded)
 
     return MeanField(contributions, rest, finite(trained.values([name], x)[name]), loss)
 
