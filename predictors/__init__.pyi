@@ -1,6 +1,7 @@
 from .errors import PredictorError as PredictorError
 from .features.encoder import encode as encode
 from .library.batch import encode_all as encode_all
+from .library.estimator import StructureRegressor as StructureRegressor
 from .library.fitted import FittedPredictor as FittedPredictor
 from .library.fitting import fit as fit
 from .library.loading import create as create
@@ -20,6 +21,7 @@ __all__ = [
     "Predictor",
     "PredictorError",
     "StructureGraph",
+    "StructureRegressor",
     "TaskDescription",
     "create",
     "encode",

@@ -6,6 +6,9 @@ from .errors import InvalidOptionError as InvalidOptionError
 from .errors import InvalidPluginError as InvalidPluginError
 from .errors import SpaceError as SpaceError
 from .errors import UnknownNameError as UnknownNameError
+from .masked_space import MaskedSpace as MaskedSpace
+from .network_builder import NetworkBuilder as NetworkBuilder
+from .options import SpaceOptions as SpaceOptions
 from .registry import SPACES as SPACES
 from .registry import create as create
 from .signature import Signature as Signature
@@ -18,10 +21,13 @@ __all__ = [
     "InvalidPluginError",
     "MaskEdit",
     "MaskRecipe",
+    "MaskedSpace",
+    "NetworkBuilder",
     "SPACES",
     "SearchSpace",
     "Signature",
     "SpaceError",
+    "SpaceOptions",
     "UnknownNameError",
     "create",
 ]
