@@ -12,7 +12,7 @@ from nas.duration import duration
 from nas.ranges import LARGEST_SEED, MANY, require_whole
 
 if TYPE_CHECKING:
-    from predictors.library.pace import Evaluating
+    from predictors import Evaluating
 
 EXAMPLES = """\
 examples:
@@ -91,9 +91,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _fit(args: argparse.Namespace) -> int:
-    from predictors.library import table
+    from predictors import fit_table
 
-    fitted = table.fit_table(
+    fitted = fit_table(
         Path(args.table),
         args.predictor,
         Path(args.out),
@@ -108,13 +108,11 @@ def _fit(args: argparse.Namespace) -> int:
 
 def _evaluate(args: argparse.Namespace) -> int:
     from nas.cli.progress_display import display, paced
-    from predictors import PREDICTORS
-    from predictors.library import table
-    from predictors.registry import needs_task
+    from predictors import PREDICTORS, evaluate_table, needs_task
 
     with display(quiet=args.quiet) as shown:
         say = paced(shown)
-        result: dict[str, Any] = table.evaluate_table(
+        result: dict[str, Any] = evaluate_table(
             Path(args.table),
             args.predictor or [name for name in PREDICTORS.usable() if args.task or not needs_task(name)],
             folds=args.folds,

@@ -13,7 +13,7 @@ from nas.reports.network_row import NetworkRow
 from nas.study.trial import Score
 from nas.training.methods.method import Method
 from nas.training.options import TrainingResult
-from search_spaces.candidate import Candidate
+from search_spaces import Candidate
 
 FIRST_RETRAINING = 1000
 """Repeat number of the first retraining, far from those of the search, so that no seed is used twice."""

@@ -16,7 +16,7 @@ from nas.corpus.shard import Examples, Shard, read_shard, shard_file, write_shar
 from nas.errors import RunError, TrainingError
 from nas.tasks.description import describe
 from nas.tasks.task import Task
-from predictors.task_description import TaskDescription
+from predictors import TaskDescription
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from nas.tasks.registry import load_task
 from nas.tasks.task import Task
 from nas.training.options import TrainingOptions
 from onnx_graph import nearest
-from search_spaces.masks.recipe import PATTERNS
+from search_spaces.masks import PATTERNS
 
 LOWEST, HIGHEST = 0.02, 0.3
 """Densities of the recipes. Below, all masks fail; above, all tie within the noise of one training."""

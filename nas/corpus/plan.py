@@ -8,10 +8,7 @@ import numpy as np
 from nas.corpus.domain import ALL_PATTERNS, HIGHEST, LOWEST, SHARD, STRATA, Domain
 from nas.errors import UsageError
 from nas.seeds import derive, generator
-from search_spaces import create
-from search_spaces.candidate import Candidate
-from search_spaces.masked_space import MaskedSpace
-from search_spaces.signature import Signature
+from search_spaces import Candidate, MaskedSpace, Signature, create
 
 AT_STRATUM = 0.5
 """Share of the networks whose density is one of `STRATA`; that of the others is drawn log-uniformly."""

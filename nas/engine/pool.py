@@ -13,10 +13,8 @@ from nas.measure.costs import COSTS, COUNTED, counts, measure_all
 from nas.study.constraints import Constraint, on_costs
 from nas.study.objectives import Objective, fronts, losses, main_of, values
 from nas.study.trial import Proposal, Score
-from predictors.predictor import Predictor, largest_std
-from predictors.structure_graph import StructureGraph
-from search_spaces.candidate import Candidate
-from search_spaces.space import SearchSpace
+from predictors import Predictor, StructureGraph, largest_std
+from search_spaces import Candidate, SearchSpace
 
 
 @dataclass(frozen=True, eq=False)

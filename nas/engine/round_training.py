@@ -12,7 +12,7 @@ from nas.engine.planner import RoundPlan
 from nas.errors import NasError
 from nas.training.methods.method import Method
 from nas.training.options import TrainingResult
-from search_spaces.candidate import Candidate
+from search_spaces import Candidate
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,13 +13,12 @@ from nas.engine.plan import SearchPlan
 from nas.errors import RunError
 from nas.seeds import derive
 from nas.study.trial import Trial, results_by_candidate
-from predictors.predictor import Predictor
-from predictors.structure_graph import StructureGraph
-from search_spaces.candidate import Candidate
+from predictors import Predictor, StructureGraph
+from search_spaces import Candidate
 
 if TYPE_CHECKING:
     from nas.engine.pool import Screened
-    from predictors.task_description import TaskDescription
+    from predictors import TaskDescription
 
 
 @dataclass(eq=False)

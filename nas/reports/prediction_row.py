@@ -7,7 +7,7 @@ from nas.percent import percent
 from nas.reports.cell import Cell, Cells
 
 if TYPE_CHECKING:
-    from predictors.library.explanation import Explanation
+    from predictors import Explanation
 
 
 @dataclass(frozen=True, kw_only=True)

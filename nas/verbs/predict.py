@@ -10,8 +10,7 @@ from nas.errors import UnfitModelError
 from nas.reports.prediction_row import PredictedCost, PredictionRow
 
 if TYPE_CHECKING:
-    from predictors import FittedPredictor, Prediction, StructureGraph
-    from predictors.library.explanation import Explanation
+    from predictors import Explanation, FittedPredictor, Prediction, StructureGraph
 
 DESCRIBED = "described"
 """Name of a task that is told by a description and has none."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from onnx_graph.weight import GATES, Weight, WeightUse, weight_uses
-from search_spaces.masks.layer import MaskLayer
+from search_spaces.masks import MaskLayer
 
 _BIASES = {"Gemm": 2, "Conv": 2, "ConvTranspose": 2}
 
