@@ -7,6 +7,7 @@ from typing import Any
 
 from nas.errors import RunError
 from nas.input_file import read_json
+from nas.metrics import METRICS
 from nas.reports.confusion import Confusion
 from nas.reports.fields import Fields
 from nas.reports.front_row import FrontRow
@@ -21,7 +22,11 @@ VERSION = 1
 
 @dataclass(frozen=True, kw_only=True)
 class TaskFacts:
-    """What a report tells of the task; the last three are sizes of the splits."""
+    """What a report tells of the task; `train`, `validation` and `test` are sizes of the splits.
+
+    Attributes:
+        direction: of the metric: ``maximize`` or ``minimize``.
+    """
 
     name: str
     metric: str
@@ -30,6 +35,12 @@ class TaskFacts:
     train: int
     validation: int
     test: int
+    direction: str = "maximize"
+
+    @property
+    def sign(self) -> float:
+        """What the metric is multiplied with so that larger is better."""
+        return -1.0 if self.direction == "minimize" else 1.0
 
     @classmethod
     def of(cls, task: Task) -> "TaskFacts":
@@ -42,6 +53,7 @@ class TaskFacts:
             train=len(task.train),
             validation=len(task.validation),
             test=len(task.test),
+            direction=METRICS.load(task.metric).direction,
         )
 
     @classmethod
@@ -56,6 +68,7 @@ class TaskFacts:
             train=fields.count("train"),
             validation=fields.count("validation"),
             test=fields.count("test"),
+            direction=fields.text("direction") if "direction" in fields else "maximize",
         )
 
 
@@ -93,12 +106,12 @@ class Report:
     @property
     def headline(self) -> str:
         """One sentence: what was found, and whether it beats the baselines."""
-        return headline(self.best, self.baselines, self.task.name, self.task.metric)
+        return headline(self.best, self.baselines, self.task.name, self.task.metric, self.task.sign)
 
     @property
     def sentence(self) -> str:
         """One sentence with all figures."""
-        return sentence(self.best, self.baselines, self.task.name, self.task.metric)
+        return sentence(self.best, self.baselines, self.task.name, self.task.metric, self.task.sign)
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""

@@ -12,18 +12,18 @@ _FOUND = {
 _SHORT = {"dense": "its dense reference", "random": "random search"}
 
 
-def headline(best: NetworkRow, baselines: Sequence[NetworkRow], task: str, metric: str) -> str:
+def headline(best: NetworkRow, baselines: Sequence[NetworkRow], task: str, metric: str, sign: float = 1.0) -> str:
     """One sentence: what was found, and whether it beats the baselines."""
     found = f"A network with {best.nnz:,} non-zero weights reaches {best.mean:.1%} {metric} on {task}"
-    against = [_against(Verdict.of(best, other), _SHORT.get(other.name, other.name)) for other in baselines]
+    against = [_against(Verdict.of(best, other, sign), _SHORT.get(other.name, other.name)) for other in baselines]
     return f"{found}{': ' if against else ''}{', and '.join(against)}."
 
 
-def sentence(best: NetworkRow, baselines: Sequence[NetworkRow], task: str, metric: str) -> str:
+def sentence(best: NetworkRow, baselines: Sequence[NetworkRow], task: str, metric: str, sign: float = 1.0) -> str:
     """All figures of the winner beside the baselines, with spread and a verdict each."""
     text = f"On the test split of {task} the winner reaches {_figures(best, metric)}"
     for other in baselines:
-        text += f"; {_FOUND.get(other.name, other.name)} {_figures(other, metric)} ({Verdict.of(best, other)})"
+        text += f"; {_FOUND.get(other.name, other.name)} {_figures(other, metric)} ({Verdict.of(best, other, sign)})"
     return text + "." + size_remark(best, baselines)
 
 

@@ -12,7 +12,7 @@ class Verdict:
     """A comparison on the test split.
 
     Attributes:
-        difference: mean of the winner less mean of the other.
+        difference: mean of the winner less mean of the other; of a metric to minimize the other way round, so that more is better.
         kind: ``better`` or ``worse`` where the difference is more than twice its standard error, ``within noise`` where it is
             not, ``unknown`` where one of the two was trained only once.
     """
@@ -21,9 +21,9 @@ class Verdict:
     kind: Literal["better", "worse", "within noise", "unknown"]
 
     @classmethod
-    def of(cls, best: NetworkRow, other: NetworkRow) -> "Verdict":
-        """Compare the winner with another network."""
-        difference = best.mean - other.mean
+    def of(cls, best: NetworkRow, other: NetworkRow, sign: float = 1.0) -> "Verdict":
+        """Compare the winner with another network; `sign` is -1 for a metric to minimize."""
+        difference = sign * (best.mean - other.mean)
         if best.std is None or other.std is None:
             return cls(difference, "unknown")
         error = math.sqrt(best.std**2 / len(best.accuracies) + other.std**2 / len(other.accuracies))

@@ -71,6 +71,12 @@ def test_the_verdict_is_held_against_the_noise(winner, random, kind, words):
     assert f"({words})" in sentence(best, [other], "digits", "accuracy")
 
 
+def test_less_is_better_of_a_metric_to_minimize():
+    best, other = network("winner", (0.10, 0.11, 0.12)), network("random", (0.20, 0.21, 0.22))
+    assert Verdict.of(best, other, sign=-1.0).kind == "better"
+    assert headline(best, [other], "digits", "error", -1.0).endswith(": 10.0 points better than random search.")
+
+
 def test_the_headline_says_what_was_found_and_whether_it_beats_the_baselines():
     best = network("winner", (0.94, 0.95, 0.96))
     dense, random = network("dense", (0.95, 0.94, 0.96)), network("random", (0.89, 0.90, 0.91))

@@ -11,7 +11,7 @@ from nas.reports.report import Report
 from nas.reports.trial_row import TrialRow
 
 
-def leader_means(trials: Sequence[TrialRow]) -> list[float | None]:
+def leader_means(trials: Sequence[TrialRow], sign: float = 1.0) -> list[float | None]:
     """The best mean over the trainings of one candidate, after each trial. It falls where a leader does worse the next time."""
     sums: dict[str, tuple[float, int]] = {}
     means: dict[str, float] = {}
@@ -24,8 +24,8 @@ def leader_means(trials: Sequence[TrialRow]) -> list[float | None]:
             sums[digest] = total + trial.accuracy, count + 1
             means[digest] = (total + trial.accuracy) / (count + 1)
             if digest == leader:  # it may have fallen behind
-                leader = max(means, key=means.__getitem__)
-            elif leader is None or means[digest] > means[leader]:
+                leader = max(means, key=lambda one: sign * means[one])
+            elif leader is None or sign * means[digest] > sign * means[leader]:
                 leader = digest
         found.append(None if leader is None else means[leader])
     return found
@@ -35,7 +35,11 @@ def best_so_far(report: Report) -> Markup:
     """The chart."""
     trials = [(trial.number + 1, trial) for trial in report.trials]
     measured = [(number, trial.accuracy, trial) for number, trial in trials if trial.accuracy is not None]
-    leaders = [(n, mean) for (n, _), mean in zip(trials, leader_means(report.trials), strict=True) if mean is not None]
+    leaders = [
+        (n, mean)
+        for (n, _), mean in zip(trials, leader_means(report.trials, report.task.sign), strict=True)
+        if mean is not None
+    ]
     frame = Frame(
         Scale.around([1, *(number for number, _ in trials)], least=0.0),
         Scale.around([accuracy for _, accuracy, _ in measured], least=0.0, most=1.0, label=shares),

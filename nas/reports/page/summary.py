@@ -46,7 +46,7 @@ def _network(report: Report, row: NetworkRow) -> Markup:
     trainings = "1 training" if len(row.accuracies) == 1 else f"mean of {len(row.accuracies)} trainings"
     winner = row is report.best
     meaning = f"{MEANINGS[row.name]}, " if row.name in MEANINGS else ""
-    remark = trainings if winner else f"{meaning}{trainings}; {Verdict.of(report.best, row)}"
+    remark = trainings if winner else f"{meaning}{trainings}; {Verdict.of(report.best, row, report.task.sign)}"
     name = tag("td", NAMES.get(row.name, row.name))
     figures = tag(
         "tr", name, *(tag("td", cells[column].text) for column in COLUMNS), class_="winner" if winner else None
