@@ -4,10 +4,10 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from onnx_graph.flow import ELEMENTWISE
+from onnx_graph.operators import ELEMENTWISE, operator_of
 from onnx_graph.simplification import simplify
+from onnx_graph.units.weighted import product_axes
 from onnx_graph.weight import WeightUse, array_of, initializer_of, weight_uses
-from onnx_graph.weighted_flow import product_axes
 
 
 def drop_constant_branches(model: ir.Model) -> ir.Model:
@@ -57,13 +57,13 @@ def _branch(value: ir.Value, constant: set[ir.Value]) -> list[ir.Value]:
     branch = [value]
     while len(value.uses()) == 1 and not value.is_graph_output():
         node = next(iter(value.uses())).node
-        if node.domain not in ("", "ai.onnx") or len(node.outputs) != 1:
+        if len(node.outputs) != 1:
             return []
         others = [other for other in node.inputs if other is not value and other is not None and other not in constant]
         shape = node.outputs[0].shape
-        if node.op_type in ("Add", "Sum") and shape is not None and any(_has_shape(other, shape) for other in others):
+        if operator_of(node).sums and shape is not None and any(_has_shape(other, shape) for other in others):
             return branch
-        if node.op_type not in (*ELEMENTWISE, "BatchNormalization") or node.op_type == "Dropout":
+        if operator_of(node).kind not in ELEMENTWISE | {"batch_norm"} or node.op_type == "Dropout":
             return []
         if any(initializer_of(other) is None for other in others):
             return []
@@ -95,7 +95,7 @@ def _drop_zero_terms(model: ir.Model) -> bool:
     """Turn ``x + 0`` into an Identity, for `simplify` to take out; whether there was any."""
     changed = False
     for node in list(model.graph):
-        if node.op_type not in ("Add", "Sum") or node.domain not in ("", "ai.onnx"):
+        if not operator_of(node).sums:
             continue
         terms = [value for value in node.inputs if value is not None and not _is_zero(value)]
         shape = node.outputs[0].shape

@@ -1,17 +1,19 @@
 """Physical removal of dead units and channels: a smaller graph that computes the same."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from onnx_graph.constant_branches import drop_constant_branches
-from onnx_graph.flow import ELEMENTWISE
-from onnx_graph.kept_units import Kept, kept_units, varying
-from onnx_graph.live_units import Liveness, liveness, name_of_value
+from onnx_graph.cutting.constant_branches import drop_constant_branches
+from onnx_graph.cutting.kept_units import Kept, kept_units, varying
+from onnx_graph.operators import CONVOLUTIONS, ELEMENTWISE, operator_of
 from onnx_graph.simplification import simplify
-from onnx_graph.unit_map import UnitMap, along
+from onnx_graph.units.live_units import Liveness, liveness, name_of_value
+from onnx_graph.units.unit_map import UnitMap, along
+from onnx_graph.units.weighted import output_units, product_axes
 from onnx_graph.weight import WeightUse, initializer_of
-from onnx_graph.weighted_flow import output_units, product_axes
 
 
 def shrink(model: ir.Model) -> ir.Model:
@@ -69,17 +71,18 @@ class _Cut:
         dynamic = any(name_of_value(value) in self.kept for value in node.inputs)
         if not dynamic:
             return
+        operator = operator_of(node)
         if node in self.found.weighted.reached:
             self._cut_recurrent(node)
-        elif uses and node.op_type in ("Gemm", "MatMul"):
+        elif uses and operator.kind == "dense":
             self._cut_product(node, next(iter(uses.values())))
-        elif uses and node.op_type in ("Conv", "ConvTranspose"):
+        elif uses and operator.kind in CONVOLUTIONS:
             self._cut_convolution(node, uses[1])
         elif node.op_type == "Reshape":
             self._cut_target_shape(node)
-        elif node.op_type == "BatchNormalization":
-            self._cut_vectors(node, range(1, 5), axis=1)
-        elif node.op_type in ELEMENTWISE:
+        elif operator.kind == "batch_norm":
+            self._cut_vectors(node, operator.ports, axis=1)
+        elif operator.kind in ELEMENTWISE:
             for index in range(len(node.inputs)):
                 self._cut_operand(node, index)
 
@@ -136,7 +139,7 @@ class _Cut:
             node.attributes["group"] = ir.AttrInt64("group", groups)
         self._cut_vectors(node, (2,), axis=1)
 
-    def _cut_vectors(self, node: ir.Node, indices: range | tuple[int, ...], axis: int) -> None:
+    def _cut_vectors(self, node: ir.Node, indices: Iterable[int], axis: int) -> None:
         """One-dimensional constants that go with the units of the output."""
         for index in indices:
             array = self._array(node, index)
@@ -153,17 +156,17 @@ class _Cut:
             self._edit(node, index, array.take(np.flatnonzero(along(units, axis)), axis=axis))
 
     def _cut_recurrent(self, node: ir.Node) -> None:
-        gates = self.found.weighted.uses[node][1].weight.gates
+        operator = operator_of(node)
         rows = self._hidden(node)
         if rows is None:
             return
         into = self._indices(node.inputs[0], -1, self.found.weighted.uses[node][1].weight.shape[1])
         size = rows.shape[1]
-        # How many stacked blocks of hidden rows each input holds: W, R, B, P.
-        for index, blocks in ((1, gates), (2, gates), (3, 2 * gates), (7, 3)):
-            array = self._array(node, index)
+        for index, role in operator.ports.items():
+            array = self._array(node, index) if role in ("weight", "bias", "peephole") else None
             if array is None:
                 continue
+            blocks = operator.blocks(index)
             parts = []
             for part, kept in zip(array, rows, strict=True):
                 part = part.reshape(blocks, -1, *part.shape[1:])[:, kept]

@@ -9,6 +9,7 @@ train on after cutting.
 import onnx_ir as ir
 
 from onnx_graph.errors import GraphError
+from onnx_graph.operators import operator_of
 from onnx_graph.simplification import simplify
 from onnx_graph.weight import WeightUse, initializer_of, weight_uses
 
@@ -43,7 +44,7 @@ def _head(model: ir.Model) -> WeightUse:
     node = model.graph.outputs[0].producer()
     if node is not None and node.op_type == "Add":
         node = next((value.producer() for value in node.inputs if initializer_of(value) is None and value), None)
-    if node is None or node not in uses or node.op_type not in ("Gemm", "MatMul"):
+    if node is None or node not in uses or operator_of(node).kind != "dense":
         raise CutError("the graph ends in no Gemm or MatMul with a weight; only a network with such a head can be cut")
     return uses[node]
 

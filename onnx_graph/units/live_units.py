@@ -2,16 +2,20 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from onnx_graph.flow import rule
-from onnx_graph.moving_flow import MIX
-from onnx_graph.unit_map import UnitMap, along, fit, rank_of
+from onnx_graph.node_call import NodeCall
+from onnx_graph.operators import operator_of
+from onnx_graph.operators.operator import relation
+from onnx_graph.propagation.algebra import TRUTH
+from onnx_graph.propagation.relation import Relation, backward, forward, mixed, mixing
+from onnx_graph.units.unit_map import Maps, UnitMap, along, fit, rank_of
+from onnx_graph.units.weighted import Weighted, product_axes
 from onnx_graph.weight import WeightUse, array_of, set_weights
-from onnx_graph.weighted_flow import Weighted, product_axes
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,13 +82,12 @@ def liveness(model: ir.Model) -> Liveness:
     alive, all alive), so that no unit is ever called dead that is not.
     """
     weighted = Weighted.of(model)
-    forward: dict[str, UnitMap] = {}
+    maps: dict[str, UnitMap] = {}
     for value in model.graph.inputs:
         if not value.is_initializer():
-            forward[name_of_value(value)] = np.ones((1,) * rank_of(value), np.bool_)
-    opset = model.opset_imports.get("", 1)
-    steps = list(_forward(model, weighted, opset, forward))
-    return Liveness(forward, _backward(model, weighted, opset, forward, steps), weighted)
+            maps[name_of_value(value)] = np.ones((1,) * rank_of(value), np.bool_)
+    steps = list(_forward(model, weighted, maps))
+    return Liveness(maps, _backward(model, maps, steps), weighted)
 
 
 def effective_masks(model: ir.Model) -> dict[str, NDArray[np.bool_]]:
@@ -135,63 +138,90 @@ def dead_units(model: ir.Model) -> int:
     return sum(total - alive for total, alive in units.values())
 
 
-Step = tuple[ir.Node, list[UnitMap | None]]
+MIXED = mixing("a graph inside the node reads what is outside")
 
 
-def _forward(model: ir.Model, weighted: Weighted, opset: int, forward: dict[str, UnitMap]) -> Iterator[Step]:
-    """Fill ``forward``; yields the nodes that depend on an input, with the maps of their inputs."""
+class _Step(NamedTuple):
+    """A node that depends on an input of the graph.
+
+    Attributes:
+        node: the node.
+        relation: how it depends on its inputs.
+        inputs: their maps; None for constants.
+        outputs: the maps that it made, whatever shapes the file states.
+        captured: names of outer values that graphs inside it read.
+    """
+
+    node: ir.Node
+    relation: Relation
+    inputs: Maps
+    outputs: Maps
+    captured: tuple[str, ...]
+
+
+def _forward(model: ir.Model, weighted: Weighted, maps: dict[str, UnitMap]) -> Iterator[_Step]:
+    """Fill ``maps``; yields the nodes that depend on an input."""
+    opset = model.opset_imports.get("", 1)
     for node in model.graph:
-        inputs = [None if value is None else forward.get(name_of_value(value)) for value in node.inputs]
-        captured = [forward[name] for name in captured_names(node) if name in forward]
+        inputs = [None if value is None else maps.get(value.name or "") for value in node.inputs]
+        names = captured_names(node)
+        captured = [maps[name] for name in names if name in maps]
         if not captured and all(units is None for units in inputs):
             continue
-        if captured:
-            outputs = MIX.forward(node, [*inputs, *captured])
-        else:
-            outputs = _apply(weighted, opset, node, inputs, inputs, 0)
-        for value, units in zip(node.outputs, outputs, strict=False):
+        found = MIXED if captured else relation_of(node, opset, [units is not None for units in inputs], weighted)
+        made = passed(found, node, [*inputs, *captured])
+        for value, units in zip(node.outputs, made, strict=False):
             if units is not None and value.name:  # an output left out has an empty name
-                forward[value.name] = fit(value, units)
-        yield node, inputs
+                maps[value.name] = fit(value, units)
+        yield _Step(node, found, inputs, made, names)
 
 
-def _backward(
-    model: ir.Model, weighted: Weighted, opset: int, forward: Mapping[str, UnitMap], steps: Sequence[Step]
-) -> dict[str, UnitMap]:
-    backward: dict[str, UnitMap] = {
+def _backward(model: ir.Model, forward_maps: Mapping[str, UnitMap], steps: Sequence[_Step]) -> dict[str, UnitMap]:
+    maps: dict[str, UnitMap] = {
         name_of_value(value): np.ones((1,) * rank_of(value), np.bool_) for value in model.graph.outputs
     }
-    for node, inputs in reversed(steps):
-        outputs = [backward.get(name_of_value(value)) for value in node.outputs]
+    for step in reversed(steps):
+        outputs = [maps.get(value.name or "") for value in step.node.outputs]
         if all(units is None for units in outputs):
             continue
-        captured = [name for name in captured_names(node) if name in forward]
-        if captured:
-            claims = MIX.backward(node, outputs)
-            for name in captured:
-                backward[name] = np.array(True)
-        else:
-            claims = _apply(weighted, opset, node, inputs, outputs, 1)
-        for value, before, units in zip(node.inputs, inputs, claims, strict=False):
+        for name in step.captured:
+            if name in forward_maps:
+                maps[name] = np.array(True)
+        needed = passed(step.relation, step.node, fitted(outputs, step.outputs), back=True)
+        for value, before, units in zip(step.node.inputs, step.inputs, needed, strict=False):
             if value is not None and before is not None and units is not None:
                 name, units = name_of_value(value), fit(value, units)
-                backward[name] = units if name not in backward else backward[name] | units
-    return backward
+                maps[name] = units if name not in maps else maps[name] | units
+    return maps
 
 
-def _apply(
-    weighted: Weighted, opset: int, node: ir.Node, inputs: list[UnitMap | None], maps: list[UnitMap | None], way: int
-) -> list[UnitMap | None]:
-    flow = weighted.flow(node) or rule(node, opset, inputs)
-    try:
-        return flow[way](node, maps)
-    except (ValueError, IndexError, TypeError):
-        # Attributes that do not fit the shapes: nothing onnxruntime would run, but files hold them.
-        return MIX[way](node, maps)
+def fitted(maps: Maps, made: Maps) -> list[UnitMap | None]:
+    """Maps with the ranks of those that a node made: a file may state no shape, or another one."""
+    return [
+        units if units is None or other is None or units.ndim == other.ndim else np.full((1,) * other.ndim, units.any())
+        for units, other in zip(maps, made, strict=False)
+    ]
+
+
+def relation_of(node: ir.Node, opset: int, live: Sequence[bool], weighted: Weighted) -> Relation:
+    """How the outputs of a node depend on those of its inputs that depend on the data."""
+    return relation(operator_of(node), NodeCall(node, opset, live, weighted))
+
+
+def passed(found: Relation, node: ir.Node, maps: Maps, *, back: bool = False) -> list[UnitMap | None]:
+    """Maps of a node's outputs from those of its inputs; of its inputs from those of its outputs where `back`."""
+    if not found.mixes:
+        try:
+            return backward(found, maps, TRUTH) if back else forward(found, maps, TRUTH)
+        except (ValueError, IndexError):
+            pass  # shapes that contradict each other: nothing onnxruntime would run, but files hold them
+    return mixed(maps, [rank_of(value) for value in (node.inputs if back else node.outputs)], TRUTH)
 
 
 def captured_names(node: ir.Node) -> tuple[str, ...]:
     """Names of outer values that the subgraphs of an If, Loop or Scan may read."""
+    if not node.attributes:
+        return ()
     graphs = []
     for attribute in node.attributes.values():
         if attribute.type == ir.AttributeType.GRAPH:
@@ -246,7 +276,7 @@ def _sum(value: ir.Value) -> ir.Value:
             return value
         node = next(iter(users)).node
         shape = node.outputs[0].shape if node.outputs else None
-        if node.op_type not in ("Add", "Sum") or shape is None or shape != value.shape:
+        if not operator_of(node).sums or shape is None or shape != value.shape:
             return value
         value = node.outputs[0]
 

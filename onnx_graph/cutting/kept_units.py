@@ -8,16 +8,16 @@ units an output depends on and respects every tie. They are unit maps, of size 1
 import numpy as np
 import onnx_ir as ir
 
-from onnx_graph.flow import ELEMENTWISE, rule
-from onnx_graph.live_units import Liveness, captured_names, name_of_value
-from onnx_graph.moving_flow import MIX, Flow, ints
-from onnx_graph.unit_map import UnitMap, along, any_over, fit, length_of, rank_of, spread, unbroadcast
+from onnx_graph.operators import CONVOLUTIONS, ELEMENTWISE, operator_of
+from onnx_graph.propagation.relation import Relation, without_gates
+from onnx_graph.units.live_units import MIXED, Liveness, captured_names, fitted, name_of_value, passed, relation_of
+from onnx_graph.units.unit_map import UnitMap, along, any_over, fit, length_of, rank_of, spread, unbroadcast
+from onnx_graph.units.weighted import output_units, product_axes, recurrent_map, state_map, state_units
 from onnx_graph.weight import WeightUse, initializer_of, integer
-from onnx_graph.weighted_flow import output_units, product_axes, recurrent_map, state_map, state_units
 
 Kept = dict[str, UnitMap]
-# Their constants would have to be cut with them, or they read the shape itself.
-_UNCUT = frozenset({"Expand", "QuantizeLinear", "DequantizeLinear", "InstanceNormalization", "Shape", "Size"})
+_CUT_WITH_CONSTANTS = ELEMENTWISE | {"batch_norm"}
+"""Kinds of operators whose constants are cut together with the units."""
 
 
 def kept_units(model: ir.Model, found: Liveness) -> Kept:
@@ -40,6 +40,7 @@ class _Ties:
         self.nodes = [node for node in model.graph if self._depends(node)]
         self.kept: Kept = {}
         self.hidden: dict[ir.Node, UnitMap] = {}
+        self._relations: dict[ir.Node, Relation] = {}
         self.changed = False
         shared: dict[str, int] = {}
         for use in found.weighted.all_uses():
@@ -107,29 +108,41 @@ class _Ties:
             self._grow(value, spread(np.arange(length) == 0, units.ndim, axis))
 
     def _tie(self, node: ir.Node) -> None:
-        uses = self.found.weighted.uses.get(node)
+        uses, kind = self.found.weighted.uses.get(node), operator_of(node).kind
         if node in self.found.weighted.reached:
             self._tie_recurrent(node)
-        elif uses and node.op_type in ("Gemm", "MatMul"):
+        elif uses and kind == "dense":
             self._tie_product(node, next(iter(uses.values())))
-        elif uses and node.op_type in ("Conv", "ConvTranspose") and self._get_bias(node) is None:
+        elif uses and kind in CONVOLUTIONS and self._get_bias(node) is None:
             self._tie_convolution(node, uses[1])
         else:
-            self._tie_flow(node, self._flow(node))
+            self._tie_flow(node)
 
     def _get_bias(self, node: ir.Node) -> UnitMap | None:
         return self._get(node.inputs[2]) if len(node.inputs) > 2 else None
 
-    def _flow(self, node: ir.Node) -> Flow:
-        if node.op_type in _UNCUT or captured_names(node):
-            return MIX
+    def _relation(self, node: ir.Node) -> Relation:
+        """How the node's outputs depend on its inputs; everything on everything where units cannot be taken out."""
+        if node not in self._relations:
+            self._relations[node] = self._found_relation(node) if self._can_be_cut(node) else MIXED
+        return self._relations[node]
+
+    def _found_relation(self, node: ir.Node) -> Relation:
+        live = [self._get(value) is not None for value in node.inputs]
+        # A unit that is multiplied by zero stays or goes with its product.
+        return without_gates(relation_of(node, self.opset, live, self.found.weighted))
+
+    def _can_be_cut(self, node: ir.Node) -> bool:
+        operator = operator_of(node)
+        if operator.rigid or captured_names(node):
+            return False
+        if operator.kind in CONVOLUTIONS:  # one with a bias that depends on the data
+            return False
         if node.op_type == "Resize" and len(node.inputs) > 3 and node.inputs[3] is not None:
-            return MIX
-        if node.op_type in ("Squeeze", "Reshape") and not self._reshapes_by_constant(node):
-            return MIX
-        if node.op_type in (*ELEMENTWISE, "BatchNormalization") and not all(map(self._cuttable, node.inputs)):
-            return MIX
-        return self.found.weighted.flow(node) or rule(node, self.opset, [self._get(value) for value in node.inputs])
+            return False
+        if operator.kind == "reshape" and operator.settings and not self._reshapes_by_constant(node):
+            return False
+        return operator.kind not in _CUT_WITH_CONSTANTS or all(map(self._cuttable, node.inputs))
 
     def _reshapes_by_constant(self, node: ir.Node) -> bool:
         if "axes" in node.attributes:
@@ -142,24 +155,19 @@ class _Ties:
             return True
         return value.shape is not None and all(dim == 1 for dim in value.shape)
 
-    def _tie_flow(self, node: ir.Node, flow: Flow) -> None:
+    def _tie_flow(self, node: ir.Node) -> None:
+        relation = self._relation(node)
         self._spare_moved_axes(node)
         inputs = [self._get(value) for value in node.inputs]
-        for result, units in zip(node.outputs, self._run(flow.forward, node, inputs), strict=False):
+        made = passed(relation, node, inputs)
+        for result, units in zip(node.outputs, made, strict=False):
             self._grow(result, units)
         self._spare_constants(node)
         outputs = [self._get(value) for value in node.outputs]
         if any(units is not None for units in outputs):
-            for value, units in zip(node.inputs, self._run(flow.backward, node, outputs), strict=False):
+            needed = passed(relation, node, fitted(outputs, made), back=True)
+            for value, units in zip(node.inputs, needed, strict=False):
                 self._grow(value, units)
-
-    def _run(self, step, node: ir.Node, maps: list[UnitMap | None]) -> list[UnitMap | None]:  # type: ignore[no-untyped-def]
-        try:
-            result: list[UnitMap | None] = step(node, maps)
-        except (ValueError, IndexError, TypeError):
-            count = max(len(node.inputs), len(node.outputs))
-            result = [np.array(True)] * count
-        return result
 
     def _spare_moved_axes(self, node: ir.Node) -> None:
         """Where an operator would tear apart or renumber what is cut, nothing is cut.
@@ -170,15 +178,15 @@ class _Ties:
         value, units = (node.inputs[0], self._get(node.inputs[0])) if node.inputs else (None, None)
         if units is None or value is None or not varying(units):
             return
-        axes = varying(units)
+        axes, kind = varying(units), operator_of(node).kind
         if node.op_type == "Transpose" and len(axes) > 1:
-            order = ints(node, "perm", 1) or tuple(reversed(range(units.ndim)))
+            order = tuple(node.attributes.get_ints("perm", ()) or reversed(range(units.ndim)))
             if max(axes, key=order.index) != axes[-1]:
                 self._grow(value, any_over(units, axes[:-1], keepdims=True))
         elif node.op_type == "Gather":
             if integer(node, "axis", 0) % units.ndim == axes[-1]:
                 self._grow(value, any_over(units, axes[-1], keepdims=True))
-        elif node.op_type in ("Slice", "Split", "Pad"):
+        elif kind in ("slice", "pad"):
             length = length_of(value, axes[-1])
             result = node.outputs[0]
             if rank_of(result) != units.ndim or length is None or length_of(result, axes[-1]) != length:
@@ -190,7 +198,7 @@ class _Ties:
         if units is None or len(varying(units)) < 2:
             return
         constants = [initializer_of(value) for value in node.inputs if self._get(value) is None]
-        if node.op_type in (*ELEMENTWISE, "BatchNormalization") and any(
+        if operator_of(node).kind in _CUT_WITH_CONSTANTS and any(
             value is not None and value.const_value is not None and value.const_value.size > 1 for value in constants
         ):
             self._grow(node.outputs[0], any_over(units, varying(units)[:-1], keepdims=True))
