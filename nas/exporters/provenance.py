@@ -8,7 +8,7 @@ from nas import __version__
 from nas.tasks.task import Task
 from onnx_graph.normalisation import OFFSET, SCALE
 from onnx_graph.operators import operator_of
-from search_spaces.candidate import Candidate
+from search_spaces import Candidate
 
 
 def provenance(task: Task, candidate: Candidate, accuracy: float, seed: int) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 Such a network computes head(x₁ + … + x_L) with x_i = f_i(x_{i−1}); the input itself is no term, unlike in the paper. Training
 with that sum is said to move what is learned into the first layers, so that the last ones can be left out. Sparse networks of six
-layers on digits do not show it: without its last layer such a network loses 14 points (`benchmarks/architecture_genes.py`), so
+layers on digits do not show it: without its last layer such a network loses 14 points (`benchmarks/search/architecture_genes.py`), so
 train on after cutting.
 """
 

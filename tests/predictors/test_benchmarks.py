@@ -34,7 +34,7 @@ def two_domains(tmp_path: Path) -> Corpus:
 
 
 def test_a_warm_start_is_judged_on_a_domain_that_its_source_has_not_seen(benchmark, monkeypatch, tmp_path, two_domains):
-    module = benchmark("predictor_corpus")
+    module = benchmark("predictors.predictor_corpus")
     monkeypatch.setattr(module.encoding_cache, "CACHE", tmp_path / "cache")
     monkeypatch.setattr(module, "SOURCE", 40)
     fitted_on = []
@@ -69,7 +69,7 @@ def test_a_warm_start_is_judged_on_a_domain_that_its_source_has_not_seen(benchma
 
 
 def test_every_division_of_the_corpus_is_judged_by_every_cheap_method(benchmark, monkeypatch, tmp_path, two_domains):
-    module = benchmark("predictor_corpus")
+    module = benchmark("predictors.predictor_corpus")
     monkeypatch.setattr(module.encoding_cache, "CACHE", tmp_path / "cache")
     graphs = module.corpus_graphs(two_domains, 1)
     for section, domain in (("random", "mlp-digits"), ("recipe", "mlp-digits"), ("task", "all")):
@@ -80,10 +80,9 @@ def test_every_division_of_the_corpus_is_judged_by_every_cheap_method(benchmark,
             assert section == "random" or all(row["left_out"] for row in rows)
 
 
-def test_speeds_grow_as_a_power_of_the_length(benchmark, monkeypatch):
-    module = benchmark("graph_speed")
-    monkeypatch.setattr(module, "REPEATS", 1)
-    found = module.times(3)
+def test_speeds_grow_as_a_power_of_the_length(benchmark):
+    module = benchmark("speed.graph_speed")
+    found = module.times(3, 1)
     assert min(found.values()) >= 0
     assert {"load a file", "encode"} <= set(found)
     squared = {length: {"job": float(length) ** 2} for length in module.LENGTHS}
@@ -91,7 +90,7 @@ def test_speeds_grow_as_a_power_of_the_length(benchmark, monkeypatch):
 
 
 def test_pretraining_tells_what_can_be_computed_and_starts_from_it(benchmark, two_domains):
-    module = benchmark("label_free_pretraining")
+    module = benchmark("predictors.label_free_pretraining")
     from predictors.features.encoder import encode
 
     corpus = two_domains.of("mlp-digits")

@@ -12,7 +12,7 @@ from nas.training.loop.selection import Masks
 from nas.training.masks.own_network import own, place
 from onnx_graph.units.live_units import effective_masks
 from onnx_graph.weight import set_weights, weights
-from search_spaces.masks.layer import Mask
+from search_spaces.masks import Mask
 
 if TYPE_CHECKING:
     from nas.training.loop.session import Session

@@ -6,7 +6,7 @@ import onnx_ir as ir
 
 from onnx_graph.operators import operator_of
 from onnx_graph.weight import Weight, WeightUse, weight_uses
-from search_spaces.masks.layer import MaskLayer
+from search_spaces.masks import MaskLayer
 
 
 @dataclass(frozen=True, kw_only=True)

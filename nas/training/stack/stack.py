@@ -100,6 +100,7 @@ class Stack:
         chosen = self.parameters if parameters is None else parameters
         if self._perceptrons is not None:
             return self._perceptrons(chosen, x)
+        logits: Tensor
         if self.lead:
             logits, self.buffers = vmap(self._train)(self._upright(chosen), self.buffers, x)
         else:
@@ -114,7 +115,8 @@ class Stack:
             return self._network(dict(chosen), self.buffers, x)[0]
         if self._perceptrons is not None:
             return self._perceptrons(chosen, x.expand(len(self), *x.shape))
-        return vmap(self._evaluate, in_dims=(0, 0, None))(self._upright(chosen), self.buffers, x)
+        found: Tensor = vmap(self._evaluate, in_dims=(0, 0, None))(self._upright(chosen), self.buffers, x)
+        return found
 
     @torch.no_grad()
     def values(self, names: Sequence[str], x: Tensor) -> dict[str, Tensor]:
