@@ -44,7 +44,7 @@ class RNNOptions(SpaceOptions):
         """Check the values."""
         super().__post_init__()
         check_names("cells", self.cells, CELLS)
-        check_range("layers", self.layers, 1)
+        check_range("layers", self.layers, 1, DEEPEST)
         check_names("recurrences", self.recurrences, RECURRENCES)
         check_range("degree", self.degree, 2)
         check_range("hidden", self.hidden, 1 if self.recurrences == ("recipe",) else self.degree[1] + 1)
