@@ -14,7 +14,7 @@ from search_spaces.errors import InvalidOptionError
 from search_spaces.masked_space import MaskedSpace
 from search_spaces.masks.layer import Mask
 from search_spaces.network_builder import CELLS, NetworkBuilder, dimensions, gates_of
-from search_spaces.options import SpaceOptions, check_names, check_range
+from search_spaces.options import DEEPEST, SpaceOptions, check_names, check_range
 from search_spaces.signature import Signature
 from search_spaces.space import TrialLike
 
