@@ -5,7 +5,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from onnx_graph.counts import Counts, count
-    from onnx_graph.errors import GraphError, InvalidModelError, UnsupportedOperatorError, WeightError
+    from onnx_graph.errors import (
+        GraphError,
+        InvalidModelError,
+        UnreadableModelError,
+        UnsupportedOperatorError,
+        WeightError,
+    )
     from onnx_graph.file import from_proto, load, save, size
     from onnx_graph.layer_cutting import CutError, cut_layers, summed_layers
     from onnx_graph.live_units import Liveness, dead_units, effective_masks, liveness, trim
@@ -19,6 +25,7 @@ __all__ = [
     "GraphError",
     "InvalidModelError",
     "Liveness",
+    "UnreadableModelError",
     "UnsupportedOperatorError",
     "Weight",
     "WeightError",
@@ -43,7 +50,7 @@ __all__ = [
 _MODULES = {
     "counts": ("Counts", "count"),
     "layer_cutting": ("CutError", "cut_layers", "summed_layers"),
-    "errors": ("GraphError", "InvalidModelError", "UnsupportedOperatorError", "WeightError"),
+    "errors": ("GraphError", "InvalidModelError", "UnreadableModelError", "UnsupportedOperatorError", "WeightError"),
     "file": ("from_proto", "load", "save", "size"),
     "live_units": ("Liveness", "dead_units", "effective_masks", "liveness", "trim"),
     "shrinking": ("shrink",),

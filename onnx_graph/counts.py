@@ -6,16 +6,19 @@ from math import prod
 import numpy as np
 import onnx_ir as ir
 
+from onnx_graph.boundary import typed
 from onnx_graph.weight import FLOATS, WeightUse, array_of, integer, weight_uses
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Attributes:
-    nnz: non-zero maskable weights (biases and normalisation not counted).
-    weights: all maskable weights, zero or not.
-    params: non-zero maskable weights plus all other float parameters (biases, normalisation).
-    macs: multiply-accumulates of the non-zero weights for one example.
+    """Sizes of a network.
+
+    Attributes:
+        nnz: non-zero maskable weights (biases and normalisation not counted).
+        weights: all maskable weights, zero or not.
+        params: non-zero maskable weights plus all other float parameters (biases, normalisation).
+        macs: multiply-accumulates of the non-zero weights for one example.
     """
 
     nnz: int
@@ -24,6 +27,7 @@ class Counts:
     macs: int
 
 
+@typed("counted")
 def count(model: ir.Model) -> Counts:
     """Count a model as it is; `trim` it first where unreachable weights should not count.
 

@@ -12,6 +12,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from onnx_graph import soundness, tensor_data, value_info
+from onnx_graph.boundary import typed
 from onnx_graph.collector import at_rest
 from onnx_graph.errors import InvalidModelError
 
@@ -19,6 +20,7 @@ NEWEST_IR_VERSION = 13  # that onnxruntime reads
 _LEAST_READ = 1 << 20  # bytes: some file systems state no size
 
 
+@typed("read")
 def load(path: os.PathLike[str] | str) -> ir.Model:
     """Read an ONNX file with shapes inferred (left unknown where inference fails).
 
@@ -28,13 +30,11 @@ def load(path: os.PathLike[str] | str) -> ir.Model:
         InvalidModelError: anything that is not a sound model of at most 2 GiB.
     """
     path = Path(path)
-    try:
-        with at_rest():
-            return _to_memory(_parse(_read(path)), path.parent)
-    except InvalidModelError as error:
-        raise InvalidModelError(f"{path}: {error}") from error.__cause__
+    with at_rest():
+        return _to_memory(_parse(_read(path)), path.parent)
 
 
+@typed("read")
 def from_proto(proto: onnx.ModelProto) -> ir.Model:
     """The model that `load` would read from a file of this content; the protobuf itself is left as it is.
 
@@ -81,6 +81,7 @@ def size(model: ir.Model) -> int:
     return len(_serialize(model, {}))
 
 
+@typed("written")
 def _serialize(model: ir.Model, metadata: Mapping[str, str]) -> bytes:
     from google.protobuf.message import EncodeError  # type: ignore[import-untyped]
 

@@ -7,6 +7,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from onnx_graph.boundary import typed
 from onnx_graph.flow import rule
 from onnx_graph.moving_flow import MIX
 from onnx_graph.unit_map import UnitMap, along, fit, rank_of
@@ -71,6 +72,7 @@ class Liveness:
         return sources, np.tile(needed, (1, weight.gates))[:, :, None]
 
 
+@typed("followed from input to output")
 def liveness(model: ir.Model) -> Liveness:
     """Follow the units of a graph forward from its inputs, then backward from its outputs.
 
@@ -87,12 +89,14 @@ def liveness(model: ir.Model) -> Liveness:
     return Liveness(forward, _backward(model, weighted, opset, forward, steps), weighted)
 
 
+@typed("followed from input to output")
 def effective_masks(model: ir.Model) -> dict[str, NDArray[np.bool_]]:
     """Canonical mask by initializer name: non-zero *and* on a live input→output path."""
     found = liveness(model)
     return {name: _kept(found, uses) for name, uses in _by_name(found).items()}
 
 
+@typed("trimmed")
 def trim(model: ir.Model) -> int:
     """Set every non-zero off the live paths to zero, in place; returns how many there were.
 
@@ -115,6 +119,7 @@ def trim(model: ir.Model) -> int:
     return removed
 
 
+@typed("followed from input to output")
 def dead_units(model: ir.Model) -> int:
     """Number of output units of weights that no input reaches or that reach no output.
 

@@ -4,6 +4,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from onnx_graph.boundary import typed
 from onnx_graph.constant_branches import drop_constant_branches
 from onnx_graph.flow import ELEMENTWISE
 from onnx_graph.kept_units import Kept, kept_units, varying
@@ -14,6 +15,7 @@ from onnx_graph.weight import WeightUse, initializer_of
 from onnx_graph.weighted_flow import output_units, product_axes
 
 
+@typed("shrunk")
 def shrink(model: ir.Model) -> ir.Model:
     """A new model without the units and channels that cannot matter; the original is left alone.
 

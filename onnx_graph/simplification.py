@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import onnx_ir as ir
 
+from onnx_graph.boundary import typed
 from onnx_graph.moving_flow import constant_ints, ints, picked
 from onnx_graph.unit_map import length_of, rank_of
 from onnx_graph.weight import initializer_of
@@ -26,6 +27,7 @@ _NEVER_NAMES = """
 _NEVER = frozenset(_NEVER_NAMES.split())
 
 
+@typed("simplified")
 def simplify(model: ir.Model) -> ir.Model:
     """A simpler model, or the model itself where there is nothing to simplify.
 

@@ -4,7 +4,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from predictors.batch import encode_all
+    from predictors.batch import encode_all, encode_each
     from predictors.encoder import encode
     from predictors.errors import PredictorError
     from predictors.fitted import FittedPredictor
@@ -26,6 +26,7 @@ __all__ = [
     "create",
     "encode",
     "encode_all",
+    "encode_each",
     "fit",
     "load",
     "save",
@@ -42,6 +43,7 @@ _HOMES = {
     "create": "registry",
     "encode": "encoder",
     "encode_all": "batch",
+    "encode_each": "batch",
     "fit": "fitting",
     "load": "persistence",
     "save": "persistence",

@@ -12,11 +12,12 @@ import numpy as np
 import onnx_ir as ir
 
 import onnx_graph
+from onnx_graph.boundary import typed
 from onnx_graph.collector import at_rest
 from onnx_graph.simplification import is_idle
 from predictors.canonical import canonical_graph
 from predictors.canonical_graph import CanonicalGraph
-from predictors.errors import ModelTypeError
+from predictors.errors import ModelTypeError, PredictorError
 from predictors.flow import propagate
 from predictors.graph_features import GRAPH_FEATURES, graph_features
 from predictors.node_features import NODE_FEATURES, NodeTable, node_table
@@ -36,6 +37,7 @@ another encoding is refused, and benchmarks encode anew."""
 _FOLDABLE = frozenset({"Constant", "Shape", "Size"})
 
 
+@typed("encoded", passes=(PredictorError,))
 def encode(model: "str | PathLike[str] | ir.Model | onnx.ModelProto") -> StructureGraph:
     """The structure graph of a network; the model is left as it is.
 

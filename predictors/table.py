@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from onnx_graph.errors import GraphError
 from predictors import ranking
-from predictors.batch import attempts
+from predictors.batch import encode_each
 from predictors.errors import InvalidTableError
 from predictors.fitted import FittedPredictor, Json, Task
 from predictors.fitting import fit, known_task
@@ -25,6 +25,7 @@ from predictors.registry import create, predictor_class
 from predictors.structure_graph import StructureGraph
 
 BASELINES = ("constant", "density")
+MOST_LINES = 20  # that an error lists
 FEWEST = 2  # rows that a predictor can be fitted on
 
 
@@ -69,13 +70,25 @@ def read_table(path: Path | str) -> tuple[Row, ...]:
 
 
 def encode_rows(path: Path | str, rows: Sequence[Row], *, workers: int = 1) -> list[StructureGraph]:
-    """The structure graph of every row's model; `InvalidTableError` names the line whose model cannot be read."""
-    graphs = []
-    for row, found in zip(rows, attempts([row.model for row in rows], workers=workers), strict=True):
+    """The structure graph of every row's model; `InvalidTableError` names all lines whose model cannot be read."""
+    graphs, failed = [], []
+    for row, found in zip(rows, encode_each([row.model for row in rows], workers=workers), strict=True):
         if isinstance(found, GraphError):
-            raise InvalidTableError(f"{path}, line {row.line}, column 'model': {found}") from found
-        graphs.append(found)
+            failed.append((row.line, found))
+        else:
+            graphs.append(found)
+    if failed:
+        raise InvalidTableError(f"{path}, {_failures(failed)}") from failed[0][1]
     return graphs
+
+
+def _failures(failed: Sequence[tuple[int, GraphError]]) -> str:
+    """The first failure, and the lines of the others."""
+    line, error = failed[0]
+    others = [str(other) for other, _ in failed[1:]]
+    listed = ", ".join(others[:MOST_LINES]) + (" …" if len(others) > MOST_LINES else "")
+    further = f"; {len(others)} more models cannot be read: line{'s' if len(others) > 1 else ''} {listed}" if others else ""
+    return f"line {line}, column 'model': {error}{further}"
 
 
 def fit_table(

@@ -8,6 +8,9 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
+from nas.cli import output
+from nas.cli.exit_code import exit_code
+
 VERBS: Mapping[str, str] = {
     "search": "find the best sparse network for a task and a budget",
     "resume": "go on with a search that was stopped, or give it more trainings",
@@ -66,25 +69,8 @@ def main(argv: Sequence[str]) -> int:
         if code is None or args.debug:
             raise
         place = f" ({error.filename})" if isinstance(error, OSError) and error.filename else ""
-        print(
-            f"nas: error: {' '.join(str(error).split())}{place if place[2:-1] not in str(error) else ''}",
-            file=sys.stderr,
-        )
+        output.error(f"{error}{place if place[2:-1] not in str(error) else ''}")
         return code
-
-
-def exit_code(error: Exception) -> int | None:
-    """2 asked wrongly, 3 input not supported, 1 the machine refused (disk, permission); None for a bug of ours."""
-    from nas.errors import NasError
-
-    if isinstance(error, NasError):
-        return error.exit_code
-    kind = type(error).__module__.partition(".")[0]
-    if kind == "onnx_graph":
-        return 3
-    if kind in ("search_spaces", "predictors"):
-        return 2
-    return 1 if isinstance(error, OSError) else None
 
 
 def _parser(verb: str | None) -> argparse.ArgumentParser:

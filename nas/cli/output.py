@@ -29,9 +29,9 @@ def table(rows: Sequence[Mapping[str, Any]], title: str = "") -> None:
     from rich.table import Table
 
     if not rows:
-        print(f"{title}: none" if title else "none")
+        print(f"{printable(title)}: none" if title else "none")
         return
-    grid = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    grid = Table(title=printable(title) or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for name in rows[0]:
         numeric = all(isinstance(row.get(name), int | float) or _looks_numeric(row.get(name)) for row in rows)
         grid.add_column(name, justify="right" if numeric else "left", overflow="fold")
@@ -49,12 +49,24 @@ def text(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else printable(str(value))
+
+
+def printable(words: str) -> str:
+    """The same text with everything that a terminal would act on, such as escape sequences in a name, written out: ``\\x1b``."""
+    if words.isprintable():
+        return words
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in words)
 
 
 def remark(message: str) -> None:
     """A line for people, on stderr."""
-    print(message, file=sys.stderr, flush=True)
+    print(printable(message), file=sys.stderr, flush=True)
+
+
+def error(message: str) -> None:
+    """An error for people: one line on stderr, whatever the message holds."""
+    remark(f"nas: error: {' '.join(message.split())}")
 
 
 def _looks_numeric(value: Any) -> bool:

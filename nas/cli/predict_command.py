@@ -1,19 +1,24 @@
 """`nas predict`."""
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from nas.cli import output
+from nas.cli.exit_code import exit_code
 from nas.cli.task_file import read_task
 from nas.cli.workers import add_workers, workers
 from nas.errors import UsageError
 from nas.explained import feature_rows, layer_rows
 from nas.percent import percent
+from onnx_graph import GraphError
 
 if TYPE_CHECKING:
     from predictors import FittedPredictor, Prediction, StructureGraph
+    from predictors.explanation import Explanation
+
+T = TypeVar("T")
 
 EXAMPLES = """\
 examples:
@@ -53,31 +58,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print a score for every file, nine times in ten in an interval, and whether it is like what the predictor knows."""
+    """Print a score for every file, nine times in ten in an interval, and whether it is like what the predictor knows.
+
+    A file that cannot be read does not end the batch: it gets a line of error, and the exit code says so at the end.
+    """
     import predictors
 
     processes = workers(args)
     predictor = predictors.load(args.predictor)
     predictor.require_accuracy()
+    latency = predictors.load(args.latency) if args.latency else None
     task = read_task(args.task)
     predictor.described(task)  # what is wrong with it is said before any file is read
-    graphs = predictors.encode_all(args.models, workers=processes)
-    questions = _questions(predictor, dict(zip(args.models, graphs, strict=True)), task)
-    prediction = predictor.predict([question.graph for question in questions])
-    rows = [_row(question, prediction, place) for place, question in enumerate(questions)]
-    if args.latency:
-        costs = _costs(predictor, args)
-        rows = [row | costs[row["model"]] for row in rows]
-    explained = (
-        [(row, predictor.explain(one.model, task=one.task)) for row, one in zip(rows, questions, strict=True)]
-        if args.explain
-        else []
-    )
-    for row, found in explained:
-        row["explanation"] = asdict(found)
-    output.emit(args, rows, [_shown(row) for row in rows], title="predicted accuracy")
-    if args.format == "table":
-        for row, found in explained:
+    batch = _Batch.read(args.models, processes)
+    questions = batch.each(lambda model, graph: _questions(predictor, model, graph, task))
+    costs = batch.each(lambda model, _: _costs(predictor, model, latency)) if latency is not None else {}
+    explained = batch.each(lambda model, _: [_explained(predictor, one) for one in questions[model]]) if args.explain else {}
+    asked = [question for model in batch.graphs for question in questions[model]]
+    prediction = predictor.predict([question.graph for question in asked])
+    rows = [_row(question, prediction, place) | costs.get(question.model, {}) for place, question in enumerate(asked)]
+    effects = [effect for model in batch.graphs for effect in explained.get(model, ())]
+    _print(args, rows, effects, batch)
+    return batch.exit_code()
+
+
+def _print(
+    args: argparse.Namespace, rows: list[dict[str, Any]], effects: "Sequence[Explanation]", batch: "_Batch"
+) -> None:
+    """Rows with their explanations, if there are any, then the remarks and the errors."""
+    if args.format == "json":
+        for row, found in zip(rows, effects, strict=False):
+            row["explanation"] = asdict(found)
+        output.emit(args, [*rows, *batch.refused()], [])
+    elif rows:
+        output.table([_shown(row) for row in rows], title="predicted accuracy")
+        for row, found in zip(rows, effects, strict=False):
             output.table(layer_rows(found), title=f"{row['model']}: layers, by changing their masks and asking again")
             output.table(feature_rows(found), title=f"features, against {found.typical:.2%} with the typical ones")
     if any(row["outside"] for row in rows):
@@ -88,7 +103,54 @@ def run(args: argparse.Namespace) -> int:
         )
     if any(row.get("latency_outside") for row in rows):
         output.remark("?: the network has operators that were never measured; do not trust its milliseconds")
-    return 0
+    for error in batch.errors.values():
+        output.error(str(error))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Batch:
+    """The files of one call.
+
+    Attributes:
+        graphs: what was read, by path.
+        errors: why a file gets no prediction, by path.
+    """
+
+    graphs: "dict[str, StructureGraph]"
+    errors: dict[str, Exception]
+
+    @classmethod
+    def read(cls, models: Sequence[str], processes: int) -> "_Batch":
+        """Encode the files, each path once."""
+        import predictors
+
+        paths = list(dict.fromkeys(models))
+        batch = cls(graphs={}, errors={})
+        for path, found in zip(paths, predictors.encode_each(paths, workers=processes), strict=True):
+            if isinstance(found, Exception):
+                batch.errors[path] = found
+            else:
+                batch.graphs[path] = found
+        return batch
+
+    def each(self, work: "Callable[[str, StructureGraph], T]") -> dict[str, T]:
+        """Do something for every file that was read; one for which it fails is one of the errors from then on."""
+        found = {}
+        for model, graph in list(self.graphs.items()):
+            try:
+                found[model] = work(model, graph)
+            except (GraphError, UsageError) as error:
+                self.errors[model] = error
+                del self.graphs[model]
+        return found
+
+    def refused(self) -> list[dict[str, str]]:
+        """The files without a prediction, as JSON rows."""
+        return [{"model": model, "error": str(error)} for model, error in self.errors.items()]
+
+    def exit_code(self) -> int:
+        """0, or the largest of the errors' codes."""
+        return max((exit_code(error) or 0 for error in self.errors.values()), default=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,16 +169,12 @@ class _Question:
         return self.task if self.task is None or isinstance(self.task, str) else DESCRIBED
 
 
-def _questions(predictor: "FittedPredictor", models: "Mapping[str, StructureGraph]", task: Any) -> list[_Question]:
-    """Every model for the task; without one, for every known task that it fits."""
-    found = []
+def _questions(predictor: "FittedPredictor", model: str, graph: "StructureGraph", task: Any) -> list[_Question]:
+    """A model for the task; without one, for every known task that it fits."""
     if task is None and predictor.described(None) is not None:
         task = next(iter(predictor.tasks))  # the only one
-    for model, graph in models.items():
-        open_ = task is None and predictor.tasks
-        for one in _tasks_for(predictor, model, graph) if open_ else [task]:
-            found.append(_Question(model=model, graph=graph.on(predictor.described(one)), task=one))
-    return found
+    tasks = _tasks_for(predictor, model, graph) if task is None and predictor.tasks else [task]
+    return [_Question(model=model, graph=graph.on(predictor.described(one)), task=one) for one in tasks]
 
 
 def _tasks_for(predictor: "FittedPredictor", model: str, graph: "StructureGraph") -> list[str]:
@@ -146,17 +204,18 @@ def _row(question: _Question, prediction: "Prediction", place: int) -> dict[str,
     }
 
 
-def _costs(predictor: "FittedPredictor", args: argparse.Namespace) -> dict[str, dict[str, Any]]:
-    """Columns of latency and bytes by model: they are the same for every task."""
-    said = predictor.predict(args.models, targets=("latency", "bytes"), latency=args.latency)
+def _explained(predictor: "FittedPredictor", question: _Question) -> "Explanation":
+    return predictor.explain(question.model, task=question.task)
+
+
+def _costs(predictor: "FittedPredictor", model: str, calibration: "FittedPredictor") -> dict[str, Any]:
+    """Columns of latency and bytes: they are the same for every task."""
+    said = predictor.predict([model], targets=("latency", "bytes"), latency=calibration)
     return {
-        model: {
-            "latency": float(said["latency"].mean[place]),
-            "latency_std": float(said["latency"].std[place]),
-            "latency_outside": bool(said["latency"].outside[place]),
-            "bytes": int(said["bytes"].mean[place]),
-        }
-        for place, model in enumerate(args.models)
+        "latency": float(said["latency"].mean[0]),
+        "latency_std": float(said["latency"].std[0]),
+        "latency_outside": bool(said["latency"].outside[0]),
+        "bytes": int(said["bytes"].mean[0]),
     }
 
 

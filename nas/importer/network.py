@@ -10,6 +10,7 @@ from nas.importer.node import tensor_of
 from nas.importer.operators.elementwise import DTYPES
 from nas.importer.program import Program
 from nas.importer.roles import roles
+from onnx_graph.boundary import typed
 from onnx_graph.errors import InvalidModelError
 from onnx_graph.weight import array_of
 
@@ -45,6 +46,7 @@ class Network:
         return outputs[0], after
 
 
+@typed("imported")
 def import_model(model: ir.Model, *, device: str = "cpu") -> Network:
     """Turn a graph with one input into a function; `nas.importer.roles` says what of it is trainable.
 
@@ -54,7 +56,7 @@ def import_model(model: ir.Model, *, device: str = "cpu") -> Network:
 
     Raises:
         UnsupportedOperatorError: names the node and operator that cannot be run.
-        InvalidModelError: the graph has no single input, no output, or an initializer without data.
+        InvalidModelError: the graph contradicts itself, or has no single input, no output, or an initializer without data.
     """
     if model.functions:
         model = InlinePass()(model.clone()).model
