@@ -18,7 +18,7 @@ import torch
 import onnx_graph
 from nas.tasks import Task, load_task
 from nas.training import TrainingOptions, TrainingResult, apply_result, evaluate, train_population
-from nas.training.initialisation import initial_values
+from nas.training.stack.initialisation import initial_values
 from onnx_graph.layer_cutting import cut_layers
 from search_spaces import Candidate, MaskRecipe, create
 

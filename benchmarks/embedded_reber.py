@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.table import Table
 
 import nas
-from nas.config import SearchConfig
-from nas.search import search
+from nas.study.config import SearchConfig
 from nas.tasks import load_task
 from nas.tasks.n_gram import next_symbol_legality
+from nas.verbs.search import search
 
 RESULTS = Path(__file__).parent / "results"
 

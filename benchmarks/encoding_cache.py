@@ -17,7 +17,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from predictors.encoder import ENCODING, encode
+from predictors.features.encoder import ENCODING, encode
 from predictors.structure_graph import StructureGraph
 
 CACHE = Path(__file__).parent / "cache"
@@ -25,7 +25,7 @@ SHARD = 100
 FOLDERS = (Path(__file__).parents[1], Path(__file__).parent)
 """Where this project's modules lie; all others are strangers, whose code is not in the key."""
 PINNED = ("predictors", "onnx_graph")
-"""Packages whose results tests pin: an encoding that differs has another number (`predictors.encoder.ENCODING`)."""
+"""Packages whose results tests pin: an encoding that differs has another number (`predictors.features.encoder.ENCODING`)."""
 
 Spec = tuple[object, ...]
 Arrays = Mapping[str, NDArray[np.generic]]

@@ -28,10 +28,10 @@ from threadpoolctl import threadpool_limits
 
 import onnx_graph
 from predictors import registry
-from predictors.encoder import encode
-from predictors.features import summary_column
-from predictors.graph_features import GRAPH_FEATURES
-from predictors.node_features import NODE_FEATURES
+from predictors.features.encoder import encode
+from predictors.features.graph_features import GRAPH_FEATURES
+from predictors.features.matrix import summary_column
+from predictors.features.node_features import NODE_FEATURES
 from predictors.predictor import Predictor
 from search_spaces.registry import create
 from search_spaces.signature import Signature

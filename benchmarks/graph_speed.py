@@ -20,8 +20,8 @@ from threadpoolctl import threadpool_limits
 
 import onnx_graph
 from nas.tasks import load_task
-from predictors.canonical import canonical_graph
-from predictors.encoder import encode
+from predictors.features.encoder import encode
+from predictors.reading.canonical import canonical_graph
 
 LENGTHS = (5, 200, 800)
 """Layers; only the shortest has a unit graph, so that the growth between the others is that of one way of encoding."""

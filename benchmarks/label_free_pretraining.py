@@ -31,14 +31,15 @@ from torch import nn
 from nas.corpus import splits
 from nas.corpus.corpus import Corpus
 from nas.corpus.plan import Spaces, candidates
-from predictors import gnn, ranking
-from predictors.encoder import encode
-from predictors.features import summary_column
-from predictors.gnn import GNNPredictor, Scaling
-from predictors.message_passing import Batch, StructureNetwork, state_arrays
+from predictors.calibration import ranking
+from predictors.calibration.target import to_target
+from predictors.features.encoder import encode
+from predictors.features.matrix import summary_column
+from predictors.models.gnn import gnn
+from predictors.models.gnn.gnn import GNNPredictor, Scaling
+from predictors.models.gnn.message_passing import Batch, StructureNetwork, state_arrays
 from predictors.registry import create
 from predictors.structure_graph import StructureGraph
-from predictors.target import to_target
 
 HERE = Path(__file__).parent
 CORPUS, RESULTS = HERE / "corpus", HERE / "results" / "label_free_pretraining.json"

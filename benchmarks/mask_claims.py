@@ -16,8 +16,8 @@ from mask_networks import digits_70_30, mnist_whole, perceptron
 from mask_structures import random_graph_wirings, spectral_gaps
 
 import onnx_graph
-from nas.export.export import export
-from nas.runtime import Runtime
+from nas.exporters.onnx_export import export
+from nas.measure.runtime import Runtime
 from nas.tasks import Task
 from nas.training import TrainingOptions, TrainingResult, apply_result, masked_model, train_population
 from nas.training.methods import Method, create

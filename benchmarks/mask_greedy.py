@@ -10,13 +10,13 @@ from mask_networks import digits_70_30, perceptron
 
 from nas.tasks import Task
 from nas.training import TrainingOptions, TrainingResult, train_population
+from nas.training.loop.session import Session
+from nas.training.masks.own_network import OwnNetwork
+from nas.training.masks.selectable_units import selectable_units
 from nas.training.methods.greedy_forward import GreedyForward
 from nas.training.methods.greedy_imitation import GreedyImitation, local_imitation
 from nas.training.methods.unit_selection import UnitSelection, mean_field
-from nas.training.own_network import OwnNetwork
-from nas.training.selectable_units import selectable_units
-from nas.training.session import Session
-from nas.training.stack import Member
+from nas.training.stack.stack import Member
 
 SHAPE, UNITS, CHOSEN, SEEDS = (1, 8, 8), 200, 20, range(10)
 FIRST, LAST = 5, 100

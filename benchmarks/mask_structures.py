@@ -16,7 +16,7 @@ import onnx_graph
 import predictors
 from nas.training import TrainingOptions, TrainingResult, train_population
 from onnx_graph.weight import masks
-from predictors.features import matrix
+from predictors.features.matrix import matrix
 from search_spaces import Candidate, MaskRecipe, create
 from search_spaces.masks.spectrum import full_spectrum, imdb_gap, ramanujan_gap
 

@@ -35,14 +35,14 @@ from nas.corpus import splits
 from nas.corpus.ceiling import ceiling
 from nas.corpus.corpus import Corpus
 from nas.corpus.splits import Division
-from predictors import ranking
-from predictors.ensemble import EnsemblePredictor
-from predictors.features import summary_column
-from predictors.graph_features import GRAPH_FEATURES
+from predictors.calibration import ranking
+from predictors.calibration.target import to_target
+from predictors.features.graph_features import GRAPH_FEATURES
+from predictors.features.matrix import summary_column
+from predictors.models.ensemble import EnsemblePredictor
 from predictors.predictor import Predictor
 from predictors.registry import create
 from predictors.structure_graph import StructureGraph
-from predictors.target import to_target
 
 HERE = Path(__file__).parent
 CORPUS, RESULTS = HERE / "corpus", HERE / "results" / "predictor_corpus.json"

@@ -26,10 +26,10 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from predictors import ranking
+from predictors.calibration import ranking
+from predictors.calibration.target import accuracy_of, to_target
 from predictors.registry import create
 from predictors.structure_graph import StructureGraph
-from predictors.target import accuracy_of, to_target
 
 RESULTS = Path(__file__).parent / "results"
 PREDICTORS = ("constant", "density", "linear", "forest", "gnn", "ensemble")

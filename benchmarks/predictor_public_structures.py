@@ -29,7 +29,7 @@ from public_structures import Floats, Structures
 from rich.console import Console
 from rich.table import Table
 
-from predictors import ranking
+from predictors.calibration import ranking
 from predictors.registry import create
 from predictors.structure_graph import StructureGraph
 

@@ -21,10 +21,10 @@ from rich.table import Table
 
 from onnx_graph.counts import count
 from onnx_graph.weight import masks
-from predictors import ranking
+from predictors.calibration import ranking
+from predictors.calibration.target import accuracy_of, to_target
 from predictors.registry import create
 from predictors.structure_graph import StructureGraph
-from predictors.target import accuracy_of, to_target
 
 RESULTS = Path(__file__).parent / "results"
 CELLS = 5
@@ -97,7 +97,7 @@ def make_networks(task_name: str, space_name: str, number: int, epochs: int, see
     from nas.tasks import load_task
     from nas.training.options import TrainingOptions, TrainingResult
     from nas.training.population import train_population
-    from predictors.encoder import encode
+    from predictors.features.encoder import encode
 
     task = load_task(task_name)
     space = search_spaces.create(space_name, task.signature)

@@ -24,9 +24,9 @@ from rich.table import Table
 from nas.corpus.corpus import Corpus
 from onnx_graph.errors import GraphError
 from predictors import encode
-from predictors.features import matrix
+from predictors.calibration.support import Support
+from predictors.features.matrix import matrix
 from predictors.structure_graph import StructureGraph
-from predictors.support import Support
 
 RESULTS = Path(__file__).parent / "results" / "predictor_support.json"
 BARS = {"recall": 0.95, "false alarms": 0.05}

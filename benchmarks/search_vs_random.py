@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 import nas
-from nas.config import SearchConfig
-from nas.search import search
+from nas.study.config import SearchConfig
+from nas.verbs.search import search
 
 RESULTS = Path(__file__).parent / "results"
 

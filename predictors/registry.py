@@ -10,18 +10,18 @@ from predictors.predictor import Predictor
 ENTRY_POINTS = "predictors"
 
 PREDICTORS: dict[str, str] = {
-    "constant": "predictors.constant:ConstantPredictor",
-    "density": "predictors.density:DensityPredictor",
-    "linear": "predictors.linear:LinearPredictor",
-    "forest": "predictors.forest:ForestPredictor",
-    "boosted": "predictors.boosted:BoostedPredictor",
-    "gp": "predictors.gaussian_process:GaussianProcessPredictor",
-    "gnn": "predictors.gnn:GNNPredictor",
-    "quick": "predictors.quick:QuickPredictor",
-    "ensemble": "predictors.ensemble:EnsemblePredictor",
-    "warm": "predictors.warm:WarmPredictor",
+    "constant": "predictors.models.constant:ConstantPredictor",
+    "density": "predictors.models.density:DensityPredictor",
+    "linear": "predictors.models.linear:LinearPredictor",
+    "forest": "predictors.models.forest:ForestPredictor",
+    "boosted": "predictors.models.boosted:BoostedPredictor",
+    "gp": "predictors.models.gaussian_process:GaussianProcessPredictor",
+    "gnn": "predictors.models.gnn.gnn:GNNPredictor",
+    "quick": "predictors.models.quick:QuickPredictor",
+    "ensemble": "predictors.models.ensemble:EnsemblePredictor",
+    "warm": "predictors.models.warm:WarmPredictor",
 }
-COSTS: dict[str, str] = {"latency": "predictors.latency:LatencyPredictor"}
+COSTS: dict[str, str] = {"latency": "predictors.models.latency:LatencyPredictor"}
 """Predictors of something other than accuracy: saved and loaded alike, but no choice where accuracy is predicted."""
 
 

@@ -7,8 +7,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from predictors.paths.unit_graph import UnitGraph
 from predictors.task_description import TaskDescription
-from predictors.unit_graph import UnitGraph
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,7 +16,7 @@ class StructureGraph:
     """Operators and their links after canonicalisation, with features.
 
     Attributes:
-        operators: class of every node, int64 ``(nodes,)``, an index into `predictors.operators.CLASSES`.
+        operators: class of every node, int64 ``(nodes,)``, an index into `predictors.reading.operators.CLASSES`.
         features: float32 ``(nodes, len(NODE_FEATURES))``.
         edges: int64 ``(2, edges)``, producer above consumer.
         summary: float32 ``(len(GRAPH_FEATURES),)``, features of the whole graph.

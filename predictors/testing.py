@@ -12,13 +12,13 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from predictors.calibration.ranking import rmse
 from predictors.errors import NotFittedError, PredictorError
-from predictors.features import CLASSES, GRAPH_FEATURES, NODE_FEATURES
+from predictors.features.matrix import CLASSES, GRAPH_FEATURES, NODE_FEATURES
+from predictors.paths.unit_graph import UNIT_FEATURES, UnitGraph
 from predictors.predictor import Prediction, Predictor
-from predictors.ranking import rmse
 from predictors.structure_graph import StructureGraph
 from predictors.task_description import TaskDescription
-from predictors.unit_graph import UNIT_FEATURES, UnitGraph
 
 
 def synthetic_graphs(count: int, seed: int = 0) -> tuple[list[StructureGraph], NDArray[np.float64]]:

@@ -10,7 +10,7 @@ Further wirings, activations and scalings that no search draws unless its option
   A layer whose fan-in n is a hidden width computes α·W·x with α = base width / n. In the paper's n⁻ᵃ·w, w ~ N(0, n⁻²ᵇ), learning
   rate η·n⁻ᶜ that is a = 1, c = 0 for all of them, b = −½ for hidden layers and b = 0 for the head; layers that read the input have
   a = b = c = 0. Adam's steps are of size η whatever the gradient, so the product moves by η/n, as the paper's c = 1 has it.
-  `nas.training.initialisation` draws the weights, for the kept fan-in (arXiv:2405.15743); α is that of the dense width, where
+  `nas.training.stack.initialisation` draws the weights, for the kept fan-in (arXiv:2405.15743); α is that of the dense width, where
   that paper divides by the density too, so that a candidate does not change its scale with its mask.
 """
 

@@ -49,7 +49,7 @@ def stages() -> tuple[Mapping[str, Stage], Accepted]:
     from nas.cli.main import main  # noqa: F401
     from nas.errors import NasError
     from nas.importer import import_model
-    from nas.inspection import inspect
+    from nas.measure.inspection import inspect
 
     sys.path.insert(0, str(Path(__file__).parent))
     predictor = predictors.load("default")

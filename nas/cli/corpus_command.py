@@ -90,7 +90,7 @@ def _build(args: argparse.Namespace) -> int:
 def _card(args: argparse.Namespace) -> int:
     from nas.corpus.card import card, cell_rows, domain_rows
     from nas.corpus.corpus import Corpus
-    from nas.run_folder import write_text
+    from nas.study.run_folder import write_text
 
     folder = Path(args.folder)
     corpus = Corpus.read(folder)
@@ -122,7 +122,7 @@ def _corpus(args: argparse.Namespace) -> "Corpus":
 
 
 def _export(args: argparse.Namespace) -> int:
-    from nas.corpus.export import export
+    from nas.corpus.onnx_files import export
     from nas.errors import UsageError
 
     corpus = _corpus(args)

@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the layers and the whole."""
-    from nas.inspection import inspect
+    from nas.measure.inspection import inspect
 
     inspection = inspect(args.model)
     output.emit(args, inspection, inspection["layers"], title=f"weights of {args.model}")

@@ -49,7 +49,7 @@ def _spaces() -> list[dict[str, str]]:
 
 
 def _strategies() -> list[dict[str, str]]:
-    from nas.strategies import STRATEGIES
+    from nas.engine.strategies import STRATEGIES
 
     return _first_lines(dict(STRATEGIES))
 
@@ -75,7 +75,7 @@ def _methods() -> list[dict[str, str]]:
 
 
 def _metrics() -> list[dict[str, str]]:
-    from nas.metrics import DESCRIPTIONS
+    from nas.measure.metrics import DESCRIPTIONS
 
     return [{"name": name, "meaning": meaning} for name, meaning in DESCRIPTIONS.items()]
 

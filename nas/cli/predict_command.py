@@ -10,13 +10,13 @@ from nas.cli.exit_code import exit_code
 from nas.cli.task_file import read_task
 from nas.cli.workers import add_workers, workers
 from nas.errors import UsageError
-from nas.explained import feature_rows, layer_rows
 from nas.percent import percent
+from nas.reports.explained import feature_rows, layer_rows
 from onnx_graph import GraphError
 
 if TYPE_CHECKING:
     from predictors import FittedPredictor, Prediction, StructureGraph
-    from predictors.explanation import Explanation
+    from predictors.library.explanation import Explanation
 
 T = TypeVar("T")
 
@@ -164,7 +164,7 @@ class _Question:
     @property
     def name(self) -> str | None:
         """Of the task; a description has none."""
-        from predictors.fitting import DESCRIBED
+        from predictors.library.fitting import DESCRIBED
 
         return self.task if self.task is None or isinstance(self.task, str) else DESCRIBED
 

@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _fit(args: argparse.Namespace) -> int:
-    from predictors import table
+    from predictors.library import table
 
     fitted = table.fit_table(
         Path(args.table),
@@ -99,7 +99,8 @@ def _fit(args: argparse.Namespace) -> int:
 
 
 def _evaluate(args: argparse.Namespace) -> int:
-    from predictors import PREDICTORS, table
+    from predictors import PREDICTORS
+    from predictors.library import table
     from predictors.registry import needs_task
 
     result: dict[str, Any] = table.evaluate_table(
@@ -150,7 +151,7 @@ def _describe(args: argparse.Namespace) -> int:
 def _calibrate(args: argparse.Namespace) -> int:
     from nas.cli.progress_display import display, paced
     from nas.errors import UsageError
-    from nas.latency_calibration import FEWEST, calibrate
+    from nas.measure.latency_calibration import FEWEST, calibrate
 
     if args.networks < FEWEST:
         raise UsageError(f"--networks must be at least {FEWEST}, got {args.networks}")

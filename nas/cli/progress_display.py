@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from nas.progress import Progress
+from nas.study.progress import Progress
 
 
 class Display(Protocol):

@@ -23,9 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the report and write the page and the picture anew."""
-    from nas.conclusion import render
-    from nas.report.report import VERSION
-    from nas.run_folder import RunFolder
+    from nas.reports.conclusion import render
+    from nas.reports.report import VERSION
+    from nas.study.run_folder import RunFolder
 
     folder = RunFolder(Path(args.run))
     folder.config()

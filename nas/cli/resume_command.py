@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Go on and print the front."""
-    from nas.search import resume
+    from nas.verbs.search import resume
 
     quieten_optuna(verbose=args.verbose)
     with display(quiet=args.quiet) as shown:

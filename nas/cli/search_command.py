@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     config = config_of(args)
     if args.dry_run:
         return _dry_run(args, config)
-    from nas.search import search
+    from nas.verbs.search import search
 
     quieten_optuna(verbose=args.verbose)
     out = Path(args.out or f"runs/{Path(config.task).stem}-{config.space}-{config.seed}")
@@ -107,7 +107,7 @@ def test_rows(report: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _dry_run(args: argparse.Namespace, config: Any) -> int:
     """The pre-flight table: smallest, middle and largest candidate, and how many meet the constraints."""
-    from nas.search import check, sizes, task_of
+    from nas.verbs.search import check, sizes, task_of
 
     task = task_of(config)
     check(config, task)

@@ -5,7 +5,7 @@ from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from nas.config import ALIASES, SearchConfig, read
+from nas.study.config import ALIASES, SearchConfig, read
 
 GROUPS = {
     "what": ("task", "space", "model", "space_option", "data_dir", "target", "subset"),

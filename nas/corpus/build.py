@@ -10,7 +10,7 @@ from pathlib import Path
 
 import onnx_graph
 from nas.corpus.domain import Domain
-from nas.corpus.network import MeasuredNetwork, structure_of
+from nas.corpus.labelled_network import MeasuredNetwork, structure_of
 from nas.corpus.plan import Spaces, candidates, training_seeds
 from nas.corpus.shard import Examples, Shard, read_shard, shard_file, write_shard
 from nas.errors import RunError, TrainingError

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from predictors.ranking import attainable_tau, kendall_inside
+from predictors.calibration.ranking import attainable_tau, kendall_inside
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +17,7 @@ class Ceiling:
         networks: with at least two trainings.
         trainings: harmonic mean of their numbers of trainings.
         agreement: Kendall's τ inside cells between two trainings.
-        tau: what a perfect predictor reaches against the mean of the trainings (`predictors.ranking.attainable_tau`).
+        tau: what a perfect predictor reaches against the mean of the trainings (`predictors.calibration.ranking.attainable_tau`).
         noise: standard deviation of one training, averaged over networks.
     """
 

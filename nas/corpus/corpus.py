@@ -11,7 +11,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from nas.corpus.domain import Domain
-from nas.corpus.network import MeasuredNetwork, structure_of
+from nas.corpus.labelled_network import MeasuredNetwork, structure_of
 from nas.corpus.plan import Spaces
 from nas.corpus.shard import Examples, read_shard
 from nas.errors import DataError

@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from nas import config
 from nas.errors import UsageError
 from nas.names import nearest
+from nas.study import config
 from nas.tasks.registry import load_task
 from nas.tasks.task import Task
 from nas.training.options import TrainingOptions

@@ -5,14 +5,14 @@ from pathlib import Path
 
 from nas.corpus.corpus import Corpus
 from nas.errors import UsageError
-from predictors.boosted import BoostedOptions
-from predictors.encoder import encode
-from predictors.ensemble import EnsembleOptions, EnsemblePredictor
-from predictors.fitted import FittedPredictor, Json
-from predictors.forest import ForestOptions
-from predictors.gaussian_process import GaussianProcessOptions
-from predictors.gnn import GNNOptions
-from predictors.persistence import require_free, save
+from predictors.features.encoder import encode
+from predictors.library.fitted import FittedPredictor, Json
+from predictors.library.persistence import require_free, save
+from predictors.models.boosted import BoostedOptions
+from predictors.models.ensemble import EnsembleOptions, EnsemblePredictor
+from predictors.models.forest import ForestOptions
+from predictors.models.gaussian_process import GaussianProcessOptions
+from predictors.models.gnn.gnn import GNNOptions
 from predictors.predictor import Predictor
 from predictors.registry import create, needs_task
 from predictors.task_description import TaskDescription

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from nas.corpus.domain import Domain, from_mapping
-from nas.corpus.network import MeasuredNetwork
+from nas.corpus.labelled_network import MeasuredNetwork
 from nas.errors import DataError, RunError, UsageError
-from nas.run_folder import write_bytes
+from nas.study.run_folder import write_bytes
 from predictors.errors import InvalidTaskError
 from predictors.task_description import TaskDescription
 from search_spaces.errors import InvalidOptionError

@@ -1,17 +1,8 @@
-"""ONNX graphs as pure PyTorch functions, so that `torch.func` can stack, differentiate and train them."""
+"""ONNX graphs as pure PyTorch functions, so that `torch.func` can stack, differentiate and train them.
 
-from typing import TYPE_CHECKING, Any
+The public names stand in `__init__.pyi`, once; each is imported when it is first asked for.
+"""
 
-if TYPE_CHECKING:
-    from nas.importer.network import Network, import_model
+import lazy_loader
 
-__all__ = ["Network", "import_model"]
-
-
-def __getattr__(name: str) -> Any:
-    """Load torch only when a network is imported."""
-    if name in __all__:
-        from nas.importer import network
-
-        return getattr(network, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -4,13 +4,13 @@ import onnx_ir as ir
 
 from nas.tasks.task import Task
 from nas.training.device import arithmetic, torch_device
+from nas.training.loop.session import Session
 from nas.training.methods.before import Before
 from nas.training.methods.method import Method, MethodError, begin
 from nas.training.methods.registry import create
 from nas.training.options import DEFAULTS
-from nas.training.session import Session
 from nas.training.single import check_fit, threads_for
-from nas.training.stack import Member
+from nas.training.stack.stack import Member
 from nas.training.trained import with_weights
 
 
@@ -31,7 +31,7 @@ def masked_model(
         method: one whose mask is found before training, by name or as an object with its options.
         density: share of all maskable weights to keep; None: as many as the model has non-zeros.
         seed: of mask and initial weights.
-        task: gives the examples that some methods score weights with; others need none.
+        task: gives the examples that some methods rank weights with; others need none.
 
     Raises:
         MethodError: the method finds its mask during or after a training, needs a task, or cannot leave that density.
@@ -44,7 +44,7 @@ def masked_model(
             "is found before"
         )
     if method.needs_data and task is None:
-        raise MethodError(f"{type(method).__name__} scores weights with examples; give a task")
+        raise MethodError(f"{type(method).__name__} ranks weights with examples; give a task")
     if task is not None:
         check_fit(model, task)
     where = torch_device(device)

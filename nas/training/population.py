@@ -12,14 +12,14 @@ import torch
 
 from nas.errors import UsageError
 from nas.tasks.task import Task
-from nas.training.course import Course
 from nas.training.device import arithmetic, torch_device
+from nas.training.loop.history import History
+from nas.training.loop.session import Session
 from nas.training.methods.method import Method, begin
 from nas.training.methods.registry import create
 from nas.training.options import DEFAULTS, TrainingOptions, TrainingResult
-from nas.training.session import Session
 from nas.training.single import check_fit, result_of, threads_for
-from nas.training.stack import Member
+from nas.training.stack.stack import Member
 
 LARGEST = 32
 """Networks in a stack at most."""
@@ -72,9 +72,11 @@ def train_population(
     members = [Member.of(model, seed) for (model, _), seed in zip(begun, seeds, strict=True)]
     parts = stacks(members, options.batch_size) if method.stacks else [[index] for index in range(len(members))]
     job = Job(members, [keep for _, keep in begun], method, task, options, where)
-    courses = _run(job, parts)
+    histories = _run(job, parts)
     seconds = (time.perf_counter() - started) / max(len(models), 1)
-    return [course.error or result_of(course, model, seconds) for course, model in zip(courses, models, strict=True)]
+    return [
+        history.error or result_of(history, model, seconds) for history, model in zip(histories, models, strict=True)
+    ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +90,7 @@ class Job:
     options: TrainingOptions
     device: torch.device
 
-    def train(self, part: Stacked, stop: Event) -> list[Course]:
+    def train(self, part: Stacked, stop: Event) -> list[History]:
         """Train the networks at these positions as one stack."""
         session = Session(
             [self.members[index] for index in part],
@@ -137,7 +139,7 @@ def _work(part: Stacked, work: Sequence[int]) -> int:
     return OVERHEAD + len(part) * work[part[-1]]
 
 
-def _run(job: Job, parts: Sequence[Stacked]) -> list[Course]:
+def _run(job: Job, parts: Sequence[Stacked]) -> list[History]:
     """Train all stacks, on the CPU side by side, one thread each; a single stack may use all threads."""
     loops = [partial(job.train, part) for part in parts]
     workers = min(torch.get_num_threads(), len(parts)) if job.device.type == "cpu" else 1
@@ -148,13 +150,13 @@ def _run(job: Job, parts: Sequence[Stacked]) -> list[Course]:
         work = max((member.shape.cost * job.options.batch_size for member in job.members), default=0)
         with arithmetic(job.device, threads_for(work)):
             found = [loop(Event()) for loop in loops]
-    courses: dict[int, Course] = {}
+    histories: dict[int, History] = {}
     for part, results in zip(parts, found, strict=True):
-        courses.update(zip(part, results, strict=True))
-    return [courses[index] for index in range(len(job.members))]
+        histories.update(zip(part, results, strict=True))
+    return [histories[index] for index in range(len(job.members))]
 
 
-def _side_by_side(loops: Sequence[Callable[[Event], list[Course]]], workers: int) -> list[list[Course]]:
+def _side_by_side(loops: Sequence[Callable[[Event], list[History]]], workers: int) -> list[list[History]]:
     """Run on threads; an interrupt ends all of them after their epoch."""
     stop = Event()
     # The number of threads of torch belongs to the thread that sets it.

@@ -8,14 +8,14 @@ import torch
 
 from nas.errors import TrainingError, UsageError
 from nas.tasks.task import Split, Task
-from nas.training.batches import examples
-from nas.training.course import Course
 from nas.training.device import arithmetic, torch_device
+from nas.training.loop.batches import examples
+from nas.training.loop.history import History
+from nas.training.loop.session import Session, accuracy
 from nas.training.methods.method import Method, begin
 from nas.training.methods.registry import create
 from nas.training.options import DEFAULTS, TrainingOptions, TrainingResult
-from nas.training.session import Session, accuracy
-from nas.training.stack import Member, Stack
+from nas.training.stack.stack import Member, Stack
 from nas.training.trained import with_weights
 from onnx_graph.live_units import dead_units
 
@@ -57,10 +57,10 @@ def train(
     with arithmetic(where, threads_for(member.shape.cost * options.batch_size)):
         session = Session([member], task, options, where, keep=[keep], progress=progress)
         method.run(session)
-        course = session.finish()[0]
-    if course.error is not None:
-        raise course.error
-    return result_of(course, model, time.perf_counter() - started)
+        history = session.finish()[0]
+    if history.error is not None:
+        raise history.error
+    return result_of(history, model, time.perf_counter() - started)
 
 
 def evaluate(model: ir.Model, task: Task, split: Split, *, device: str = "cpu") -> float:
@@ -72,17 +72,17 @@ def evaluate(model: ir.Model, task: Task, split: Split, *, device: str = "cpu") 
         return accuracy(Stack([member], fresh=False, device=where), examples(split, where), _EVALUATED)[0]
 
 
-def result_of(course: Course, model: ir.Model, seconds: float) -> TrainingResult:
+def result_of(history: History, model: ir.Model, seconds: float) -> TrainingResult:
     """The result of a training that did not diverge."""
     return TrainingResult(
-        accuracy=course.accuracy,
-        weights=course.weights,
-        losses=tuple(course.losses),
-        accuracies=tuple(course.accuracies),
-        dead_units=dead_units(with_weights(model, course.weights)),
+        accuracy=history.accuracy,
+        weights=history.weights,
+        losses=tuple(history.losses),
+        accuracies=tuple(history.accuracies),
+        dead_units=dead_units(with_weights(model, history.weights)),
         seconds=seconds,
-        seed=course.seed,
-        notes=course.notes,
+        seed=history.seed,
+        notes=history.notes,
     )
 
 

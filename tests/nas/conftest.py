@@ -5,7 +5,7 @@ from collections.abc import Callable
 import optuna
 import pytest
 
-from nas.trial import Proposal, Score, Trial
+from nas.study.trial import Proposal, Score, Trial
 from search_spaces.candidate import Candidate
 
 

@@ -9,21 +9,21 @@ import pytest
 import torch
 
 import onnx_graph
-from nas.export.export import export
-from nas.importer.network import import_model
-from nas.runtime import Runtime
+from nas.exporters.onnx_export import export
+from nas.importer.torch_network import import_model
+from nas.measure.runtime import Runtime
 from nas.tasks import load_task
 from nas.tasks.task import Task
 from nas.training import TrainingOptions, TrainingResult, apply_result, evaluate, train, train_population
-from nas.training.initialisation import initial_values
-from nas.training.norm_bound import project
-from nas.training.optimizer import Optimizer
-from nas.training.perceptron_stack import perceptron_stack
+from nas.training.loop.optimizer import Optimizer
 from nas.training.population import stacks
-from nas.training.stack import Member
+from nas.training.stack.initialisation import initial_values
+from nas.training.stack.norm_bound import project
+from nas.training.stack.perceptron_stack import perceptron_stack
+from nas.training.stack.stack import Member
 from onnx_graph.layer_cutting import cut_layers
 from onnx_graph.norm_bound import norm_bounds
-from predictors.encoder import encode
+from predictors.features.encoder import encode
 from search_spaces import Candidate, MaskRecipe, create
 
 QUICK = TrainingOptions(epochs=3, learning_rate=0.01, batch_size=32)

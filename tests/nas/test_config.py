@@ -2,8 +2,8 @@ import tomllib
 
 import pytest
 
-from nas.config import SearchConfig, read
 from nas.errors import UsageError
+from nas.study.config import SearchConfig, read
 
 
 def test_a_resolved_configuration_comes_back_from_toml():

@@ -1,8 +1,8 @@
 import pytest
 
-from nas import constraints
-from nas.constraints import Constraint, parse, parse_all
 from nas.errors import ConstraintError
+from nas.study import constraints
+from nas.study.constraints import Constraint, parse, parse_all
 
 
 def test_parse_reads_metric_operator_and_bound():

@@ -19,13 +19,13 @@ from nas.corpus.ceiling import ceiling
 from nas.corpus.corpus import Corpus
 from nas.corpus.domain import DOMAINS, Domain, read_plan
 from nas.corpus.fitting import fit
-from nas.corpus.network import structure_of
+from nas.corpus.labelled_network import structure_of
 from nas.corpus.plan import Spaces, candidates, training_seeds
 from nas.corpus.shard import read_shard, shard_file, write_shard
 from nas.errors import DataError, RunError, UsageError
 from nas.tasks import load_task
 from nas.tasks.description import describe
-from predictors.ranking import attainable_tau, kendall
+from predictors.calibration.ranking import attainable_tau, kendall
 
 TINY = Domain(
     name="tiny",

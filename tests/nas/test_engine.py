@@ -14,13 +14,13 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from nas import search as searches
-from nas.config import SearchConfig
-from nas.engine import confirmations, first_round, training_seed
+from nas.engine.leaders import winner
+from nas.engine.search_loop import confirmations, first_round, training_seed
 from nas.errors import ConstraintError, RunError, TrainingError, UsageError
-from nas.leaders import winner
-from nas.run_folder import RunFolder
-from nas.trial import Standing
+from nas.study.config import SearchConfig
+from nas.study.run_folder import RunFolder
+from nas.study.trial import CandidateResult
+from nas.verbs import search as searches
 from search_spaces.candidate import Candidate
 
 CONFIG = SearchConfig(
@@ -336,8 +336,10 @@ def test_a_training_seed_depends_on_study_candidate_and_repeat():
 
 def test_a_candidate_trained_once_does_not_beat_a_confirmed_one():
     candidate = Candidate(space="mlp", architecture={})
-    lucky = Standing(candidate=candidate, accuracy=0.99, accuracies=(0.99,), metrics={"nnz": 5}, score=None, number=0)
-    sure = Standing(
+    lucky = CandidateResult(
+        candidate=candidate, accuracy=0.99, accuracies=(0.99,), metrics={"nnz": 5}, score=None, number=0
+    )
+    sure = CandidateResult(
         candidate=candidate, accuracy=0.95, accuracies=(0.94, 0.96), metrics={"nnz": 5}, score=None, number=1
     )
     assert winner((), [lucky, sure]) is sure

@@ -7,11 +7,11 @@ import pytest
 import onnx_graph
 import search_spaces
 from nas.errors import ExportError
-from nas.export import export as exports
-from nas.export.export import TOLERANCE, as_exported, copy_of, export, largest_error, run
-from nas.export.normalise import prepend
-from nas.export.provenance import provenance
-from nas.metrics import counts, latency
+from nas.exporters import onnx_export as exports
+from nas.exporters.normalise import prepend
+from nas.exporters.onnx_export import TOLERANCE, as_exported, copy_of, export, largest_error, run
+from nas.exporters.provenance import provenance
+from nas.measure.metrics import counts, latency
 from nas.tasks import load_task
 from nas.tasks.task import Normalisation
 

@@ -14,7 +14,7 @@ import torch
 
 import onnx_graph
 from nas.importer import import_model
-from nas.importer.network import Network
+from nas.importer.torch_network import Network
 from onnx_graph.errors import UnsupportedOperatorError
 
 DATA = Path(os.environ.get("NAS_DATA_DIR", "/nonexistent"))

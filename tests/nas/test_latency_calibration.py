@@ -7,14 +7,14 @@ import pytest
 
 import onnx_graph
 import search_spaces
-from nas import latency_calibration
 from nas.cli.main import main
+from nas.measure import latency_calibration
 from predictors import encode
-from predictors.ensemble import EnsemblePredictor
 from predictors.errors import InvalidTargetError
-from predictors.fitted import FittedPredictor
-from predictors.persistence import save
-from predictors.quick import QuickPredictor
+from predictors.library.fitted import FittedPredictor
+from predictors.library.persistence import save
+from predictors.models.ensemble import EnsemblePredictor
+from predictors.models.quick import QuickPredictor
 from search_spaces.signature import Signature
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from nas.errors import UsageError
-from nas.objectives import Objective, fronts, losses, non_dominated, parse, values
+from nas.study.objectives import Objective, fronts, losses, non_dominated, parse, values
 
 
 def test_parse_reads_directions():

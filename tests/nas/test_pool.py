@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 
 import search_spaces
-from nas import acquisition, constraints, objectives
-from nas.pool import Pool
-from nas.trial import Proposal
+from nas.engine import acquisition
+from nas.engine.pool import Pool
+from nas.study import constraints, objectives
+from nas.study.trial import Proposal
 from predictors.predictor import Prediction
 from predictors.structure_graph import StructureGraph
 from search_spaces import Signature

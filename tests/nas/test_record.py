@@ -1,10 +1,10 @@
 import optuna
 import pytest
 
-from nas.constraints import parse_all
 from nas.errors import RunError
-from nas.objectives import parse
-from nas.record import Record
+from nas.study.constraints import parse_all
+from nas.study.objectives import parse
+from nas.study.record import Record
 
 GOALS = parse(["accuracy", "-nnz"])
 

@@ -1,6 +1,6 @@
 import pytest
 
-from nas.report.report import Measured, sentence
+from nas.reports.report import Measured, sentence
 from nas.tasks import load_task
 
 

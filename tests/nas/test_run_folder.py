@@ -4,10 +4,10 @@ import sys
 
 import pytest
 
-from nas import run_folder
-from nas.config import SearchConfig
 from nas.errors import RunError
-from nas.run_folder import RunFolder, write_text
+from nas.study import run_folder
+from nas.study.config import SearchConfig
+from nas.study.run_folder import RunFolder, write_text
 
 
 def test_a_run_remembers_its_configuration(tmp_path):
@@ -39,7 +39,7 @@ def test_two_processes_do_not_share_a_run(tmp_path):
     folder = RunFolder(tmp_path / "run")
     folder.create(SearchConfig())
     script = (
-        "from nas.run_folder import RunFolder\nfrom pathlib import Path\n"
+        "from nas.study.run_folder import RunFolder\nfrom pathlib import Path\n"
         f"with RunFolder(Path({str(folder.path)!r})).lock(): print('in')"
     )
     with folder.lock():

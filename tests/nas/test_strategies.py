@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from nas import strategies
+from nas.engine import strategies
+from nas.engine.strategies.testing import StrategyContract
 from nas.errors import UsageError
-from nas.strategies.testing import StrategyContract
 
 
 @pytest.mark.parametrize("name", sorted(strategies.STRATEGIES))

@@ -11,9 +11,9 @@ import torch
 from nas.errors import TrainingError, UsageError
 from nas.tasks.task import Split, Task
 from nas.training import TrainingOptions, apply_result, evaluate, train
-from nas.training.batches import bounds, order
-from nas.training.initialisation import initial_values
-from nas.training.optimizer import Optimizer, clip, learning_rate
+from nas.training.loop.batches import bounds, order
+from nas.training.loop.optimizer import Optimizer, clip, learning_rate
+from nas.training.stack.initialisation import initial_values
 from onnx_graph.weight import masks
 from search_spaces.signature import Signature
 

@@ -10,9 +10,9 @@ import torch
 from nas.errors import TrainingError, UsageError
 from nas.tasks.task import Split, Task
 from nas.training import TrainingOptions, TrainingResult, train, train_population
-from nas.training.graph_shape import graph_shape
 from nas.training.population import stacks
-from nas.training.stack import Member, Stack
+from nas.training.stack.graph_shape import graph_shape
+from nas.training.stack.stack import Member, Stack
 from search_spaces.network_builder import NetworkBuilder
 from search_spaces.signature import Signature
 

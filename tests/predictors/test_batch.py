@@ -7,8 +7,9 @@ import pytest
 
 import onnx_graph
 import search_spaces
-from predictors import batch, encode, encode_all
+from predictors import encode, encode_all
 from predictors.errors import PredictorError
+from predictors.library import batch
 from search_spaces.signature import Signature
 
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from nas.corpus.corpus import Corpus
-from predictors.boosted import BoostedOptions
-from predictors.ensemble import EnsembleOptions, EnsemblePredictor
-from predictors.forest import ForestOptions
-from predictors.gaussian_process import GaussianProcessOptions
-from predictors.gnn import GNNOptions
+from predictors.models.boosted import BoostedOptions
+from predictors.models.ensemble import EnsembleOptions, EnsemblePredictor
+from predictors.models.forest import ForestOptions
+from predictors.models.gaussian_process import GaussianProcessOptions
+from predictors.models.gnn.gnn import GNNOptions
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 SMALL = EnsembleOptions(
@@ -92,7 +92,7 @@ def test_speeds_grow_as_a_power_of_the_length(benchmark, monkeypatch):
 
 def test_pretraining_tells_what_can_be_computed_and_starts_from_it(benchmark, two_domains):
     module = benchmark("label_free_pretraining")
-    from predictors.encoder import encode
+    from predictors.features.encoder import encode
 
     corpus = two_domains.of("mlp-digits")
     graphs = [encode(corpus.model(row)) for row in range(len(corpus))]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from predictors.calibration import Curve
+from predictors.calibration.conformal import Curve
 from predictors.errors import InvalidPredictorError
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from predictors.connections import connections, connections_of_fours, fours
+from predictors.paths.connections import connections, connections_of_fours, fours
 
 SHAPES = [(3, 8), (5, 7), (1, 3), (4, 6, 3, 3), (2, 9, 1, 1), (3, 4, 5), (2, 3, 2, 2, 2), (6, 0), (2, 5, 300)]
 

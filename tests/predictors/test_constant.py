@@ -1,6 +1,6 @@
 import numpy as np
 
-from predictors.constant import ConstantPredictor
+from predictors.models.constant import ConstantPredictor
 from predictors.testing import synthetic_graphs
 
 

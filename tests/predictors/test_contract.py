@@ -2,12 +2,12 @@ import functools
 
 import pytest
 
-from predictors.ensemble import EnsembleOptions, EnsemblePredictor
-from predictors.gnn import GNNOptions, GNNPredictor
-from predictors.persistence import shipped
+from predictors.library.persistence import shipped
+from predictors.models.ensemble import EnsembleOptions, EnsemblePredictor
+from predictors.models.gnn.gnn import GNNOptions, GNNPredictor
+from predictors.models.warm import WarmPredictor
 from predictors.registry import create, names, needs_task
 from predictors.testing import PredictorContract
-from predictors.warm import WarmPredictor
 
 SMALL = GNNOptions(members=2, hidden=16, layers=2, unit_hidden=8, unit_layers=1, steps=100, epochs=1)
 SMALL_ENSEMBLE = EnsembleOptions(folds=2, network=SMALL)

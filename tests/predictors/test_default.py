@@ -9,7 +9,7 @@ import pytest
 
 import predictors
 import search_spaces
-from predictors.persistence import DEFAULT, shipped
+from predictors.library.persistence import DEFAULT, shipped
 from predictors.predictor import Prediction
 from search_spaces.signature import Signature
 

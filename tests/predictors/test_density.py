@@ -3,10 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from predictors import features
-from predictors.density import DensityPredictor
 from predictors.errors import PredictorError
-from predictors.features import GRAPH_FEATURES
+from predictors.features import matrix as features
+from predictors.features.matrix import GRAPH_FEATURES
+from predictors.models.density import DensityPredictor
 from predictors.testing import synthetic_graphs
 
 LOG_NNZ = tuple(GRAPH_FEATURES).index("log_nnz")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import onnx_graph
-from predictors.encoder import encode
-from predictors.graph_features import GRAPH_FEATURES
+from predictors.features.encoder import encode
+from predictors.features.graph_features import GRAPH_FEATURES
 from predictors.structure_graph import StructureGraph
 
 DATA = os.environ.get("NAS_DATA_DIR")

@@ -7,9 +7,9 @@ import onnx_ir as ir
 import pytest
 from onnx import numpy_helper
 
-from predictors.encoder import encode
-from predictors.graph_features import GRAPH_FEATURES
-from predictors.node_features import NODE_FEATURES
+from predictors.features.encoder import encode
+from predictors.features.graph_features import GRAPH_FEATURES
+from predictors.features.node_features import NODE_FEATURES
 from predictors.structure_graph import StructureGraph
 
 

@@ -10,10 +10,10 @@ import pytest
 from onnx import numpy_helper
 
 import onnx_graph
-from predictors.encoder import encode
-from predictors.graph_features import GRAPH_FEATURES
-from predictors.node_features import NODE_FEATURES
-from predictors.operators import CLASSES
+from predictors.features.encoder import encode
+from predictors.features.graph_features import GRAPH_FEATURES
+from predictors.features.node_features import NODE_FEATURES
+from predictors.reading.operators import CLASSES
 from predictors.structure_graph import StructureGraph
 
 

@@ -10,7 +10,7 @@ from predictors.errors import ModelTypeError
 
 def test_it_rests_while_a_network_is_encoded(monkeypatch):
     seen = []
-    monkeypatch.setattr("predictors.encoder.in_memory", lambda _: seen.append(gc.isenabled()))
+    monkeypatch.setattr("predictors.features.encoder.in_memory", lambda _: seen.append(gc.isenabled()))
     with pytest.raises(AttributeError):
         encode("model.onnx")
     assert seen == [False]

@@ -6,9 +6,9 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
+from predictors.paths.unit_graph import UnitGraph
 from predictors.structure_graph import StructureGraph
 from predictors.testing import synthetic_graphs
-from predictors.unit_graph import UnitGraph
 
 
 @pytest.fixture
@@ -88,11 +88,12 @@ def test_only_what_is_missing_is_encoded(cache, monkeypatch):
     [
         (
             "builder.py",
-            '"""Another docstring."""\n# a comment\nfrom tools  import  saw\nimport onnx_graph\nfrom predictors.encoder import encode\n',
+            '"""Another docstring."""\n# a comment\nfrom tools  import  saw\nimport onnx_graph\n'
+            "from predictors.features.encoder import encode\n",
             True,
         ),
         ("builder.py", "from tools import saw\nx = 1\n", False),
-        ("predictors/encoder.py", "import onnx_graph\nx = 1\n", True),
+        ("predictors/features/encoder.py", "import onnx_graph\nx = 1\n", True),
         ("onnx_graph/file.py", "x = 2\n", True),
         ("tools/saw.py", "x = 2\n", False),
         ("tools/plane.py", "x = 2\n", True),
@@ -101,8 +102,8 @@ def test_only_what_is_missing_is_encoded(cache, monkeypatch):
 def test_the_key_is_that_of_the_code_that_is_reached(cache, monkeypatch, tmp_path, file, text, same):
     monkeypatch.setattr(cache, "FOLDERS", (tmp_path,))
     files = {
-        "builder.py": "from tools import saw\nimport onnx_graph\nfrom predictors.encoder import encode\n",
-        "predictors/encoder.py": "import onnx_graph, numpy\n",
+        "builder.py": "from tools import saw\nimport onnx_graph\nfrom predictors.features.encoder import encode\n",
+        "predictors/features/encoder.py": "import onnx_graph, numpy\n",
         "onnx_graph/__init__.py": "",
         "onnx_graph/file.py": "x = 1\n",
         "tools/__init__.py": "",
@@ -110,7 +111,7 @@ def test_the_key_is_that_of_the_code_that_is_reached(cache, monkeypatch, tmp_pat
         "tools/plane.py": "x = 1\n",
     }
     for name, content in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(content)
     before = cache.code_key("builder")
     cache.code_key.cache_clear()

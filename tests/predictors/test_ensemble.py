@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from predictors import ensemble as module
-from predictors.ensemble import EnsembleOptions, EnsemblePredictor
 from predictors.errors import InvalidPredictorError
-from predictors.gnn import GNNOptions
-from predictors.target_predictor import Scores
+from predictors.models import ensemble as module
+from predictors.models.ensemble import EnsembleOptions, EnsemblePredictor
+from predictors.models.gnn.gnn import GNNOptions
+from predictors.models.target_predictor import Scores
 from predictors.task_description import TaskDescription
 from predictors.testing import synthetic_graphs
 

@@ -7,7 +7,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
 from predictors.errors import UnknownPredictorError
-from predictors.estimator import StructureRegressor
+from predictors.library.estimator import StructureRegressor
 from predictors.testing import synthetic_graphs
 
 

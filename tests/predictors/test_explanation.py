@@ -6,11 +6,11 @@ import pytest
 import onnx_graph
 import search_spaces
 from predictors import encode
-from predictors.ensemble import EnsembleOptions, EnsemblePredictor
 from predictors.errors import PredictorError
-from predictors.explanation import FAMILIES, explain
-from predictors.fitted import FittedPredictor
-from predictors.gnn import GNNOptions
+from predictors.library.explanation import FAMILIES, explain
+from predictors.library.fitted import FittedPredictor
+from predictors.models.ensemble import EnsembleOptions, EnsemblePredictor
+from predictors.models.gnn.gnn import GNNOptions
 from search_spaces.signature import Signature
 
 NETWORK = GNNOptions(members=2, hidden=8, layers=1, unit_hidden=4, unit_layers=1, steps=40, epochs=1)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from predictors.errors import PredictorError
-from predictors.features import (
+from predictors.features.matrix import (
     CLASSES,
     GRAPH_FEATURES,
     NODE_FEATURES,

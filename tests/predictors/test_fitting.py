@@ -5,10 +5,10 @@ import pytest
 
 import predictors
 import search_spaces
-from predictors.ensemble import EnsembleOptions, EnsemblePredictor
 from predictors.errors import InvalidTaskError, InvalidTrainingSetError, UnknownPredictorError
-from predictors.gnn import GNNOptions
-from predictors.warm import WarmPredictor
+from predictors.models.ensemble import EnsembleOptions, EnsemblePredictor
+from predictors.models.gnn.gnn import GNNOptions
+from predictors.models.warm import WarmPredictor
 from search_spaces.signature import Signature
 
 

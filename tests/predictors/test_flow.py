@@ -9,10 +9,10 @@ import pytest
 from onnx import numpy_helper
 
 import onnx_graph
-from predictors.canonical import canonical_graph
-from predictors.encoder import encode
-from predictors.flow import Flow, propagate
-from predictors.graph_features import GRAPH_FEATURES
+from predictors.features.encoder import encode
+from predictors.features.graph_features import GRAPH_FEATURES
+from predictors.paths.flow import Flow, propagate
+from predictors.reading.canonical import canonical_graph
 
 
 def network(text: str, **weights) -> ir.Model:

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from predictors.errors import InvalidPredictorError
-from predictors.features import matrix
-from predictors.forest import ForestOptions, ForestPredictor, Trees, flatten
+from predictors.features.matrix import matrix
+from predictors.models.forest import ForestOptions, ForestPredictor, Trees, flatten
 from predictors.testing import synthetic_graphs
 
 

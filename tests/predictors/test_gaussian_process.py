@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from predictors import gaussian_process as module
 from predictors.errors import InvalidPredictorError
-from predictors.features import matrix
-from predictors.gaussian_process import GROUPS, MEMBERS, GaussianProcessOptions, GaussianProcessPredictor
+from predictors.features.matrix import matrix
+from predictors.models import gaussian_process as module
+from predictors.models.gaussian_process import GROUPS, MEMBERS, GaussianProcessOptions, GaussianProcessPredictor
 from predictors.testing import synthetic_graphs
 
 

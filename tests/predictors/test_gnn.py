@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from predictors.errors import InvalidPredictorError
-from predictors.gnn import GNNOptions, GNNPredictor
+from predictors.models.gnn.gnn import GNNOptions, GNNPredictor
 from predictors.structure_graph import StructureGraph
 from predictors.testing import synthetic_graphs
 
@@ -76,7 +76,7 @@ def test_what_members_say_of_their_left_out_networks_is_returned():
 def test_means_over_neighbours_and_their_gradients():
     import torch
 
-    from predictors.message_passing import Neighbours
+    from predictors.models.gnn.message_passing import Neighbours
 
     edges = np.array([[0, 1, 2, 0], [2, 2, 3, 3]])
     neighbours = Neighbours.of(edges, 5)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from predictors.features import CLASSES, GRAPH_FEATURES, NODE_FEATURES
-from predictors.forest import ForestOptions, ForestPredictor
-from predictors.persistence import load, save
+from predictors.features.matrix import CLASSES, GRAPH_FEATURES, NODE_FEATURES
+from predictors.library.persistence import load, save
+from predictors.models.forest import ForestOptions, ForestPredictor
 from predictors.structure_graph import StructureGraph
 
 FOLDER = Path(__file__).with_name("golden_forest")

@@ -1,6 +1,6 @@
 """The encoding itself: saved predictors misread networks that are encoded in another way than those that they learnt from.
 
-``python tests/predictors/test_golden_encoding.py`` writes the golden arrays anew; raise `predictors.encoder.ENCODING` with them.
+``python tests/predictors/test_golden_encoding.py`` writes the golden arrays anew; raise `predictors.features.encoder.ENCODING` with them.
 """
 
 import sys
@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import search_spaces
-from predictors.encoder import ENCODING, encode
-from predictors.features import GRAPH_FEATURES, NODE_FEATURES, matrix
+from predictors.features.encoder import ENCODING, encode
+from predictors.features.matrix import GRAPH_FEATURES, NODE_FEATURES, matrix
 from predictors.structure_graph import StructureGraph
 from search_spaces.signature import Signature
 

@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from predictors.ensemble import EnsembleOptions, EnsemblePredictor
+from predictors.calibration.target import to_target
 from predictors.errors import InvalidPredictorError
-from predictors.forest import ForestOptions, ForestPredictor
-from predictors.gnn import GNNOptions
-from predictors.known_tasks import KnownTasks
-from predictors.operators import INDEX
+from predictors.models.ensemble import EnsembleOptions, EnsemblePredictor
+from predictors.models.forest import ForestOptions, ForestPredictor
+from predictors.models.gnn.gnn import GNNOptions
+from predictors.models.known_tasks import KnownTasks
+from predictors.reading.operators import INDEX
 from predictors.structure_graph import StructureGraph
-from predictors.target import to_target
 from predictors.task_description import TaskDescription
 from predictors.testing import synthetic_graphs
 

@@ -6,8 +6,8 @@ import pytest
 import search_spaces
 from predictors import encode
 from predictors.errors import InvalidPredictorError, InvalidTrainingSetError
-from predictors.latency import LatencyPredictor, _parts
-from predictors.persistence import load, save
+from predictors.library.persistence import load, save
+from predictors.models.latency import LatencyPredictor, _parts
 from search_spaces.signature import Signature
 
 

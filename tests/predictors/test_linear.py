@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from predictors.calibration import folds
-from predictors.linear import STRENGTHS, LinearPredictor, _leave_one_out, _left_out, _penalties, _sparse
-from predictors.target import accuracy_of, to_target
+from predictors.calibration.conformal import folds
+from predictors.calibration.target import accuracy_of, to_target
+from predictors.models.linear import STRENGTHS, LinearPredictor, _leave_one_out, _left_out, _penalties, _sparse
 from predictors.testing import synthetic_graphs
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from predictors.mask_features import (
+from predictors.features.mask_features import (
     MASK_FEATURES,
     degree_statistics,
     full_mask_features,

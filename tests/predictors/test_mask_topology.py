@@ -4,8 +4,8 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from predictors.mask_features import MASK_FEATURES, full_mask_features, mask_features
-from predictors.mask_topology import MERGED, TOPOLOGY_FEATURES, full_topology, merge_twins, topology_features
+from predictors.features.mask_features import MASK_FEATURES, full_mask_features, mask_features
+from predictors.features.mask_topology import MERGED, TOPOLOGY_FEATURES, full_topology, merge_twins, topology_features
 
 
 def _told(mask: np.ndarray) -> dict[str, float]:

@@ -6,9 +6,9 @@ import onnx_ir as ir
 import onnxruntime
 import pytest
 
-from predictors.encoder import encode
-from predictors.features import summary_column
-from predictors.operators import CLASSES
+from predictors.features.encoder import encode
+from predictors.features.matrix import summary_column
+from predictors.reading.operators import CLASSES
 
 # A NAS-Bench-101 cell of four vertices in a row.
 CHAIN = sum(1 << (x + y * (y - 1) // 2) for x, y in [(0, 1), (1, 2), (2, 3)])

@@ -6,9 +6,9 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import onnx_graph
-from predictors.graph_batch import GraphBatch
-from predictors.network_members import NetworkMembers
-from predictors.network_sizes import NetworkSizes, parameter_shapes
+from predictors.models.gnn.graph_batch import GraphBatch
+from predictors.models.gnn.network_members import NetworkMembers
+from predictors.models.gnn.network_sizes import NetworkSizes, parameter_shapes
 from search_spaces.registry import create
 from search_spaces.signature import Signature
 
@@ -23,7 +23,7 @@ UNIT_OWNERS = np.array(
 def _networks(count: int):
     import torch
 
-    from predictors.message_passing import StructureNetwork
+    from predictors.models.gnn.message_passing import StructureNetwork
 
     made = []
     for seed in range(count):
@@ -57,7 +57,7 @@ def _batch(graphs: int = 3, nodes: int = 9, units: int = 10) -> GraphBatch:
 
 
 def _members(networks) -> NetworkMembers:
-    from predictors.message_passing import state_arrays
+    from predictors.models.gnn.message_passing import state_arrays
 
     return NetworkMembers([state_arrays(network) for network in networks])
 
@@ -68,7 +68,7 @@ def _members(networks) -> NetworkMembers:
 def test_members_say_what_the_networks_of_torch_say(batch):
     import torch
 
-    from predictors.message_passing import Batch
+    from predictors.models.gnn.message_passing import Batch
 
     networks = _networks(3)
     with torch.inference_mode():
@@ -94,7 +94,7 @@ def test_inside_linear_algebra_has_one_thread(monkeypatch):
 
 
 def test_parameters_of_a_member_are_its_own_and_copies():
-    from predictors.message_passing import state_arrays
+    from predictors.models.gnn.message_passing import state_arrays
 
     networks = _networks(2)
     members = _members(networks)

@@ -5,7 +5,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from predictors.node_order import canonical_order
+from predictors.reading.node_order import canonical_order
 
 # Two chains from node 0 that meet in node 5: 0 → 1 → 3 → 5 and 0 → 2 → 4 → 5.
 EDGES = np.array([[0, 0, 1, 2, 3, 4], [1, 2, 3, 4, 5, 5]])

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 import predictors
-from predictors import TaskDescription, persistence
-from predictors.encoder import ENCODING
+from predictors import TaskDescription
 from predictors.errors import InvalidPredictorError, InvalidTaskError, ModelTypeError, NotFittedError
-from predictors.gnn import GNNOptions, GNNPredictor
+from predictors.features.encoder import ENCODING
+from predictors.library import persistence
+from predictors.models.gnn.gnn import GNNOptions, GNNPredictor
 from predictors.testing import synthetic_graphs
 
 
@@ -285,7 +286,7 @@ def test_a_strangers_arrays_give_an_error_and_nothing_else(saved, kind):
 
 
 def test_arrays_that_inflate_without_end_are_refused(saved, monkeypatch):
-    monkeypatch.setattr("predictors.persistence.MOST_BYTES", 1000)
+    monkeypatch.setattr("predictors.library.persistence.MOST_BYTES", 1000)
     with pytest.raises(InvalidPredictorError, match="memory"):
         predictors.load(saved)
 

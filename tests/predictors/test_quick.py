@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from predictors.errors import InvalidPredictorError
-from predictors.quick import QuickPredictor
+from predictors.models.quick import QuickPredictor
 from predictors.testing import synthetic_graphs
 
 

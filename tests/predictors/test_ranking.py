@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from predictors.ranking import kendall, kendall_inside, noise_ceiling, r2, rmse, spearman, spearman_inside
+from predictors.calibration.ranking import kendall, kendall_inside, noise_ceiling, r2, rmse, spearman, spearman_inside
 
 
 def test_kendall_counts_pairs_in_the_right_order():

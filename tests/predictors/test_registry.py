@@ -42,14 +42,14 @@ def test_every_public_name_is_there():
 def test_encode_stays_the_function_when_its_module_is_imported():
     import importlib
 
-    importlib.import_module("predictors.encoder")
+    importlib.import_module("predictors.features.encoder")
     assert callable(predictors.encode)
     assert predictors.encode.__name__ == "encode"
 
 
 def test_import_loads_nothing_heavy():
     code = (
-        "import sys, predictors, predictors.registry, predictors.forest, predictors.gnn, predictors.ranking;"
+        "import sys, predictors, predictors.registry, predictors.models.forest, predictors.models.gnn.gnn, predictors.calibration.ranking;"
         "print(sorted({'torch', 'sklearn', 'torch_geometric', 'scipy.stats'} & set(sys.modules)))"
     )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

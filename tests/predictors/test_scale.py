@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from predictors.calibration.scale import MOST_KNOTS, Scale, accuracies_at, of_several_tasks
+from predictors.calibration.target import to_target
 from predictors.errors import InvalidPredictorError
-from predictors.scale import MOST_KNOTS, Scale, accuracies_at, of_several_tasks
-from predictors.target import to_target
 from predictors.task_description import TaskDescription
 from predictors.testing import synthetic_graphs
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from predictors.support import ANY, FALSE_ALARMS, MOST_ROWS, Support
+from predictors.calibration.support import ANY, FALSE_ALARMS, MOST_ROWS, Support
 
 
 def _outside(support: Support, features: np.ndarray) -> np.ndarray:

@@ -5,8 +5,8 @@ import pytest
 
 import predictors
 from onnx_graph.errors import InvalidModelError
-from predictors import batch, table
 from predictors.errors import InvalidPredictorError, InvalidTableError, UnknownPredictorError
+from predictors.library import batch, table
 from predictors.testing import synthetic_graphs
 
 

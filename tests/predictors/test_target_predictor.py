@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from predictors.forest import ForestOptions, ForestPredictor
-from predictors.gaussian_process import GaussianProcessOptions, GaussianProcessPredictor
-from predictors.gnn import GNNOptions, GNNPredictor
-from predictors.linear import LinearPredictor, _fit
-from predictors.quick import QuickPredictor
-from predictors.scale import Scale, scores_at
-from predictors.target import accuracy_of, to_target
-from predictors.target_predictor import TargetPredictor, _agreement, every_scale
+from predictors.calibration.scale import Scale, scores_at
+from predictors.calibration.target import accuracy_of, to_target
+from predictors.models.forest import ForestOptions, ForestPredictor
+from predictors.models.gaussian_process import GaussianProcessOptions, GaussianProcessPredictor
+from predictors.models.gnn.gnn import GNNOptions, GNNPredictor
+from predictors.models.linear import LinearPredictor, _fit
+from predictors.models.quick import QuickPredictor
+from predictors.models.target_predictor import TargetPredictor, _agreement, every_scale
 from predictors.task_description import TaskDescription
 from predictors.testing import synthetic_graphs
 
@@ -76,7 +76,7 @@ def test_leaving_out_of_a_process_is_a_process_without_that_network():
     said, std = predictor.fit_left_out(graphs, targets)
     process = predictor._process
     assert process is not None
-    from predictors.gaussian_process import _Rows, _Terms, _weights
+    from predictors.models.gaussian_process import _Rows, _Terms, _weights
 
     varies = process.spread > 0
     rows, scaled = process.rows.astype(np.float64), (targets - process.intercept) / process.unit
@@ -99,7 +99,7 @@ def test_of_networks_that_a_process_does_not_keep_nothing_is_known():
 
 def test_of_many_networks_a_forest_leaves_out_a_fifth(monkeypatch):
     graphs, accuracies = synthetic_graphs(300)
-    monkeypatch.setattr("predictors.forest.ENOUGH", 300)
+    monkeypatch.setattr("predictors.models.forest.ENOUGH", 300)
     predictor = ForestPredictor(ForestOptions(trees=10))
     assert np.isfinite(predictor.fit_left_out(graphs, to_target(accuracies)).mean).sum() == 60
     assert "curve_scores" in predictor.fit(graphs, accuracies).arrays()
@@ -127,7 +127,9 @@ def test_the_scale_is_that_on_which_left_out_networks_are_ranked_best(kind: type
     graphs, accuracies = synthetic_graphs(40)
     scales = every_scale(graphs, to_target(accuracies))
     assert len(scales) == 3
-    module = "predictors.linear" if kind is not GaussianProcessPredictor else "predictors.gaussian_process"
+    module = (
+        "predictors.models.linear" if kind is not GaussianProcessPredictor else "predictors.models.gaussian_process"
+    )
     found = []
     for scale in scales:
         with monkeypatch.context() as patched:
@@ -159,7 +161,7 @@ def test_networks_of_several_tasks_and_few_networks_stay_on_the_scale_of_targets
 
 def test_the_scale_is_saved_with_the_predictor(monkeypatch):
     graphs, accuracies = synthetic_graphs(40)
-    monkeypatch.setattr("predictors.linear.every_scale", lambda *_: [Scale.of_accuracies()])
+    monkeypatch.setattr("predictors.models.linear.every_scale", lambda *_: [Scale.of_accuracies()])
     predictor = LinearPredictor().fit(graphs, accuracies)
     assert predictor.scale is not None
     again = LinearPredictor.from_arrays(predictor.arrays())
@@ -198,7 +200,7 @@ def test_a_fit_that_is_broken_off_changes_nothing(monkeypatch):
             raise KeyboardInterrupt
         return _fit(*told)
 
-    monkeypatch.setattr("predictors.linear._fit", broken)
+    monkeypatch.setattr("predictors.models.linear._fit", broken)
     with pytest.raises(KeyboardInterrupt):
         predictor.fit(graphs, accuracies[::-1])
     np.testing.assert_array_equal(predictor.predict(graphs).mean, before.mean)

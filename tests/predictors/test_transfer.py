@@ -3,16 +3,17 @@
 import numpy as np
 import pytest
 
-from predictors import persistence, transfer
-from predictors.ensemble import EnsembleOptions, EnsemblePredictor
+from predictors.calibration.target import to_target
 from predictors.errors import InvalidPredictorError
-from predictors.features import summary_column
-from predictors.forest import ForestOptions, ForestPredictor
-from predictors.gnn import GNNOptions
+from predictors.features.matrix import summary_column
+from predictors.library import persistence
+from predictors.models import transfer
+from predictors.models.ensemble import EnsembleOptions, EnsemblePredictor
+from predictors.models.forest import ForestOptions, ForestPredictor
+from predictors.models.gnn.gnn import GNNOptions
+from predictors.models.transfer import TransferPredictor
 from predictors.predictor import Prediction
-from predictors.target import to_target
 from predictors.testing import synthetic_graphs
-from predictors.transfer import TransferPredictor
 
 SMALL = EnsembleOptions(
     folds=2,

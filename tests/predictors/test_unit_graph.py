@@ -6,9 +6,10 @@ import pytest
 
 import onnx_graph
 import search_spaces
-from predictors import encode, unit_graph
-from predictors.operators import INDEX
-from predictors.unit_graph import UNIT_FEATURES
+from predictors import encode
+from predictors.paths import unit_graph
+from predictors.paths.unit_graph import UNIT_FEATURES
+from predictors.reading.operators import INDEX
 from search_spaces.network_builder import NetworkBuilder
 from search_spaces.signature import Signature
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from nas.training.methods.method import Kind, Method
 
 if TYPE_CHECKING:
-    from nas.training.session import Session
+    from nas.training.loop.session import Session
 
 
 @dataclass(frozen=True, kw_only=True)

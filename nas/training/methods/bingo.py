@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 import torch
 
+from nas.training.loop.callback import Callback
 from nas.training.methods.factors import per_network
 from nas.training.methods.method import Kind, Method, MethodError
-from nas.training.rule import Rule
-from nas.training.scores.random_order import uniform
+from nas.training.saliencies.random_order import uniform
 
 if TYPE_CHECKING:
-    from nas.training.session import Session
+    from nas.training.loop.session import Session
 
 _STREAM = 32
 
@@ -53,11 +53,11 @@ class Bingo(Method):
 
     def run(self, session: "Session") -> None:
         """Train with resets, cut, train what is left."""
-        session.fit(max(1, round(self.search * session.options.epochs)), rule=Resets(self))
+        session.fit(max(1, round(self.search * session.options.epochs)), callback=Resets(self))
         session.fit(last=True)
 
 
-class Resets(Rule):
+class Resets(Callback):
     """Accumulates the significance, and cuts in the end.
 
     Attributes:

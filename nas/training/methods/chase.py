@@ -21,17 +21,17 @@ import onnx_ir as ir
 import torch
 from torch import Tensor
 
-from nas.training import selection
-from nas.training.layer import Layer, layers
-from nas.training.living import living, living_in_stack
+from nas.training.loop import selection
+from nas.training.loop.schedule import cosine, cubic
+from nas.training.loop.selection import Masks
+from nas.training.masks.living import living, living_in_stack
+from nas.training.masks.units import Units, units_of
 from nas.training.methods.grow import DropAndGrow, Grow
 from nas.training.methods.method import MethodError
-from nas.training.schedule import cosine, cubic
-from nas.training.selection import Masks
-from nas.training.units import Units, units_of
+from nas.training.stack.layer import Layer, layers
 
 if TYPE_CHECKING:
-    from nas.training.session import Session
+    from nas.training.loop.session import Session
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ class Chase(Grow):
 
     def run(self, session: "Session") -> None:
         """Train with weights moving and units leaving."""
-        session.fit(rule=ChannelsLeave(self), last=True)
+        session.fit(callback=ChannelsLeave(self), last=True)
 
     def check(self, model: ir.Model, keep: int) -> None:
         """The units that stay must have room for `keep` weights."""

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor
 
-from nas.training import scores, selection
+from nas.training import saliencies
+from nas.training.loop import selection
+from nas.training.loop.callback import Callback
 from nas.training.methods.method import Kind, Method, MethodError
-from nas.training.rule import Rule
 
 if TYPE_CHECKING:
-    from nas.training.session import Session
+    from nas.training.loop.session import Session
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,10 +47,10 @@ class DirectSparsityControl(Method):
 
     def run(self, session: "Session") -> None:
         """Train, and prune meanwhile."""
-        session.fit(max(1, round(self.length * session.options.epochs)), rule=Annealing(self), last=True)
+        session.fit(max(1, round(self.length * session.options.epochs)), callback=Annealing(self), last=True)
 
 
-class Annealing(Rule):
+class Annealing(Callback):
     """Prunes to the prescribed count."""
 
     def __init__(self, method: DirectSparsityControl) -> None:
@@ -74,7 +75,7 @@ class Annealing(Rule):
 
     def _prune(self, progress: float) -> None:
         counts = annealed(self._held, self.session.keep, progress, self.method.mu)
-        self.session.prune(scores.magnitude(self.session), counts)
+        self.session.prune(saliencies.magnitude(self.session), counts)
 
 
 def annealed(held: Tensor, keep: Tensor, progress: float, mu: float) -> Tensor:

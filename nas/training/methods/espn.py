@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor
 
-from nas.training import selection
+from nas.training.loop import selection
 from nas.training.methods.factors import Factors, per_network
 from nas.training.methods.method import Kind, Method, MethodError
 
 if TYPE_CHECKING:
-    from nas.training.session import Session
+    from nas.training.loop.session import Session
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +63,7 @@ class Espn(Method):
         start, epochs = session.state(), session.options.epochs
         if self.pretrain and session.options.init != "keep":
             session.fit(max(1, round(self.pretrain * epochs)))
-        session.fit(max(1, round(self.search * epochs)), rule=RealMask(self))
+        session.fit(max(1, round(self.search * epochs)), callback=RealMask(self))
         if self.rewind == "initial":
             session.rewind(start)
         session.fit(last=True)

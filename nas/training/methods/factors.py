@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from nas.training import selection
-from nas.training.rule import Rule
+from nas.training.loop import selection
+from nas.training.loop.callback import Callback
 
 if TYPE_CHECKING:
-    from nas.training.session import Session
+    from nas.training.loop.session import Session
 
 MOMENTUM = 0.9
 STEPS = 500
 
 
-class Factors(Rule):
+class Factors(Callback):
     """Every maskable weight is multiplied by `factor` of a learnt value, from which the mask is read in the end.
 
     Values move by gradient descent with momentum on gradients that are divided by each network's root mean square, so that a

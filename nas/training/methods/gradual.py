@@ -9,13 +9,14 @@ Costs `length` trainings.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from nas.training import scores, selection
+from nas.training import saliencies
+from nas.training.loop import selection
+from nas.training.loop.callback import Callback
+from nas.training.loop.schedule import cubic
 from nas.training.methods.method import Kind, Method, MethodError
-from nas.training.rule import Rule
-from nas.training.schedule import cubic
 
 if TYPE_CHECKING:
-    from nas.training.session import Session
+    from nas.training.loop.session import Session
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +26,7 @@ class Gradual(Method):
     begin: share of the training before the first weights go.
     until: share of the training after which the mask stays.
     length: epochs, as a multiple of one training.
-    criterion: score of a weight: magnitude, magnitude-over-deviation, layer-adaptive, obd or random.
+    criterion: saliency of a weight: magnitude, magnitude-over-deviation, layer-adaptive, obd or random.
     """
 
     kind: ClassVar[Kind] = "during"
@@ -38,7 +39,7 @@ class Gradual(Method):
 
     def __post_init__(self) -> None:
         """Refuse a schedule that no training can have."""
-        scores.require(self.criterion)
+        saliencies.require(self.criterion)
         if self.interval < 1 or not self.length > 0:
             raise MethodError(f"interval is {self.interval} and length {self.length}; give at least 1, and more than 0")
         if not 0 <= self.begin <= self.until <= 1:
@@ -48,10 +49,10 @@ class Gradual(Method):
 
     def run(self, session: "Session") -> None:
         """Train, and prune meanwhile."""
-        session.fit(max(1, round(self.length * session.options.epochs)), rule=Shrink(self), last=True)
+        session.fit(max(1, round(self.length * session.options.epochs)), callback=Shrink(self), last=True)
 
 
-class Shrink(Rule):
+class Shrink(Callback):
     """Lets the smallest weights go between steps."""
 
     def __init__(self, method: Gradual) -> None:
@@ -81,4 +82,4 @@ class Shrink(Rule):
     def _prune(self, progress: float) -> None:
         keep = self.session.keep
         counts = keep + ((self._held - keep) * cubic(progress, 0.0)).round().long()
-        self.session.prune(scores.CRITERIA[self.method.criterion](self.session), counts)
+        self.session.prune(saliencies.CRITERIA[self.method.criterion](self.session), counts)

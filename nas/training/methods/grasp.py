@@ -15,10 +15,10 @@ from torch import Tensor
 
 from nas.training.methods.method import MethodError
 from nas.training.methods.saliency import Batch, Saliency, mean
-from nas.training.scores import Scores
+from nas.training.saliencies import Saliencies
 
 if TYPE_CHECKING:
-    from nas.training.session import Session
+    from nas.training.loop.session import Session
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class Grasp(Saliency):
         if not self.temperature > 0:
             raise MethodError(f"temperature is {self.temperature}; it must be positive")
 
-    def scores(self, session: "Session", batches: Sequence[Batch]) -> Scores:
+    def saliencies(self, session: "Session", batches: Sequence[Batch]) -> Saliencies:
         """w·Hg."""
         flow = mean([self._gradient(session, x, y) for x, y in batches])
         curved = mean([self._curvature(session, x, y, flow) for x, y in batches])

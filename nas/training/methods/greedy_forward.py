@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import torch
 
-from nas.training.mean_field import Choice, MeanField, candidates, comparable
+from nas.training.masks.mean_field import Choice, MeanField, candidates, comparable
 from nas.training.methods.unit_selection import UnitSelection
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from nas.training.mean_field import Choice, MeanField, candidates, comparable
+from nas.training.masks.mean_field import Choice, MeanField, candidates, comparable
 from nas.training.methods.unit_selection import UnitSelection
 
 SMALLEST = 2.0**-8

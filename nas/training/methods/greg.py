@@ -19,14 +19,15 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor
 
-from nas.training import scores, selection
+from nas.training import saliencies
+from nas.training.loop import selection
+from nas.training.loop.callback import Callback
+from nas.training.loop.selection import Masks
+from nas.training.loop.target import of_each_layer
 from nas.training.methods.method import Kind, Method, MethodError
-from nas.training.rule import Rule
-from nas.training.selection import Masks
-from nas.training.target import of_each_layer
 
 if TYPE_CHECKING:
-    from nas.training.session import Session
+    from nas.training.loop.session import Session
 
 SCOPES = ("global", "uniform", "er", "erk")
 
@@ -74,11 +75,11 @@ class Greg(Method):
         if self.pretrain and session.options.init != "keep":
             session.fit(max(1, round(self.pretrain * epochs)))
         growing, after = max(1, round(self.growth * epochs)), max(1, round(self.retrain * epochs))
-        session.fit(growing, rule=Growing(self), within=(0, growing + after))
+        session.fit(growing, callback=Growing(self), within=(0, growing + after))
         session.fit(after, within=(growing, growing + after), last=True)
 
 
-class Growing(Rule):
+class Growing(Callback):
     """The penalty, and the cut in the end.
 
     Attributes:
@@ -131,7 +132,7 @@ class Growing(Rule):
 
 def chosen(session: "Session", scope: str) -> Masks:
     """The weights of largest magnitude, exactly ``session.keep`` of each network, shared out by `scope`."""
-    worth, held = scores.magnitude(session), session.masks()
+    worth, held = saliencies.magnitude(session), session.masks()
     if scope != "global":
         best = selection.keep_largest_of_each(worth, of_each_layer(session, session.keep, scope), held)
         # A layer that holds fewer weights than its share leaves the rest to the others.

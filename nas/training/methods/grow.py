@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor
 
-from nas.training import selection
+from nas.training.loop import selection
+from nas.training.loop.callback import Callback
+from nas.training.loop.schedule import cosine
 from nas.training.methods.method import Kind, MethodError, Start
 from nas.training.methods.static import Static
-from nas.training.rule import Rule
-from nas.training.schedule import cosine
-from nas.training.scores import uniform
+from nas.training.saliencies import uniform
 
 if TYPE_CHECKING:
-    from nas.training.session import Session
+    from nas.training.loop.session import Session
 
 Tensors = dict[str, Tensor]
 _STREAM = 3
@@ -58,10 +58,10 @@ class Grow(Static):
 
     def run(self, session: "Session") -> None:
         """Train with the mask moving."""
-        session.fit(rule=DropAndGrow(self), last=True)
+        session.fit(callback=DropAndGrow(self), last=True)
 
 
-class DropAndGrow(Rule):
+class DropAndGrow(Callback):
     """Moves the mask between steps."""
 
     def __init__(self, method: Grow) -> None:

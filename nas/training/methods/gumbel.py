@@ -21,14 +21,14 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor
 
-from nas.training import selection
+from nas.training.loop import selection
+from nas.training.loop.selection import Masks
 from nas.training.methods.factors import Factors, per_network
 from nas.training.methods.method import Kind, Method, MethodError
-from nas.training.scores.random_order import uniform
-from nas.training.selection import Masks
+from nas.training.saliencies.random_order import uniform
 
 if TYPE_CHECKING:
-    from nas.training.session import Session
+    from nas.training.loop.session import Session
 
 ROUNDS = 3
 """Newton steps by which the shift of the logits is found; each moves them by at most 1."""
@@ -74,7 +74,7 @@ class Gumbel(Method):
         epochs = session.options.epochs
         if self.pretrain and session.options.init != "keep":
             session.fit(max(1, round(self.pretrain * epochs)))
-        session.fit(max(1, round(self.search * epochs)), rule=Gates(self))
+        session.fit(max(1, round(self.search * epochs)), callback=Gates(self))
         session.fit(last=True)
 
 
@@ -124,8 +124,8 @@ class Gates(Factors):
         """Keep the most probable gates."""
         logits = self.canonical()
         means, opened = mean_gate(logits, self._masks), open_gates(logits, self._masks)
-        for course, mean, share in zip(self.session.courses, means.tolist(), opened.tolist(), strict=True):
-            course.notes.update({"gate_density": mean, "open_gates": share})
+        for history, mean, share in zip(self.session.histories, means.tolist(), opened.tolist(), strict=True):
+            history.notes.update({"gate_density": mean, "open_gates": share})
         self.session.set_masks(selection.keep_largest(logits, self.session.keep, self._masks, least=1))
         self._over = True
 

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor
 
-from nas.training import scores, selection
+from nas.training import saliencies
+from nas.training.loop import selection
+from nas.training.loop.callback import Callback
+from nas.training.loop.schedule import cubic
 from nas.training.methods.method import Kind, Method, MethodError
-from nas.training.rule import Rule
-from nas.training.schedule import cubic
 
 if TYPE_CHECKING:
-    from nas.training.session import Session
+    from nas.training.loop.session import Session
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,11 +51,11 @@ class Iht(Method):
         """Train all weights with thresholding, then those that are left."""
         epochs = session.options.epochs
         first = max(1, round(self.until * epochs))
-        session.fit(first, rule=Threshold(self), within=(0, epochs))
+        session.fit(first, callback=Threshold(self), within=(0, epochs))
         session.fit(epochs - first, within=(first, epochs), last=True)
 
 
-class Threshold(Rule):
+class Threshold(Callback):
     """Sets the smallest weights to zero without masking them, so that their gradients go on."""
 
     def __init__(self, method: Iht) -> None:
@@ -69,7 +70,7 @@ class Threshold(Rule):
 
     def end(self) -> None:
         """The last thresholding gives the mask."""
-        self.session.prune(scores.magnitude(self.session))
+        self.session.prune(saliencies.magnitude(self.session))
 
     def _counts(self, progress: float) -> Tensor:
         """Weights that each network keeps now."""
@@ -81,7 +82,7 @@ class Threshold(Rule):
     @torch.no_grad()
     def _cut(self, counts: Tensor) -> None:
         session = self.session
-        kept = selection.keep_largest(scores.magnitude(session), counts, session.masks(), least=1)
+        kept = selection.keep_largest(saliencies.magnitude(session), counts, session.masks(), least=1)
         for name, mask in kept.items():
             parameter = session.stack.parameters[name]
             parameter.mul_(session.stack.stored(name, mask.to(parameter.dtype)))

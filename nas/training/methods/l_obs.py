@@ -20,15 +20,15 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from nas.training.input_moments import input_moments
+from nas.training.loop.selection import Masks
+from nas.training.masks.input_moments import input_moments
+from nas.training.masks.own_network import OwnNetwork, finite, own, place, set_bias, some_examples
+from nas.training.masks.surgery import Surgery
 from nas.training.methods.method import Kind, Method, MethodError
 from nas.training.methods.prune import kept
-from nas.training.own_network import OwnNetwork, finite, own, place, set_bias, some_examples
-from nas.training.selection import Masks
-from nas.training.surgery import Surgery
 
 if TYPE_CHECKING:
-    from nas.training.session import Session
+    from nas.training.loop.session import Session
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,14 +14,14 @@ import numpy as np
 import onnx_ir as ir
 
 from nas.tasks.registry import load_task
-from nas.training import selection
-from nas.training.initialisation import Arrays
+from nas.training.loop import selection
 from nas.training.methods.method import Kind, Method, MethodError
+from nas.training.stack.initialisation import Arrays
 from onnx_graph.file import load
 from onnx_graph.weight import Weight, array_of, weights
 
 if TYPE_CHECKING:
-    from nas.training.session import Session
+    from nas.training.loop.session import Session
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,9 +88,9 @@ class MaskTransfer(Method):
         source = session.on(task, options)
         self._finder().run(source)
         found = []
-        for row, (course, own) in enumerate(zip(source.finish(), session.courses, strict=True)):
-            own.error = course.error
-            found.append(session.stack.arrays(row) if course.error else course.weights)
+        for row, (history, own) in enumerate(zip(source.finish(), session.histories, strict=True)):
+            own.error = history.error
+            found.append(session.stack.arrays(row) if history.error else history.weights)
         return found
 
     def _finder(self) -> Method:

@@ -16,7 +16,7 @@ from search_spaces.errors import SpaceError
 from search_spaces.masks.layer import Mask
 
 if TYPE_CHECKING:
-    from nas.training.session import Session
+    from nas.training.loop.session import Session
 
 Kind = Literal["before", "after", "during"]
 Start = Literal["sparse", "dense"]

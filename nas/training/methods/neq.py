@@ -4,7 +4,7 @@ The mask is a static one, a density of 1 included. After every epoch the outputs
 inputs, scaled to norm 1, are compared with those of the epoch before: φ is their inner product, Δφ its change, and the
 velocity v ← Δφ − μ·v. In the next epoch a unit with \\|v\\| ≤ ε is frozen: its weights and its bias get no update, and momentum does
 not move them either. Outputs are taken before the activation. Normalisation is never frozen, and units whose row is all masked are
-not counted. The share of unit updates that was skipped is the note ``skipped`` of the course. Costs one training.
+not counted. The share of unit updates that was skipped is the note ``skipped`` of the history. Costs one training.
 
 The outputs of a unit with few inputs hardly turn however its weights grow, so it seems at rest: sparse networks need a
 smaller ε than the paper's, which is meant for dense ones.
@@ -17,15 +17,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from nas.training.loop.callback import Callback
+from nas.training.masks.units import Units, units_of
 from nas.training.methods.method import Kind, MethodError
 from nas.training.methods.static import Static
-from nas.training.rule import Rule
-from nas.training.units import Units, units_of
 from onnx_graph.weight import GATES, WeightUse, integer, weight_uses
 from onnx_graph.weighted_flow import product_axes
 
 if TYPE_CHECKING:
-    from nas.training.session import Session
+    from nas.training.loop.session import Session
 
 Tensors = dict[str, Tensor]
 
@@ -54,10 +54,10 @@ class Neq(Static):
 
     def run(self, session: "Session") -> None:
         """Train, freezing units."""
-        session.fit(rule=Freeze(self), last=True)
+        session.fit(callback=Freeze(self), last=True)
 
 
-class Freeze(Rule):
+class Freeze(Callback):
     """Holds the weights of units at rest.
 
     Attributes:
@@ -110,8 +110,8 @@ class Freeze(Rule):
     def end(self) -> None:
         """Note the share of unit updates that was skipped."""
         share = self._skipped / self._updates.clamp(min=1)
-        for course, value in zip(self.session.courses, share.tolist(), strict=True):
-            course.notes["skipped"] = value
+        for history, value in zip(self.session.histories, share.tolist(), strict=True):
+            history.notes["skipped"] = value
 
     def _move(self, name: str, similarity: Tensor) -> None:
         """The next velocity; there is none before a second similarity."""

@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from nas.training import scores, selection
+from nas.training import saliencies
+from nas.training.loop import selection
+from nas.training.loop.schedule import geometric
+from nas.training.loop.selection import Masks
+from nas.training.loop.target import of_each_layer
 from nas.training.methods.method import Kind, Method, MethodError
-from nas.training.schedule import geometric
-from nas.training.selection import Masks
-from nas.training.target import of_each_layer
 
 if TYPE_CHECKING:
-    from nas.training.session import Session, State
+    from nas.training.loop.session import Session, State
 
 Scope = Literal["global", "layer"]
 Rewind = Literal["none", "initial", "early", "fan-in"]
@@ -30,7 +31,7 @@ Rewind = Literal["none", "initial", "early", "fan-in"]
 @dataclass(frozen=True, kw_only=True)
 class Prune(Method):
     """Attributes:
-    criterion: score of a weight: magnitude, magnitude-over-deviation, obd (½·h·w²) or random.
+    criterion: saliency of a weight: magnitude, magnitude-over-deviation, obd (½·h·w²) or random.
     scope: ``global``, or ``layer`` for the same density in every layer.
     rounds: steps in which the weights go, the same share of what is left in each.
     rewind: where the kept weights go back to after a round: ``none``, ``initial``, ``early`` or ``fan-in``.
@@ -49,7 +50,7 @@ class Prune(Method):
 
     def __post_init__(self) -> None:
         """Refuse what no pruning can have."""
-        scores.require(self.criterion)
+        saliencies.require(self.criterion)
         if self.scope not in ("global", "layer") or self.rewind not in ("none", "initial", "early", "fan-in"):
             raise MethodError(
                 f"scope {self.scope!r} must be global or layer, rewind {self.rewind!r} none, initial, early or fan-in"
@@ -76,7 +77,9 @@ class Prune(Method):
 
     def prune(self, session: "Session", counts: Tensor) -> None:
         """Keep `counts` weights of each network."""
-        session.set_masks(kept(session, scores.CRITERIA[self.criterion](session), counts, session.masks(), self.scope))
+        session.set_masks(
+            kept(session, saliencies.CRITERIA[self.criterion](session), counts, session.masks(), self.scope)
+        )
 
     def _pretrain(self, session: "Session") -> "State":
         """Train the network that is to be pruned, unless its own weights are kept; the state for ``early``."""

@@ -10,17 +10,17 @@ from torch import Tensor
 
 from nas.training.methods.before import Before
 from nas.training.methods.method import MethodError
-from nas.training.scores import Scores
+from nas.training.saliencies import Saliencies
 
 if TYPE_CHECKING:
-    from nas.training.session import Session
+    from nas.training.loop.session import Session
 
 Batch = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Saliency(Before):
-    """Keeps the weights of largest `scores`, all layers together, at least one a layer.
+    """Keeps the weights of largest `saliencies`, all layers together, at least one a layer.
 
     Attributes:
         examples: of the training split from which each network is scored; all of them where it has fewer.
@@ -34,13 +34,13 @@ class Saliency(Before):
             raise MethodError(f"examples is {self.examples}; it must be at least 1")
 
     @abstractmethod
-    def scores(self, session: "Session", batches: Sequence[Batch]) -> Scores:
+    def saliencies(self, session: "Session", batches: Sequence[Batch]) -> Saliencies:
         """Larger is more worth keeping; canonical ``(P, out, in, *kernel)``."""
 
     def choose(self, session: "Session") -> None:
         """Score once, keep the best."""
         x, y = session.sample(self.examples)
-        found = self.scores(session, list(_parts(x, y, session.stack.lead, session.options.batch_size)))
+        found = self.saliencies(session, list(_parts(x, y, session.stack.lead, session.options.batch_size)))
         session.prune(found)
 
 

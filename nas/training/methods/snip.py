@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nas.training.methods.saliency import Batch, Saliency, mean
-from nas.training.scores import Scores
+from nas.training.saliencies import Saliencies
 
 if TYPE_CHECKING:
-    from nas.training.session import Session
+    from nas.training.loop.session import Session
 
 
 @dataclass(frozen=True, kw_only=True)
 class Snip(Saliency):
     """Connection sensitivity."""
 
-    def scores(self, session: "Session", batches: Sequence[Batch]) -> Scores:
+    def saliencies(self, session: "Session", batches: Sequence[Batch]) -> Saliencies:
         """\\|g·w\\|."""
         weights = session.weights()
         gradients = mean([list(session.gradients(x, y).values()) for x, y in batches])

@@ -18,17 +18,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from nas.training import selection
-from nas.training.layer import mask_layer
+from nas.training.loop import selection
+from nas.training.loop.callback import Callback
+from nas.training.loop.selection import Masks
 from nas.training.methods.method import Kind, Method, MethodError
-from nas.training.rule import Rule
-from nas.training.scores import Scores, magnitude
-from nas.training.selection import Masks
+from nas.training.saliencies import Saliencies, magnitude
+from nas.training.stack.layer import mask_layer
 from onnx_graph.weight import weights
 from search_spaces.masks.n_m import capacity
 
 if TYPE_CHECKING:
-    from nas.training.session import Session
+    from nas.training.loop.session import Session
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +59,7 @@ class SrSte(Method):
 
     def run(self, session: "Session") -> None:
         """Train with the groups' mask."""
-        session.fit(rule=Groups(self), last=True)
+        session.fit(callback=Groups(self), last=True)
 
     def check(self, model: ir.Model, keep: int) -> None:
         """Groups must be whole and hold `keep` weights."""
@@ -78,7 +78,7 @@ class SrSte(Method):
             )
 
 
-class Groups(Rule):
+class Groups(Callback):
     """Masks what the network computes with; the weights themselves stay dense."""
 
     def __init__(self, method: SrSte) -> None:
@@ -113,44 +113,47 @@ class Groups(Rule):
 
     def end(self) -> None:
         """The mask stays, with exactly as many weights as shall be kept."""
-        scores = magnitude(self.session)
-        self._set(selection.keep_largest(scores, self.session.keep, self._in_groups(scores), least=1))
+        saliencies = magnitude(self.session)
+        self._set(selection.keep_largest(saliencies, self.session.keep, self._in_groups(saliencies), least=1))
         self.session.set_masks(self.masks)
 
     def _choose(self) -> None:
-        scores = magnitude(self.session)
-        masks = self._in_groups(scores)
+        saliencies = magnitude(self.session)
+        masks = self._in_groups(saliencies)
         excess = (selection.count(masks) > self.session.keep).any()
-        self._set(above_threshold(scores, self.session.keep, masks) if excess else masks)
+        self._set(above_threshold(saliencies, self.session.keep, masks) if excess else masks)
 
-    def _in_groups(self, scores: Scores) -> Masks:
-        return {name: n_of_m(score, self._among[name], self.method.n, self.method.m) for name, score in scores.items()}
+    def _in_groups(self, saliencies: Saliencies) -> Masks:
+        return {
+            name: n_of_m(saliency, self._among[name], self.method.n, self.method.m)
+            for name, saliency in saliencies.items()
+        }
 
     def _set(self, masks: Masks) -> None:
         self.masks = masks
         self._left_out = {name: self.session.stack.stored(name, (~mask).float()) for name, mask in masks.items()}
 
 
-def above_threshold(scores: Scores, counts: Tensor, among: Masks) -> Masks:
-    """The `counts` largest scores of each network and the largest of each layer, on ties more: five times as fast as ranks."""
-    flat = {name: torch.where(among[name], score, -1.0).flatten(1) for name, score in scores.items()}
+def above_threshold(saliencies: Saliencies, counts: Tensor, among: Masks) -> Masks:
+    """The `counts` largest saliencies of each network and the largest of each layer, on ties more: five times as fast as ranks."""
+    flat = {name: torch.where(among[name], saliency, -1.0).flatten(1) for name, saliency in saliencies.items()}
     best = torch.cat(list(flat.values()), 1).topk(int(counts.max()), dim=1).values
     threshold = best.gather(1, counts[:, None] - 1)
     limits = {name: torch.minimum(threshold, row.amax(1, keepdim=True)) for name, row in flat.items()}
     return {name: (row >= limits[name]).reshape(among[name].shape) & among[name] for name, row in flat.items()}
 
 
-def n_of_m(scores: Tensor, among: Tensor, n: int, m: int) -> Tensor:
+def n_of_m(saliencies: Tensor, among: Tensor, n: int, m: int) -> Tensor:
     """The n largest of every m consecutive inputs; ties go to the earlier one.
 
     Args:
-        scores: canonical ``(P, out, in, *kernel)``, not negative.
+        saliencies: canonical ``(P, out, in, *kernel)``, not negative.
         among: bool, True where a weight may be kept.
         n: most of a group.
         m: inputs of a group; the last one is smaller where m does not divide ``in``.
     """
-    inputs = scores.shape[2]
-    rows = torch.where(among, scores, -1.0).movedim(2, -1)
+    inputs = saliencies.shape[2]
+    rows = torch.where(among, saliencies, -1.0).movedim(2, -1)
     padded = functional.pad(rows, (0, -inputs % m), value=-1.0)
     kept = _rank(padded.reshape(*padded.shape[:-1], -1, m)) < n
     return kept.flatten(-2)[..., :inputs].movedim(-1, 2) & among

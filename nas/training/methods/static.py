@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, ClassVar
 
 import onnx_ir as ir
 
-from nas.training.layer import mask_layer
 from nas.training.methods.method import Kind, Method, MethodError, Start
+from nas.training.stack.layer import mask_layer
 from onnx_graph.weight import weights
 from search_spaces.candidate import Json, MaskRecipe
 from search_spaces.masks.layer import Mask
 from search_spaces.masks.recipe import counts, draw
 
 if TYPE_CHECKING:
-    from nas.training.session import Session
+    from nas.training.loop.session import Session
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 R is the sum of the outputs for an input of ones, with all parameters absolute and nothing but the weights between input and
 output (see `linearised`): the sum over all paths of the products of their weights. A weight is worth |w · ∂R/∂w|. The mask is
-reached in `rounds`, each of which keeps the same share of what is left and scores anew: what keeps a layer from being emptied
+reached in `rounds`, each of which keeps the same share of what is left and saliencies anew: what keeps a layer from being emptied
 is that the layers' total worths are equal, so that a layer with few weights left holds large ones. In one round, one can be.
 
 The gates of GRU and LSTM multiply values and saturate, for which the paper has no answer: in networks with recurrent operators
@@ -17,18 +17,18 @@ import onnx_ir as ir
 import torch
 from torch import Tensor
 
-from nas.training import selection
-from nas.training.linear_flow import linearised
+from nas.training.loop import selection
+from nas.training.loop.schedule import geometric
+from nas.training.loop.selection import Masks
+from nas.training.masks.linear_flow import linearised
 from nas.training.methods.before import Before
 from nas.training.methods.method import MethodError
-from nas.training.schedule import geometric
-from nas.training.scores import Scores
-from nas.training.selection import Masks
-from nas.training.stack import Member, Stack
+from nas.training.saliencies import Saliencies
+from nas.training.stack.stack import Member, Stack
 from onnx_graph.weight import GATES
 
 if TYPE_CHECKING:
-    from nas.training.session import Session
+    from nas.training.loop.session import Session
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,14 +55,16 @@ class Synflow(Before):
             )
 
     def choose(self, session: "Session") -> None:
-        """Score and prune, round by round; nothing but the scores keeps the layers from being emptied."""
+        """Score and prune, round by round; nothing but the saliencies keeps the layers from being emptied."""
         flow = Flow(session)
         masks = session.masks()
         start = selection.count(masks)
         for step in range(1, self.rounds + 1):
             shares = [geometric(step, self.rounds, float(share)) for share in session.keep / start]
             counts = (torch.tensor(shares, device=start.device) * start).round().long().maximum(session.keep)
-            masks = selection.keep_largest(flow.scores(masks), session.keep if step == self.rounds else counts, masks)
+            masks = selection.keep_largest(
+                flow.saliencies(masks), session.keep if step == self.rounds else counts, masks
+            )
         session.set_masks(masks)
 
 
@@ -87,7 +89,7 @@ class Flow:
         # Two examples: for one, torch 2.13 has wrong gradients of grouped convolutions in float64 and channels-last order.
         self._ones = torch.ones(*lead, 2, *shape, dtype=torch.float64, device=session.device)
 
-    def scores(self, masks: Masks) -> Scores:
+    def saliencies(self, masks: Masks) -> Saliencies:
         """|w · ∂R/∂w| under these masks, float64, canonical."""
         leaves = {name: (weight * masks[name]).requires_grad_() for name, weight in self._weights.items()}
         stored = {name: self._stack.stored(name, leaf) for name, leaf in leaves.items()}

@@ -19,19 +19,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nas.training import scores, selection
-from nas.training.living import living
-from nas.training.mean_field import Choice, MeanField
+from nas.training import saliencies
+from nas.training.loop import selection
+from nas.training.loop.loss import cross_entropy
+from nas.training.masks.living import living
+from nas.training.masks.mean_field import Choice, MeanField
+from nas.training.masks.own_network import OwnNetwork, finite, place, some_examples
+from nas.training.masks.selectable_units import SelectableUnits, selectable_units
 from nas.training.methods.method import Kind, Method, MethodError
 from nas.training.methods.prune import counts_after
-from nas.training.objective import cross_entropy
-from nas.training.own_network import OwnNetwork, finite, place, some_examples
-from nas.training.selectable_units import SelectableUnits, selectable_units
 from onnx_graph.weight import masks
 from search_spaces.masks.layer import Mask
 
 if TYPE_CHECKING:
-    from nas.training.session import Session
+    from nas.training.loop.session import Session
 
 ENTRIES = 1 << 25
 """Numbers of contributions at once: of wide layers fewer examples are taken."""
@@ -42,7 +43,7 @@ class UnitSelection(Method):
     """Attributes:
     fill: density to end with inside the network of the chosen units, in (0, 1].
     examples: of the training data, on which units are compared.
-    criterion: score of a weight inside: a name of `scores.CRITERIA`.
+    criterion: saliency of a weight inside: a name of `saliencies.CRITERIA`.
     rounds: steps in which the weights inside go.
     retrain: epochs before each of these steps, as a share of a training.
     """
@@ -57,7 +58,7 @@ class UnitSelection(Method):
 
     def __post_init__(self) -> None:
         """Refuse what no selection can have."""
-        scores.require(self.criterion)
+        saliencies.require(self.criterion)
         if not 0 < self.fill <= 1 or not 0 < self.retrain <= 1:
             raise MethodError(f"fill {self.fill} and retrain {self.retrain} must lie above 0 and be 1 at most")
         if self.examples < 1 or self.rounds < 1:
@@ -84,7 +85,7 @@ class UnitSelection(Method):
         for step in range(1, self.rounds + 1):
             session.fit(max(1, round(self.retrain * session.options.epochs)))
             counts = counts_after(step, self.rounds, held, session.keep)
-            session.prune(scores.CRITERIA[self.criterion](session), counts)
+            session.prune(saliencies.CRITERIA[self.criterion](session), counts)
         session.fit(last=True)
 
     def reduce(self, session: "Session") -> None:
@@ -100,7 +101,7 @@ class UnitSelection(Method):
         chosen = {name: mask & before[name] for name, mask in place(session, kept).items()}
         # Where the model's own mask leaves too few weights to these units, others come back.
         others = {name: mask & ~chosen[name] for name, mask in before.items()}
-        more = selection.keep_largest(scores.magnitude(session), session.keep - selection.count(chosen), others)
+        more = selection.keep_largest(saliencies.magnitude(session), session.keep - selection.count(chosen), others)
         session.set_masks({name: mask | more[name] for name, mask in chosen.items()})
         session.set_weights(place(session, values))
 

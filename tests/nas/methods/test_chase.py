@@ -8,15 +8,15 @@ import torch
 
 import onnx_graph
 from nas.training import apply_result, train
-from nas.training.layer import layers
-from nas.training.living import living
+from nas.training.loop.selection import count
+from nas.training.loop.session import Session
+from nas.training.masks.living import living
 from nas.training.methods import MethodError, create
 from nas.training.methods.chase import ChannelsLeave, Chase, hidden, moved_globally, staying
 from nas.training.methods.method import begin
 from nas.training.methods.testing import NETWORKS, OPTIONS, cnn, mlp, task_for
-from nas.training.selection import count
-from nas.training.session import Session
-from nas.training.stack import Member
+from nas.training.stack.layer import layers
+from nas.training.stack.stack import Member
 from onnx_graph.weight import masks, weights
 from search_spaces.network_builder import NetworkBuilder
 
@@ -130,37 +130,37 @@ def watch(*models, shape=(1, 4, 4), steps=0, density=0.2, epochs=4, **options):
     begun = [begin(method, model, density, seed, training) for seed, model in enumerate(models)]
     members = [Member.of(model, seed) for seed, (model, _) in enumerate(begun)]
     session = Session(members, task_for(shape, steps), training, torch.device("cpu"), keep=[keep for _, keep in begun])
-    rule = Watch(method)
-    session.fit(rule=rule)
-    return rule
+    callback = Watch(method)
+    session.fit(callback=callback)
+    return callback
 
 
 @pytest.mark.parametrize("by", ["gradient", "random"])
 def test_the_number_of_weights_never_changes(by):
-    rule = watch(chain(), chain(12, 6), interval=1, by=by)
-    assert all(counts == rule.session.keep.tolist() for counts in rule.counts)
-    assert rule.wrong == 0
+    callback = watch(chain(), chain(12, 6), interval=1, by=by)
+    assert all(counts == callback.session.keep.tolist() for counts in callback.counts)
+    assert callback.wrong == 0
 
 
 def test_units_leave_along_the_cubic_curve():
     # 30 hidden units, 12 of them to go by step ceil(.75 · 12) − 1 = 8: 30 − 12 · (1 − (1 − step / 8)³) after 2, 4, 6, 8.
-    rule = watch(chain(), interval=2)
-    alive = [found for (found,) in rule.alive_counts]
+    callback = watch(chain(), interval=2)
+    alive = [found for (found,) in callback.alive_counts]
     assert alive == [30, 30, 23, 23, 20, 20, 18, 18, 18, 18, 18, 18]
 
 
 @pytest.mark.parametrize("until", [0.01, 0.5, 1.0])
 def test_a_training_shorter_than_the_interval_loses_its_units_all_the_same(until):
-    rule = watch(chain(), epochs=1, interval=1000, until=until)
-    assert rule.alive_counts[-1] == [18]
+    callback = watch(chain(), epochs=1, interval=1000, until=until)
+    assert callback.alive_counts[-1] == [18]
 
 
 def test_a_layer_keeps_its_floor():
     # 24 of 30 units go: the strongest left would be all of one layer.
-    rule = watch(chain(), units=0.8, floor=0.1, density=0.05)
-    assert rule.alive_counts[-1] == [6]
-    assert [int(floor) for floor in rule._floors.values()] == [2, 1]
-    assert all(int(rule.alive[name].sum()) >= int(floor) for name, floor in rule._floors.items())
+    callback = watch(chain(), units=0.8, floor=0.1, density=0.05)
+    assert callback.alive_counts[-1] == [6]
+    assert [int(floor) for floor in callback._floors.values()] == [2, 1]
+    assert all(int(callback.alive[name].sum()) >= int(floor) for name, floor in callback._floors.items())
 
 
 def test_a_floor_that_leaves_no_room_gives_way_to_equal_shares():
@@ -168,25 +168,25 @@ def test_a_floor_that_leaves_no_room_gives_way_to_equal_shares():
     method = Chase()
     assert method.room(chain(), 0.2) == 78
     assert method.room(chain(), 0.6) == 282
-    rule = watch(chain(), density=0.5)
-    assert {name: int(alive.sum()) for name, alive in rule.alive.items()} == {
+    callback = watch(chain(), density=0.5)
+    assert {name: int(alive.sum()) for name, alive in callback.alive.items()} == {
         "hidden_1.weight": 12,
         "hidden_2.weight": 6,
     }
-    assert rule.counts[-1] == [275]
+    assert callback.counts[-1] == [275]
 
 
 def test_the_weakest_unit_goes_first():
-    rule = Watch(Chase(units=0.05))
+    callback = Watch(Chase(units=0.05))
     session = Session([Member.of(chain(), 0)], task_for((1, 4, 4), 0), OPTIONS, torch.device("cpu"), keep=[100])
-    rule.begin(session, 6)
+    callback.begin(session, 6)
     weight = {name: value.clone() for name, value in session.weights().items()}
     weight["hidden_2.weight"][:, 7] *= 0.01
     weight["hidden_1.weight"][:, 3] = 0
     session.set_weights(weight)
-    rule._remove(1.0)  # 2 of 30 go
-    assert (~rule.alive["hidden_1.weight"][0]).nonzero().flatten().tolist() == [3]
-    assert (~rule.alive["hidden_2.weight"][0]).nonzero().flatten().tolist() == [7]
+    callback._remove(1.0)  # 2 of 30 go
+    assert (~callback.alive["hidden_1.weight"][0]).nonzero().flatten().tolist() == [3]
+    assert (~callback.alive["hidden_2.weight"][0]).nonzero().flatten().tolist() == [7]
 
 
 @pytest.mark.parametrize(

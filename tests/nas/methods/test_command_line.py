@@ -8,13 +8,13 @@ import onnx
 import pytest
 
 import onnx_graph
-from nas import search as searches
 from nas.cli.main import main
-from nas.config import SearchConfig
 from nas.errors import UsageError
+from nas.study.config import SearchConfig
 from nas.training import TrainingOptions, train
 from nas.training.methods import METHODS, MethodError, create, describe
 from nas.training.methods.testing import mlp, task_for
+from nas.verbs import search as searches
 from onnx_graph.weight import masks
 from search_spaces.network_builder import NetworkBuilder
 

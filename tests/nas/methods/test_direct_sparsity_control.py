@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from nas.training import train
+from nas.training.loop.selection import count
+from nas.training.loop.session import Session
 from nas.training.methods import MethodError, create
 from nas.training.methods.direct_sparsity_control import Annealing, DirectSparsityControl, annealed
 from nas.training.methods.testing import OPTIONS, mlp, task_for
-from nas.training.selection import count
-from nas.training.session import Session
-from nas.training.stack import Member
+from nas.training.stack.stack import Member
 
 TASK = task_for((1, 4, 4), 0)
 
@@ -37,9 +37,9 @@ def watch(keep, *models, epochs=4, **options):
     """3 steps an epoch; a dense network of width 8 has 308 weights, one of width 16 has 532."""
     members = [Member.of(model, seed) for seed, model in enumerate(models)]
     session = Session(members, TASK, replace(OPTIONS, epochs=epochs), torch.device("cpu"), keep=keep)
-    rule = Watch(DirectSparsityControl(**options))
-    session.fit(rule=rule)
-    return rule
+    callback = Watch(DirectSparsityControl(**options))
+    session.fit(callback=callback)
+    return callback
 
 
 @pytest.mark.parametrize(
@@ -75,11 +75,11 @@ def test_weights_never_come_back():
 
 
 def test_ends_exactly_however_few_steps_there_are():
-    rule = watch([20, 100], mlp(8), mlp(16), epochs=1, interval=50)
-    assert rule.counts[-1] == [308, 532]
-    masks = rule.session.masks()
+    callback = watch([20, 100], mlp(8), mlp(16), epochs=1, interval=50)
+    assert callback.counts[-1] == [308, 532]
+    masks = callback.session.masks()
     assert count(masks).tolist() == [20, 100]
-    assert not any((mask & ~rule.session.exists[name]).any() for name, mask in masks.items())
+    assert not any((mask & ~callback.session.exists[name]).any() for name, mask in masks.items())
 
 
 def test_may_be_longer_than_one_training():

@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from nas.training import train, train_population
+from nas.training.loop.selection import count
+from nas.training.loop.session import Session
 from nas.training.methods import MethodError, create
 from nas.training.methods.espn import Espn, RealMask, thresholded
 from nas.training.methods.testing import OPTIONS, mlp, task_for
-from nas.training.selection import count
-from nas.training.session import Session
-from nas.training.stack import Member
+from nas.training.stack.stack import Member
 
 TASK = task_for((1, 4, 4), 0)
 
@@ -58,36 +58,36 @@ def test_tied_factors_go_together():
 def test_counts_fall_geometrically():
     # From 308 to 77 = 308 / 4 within .5 · 12 steps: halved after 3 of 6.
     session = session_of([77], mlp(8))
-    rule = Watch(Espn(until=0.5, interval=3))
-    session.fit(rule=rule)
-    assert [rule.planned(step).item() for step in (2, 5, 8)] == [154, 77, 77]
-    counts = [found for (found,) in rule.counts]
+    callback = Watch(Espn(until=0.5, interval=3))
+    session.fit(callback=callback)
+    assert [callback.planned(step).item() for step in (2, 5, 8)] == [154, 77, 77]
+    counts = [found for (found,) in callback.counts]
     assert counts[0] == 308
     assert 120 < counts[2] <= 154  # units that are dead for all examples leave tied factors, which go together
     assert counts[5::3] == [77, 77, 77]
 
 
 def test_a_factor_may_come_back():
-    session, rule = session_of([40], mlp(8)), Watch(Espn(until=0.2, interval=2, rate=0.3))
-    session.fit(rule=rule)
-    assert max(found for (found,) in rule.counts[3:]) > 40
+    session, callback = session_of([40], mlp(8)), Watch(Espn(until=0.2, interval=2, rate=0.3))
+    session.fit(callback=callback)
+    assert max(found for (found,) in callback.counts[3:]) > 40
 
 
 def test_kept_weights_are_multiplied_by_their_factors():
     session = session_of([40], mlp(8))
-    rule = Watch(Espn())
-    session.fit(rule=rule)
+    callback = Watch(Espn())
+    session.fit(callback=callback)
     masks = session.masks()
     assert count(masks).tolist() == [40]
     for name, weight in session.weights().items():
-        torch.testing.assert_close(weight, rule.products[name] * masks[name])
-        assert (rule.factor(name) == 1).all()
+        torch.testing.assert_close(weight, callback.products[name] * masks[name])
+        assert (callback.factor(name) == 1).all()
 
 
 def test_the_last_evaluation_of_the_search_is_that_of_the_cut_network():
     session = session_of([40], mlp(8))
-    session.fit(rule=RealMask(Espn()))
-    assert session.courses[0].accuracies[-1] == session.evaluate()[0]
+    session.fit(callback=RealMask(Espn()))
+    assert session.histories[0].accuracies[-1] == session.evaluate()[0]
 
 
 def test_inputs_that_tell_nothing_lose_their_weights():
@@ -102,7 +102,7 @@ def test_inputs_that_tell_nothing_lose_their_weights():
         torch.device("cpu"),
         keep=[16],
     )
-    session.fit(rule=RealMask(Espn()))
+    session.fit(callback=RealMask(Espn()))
     mask = session.masks()
     kept = sum(mask[name].sum(dim=(0, 1)) for name in mask if mask[name].shape[-1] == 16)
     assert kept[8:].sum() > 2 * kept[:8].sum()
@@ -110,12 +110,12 @@ def test_inputs_that_tell_nothing_lose_their_weights():
 
 def test_every_network_of_a_padded_stack_ends_with_its_own_count():
     session = session_of([20, 100], mlp(8), mlp(16))
-    rule = Watch(Espn())
-    session.fit(rule=rule)
+    callback = Watch(Espn())
+    session.fit(callback=callback)
     masks = session.masks()
     assert count(masks).tolist() == [20, 100]
     assert not any((mask & ~session.exists[name]).any() for name, mask in masks.items())
-    assert rule.counts[0] == [308, 532]
+    assert callback.counts[0] == [308, 532]
 
 
 def test_the_same_mask_alone_and_in_a_padded_stack():

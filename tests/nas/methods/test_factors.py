@@ -3,18 +3,18 @@
 import pytest
 import torch
 
+from nas.training.loop.session import Session
 from nas.training.methods.factors import Factors, per_network, squares
 from nas.training.methods.testing import OPTIONS, cnn, mlp, task_for
-from nas.training.session import Session
-from nas.training.stack import Member
+from nas.training.stack.stack import Member
 
 
 def factors_of(*models, start=1.0, rate=0.5, shape=(1, 4, 4)):
     members = [Member.of(model, seed) for seed, model in enumerate(models)]
     session = Session(members, task_for(shape, 0), OPTIONS, torch.device("cpu"), keep=[20] * len(models))
-    rule = Factors(start=start, rate=rate)
-    rule.begin(session, 6)
-    return rule
+    callback = Factors(start=start, rate=rate)
+    callback.begin(session, 6)
+    return callback
 
 
 def test_squares_are_summed_by_network():
@@ -26,58 +26,58 @@ def test_squares_are_summed_by_network():
 def test_a_step_has_the_same_size_whatever_the_gradients():
     # Equal gradients have a root mean square of themselves: 1 − .5 · (1 − .9), then 1 − .5 · (.1 + .19).
     for scale in (1e-6, 1e3):
-        rule = factors_of(mlp(8))
-        gradients = tuple(torch.full_like(value, scale) for value in rule.leaves)
+        callback = factors_of(mlp(8))
+        gradients = tuple(torch.full_like(value, scale) for value in callback.leaves)
         for expected in (0.95, 0.855):
-            rule.learn(gradients, 0.1)
-            for value in rule.leaves:
+            callback.learn(gradients, 0.1)
+            for value in callback.leaves:
                 torch.testing.assert_close(value.detach(), torch.full_like(value, expected))
 
 
 def test_zero_gradients_move_nothing():
-    rule = factors_of(mlp(8))
-    rule.learn(tuple(torch.zeros_like(value) for value in rule.leaves), 0.1)
-    assert all((value == 1).all() for value in rule.leaves)
+    callback = factors_of(mlp(8))
+    callback.learn(tuple(torch.zeros_like(value) for value in callback.leaves), 0.1)
+    assert all((value == 1).all() for value in callback.leaves)
 
 
 def test_every_network_is_scaled_by_itself():
-    rule = factors_of(mlp(8), mlp(8))
-    gradients = tuple(torch.ones_like(value) for value in rule.leaves)
+    callback = factors_of(mlp(8), mlp(8))
+    gradients = tuple(torch.ones_like(value) for value in callback.leaves)
     for gradient in gradients:
         gradient[1] *= 100
-    rule.learn(gradients, 0.1)
-    for value in rule.leaves:
+    callback.learn(gradients, 0.1)
+    for value in callback.leaves:
         torch.testing.assert_close(value[0], value[1])
 
 
 def test_padding_has_no_factor_and_is_not_counted():
-    rule = factors_of(mlp(8), mlp(16))
-    assert rule.total.tolist() == [308, 532]
-    rule.learn(tuple(torch.ones_like(value) for value in rule.leaves), 0.1)
-    for name, value in rule.canonical().items():
-        assert (value[~rule.session.exists[name]] == 0).all()
+    callback = factors_of(mlp(8), mlp(16))
+    assert callback.total.tolist() == [308, 532]
+    callback.learn(tuple(torch.ones_like(value) for value in callback.leaves), 0.1)
+    for name, value in callback.canonical().items():
+        assert (value[~callback.session.exists[name]] == 0).all()
         # 308 ones have a root mean square of 1, had padding been counted it would be less.
         torch.testing.assert_close(
-            value[rule.session.exists[name]], torch.tensor(0.95).expand(int(rule.session.exists[name].sum()))
+            value[callback.session.exists[name]], torch.tensor(0.95).expand(int(callback.session.exists[name].sum()))
         )
 
 
 @pytest.mark.parametrize("models", [(cnn(8),), (cnn(8), cnn(12))])
 def test_factors_of_all_orientations_scale_the_weights(models):
-    rule = factors_of(*models, start=0.5, shape=(4, 4, 4))
-    parameters = rule.session.stack.parameters
-    effective = rule.effective(parameters)
-    names = {layer.name for layer in rule.session.layers}
+    callback = factors_of(*models, start=0.5, shape=(4, 4, 4))
+    parameters = callback.session.stack.parameters
+    effective = callback.effective(parameters)
+    names = {layer.name for layer in callback.session.layers}
     assert list(effective) == list(parameters)
     for name, value in effective.items():
         torch.testing.assert_close(value, parameters[name] * (0.5 if name in names else 1))
 
 
 def test_put_is_the_inverse_of_canonical():
-    rule = factors_of(mlp(8), mlp(8))
+    callback = factors_of(mlp(8), mlp(8))
     values = {
-        name: torch.arange(value.numel()).reshape(value.shape).float() for name, value in rule.canonical().items()
+        name: torch.arange(value.numel()).reshape(value.shape).float() for name, value in callback.canonical().items()
     }
-    rule.put(values)
-    for name, value in rule.canonical().items():
+    callback.put(values)
+    for name, value in callback.canonical().items():
         assert torch.equal(value, values[name])

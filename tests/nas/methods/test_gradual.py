@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from nas.training import train
+from nas.training.loop.selection import count
+from nas.training.loop.session import Session
 from nas.training.methods import MethodError, create
 from nas.training.methods.gradual import Gradual, Shrink
 from nas.training.methods.testing import OPTIONS, mlp, task_for
-from nas.training.selection import count
-from nas.training.session import Session
-from nas.training.stack import Member
+from nas.training.stack.stack import Member
 
 TASK = task_for((1, 4, 4), 0)
 
@@ -42,15 +42,15 @@ def watch(keep, *models, epochs=4, **options):
         torch.device("cpu"),
         keep=keep,
     )
-    rule = Watch(Gradual(**options))
-    session.fit(rule=rule)
-    return rule
+    callback = Watch(Gradual(**options))
+    session.fit(callback=callback)
+    return callback
 
 
 def test_counts_follow_the_cubic_curve():
     # From step round(.25 · 12) = 3 to round(.75 · 12) = 9: 20 + 288 · (1 − (step − 3) / 6)³ after steps 3, 5, 7, 9: 308, 105.3, 30.7, 20.
-    rule = watch([20], mlp(8), begin=0.25, until=0.75, interval=2)
-    counts = [found for (found,) in rule.counts]
+    callback = watch([20], mlp(8), begin=0.25, until=0.75, interval=2)
+    counts = [found for (found,) in callback.counts]
     assert counts == [308] * 5 + [105] * 2 + [31] * 2 + [20] * 3
 
 
@@ -61,13 +61,13 @@ def test_the_last_pruning_comes_with_the_end_of_the_schedule_whatever_the_interv
 
 @pytest.mark.parametrize("options", [{"until": 1.0, "interval": 5}, {"begin": 1.0, "until": 1.0}, {"until": 0.0}])
 def test_ends_with_the_exact_count_at_any_schedule(options):
-    rule = watch([20], mlp(8), epochs=1, **options)
-    assert count(rule.session.masks()).tolist() == [20]
+    callback = watch([20], mlp(8), epochs=1, **options)
+    assert count(callback.session.masks()).tolist() == [20]
 
 
 def test_the_smallest_weights_of_all_layers_go_and_never_come_back():
-    rule = watch([40], mlp(8), interval=1)
-    for before, weights, after in zip(rule.masks, rule.weights[1:], rule.masks[1:], strict=False):
+    callback = watch([40], mlp(8), interval=1)
+    for before, weights, after in zip(callback.masks, callback.weights[1:], callback.masks[1:], strict=False):
         kept = torch.cat([weights[name][mask].abs() for name, mask in after.items()])
         gone = torch.cat([weights[name][before[name] & ~mask].abs() for name, mask in after.items()])
         assert not any((mask & ~before[name]).any() for name, mask in after.items())
@@ -76,15 +76,15 @@ def test_the_smallest_weights_of_all_layers_go_and_never_come_back():
 
 
 def test_every_network_of_a_padded_stack_ends_with_its_own_count():
-    rule = watch([20, 100], mlp(8), mlp(16))
-    assert rule.counts[0] == [308, 532]
-    assert rule.counts[-1] == [20, 100]
-    assert not any((mask & ~rule.session.exists[name]).any() for name, mask in rule.masks[-1].items())
+    callback = watch([20, 100], mlp(8), mlp(16))
+    assert callback.counts[0] == [308, 532]
+    assert callback.counts[-1] == [20, 100]
+    assert not any((mask & ~callback.session.exists[name]).any() for name, mask in callback.masks[-1].items())
 
 
 def test_no_layer_is_emptied():
-    rule = watch([4], mlp(8))
-    assert [int(mask.sum()) for mask in rule.masks[-1].values()] == [1, 1, 1, 1]
+    callback = watch([4], mlp(8))
+    assert [int(mask.sum()) for mask in callback.masks[-1].values()] == [1, 1, 1, 1]
 
 
 def test_may_be_longer_than_one_training():

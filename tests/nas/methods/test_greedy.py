@@ -11,18 +11,19 @@ from torch import Tensor
 
 from nas.errors import UsageError
 from nas.tasks.task import Split, Task
-from nas.training import selection, train
+from nas.training import train
 from nas.training.device import arithmetic
-from nas.training.mean_field import MeanField
+from nas.training.loop import selection
+from nas.training.loop.session import Session
+from nas.training.masks.mean_field import MeanField
+from nas.training.masks.own_network import OwnNetwork, own, some_examples
+from nas.training.masks.selectable_units import selectable_units
 from nas.training.methods import MethodError, create
 from nas.training.methods.greedy_forward import GreedyForward, forward_selection
 from nas.training.methods.greedy_imitation import GreedyImitation, local_imitation, taylor_imitation
 from nas.training.methods.unit_selection import UnitSelection, mean_field, unit_counts
 from nas.training.options import TrainingOptions
-from nas.training.own_network import OwnNetwork, own, some_examples
-from nas.training.selectable_units import selectable_units
-from nas.training.session import Session
-from nas.training.stack import Member
+from nas.training.stack.stack import Member
 from onnx_graph.weight import array_of, set_weights
 from search_spaces.network_builder import NetworkBuilder
 from search_spaces.signature import Signature

@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from nas.training import train
+from nas.training.loop.selection import count
+from nas.training.loop.session import Session
 from nas.training.methods import MethodError, create
 from nas.training.methods.greg import Greg, Growing, chosen
 from nas.training.methods.testing import OPTIONS, mlp, task_for
-from nas.training.selection import count
-from nas.training.session import Session
-from nas.training.stack import Member
+from nas.training.stack.stack import Member
 
 TASK = task_for((1, 4, 4), 0)
 
@@ -23,42 +23,44 @@ def session_of(keep, *models, **options):
 
 
 def growing(session, steps, **options):
-    rule = Growing(Greg(**options))
-    rule.begin(session, steps)
-    return rule
+    callback = Growing(Greg(**options))
+    callback.begin(session, steps)
+    return callback
 
 
 def test_the_penalty_grows_to_the_ceiling_by_equal_amounts():
-    rule = growing(session_of([20], mlp(8)), 8, ceiling=1.0, interval=2)
-    assert [rule.strength(step) for step in range(8)] == [0.25, 0.25, 0.5, 0.5, 0.75, 0.75, 1.0, 1.0]
+    callback = growing(session_of([20], mlp(8)), 8, ceiling=1.0, interval=2)
+    assert [callback.strength(step) for step in range(8)] == [0.25, 0.25, 0.5, 0.5, 0.75, 0.75, 1.0, 1.0]
 
 
 def test_separation_grows_to_picking_first():
-    rule = growing(session_of([20], mlp(8)), 8, separate=True, picking=0.5, ceiling=1.0, interval=2)
-    assert [rule.strength(step) for step in range(8)] == [0.25, 0.25, 0.5, 0.5, 0.75, 0.75, 1.0, 1.0]
-    rule = growing(session_of([20], mlp(8)), 8, separate=True, picking=0.1, ceiling=1.1, interval=1)
-    assert [rule.strength(step) for step in range(8)] == pytest.approx([0.025, 0.05, 0.075, 0.1, 0.35, 0.6, 0.85, 1.1])
+    callback = growing(session_of([20], mlp(8)), 8, separate=True, picking=0.5, ceiling=1.0, interval=2)
+    assert [callback.strength(step) for step in range(8)] == [0.25, 0.25, 0.5, 0.5, 0.75, 0.75, 1.0, 1.0]
+    callback = growing(session_of([20], mlp(8)), 8, separate=True, picking=0.1, ceiling=1.1, interval=1)
+    assert [callback.strength(step) for step in range(8)] == pytest.approx(
+        [0.025, 0.05, 0.075, 0.1, 0.35, 0.6, 0.85, 1.1]
+    )
 
 
 def test_only_weights_to_go_pay():
     session = session_of([20], mlp(8))
-    rule = growing(session, 4, ceiling=0.4, interval=1)
+    callback = growing(session, 4, ceiling=0.4, interval=1)
     gradients = {name: torch.ones_like(p) for name, p in session.stack.parameters.items()}
-    rule.on_gradients(0, gradients)  # λ = .1
+    callback.on_gradients(0, gradients)  # λ = .1
     for name, weight in session.weights().items():
-        expected = torch.where(rule.stays[name], 1.0, 1 + 0.1 * weight)
+        expected = torch.where(callback.stays[name], 1.0, 1 + 0.1 * weight)
         torch.testing.assert_close(session.stack.canonical(name, gradients[name]), expected)
     assert (gradients["head.bias"] == 1).all()
 
 
 def test_separation_taxes_all_and_then_picks():
     session = session_of([20], mlp(8))
-    rule = growing(session, 4, separate=True)
-    assert count(rule.stays).tolist() == [0]
-    rule.after_step(0)
-    assert count(rule.stays).tolist() == [0]
-    rule.after_step(1)
-    assert count(rule.stays).tolist() == [20]
+    callback = growing(session, 4, separate=True)
+    assert count(callback.stays).tolist() == [0]
+    callback.after_step(0)
+    assert count(callback.stays).tolist() == [0]
+    callback.after_step(1)
+    assert count(callback.stays).tolist() == [20]
 
 
 def test_shares_of_the_layers():
@@ -107,23 +109,23 @@ class Norms(Growing):
 @pytest.mark.parametrize(("optimizer", "rate"), [("adam", 0.03), ("sgd", 0.1)])
 def test_weights_to_go_vanish_before_they_are_cut(optimizer, rate):
     session = session_of([60], mlp(8), epochs=20, learning_rate=rate, optimizer=optimizer)
-    rule = Norms(Greg())
-    session.fit(rule=rule)
-    assert rule.after < 0.1 * rule.before
+    callback = Norms(Greg())
+    session.fit(callback=callback)
+    assert callback.after < 0.1 * callback.before
     assert count(session.masks()).tolist() == [60]
 
 
 def test_without_a_penalty_they_do_not():
     session = session_of([60], mlp(8), epochs=12, learning_rate=0.03)
-    rule = Norms(Greg(picking=1e-9, ceiling=1e-9))
-    session.fit(rule=rule)
-    assert rule.after > 0.5 * rule.before
+    callback = Norms(Greg(picking=1e-9, ceiling=1e-9))
+    session.fit(callback=callback)
+    assert callback.after > 0.5 * callback.before
 
 
 @pytest.mark.parametrize("name", ["greg-1", "greg-2"])
 def test_every_network_of_a_padded_stack_ends_with_its_own_count(name):
     session = session_of([20, 100], mlp(8), mlp(16))
-    session.fit(rule=Growing(create(name)))
+    session.fit(callback=Growing(create(name)))
     masks = session.masks()
     assert count(masks).tolist() == [20, 100]
     assert not any((mask & ~session.exists[layer]).any() for layer, mask in masks.items())

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from nas.training import train, train_population
+from nas.training.loop.session import Session
 from nas.training.methods import MethodError, create
 from nas.training.methods.grow import DropAndGrow, Grow, moved
 from nas.training.methods.method import begin
 from nas.training.methods.testing import OPTIONS, cnn, mlp, rnn, task_for
-from nas.training.session import Session
-from nas.training.stack import Member
+from nas.training.stack.stack import Member
 
 ALL = torch.ones(1, 2, 4, dtype=torch.bool)
 
@@ -24,7 +24,7 @@ def bits(*rows):
 
 
 def test_drops_the_smallest_and_grows_the_largest():
-    # Half of 4 weights move: .1 and .2 go; of the free ones 8 and 7 come. Scores where nothing may be dropped or grown mean nothing.
+    # Half of 4 weights move: .1 and .2 go; of the free ones 8 and 7 come. Saliencies where nothing may be dropped or grown mean nothing.
     magnitude = torch.tensor([[[0.9, 0.1, 0.0, 0.0], [0.2, 0.8, 0.0, 0.0]]])
     growth = torch.tensor([[[99.0, 99.0, 5.0, 7.0], [99.0, 99.0, 8.0, 6.0]]])
     assert moved(bits("1100 1100"), magnitude, growth, ALL, 0.5).equal(bits("1001 0110"))
@@ -86,9 +86,9 @@ def watch(method, *models, epochs=4, shape=(1, 4, 4), steps=0, density=0.3):
     begun = [begin(method, model, density, seed, options) for seed, model in enumerate(models)]
     members = [Member.of(model, seed) for seed, (model, _) in enumerate(begun)]
     session = Session(members, task_for(shape, steps), options, torch.device("cpu"), keep=[keep for _, keep in begun])
-    rule = Watch(method)
-    session.fit(rule=rule)
-    return rule
+    callback = Watch(method)
+    session.fit(callback=callback)
+    return callback
 
 
 NETWORKS = {
@@ -102,28 +102,28 @@ NETWORKS = {
 @pytest.mark.parametrize("network", list(NETWORKS))
 def test_counts_by_layer_are_the_same_after_every_step_and_weights_do_move(by, network):
     models, shape, steps = NETWORKS[network]
-    rule = watch(Grow(by=by, interval=2, until=1.0), *models, shape=shape, steps=steps)
-    assert list(rule.moves) == [2, 4, 6, 8, 10]
-    first, last = rule.masks[0], rule.masks[-1]
-    for masks in rule.masks:
+    callback = watch(Grow(by=by, interval=2, until=1.0), *models, shape=shape, steps=steps)
+    assert list(callback.moves) == [2, 4, 6, 8, 10]
+    first, last = callback.masks[0], callback.masks[-1]
+    for masks in callback.masks:
         for name, mask in masks.items():
             assert mask.flatten(1).sum(1).equal(first[name].flatten(1).sum(1))
-            assert not (mask & ~rule.session.exists[name]).any()
+            assert not (mask & ~callback.session.exists[name]).any()
     assert any((first[name] != last[name]).any() for name in first)
 
 
 def test_rigl_grows_where_the_gradient_is_largest():
-    rule = watch(create("rigl", {"interval": 3, "until": 1.0}), mlp())
-    for before, after, gradient, weights in rule.moves.values():
+    callback = watch(create("rigl", {"interval": 3, "until": 1.0}), mlp())
+    for before, after, gradient, weights in callback.moves.values():
         for name in before:
             grown = after[name] & ~before[name]
-            left_out = rule.session.exists[name] & ~before[name] & ~grown
+            left_out = callback.session.exists[name] & ~before[name] & ~grown
             if grown.any() and left_out.any():
                 assert gradient[name][grown].min() >= gradient[name][left_out].max()
             # What was grown starts from zero.
             assert (weights[name][grown] == 0).all()
     assert any(
-        (after["hidden_1.weight"] & ~before["hidden_1.weight"]).any() for before, after, *_ in rule.moves.values()
+        (after["hidden_1.weight"] & ~before["hidden_1.weight"]).any() for before, after, *_ in callback.moves.values()
     )
 
 
@@ -148,14 +148,14 @@ def test_a_padded_network_moves_as_it_does_alone(by):
 
 def test_the_share_falls_to_zero_and_the_mask_rests_after_until():
     # 12 steps, moves at 2, 4, 6, 8 of until · 12 = 9: shares .9 · (1 + cos(π·step / 9)) / 2 = .79, .53, .22, .03.
-    rule = watch(Grow(fraction=0.9, interval=2, until=0.75), mlp(16), density=0.3)
+    callback = watch(Grow(fraction=0.9, interval=2, until=0.75), mlp(16), density=0.3)
     shares = []
-    for before, after, *_ in rule.moves.values():
+    for before, after, *_ in callback.moves.values():
         name = "hidden_2.weight"
         shares.append(float((before[name] & ~after[name]).sum() / before[name].sum()))
-    assert list(rule.moves) == [2, 4, 6, 8]
+    assert list(callback.moves) == [2, 4, 6, 8]
     assert shares == pytest.approx([0.79, 0.53, 0.22, 0.03], abs=0.03)
-    assert all(mask.equal(rule.masks[-1][name]) for name, mask in rule.masks[8].items())
+    assert all(mask.equal(callback.masks[-1][name]) for name, mask in callback.masks[8].items())
 
 
 @pytest.mark.parametrize(

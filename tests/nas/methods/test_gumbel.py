@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from nas.training import train
+from nas.training.loop.selection import count
+from nas.training.loop.session import Session
 from nas.training.methods import MethodError, create
 from nas.training.methods.gumbel import Gates, Gumbel, logistic, mean_gate, open_gates, shifted, straight_through
 from nas.training.methods.testing import OPTIONS, mlp, task_for
-from nas.training.selection import count
-from nas.training.session import Session
-from nas.training.stack import Member
+from nas.training.stack.stack import Member
 
 TASK = task_for((1, 4, 4), 0)
 
@@ -55,10 +55,10 @@ def test_logits_are_shifted_to_the_density():
 
 
 def test_planned_density_falls_geometrically_to_the_target():
-    rule = Gates(Gumbel(until=0.5, logit=0.0))
-    rule.begin(session_of([77], mlp(8)), 8)
+    callback = Gates(Gumbel(until=0.5, logit=0.0))
+    callback.begin(session_of([77], mlp(8)), 8)
     # 1/2 to 1/4 in 4 steps: 2 ** −1.25, −1.5, −1.75, −2.
-    assert [rule.planned(step).item() for step in range(5)] == pytest.approx(
+    assert [callback.planned(step).item() for step in range(5)] == pytest.approx(
         [0.4204, 0.3536, 0.2973, 0.25, 0.25], abs=1e-4
     )
 
@@ -74,39 +74,41 @@ def test_the_gate_density_is_the_target_within_ten_percent(density):
 
 def test_every_network_of_a_padded_stack_ends_with_its_own_count():
     session = session_of([20, 100], mlp(8), mlp(16), epochs=4)
-    session.fit(rule=Gates(Gumbel()))
+    session.fit(callback=Gates(Gumbel()))
     masks = session.masks()
     assert count(masks).tolist() == [20, 100]
     assert not any((mask & ~session.exists[name]).any() for name, mask in masks.items())
-    assert [course.notes["gate_density"] for course in session.courses] == pytest.approx([20 / 308, 100 / 532], rel=0.1)
+    assert [history.notes["gate_density"] for history in session.histories] == pytest.approx(
+        [20 / 308, 100 / 532], rel=0.1
+    )
 
 
 def test_the_gates_of_a_network_do_not_depend_on_its_padding():
     drawn = []
     for models in ((mlp(8),), (mlp(8), mlp(16))):
-        rule = Gates(Gumbel())
-        rule.begin(session_of([20] * len(models), *models), 10)
-        effective = rule.effective(rule.session.stack.parameters)
-        name = rule.session.layers[1].name
-        drawn.append(rule.session.stack.canonical(name, effective[name].detach())[0, :12, :8])
+        callback = Gates(Gumbel())
+        callback.begin(session_of([20] * len(models), *models), 10)
+        effective = callback.effective(callback.session.stack.parameters)
+        name = callback.session.layers[1].name
+        drawn.append(callback.session.stack.canonical(name, effective[name].detach())[0, :12, :8])
     assert torch.equal(*drawn)
     assert 0 < (drawn[0] == 0).sum() < 48  # σ(1) = .73 of 96 are open
 
 
 def test_other_gates_at_every_step():
-    rule = Gates(Gumbel())
-    rule.begin(session_of([20], mlp(8)), 10)
-    name, parameters = rule.session.layers[0].name, rule.session.stack.parameters
-    first, again = rule.effective(parameters)[name], rule.effective(parameters)[name]
-    rule.after_step(0)
+    callback = Gates(Gumbel())
+    callback.begin(session_of([20], mlp(8)), 10)
+    name, parameters = callback.session.layers[0].name, callback.session.stack.parameters
+    first, again = callback.effective(parameters)[name], callback.effective(parameters)[name]
+    callback.after_step(0)
     assert torch.equal(first, again)
-    assert not torch.equal(first == 0, rule.effective(parameters)[name] == 0)
+    assert not torch.equal(first == 0, callback.effective(parameters)[name] == 0)
 
 
 def test_the_last_evaluation_of_the_search_is_that_of_the_cut_network():
     session = session_of([40], mlp(8), epochs=2)
-    session.fit(rule=Gates(Gumbel()))
-    assert session.courses[0].accuracies[-1] == session.evaluate()[0]
+    session.fit(callback=Gates(Gumbel()))
+    assert session.histories[0].accuracies[-1] == session.evaluate()[0]
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from nas.training import selection
+from nas.training.loop import selection
+from nas.training.loop.session import Session
 from nas.training.methods import MethodError
 from nas.training.methods.iht import Iht, Threshold
 from nas.training.methods.method import begin
 from nas.training.methods.testing import OPTIONS, mlp, rnn, task_for
-from nas.training.session import Session
-from nas.training.stack import Member
+from nas.training.stack.stack import Member
 
 
 class Watch(Threshold):
@@ -35,9 +35,9 @@ def session_of(*models, shape=(1, 4, 4), steps=0, density=0.25, epochs=4):
 
 
 def counts(session, **options):
-    rule = Watch(Iht(**options))
-    session.fit(rule=rule)
-    return [selection.count(kept) for kept in rule.kept], rule
+    callback = Watch(Iht(**options))
+    session.fit(callback=callback)
+    return [selection.count(kept) for kept in callback.kept], callback
 
 
 def test_all_weights_learn_between_two_thresholdings():
@@ -55,8 +55,8 @@ def test_a_weight_that_was_cut_may_come_back():
     # From weights of about .003 six steps of Adam, .018 at most, lead above the threshold.
     session = session_of(mlp(), epochs=8)
     session.set_weights({name: weight / 100 for name, weight in session.weights().items()})
-    _, rule = counts(session, interval=6, descent=0)
-    first, later = rule.kept[5], rule.kept[17]
+    _, callback = counts(session, interval=6, descent=0)
+    first, later = callback.kept[5], callback.kept[17]
     assert any((later[name] & ~first[name]).any() for name in first)
 
 
@@ -71,10 +71,10 @@ def test_the_count_falls_along_a_cubic():
 
 def test_padded_networks_keep_their_own_counts():
     session = session_of(mlp(8), mlp(16))
-    found, rule = counts(session, interval=1)
+    found, callback = counts(session, interval=1)
     assert (found[0] <= selection.count(session.exists)).all()
     assert selection.count(session.masks()).equal(session.keep)
-    assert not any((rule.kept[-1][name] & ~session.exists[name]).any() for name in session.exists)
+    assert not any((callback.kept[-1][name] & ~session.exists[name]).any() for name in session.exists)
 
 
 def test_the_mask_stays_at_the_end():

@@ -9,16 +9,16 @@ import torch
 from torch.nn import functional
 
 from nas.tasks.task import Split, Task
-from nas.training import selection
 from nas.training.device import arithmetic
-from nas.training.input_moments import input_moments
+from nas.training.loop import selection
+from nas.training.loop.session import Session
+from nas.training.masks.input_moments import input_moments
+from nas.training.masks.own_network import OwnNetwork, own, place
+from nas.training.masks.surgery import elimination, refit
 from nas.training.methods import MethodError, create
 from nas.training.methods.l_obs import LayerwiseSurgeon
 from nas.training.options import TrainingOptions
-from nas.training.own_network import OwnNetwork, own, place
-from nas.training.session import Session
-from nas.training.stack import Member
-from nas.training.surgery import elimination, refit
+from nas.training.stack.stack import Member
 from onnx_graph.weight import array_of, set_weights
 from search_spaces.network_builder import NetworkBuilder
 from search_spaces.signature import Signature
@@ -104,9 +104,9 @@ def test_of_two_copies_one_stays() -> None:
     h = torch.tensor([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]], dtype=torch.float64) + 1e-9 * torch.eye(3)
     row, every = torch.tensor([[1.0, 1.0, 0.5]], dtype=torch.float64), torch.ones(1, 3, dtype=torch.bool)
     # one copy costs nothing, the third ½·.5² = .125, the other copy, now 2, ½·2² = 2
-    scores = elimination(row, h, every, every)[0]
-    assert sorted(scores[:2].tolist()) == [pytest.approx(0, abs=1e-6), pytest.approx(2)]
-    assert float(scores[2]) == pytest.approx(0.125)
+    saliencies = elimination(row, h, every, every)[0]
+    assert sorted(saliencies[:2].tolist()) == [pytest.approx(0, abs=1e-6), pytest.approx(2)]
+    assert float(saliencies[2]) == pytest.approx(0.125)
 
 
 def test_what_may_not_go_stays_and_takes_over() -> None:
@@ -120,13 +120,13 @@ def test_rows_with_different_supports_do_not_mix(monkeypatch: pytest.MonkeyPatch
     rows = torch.randn(7, 6, dtype=torch.float64, generator=generator)
     support = torch.rand(7, 6, generator=generator) < 0.6
     support[0], support[1] = False, True
-    fitted, scores = refit(rows, moments(6), support), elimination(rows, moments(6), support, support)
-    monkeypatch.setattr("nas.training.surgery.ENTRIES", 1)
+    fitted, saliencies = refit(rows, moments(6), support), elimination(rows, moments(6), support, support)
+    monkeypatch.setattr("nas.training.masks.surgery.ENTRIES", 1)
     assert torch.allclose(refit(rows, moments(6), support), fitted)
-    assert torch.allclose(elimination(rows, moments(6), support, support), scores)
+    assert torch.allclose(elimination(rows, moments(6), support, support), saliencies)
     assert not fitted[~support].any()
-    assert not scores[~support].any()
-    assert (scores[support] > 0).all()
+    assert not saliencies[~support].any()
+    assert (saliencies[support] > 0).all()
 
 
 # --- inputs -------------------------------------------------------------------------------------------------------------
@@ -240,7 +240,7 @@ def test_own_zeros_stay_zero() -> None:
     LayerwiseSurgeon().run(given)
     assert not given.weights()["hidden.weight"][0, :, 2].any()
     assert selection.count(given.masks()).tolist() == [20]
-    assert len(given.courses[0].losses) == 1
+    assert len(given.histories[0].losses) == 1
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e30])

@@ -2,8 +2,8 @@
 
 import torch
 
-from nas.training.scores.layer_adaptive import share_of_larger
-from nas.training.selection import keep_largest
+from nas.training.loop.selection import keep_largest
+from nas.training.saliencies.layer_adaptive import share_of_larger
 
 
 def test_a_weight_is_measured_by_those_that_are_no_smaller():

@@ -47,7 +47,7 @@ def test_refuses_methods_that_train(name):
 
 
 def test_says_what_is_missing_or_does_not_fit():
-    with pytest.raises(MethodError, match="Snip scores weights with examples; give a task"):
+    with pytest.raises(MethodError, match="Snip ranks weights with examples; give a task"):
         masked_model(mlp(), "snip", density=0.3)
     with pytest.raises(MethodError, match="density"):
         masked_model(mlp(), "synflow", density=0.0)

@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from nas.training import train, train_population
+from nas.training.loop.session import Session
 from nas.training.methods import MethodError, create
 from nas.training.methods.method import begin
 from nas.training.methods.neq import Freeze, Neq, by_unit
 from nas.training.methods.testing import NETWORKS, OPTIONS, mlp, task_for
-from nas.training.session import Session
-from nas.training.stack import Member
+from nas.training.stack.stack import Member
 from onnx_graph.weight import weight_uses
 
 TASK = task_for((1, 4, 4), 0)
@@ -43,24 +43,24 @@ class Script(Freeze):
 
 def test_velocities_by_hand():
     # φ = .5, .9, .96, .97 gives Δφ = .4, .06, .01 and v = .4, .06 − .2 = −.14, .01 + .07 = .08.
-    rule = Freeze(Neq(epsilon=0.15))
-    rule.begin(opened(), 12)
+    callback = Freeze(Neq(epsilon=0.15))
+    callback.begin(opened(), 12)
     frozen = []
     for similarity in (0.5, 0.9, 0.96, 0.97):
-        rule._move("head.weight", torch.tensor([[similarity, 0.1 * similarity, -similarity]]))
-        frozen.append(rule.frozen["head.weight"][0].tolist())
-    assert rule._velocity["head.weight"][0].tolist() == pytest.approx([0.08, 0.008, -0.08])
+        callback._move("head.weight", torch.tensor([[similarity, 0.1 * similarity, -similarity]]))
+        frozen.append(callback.frozen["head.weight"][0].tolist())
+    assert callback._velocity["head.weight"][0].tolist() == pytest.approx([0.08, 0.008, -0.08])
     # The second unit moves a tenth as fast. Without a second similarity nothing is frozen.
     assert frozen == [[False] * 3, [False, True, False], [True] * 3, [True] * 3]
 
 
 def test_a_velocity_above_epsilon_frees_a_unit_again():
-    rule = Freeze(Neq(epsilon=0.15))
-    rule.begin(opened(), 12)
+    callback = Freeze(Neq(epsilon=0.15))
+    callback.begin(opened(), 12)
     for similarity in (0.5, 0.6, 0.9):
-        rule._move("head.weight", torch.full((1, 3), similarity))
+        callback._move("head.weight", torch.full((1, 3), similarity))
     # Δφ = .1, then .3 − .05 = .25.
-    assert not rule.frozen["head.weight"].any()
+    assert not callback.frozen["head.weight"].any()
 
 
 @pytest.mark.parametrize("copies", [1, 2])
@@ -69,7 +69,7 @@ def test_frozen_rows_and_biases_do_not_change_and_others_do(copies, options):
     session = opened(copies=copies, **options)
     session.fit(2)  # leaves momentum behind
     before, units = session.state(), torch.tensor([0, 5, 11])
-    session.fit(2, rule=Script({"hidden_2.weight": units}), within=(1, 3))
+    session.fit(2, callback=Script({"hidden_2.weight": units}), within=(1, 3))
     weight, bias = session.weights()["hidden_2.weight"], session.stack.parameters["hidden_2.bias"].reshape(copies, -1)
     old = session.stack.canonical("hidden_2.weight", before.parameters["hidden_2.weight"])
     frozen = torch.zeros(12, dtype=torch.bool)
@@ -89,7 +89,7 @@ def test_frozen_rows_and_biases_do_not_change_and_others_do(copies, options):
 def test_a_recurrent_unit_is_frozen_in_all_gates_both_matrices_and_the_bias(cell, gates):
     session = opened(cell)
     before = {name: tensor.detach().clone() for name, tensor in session.stack.parameters.items()}
-    session.fit(2, rule=Script({session.layers[0].name: torch.tensor([3])}))
+    session.fit(2, callback=Script({session.layers[0].name: torch.tensor([3])}))
     for layer in session.layers[:2]:
         new, old = (t.reshape(gates, 8, -1) for t in (session.stack.parameters[layer.name], before[layer.name]))
         assert new[:, 3].equal(old[:, 3])
@@ -106,12 +106,12 @@ def test_outputs_are_told_apart_by_unit(network):
     make, shape, steps = NETWORKS[network]
     model = make()
     session = Session([Member.of(model, 0)], task_for(shape, steps), OPTIONS, torch.device("cpu"), keep=[0])
-    rule = Freeze(Neq(examples=7))
-    rule.begin(session, 3)
-    for name, units in rule.units.items():
-        assert rule._outputs[name].shape[:2] == (1, units.size)
-        assert rule._outputs[name].shape[2] % 7 == 0
-        torch.testing.assert_close(rule._outputs[name].norm(dim=2), torch.ones(1, units.size))
+    callback = Freeze(Neq(examples=7))
+    callback.begin(session, 3)
+    for name, units in callback.units.items():
+        assert callback._outputs[name].shape[:2] == (1, units.size)
+        assert callback._outputs[name].shape[2] % 7 == 0
+        torch.testing.assert_close(callback._outputs[name].norm(dim=2), torch.ones(1, units.size))
 
 
 def test_states_of_a_recurrent_operator_by_unit():
@@ -143,9 +143,9 @@ def test_masked_rows_and_padding_are_not_counted():
     mask["hidden_1.weight"] = mask["hidden_1.weight"].clone()
     mask["hidden_1.weight"][:, :7] = False
     session.set_masks(mask)
-    session.fit(1, rule=Script({"hidden_1.weight": torch.arange(8)}))
+    session.fit(1, callback=Script({"hidden_1.weight": torch.arange(8)}))
     counted = 9 + 12 + 3 + 3
-    assert session.courses[0].notes["skipped"] == pytest.approx(1 / counted)
+    assert session.histories[0].notes["skipped"] == pytest.approx(1 / counted)
 
 
 def test_a_padded_network_rests_as_it_does_alone():

@@ -10,13 +10,13 @@ from torch import Tensor
 
 from nas.errors import UsageError
 from nas.tasks.task import Split, Task
-from nas.training import selection
 from nas.training.device import arithmetic
+from nas.training.loop import selection
+from nas.training.loop.session import Session
 from nas.training.methods import create
 from nas.training.methods.prune import Prune, counts_after
 from nas.training.options import TrainingOptions
-from nas.training.session import Session
-from nas.training.stack import Member
+from nas.training.stack.stack import Member
 from onnx_graph.weight import set_weights
 from search_spaces.network_builder import NetworkBuilder
 from search_spaces.signature import Signature
@@ -138,8 +138,8 @@ def test_one_shot_trains_prunes_and_trains() -> None:
     Prune().run(given)
     assert given.counts == [[10, 10], [4, 6]]
     assert given.epochs == [2, None]
-    course = given.finish()[1]
-    assert sum(int((course.weights[name] != 0).sum()) for name in ("hidden.weight", "head.weight")) == 6
+    history = given.finish()[1]
+    assert sum(int((history.weights[name] != 0).sum()) for name in ("hidden.weight", "head.weight")) == 6
 
 
 def test_iterative_prunes_in_rounds_with_training_between() -> None:
@@ -184,7 +184,7 @@ def test_early_epochs_are_those_of_a_training_in_one_piece() -> None:
     for method in (Prune(rewind="early", early=2), Prune()):
         given = session([perceptron()], [10], TrainingOptions(epochs=4))
         method.run(given)
-        found.append(given.courses[0].losses[:4])
+        found.append(given.histories[0].losses[:4])
     assert found[0] == found[1]
 
 
@@ -211,7 +211,7 @@ def test_random_pruning_follows_the_seed_alone() -> None:
     method = create("random-pruning")
     assert isinstance(method, Prune)
     given = session([perceptron(), perceptron([[9.0] * 3] * 2, HEAD)], [5, 5], TrainingOptions(init="keep"))
-    given.courses[1].seed = given.courses[0].seed
+    given.histories[1].seed = given.histories[0].seed
     method.prune(given, given.keep)
     same = given.masks()
     assert all((mask[0] == mask[1]).all() for mask in same.values())

@@ -1,4 +1,4 @@
-"""SNIP and GraSP: worked scores, numerical checks on every kind of layer, and what is kept."""
+"""SNIP and GraSP: worked saliencies, numerical checks on every kind of layer, and what is kept."""
 
 from dataclasses import replace
 
@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from nas.training import selection, train, train_population
+from nas.training import train, train_population
+from nas.training.loop import selection
+from nas.training.loop.session import Session
 from nas.training.methods import MethodError, create
 from nas.training.methods.grasp import Grasp
 from nas.training.methods.method import begin
 from nas.training.methods.snip import Snip
 from nas.training.methods.testing import NETWORKS, OPTIONS, task_for
 from nas.training.options import TrainingOptions
-from nas.training.session import Session
-from nas.training.stack import Member
+from nas.training.stack.stack import Member
 from onnx_graph.weight import masks, set_weights, weights
 from search_spaces.network_builder import NetworkBuilder
 
@@ -35,8 +36,8 @@ def session_of(*models, method, shape, steps=0, density=0.4, options=OPTIONS):
 
 
 def on(session, method, x, y):
-    """Scores of the single weight on one example."""
-    found = method.scores(session, [(torch.tensor([x], dtype=torch.float32), torch.tensor([y]))])
+    """Saliencies of the single weight on one example."""
+    found = method.saliencies(session, [(torch.tensor([x], dtype=torch.float32), torch.tensor([y]))])
     return next(iter(found.values()))[0]
 
 
@@ -67,16 +68,19 @@ def test_removing_what_grasp_scores_highest_takes_gradient_flow_away():
     method = Grasp(temperature=1.0)
     session = session_of(NETWORKS["mlp"][0](), method=method, shape=(1, 4, 4))
     x, y = session.sample(48)
-    scores = method.scores(session, [(x, y)])
-    best, worst = scores["head.weight"].flatten().topk(12).indices, (-scores["head.weight"]).flatten().topk(12).indices
+    saliencies = method.saliencies(session, [(x, y)])
+    best, worst = (
+        saliencies["head.weight"].flatten().topk(12).indices,
+        (-saliencies["head.weight"]).flatten().topk(12).indices,
+    )
 
     def flow(dropped=()):
-        mask = torch.ones(scores["head.weight"].numel(), dtype=torch.bool)
+        mask = torch.ones(saliencies["head.weight"].numel(), dtype=torch.bool)
         mask[list(dropped)] = False
         state = session.state()
-        session.set_masks({"head.weight": mask.reshape(scores["head.weight"].shape)})
+        session.set_masks({"head.weight": mask.reshape(saliencies["head.weight"].shape)})
         found = sum(float(g.square().sum()) for g in session.gradients(x, y).values())
-        session.set_masks({"head.weight": torch.ones_like(scores["head.weight"], dtype=torch.bool)})
+        session.set_masks({"head.weight": torch.ones_like(saliencies["head.weight"], dtype=torch.bool)})
         session.rewind(state)
         return found
 
@@ -91,7 +95,7 @@ def test_hessian_product_is_the_difference_of_gradients(network):
     method = Grasp(temperature=1.0)
     session = session_of(make(), method=method, shape=shape, steps=steps)
     x, y = session.sample(48)
-    found, start = method.scores(session, [(x, y)]), {name: w.clone() for name, w in session.weights().items()}
+    found, start = method.saliencies(session, [(x, y)]), {name: w.clone() for name, w in session.weights().items()}
     flow = {name: g.clone() for name, g in session.gradients(x, y).items()}
     sides = []
     for step in (1e-4, -1e-4):
@@ -108,8 +112,8 @@ def test_batches_of_the_sample_make_no_difference(name):
     method = create(name)
     session = session_of(NETWORKS["mlp"][0](), NETWORKS["mlp"][0](), method=method, shape=(1, 4, 4))
     x, y = session.sample(48)
-    whole = method.scores(session, [(x, y)])
-    halves = method.scores(session, [(x[:, :24], y[:, :24]), (x[:, 24:], y[:, 24:])])
+    whole = method.saliencies(session, [(x, y)])
+    halves = method.saliencies(session, [(x[:, :24], y[:, :24]), (x[:, 24:], y[:, 24:])])
     for key, value in whole.items():
         torch.testing.assert_close(halves[key], value, rtol=1e-3, atol=1e-7)
 
@@ -132,7 +136,7 @@ def test_snip_in_one_shot_empties_a_layer_unless_each_keeps_a_weight():
     model = builder.model({layer.name: np.ones(layer.shape, bool) for layer in builder.layers})
     method = Snip()
     session = session_of(model, method=method, shape=(1, 8, 8), density=8 / 16902)
-    found = method.scores(session, [session.sample(48)])
+    found = method.saliencies(session, [session.sample(48)])
     raw = selection.keep_largest(found, session.keep, session.masks())
     assert int(raw["wide.weight"].sum()) == 0
     method.choose(session)

@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from nas.errors import TrainingError
+from nas.training.loop.callback import Callback
+from nas.training.loop.selection import count
+from nas.training.loop.session import Session
+from nas.training.loop.target import of_each_layer
 from nas.training.methods.method import masked
 from nas.training.methods.testing import NETWORKS, OPTIONS, cnn, mlp, task_for
-from nas.training.rule import Rule
-from nas.training.selection import count
-from nas.training.session import Session
-from nas.training.stack import Member
-from nas.training.target import of_each_layer
+from nas.training.stack.stack import Member
 from onnx_graph.weight import array_of, weights
 from onnx_graph.weight import masks as masks_of
 
@@ -124,7 +124,7 @@ def test_a_part_of_a_schedule_goes_on_where_the_last_one_stopped():
 def test_hooks_are_called_in_their_order():
     calls = []
 
-    class Spy(Rule):
+    class Spy(Callback):
         def begin(self, session, steps):
             super().begin(session, steps)
             calls.append(f"begin {steps}")
@@ -141,7 +141,7 @@ def test_hooks_are_called_in_their_order():
         def end(self):
             calls.append("end")
 
-    session(mlp(), batch_size=24).fit(2, rule=Spy())
+    session(mlp(), batch_size=24).fit(2, callback=Spy())
     pairs = [[f"gradients {step}", f"step {step}"] for step in range(4)]
     assert calls == ["begin 4", *pairs[0], *pairs[1], "epoch 0", *pairs[2], *pairs[3], "epoch 1", "end"]
 
@@ -150,11 +150,11 @@ def test_divergence_is_reported_and_other_networks_go_on():
     opened = session(mlp(), mlp(), epochs=2)
     with torch.no_grad():
         opened.stack.parameters["head.weight"][0] = torch.nan
-    opened.fit(rule=Rule(), last=True)
-    courses = opened.finish()
-    assert isinstance(courses[0].error, TrainingError)
-    assert courses[1].error is None
-    assert courses[1].weights
+    opened.fit(callback=Callback(), last=True)
+    histories = opened.finish()
+    assert isinstance(histories[0].error, TrainingError)
+    assert histories[1].error is None
+    assert histories[1].weights
 
 
 def test_counts_by_layer_are_those_of_the_network_itself():

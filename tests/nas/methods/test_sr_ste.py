@@ -8,12 +8,12 @@ import torch
 
 import onnx_graph
 from nas.training import apply_result, train
+from nas.training.loop.selection import count
+from nas.training.loop.session import Session
 from nas.training.methods import MethodError, create
 from nas.training.methods.sr_ste import Groups, SrSte, above_threshold, n_of_m
 from nas.training.methods.testing import OPTIONS, cnn, mlp, rnn, task_for
-from nas.training.selection import count
-from nas.training.session import Session
-from nas.training.stack import Member
+from nas.training.stack.stack import Member
 from onnx_graph.weight import masks
 
 TASK = task_for((1, 4, 4), 0)
@@ -24,70 +24,70 @@ def bits(*rows):
 
 
 def test_keeps_the_two_largest_of_every_four_inputs():
-    scores = torch.tensor([[[1.0, 4, 2, 3, 9, 9, 1, 9], [0.0, 0, 0, 0, 5, 6, 7, 8]]])
+    saliencies = torch.tensor([[[1.0, 4, 2, 3, 9, 9, 1, 9], [0.0, 0, 0, 0, 5, 6, 7, 8]]])
     everything = torch.ones(1, 2, 8, dtype=torch.bool)
     # Ties go to the earlier one.
-    assert n_of_m(scores, everything, 2, 4).equal(bits("0101 1100", "1100 0011"))
-    assert n_of_m(scores, everything, 1, 4).equal(bits("0100 1000", "1000 0001"))
-    assert n_of_m(scores, everything, 1, 2).equal(bits("01 01 10 01", "10 10 01 01"))
+    assert n_of_m(saliencies, everything, 2, 4).equal(bits("0101 1100", "1100 0011"))
+    assert n_of_m(saliencies, everything, 1, 4).equal(bits("0100 1000", "1000 0001"))
+    assert n_of_m(saliencies, everything, 1, 2).equal(bits("01 01 10 01", "10 10 01 01"))
 
 
 def test_groups_lie_along_the_inputs_at_each_place_of_a_kernel():
     # 4 inputs, kernel 2: place 0 is largest in inputs 0 and 1, place 1 in inputs 1 and 3.
-    scores = torch.tensor([[[[4.0, 1], [3, 4], [2, 2], [1, 3]]]])
-    mask = n_of_m(scores, torch.ones_like(scores, dtype=torch.bool), 2, 4)
+    saliencies = torch.tensor([[[[4.0, 1], [3, 4], [2, 2], [1, 3]]]])
+    mask = n_of_m(saliencies, torch.ones_like(saliencies, dtype=torch.bool), 2, 4)
     assert mask[0, 0].tolist() == [[True, False], [True, True], [False, False], [False, True]]
 
 
 def test_what_may_not_be_kept_takes_no_place_in_a_group():
-    scores = torch.tensor([[[9.0, 8, 1, 2]]])
-    assert n_of_m(scores, bits("0011"), 2, 4).equal(bits("0011"))
-    assert n_of_m(scores, bits("0001"), 2, 4).equal(bits("0001"))
+    saliencies = torch.tensor([[[9.0, 8, 1, 2]]])
+    assert n_of_m(saliencies, bits("0011"), 2, 4).equal(bits("0011"))
+    assert n_of_m(saliencies, bits("0001"), 2, 4).equal(bits("0001"))
 
 
 def test_fewer_inputs_than_a_group_are_a_group():
-    scores = torch.tensor([[[1.0, 2, 3]]])
-    assert n_of_m(scores, torch.ones_like(scores, dtype=torch.bool), 2, 4).equal(bits("011"))
+    saliencies = torch.tensor([[[1.0, 2, 3]]])
+    assert n_of_m(saliencies, torch.ones_like(saliencies, dtype=torch.bool), 2, 4).equal(bits("011"))
     one = torch.tensor([[[1.0]]])
     assert n_of_m(one, one > 0, 2, 4).equal(bits("1"))
 
 
 def test_above_threshold_keeps_the_largest_and_one_of_each_layer():
-    scores = {"a": torch.tensor([[[9.0, 8, 7]], [[1.0, 2, 3]]]), "b": torch.tensor([[[1.0, 2]], [[4.0, 5]]])}
-    among = {name: torch.ones_like(score, dtype=torch.bool) for name, score in scores.items()}
-    found = above_threshold(scores, torch.tensor([2, 3]), among)
+    saliencies = {"a": torch.tensor([[[9.0, 8, 7]], [[1.0, 2, 3]]]), "b": torch.tensor([[[1.0, 2]], [[4.0, 5]]])}
+    among = {name: torch.ones_like(saliency, dtype=torch.bool) for name, saliency in saliencies.items()}
+    found = above_threshold(saliencies, torch.tensor([2, 3]), among)
     assert found["a"].tolist() == [[[True, True, False]], [[False, False, True]]]
     assert found["b"].tolist() == [[[False, True]], [[True, True]]]
 
 
-def opened(rule, *, density=0.5, model=None, **options):
+def opened(callback, *, density=0.5, model=None, **options):
     model = mlp(8) if model is None else model
     total = sum(mask.size for mask in masks(model).values())
     session = Session(
         [Member.of(model, 0)], TASK, replace(OPTIONS, **options), torch.device("cpu"), keep=[round(density * total)]
     )
-    rule.begin(session, 6)
+    callback.begin(session, 6)
     return session
 
 
 def test_computes_with_the_mask_and_learns_without():
-    rule = Groups(SrSte())
-    session = opened(rule)
+    callback = Groups(SrSte())
+    session = opened(callback)
     parameters = session.stack.parameters
-    effective = rule.effective(parameters)
-    for name, mask in rule.masks.items():
+    effective = callback.effective(parameters)
+    for name, mask in callback.masks.items():
         assert effective[name].detach().equal(parameters[name].detach() * session.stack.stored(name, mask))
     (gradient,) = torch.autograd.grad((2 * effective["head.weight"]).sum(), [parameters["head.weight"]])
     assert (gradient == 2).all()
 
 
 def test_the_gradient_pulls_what_is_left_out_towards_zero():
-    rule = Groups(SrSte(decay=0.1))
-    session = opened(rule)
+    callback = Groups(SrSte(decay=0.1))
+    session = opened(callback)
     name = "hidden_2.weight"
-    weight, left_out = session.stack.parameters[name].detach(), ~session.stack.stored(name, rule.masks[name])
+    weight, left_out = session.stack.parameters[name].detach(), ~session.stack.stored(name, callback.masks[name])
     gradients = {key: torch.zeros_like(parameter) for key, parameter in session.stack.parameters.items()}
-    rule.on_gradients(0, gradients)
+    callback.on_gradients(0, gradients)
     assert gradients[name].equal(0.1 * weight * left_out)
     assert left_out.sum() == left_out.numel() // 2
     assert (gradients["hidden_2.bias"] == 0).all()
@@ -95,16 +95,16 @@ def test_the_gradient_pulls_what_is_left_out_towards_zero():
 
 def test_one_step_of_gradient_descent_is_the_papers():
     # w ← w − lr · (g + λ·(1 − mask)·w), g the gradient at the masked weights.
-    rule = Groups(SrSte(decay=0.5))
-    session = opened(rule, optimizer="sgd", learning_rate=0.1, schedule="constant", batch_size=48)
+    callback = Groups(SrSte(decay=0.5))
+    session = opened(callback, optimizer="sgd", learning_rate=0.1, schedule="constant", batch_size=48)
     start, name = session.state(), "hidden_1.weight"
-    mask = {key: value.clone() for key, value in rule.masks.items()}
+    mask = {key: value.clone() for key, value in callback.masks.items()}
     session.set_masks(mask)
     x, y = session.train.x, session.train.y
     gradient = session.gradients(x, y)[name]
     session.set_masks(session.exists)
     session.rewind(start)
-    session.fit(1, rule=NoEnd(SrSte(decay=0.5)))
+    session.fit(1, callback=NoEnd(SrSte(decay=0.5)))
     weight = start.parameters[name][None].transpose(1, 2) if session.stack.lead else start.parameters[name][None]
     expected = weight - 0.1 * (gradient + 0.5 * ~mask[name] * weight)
     torch.testing.assert_close(session.weights()[name], expected, atol=1e-6, rtol=0)
@@ -118,12 +118,12 @@ class NoEnd(Groups):
 
 
 def test_left_out_weights_may_come_back():
-    rule = Groups(SrSte())
-    session = opened(rule)
-    first = {name: mask.clone() for name, mask in rule.masks.items()}
-    session.fit(4, rule=rule)
-    assert any((rule.masks[name] & ~mask).any() for name, mask in first.items())
-    assert session.masks()["hidden_1.weight"].equal(rule.masks["hidden_1.weight"])
+    callback = Groups(SrSte())
+    session = opened(callback)
+    first = {name: mask.clone() for name, mask in callback.masks.items()}
+    session.fit(4, callback=callback)
+    assert any((callback.masks[name] & ~mask).any() for name, mask in first.items())
+    assert session.masks()["hidden_1.weight"].equal(callback.masks["hidden_1.weight"])
 
 
 @pytest.mark.parametrize(("n", "m"), [(2, 4), (1, 4), (1, 2), (3, 4), (4, 4)])

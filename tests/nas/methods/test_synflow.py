@@ -1,18 +1,18 @@
-"""SynFlow: worked scores, the layers that it does not empty, and recurrent and normalised networks."""
+"""SynFlow: worked saliencies, the layers that it does not empty, and recurrent and normalised networks."""
 
 import numpy as np
 import pytest
 import torch
 
-from nas.training import selection
-from nas.training.linear_flow import linearised
+from nas.training.loop import selection
+from nas.training.loop.session import Session
+from nas.training.masks.linear_flow import linearised
 from nas.training.methods import MethodError, create
 from nas.training.methods.method import begin
 from nas.training.methods.synflow import Flow, Synflow
 from nas.training.methods.testing import NETWORKS
 from nas.training.options import TrainingOptions
-from nas.training.session import Session
-from nas.training.stack import Member
+from nas.training.stack.stack import Member
 from onnx_graph.weight import set_weights
 from search_spaces.network_builder import NetworkBuilder
 
@@ -39,7 +39,7 @@ def session_of(*models, density=0.5, init="fan-in"):
 
 def flow(session):
     """Both examples of ones halved."""
-    return {name: (score / 2).tolist() for name, score in Flow(session).scores(session.masks()).items()}
+    return {name: (saliency / 2).tolist() for name, saliency in Flow(session).saliencies(session.masks()).items()}
 
 
 VALUES = {"hidden_0.weight": [[1, -2], [-3, 4]], "head.weight": [[1, -1]]}
@@ -82,8 +82,8 @@ def test_scores_are_taken_anew_in_every_round():
 
 
 def test_layers_have_equal_sums():
-    found = Flow(session := session_of(perceptron(12, 20, 7, 3))).scores(session.masks())
-    sums = [float(score.sum()) for score in found.values()]
+    found = Flow(session := session_of(perceptron(12, 20, 7, 3))).saliencies(session.masks())
+    sums = [float(saliency.sum()) for saliency in found.values()]
     assert sums == pytest.approx([sums[0]] * 3)
 
 
@@ -94,7 +94,7 @@ def test_never_empties_a_layer_where_one_round_and_magnitude_do():
     def smallest(masks):
         return min(int(mask.flatten(1).sum(1).min()) for mask in masks.values())
 
-    once = selection.keep_largest(Flow(session).scores(session.masks()), session.keep, session.masks())
+    once = selection.keep_largest(Flow(session).saliencies(session.masks()), session.keep, session.masks())
     magnitudes = {name: weight.abs() for name, weight in session.weights().items()}
     assert smallest(once) == 0
     assert smallest(selection.keep_largest(magnitudes, session.keep, session.masks())) == 0
@@ -106,7 +106,7 @@ def test_never_empties_a_layer_where_one_round_and_magnitude_do():
 @pytest.mark.parametrize("network", list(NETWORKS))
 def test_every_layer_and_every_gate_has_a_flow(network):
     make, _, _ = NETWORKS[network]
-    found = Flow(session := session_of(make())).scores(session.masks())
+    found = Flow(session := session_of(make())).saliencies(session.masks())
     for layer in session.layers:
         for gate in found[layer.name].chunk(layer.weight.gates, 1):
             assert torch.isfinite(gate).all()
@@ -116,14 +116,14 @@ def test_every_layer_and_every_gate_has_a_flow(network):
 def test_stacked_and_padded_networks_score_as_alone():
     cnn = NETWORKS["cnn"][0]
     for models in ([perceptron(4, 6, 5, 3), perceptron(4, 3, 8, 3)], [cnn(), cnn()]):
-        stacked = Flow(session := session_of(*models)).scores(session.masks())
+        stacked = Flow(session := session_of(*models)).saliencies(session.masks())
         for row, model in enumerate(models):
             begun = begin(Synflow(), model, 0.5, row, TrainingOptions())[0]
             alone = Session([Member.of(begun, row)], None, TrainingOptions(), torch.device("cpu"))
-            for name, score in Flow(alone).scores(alone.masks()).items():
+            for name, saliency in Flow(alone).saliencies(alone.masks()).items():
                 part = stacked[name][row]
-                torch.testing.assert_close(part[tuple(slice(size) for size in score.shape[1:])], score[0])
-                assert float(part.sum()) == pytest.approx(float(score.sum()))
+                torch.testing.assert_close(part[tuple(slice(size) for size in saliency.shape[1:])], saliency[0])
+                assert float(part.sum()) == pytest.approx(float(saliency.sum()))
 
 
 def test_linear_graph_leaves_the_model_alone_and_needs_no_statistics():

@@ -1,0 +1,140 @@
+"""The pool of a round: candidates that were built, counted, checked against the constraints and scored, but not trained."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+import onnx_graph
+from nas.measure.metrics import counts, measure
+from nas.study.constraints import Constraint
+from nas.study.objectives import Objective, fronts, losses, values
+from nas.study.trial import Proposal, Score
+from predictors.predictor import Predictor
+from predictors.structure_graph import StructureGraph
+from search_spaces.candidate import Candidate
+from search_spaces.space import SearchSpace
+
+
+@dataclass(frozen=True, eq=False)
+class Screened:
+    """A feasible candidate.
+
+    Attributes:
+        proposal: the candidate and its sampler's notes.
+        metrics: counts, and whatever the constraints or objectives name beside them.
+        graph: what the predictor reads; None where no predictor is used.
+    """
+
+    proposal: Proposal
+    metrics: dict[str, float]
+    graph: StructureGraph | None
+
+    @property
+    def digest(self) -> str:
+        """Digest of the candidate."""
+        return self.proposal.candidate.digest
+
+
+class Pool:
+    """Collects feasible candidates without repeats and scores them.
+
+    Args:
+        space: builds the candidates.
+        constraints: what a candidate must meet.
+        objectives: what makes one candidate fitter than another.
+        predictor: fitted, or None; without one every candidate is as fit as another.
+        encode: reads the structure graph; None where no predictor is used in the search.
+        taken: digests that were trained before.
+        finish: brings a network into the form that it would be exported in, for its bytes and latency.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        constraints: Sequence[Constraint],
+        objectives: Sequence[Objective],
+        *,
+        predictor: Predictor | None = None,
+        encode: Callable[[ir.Model], StructureGraph] | None = None,
+        taken: Iterable[str] = (),
+        finish: Callable[[ir.Model, Candidate], ir.Model] = lambda model, candidate: onnx_graph.shrink(model),
+    ) -> None:
+        """An empty pool."""
+        self.space, self.constraints, self.objectives = space, constraints, objectives
+        self.members: list[Screened] = []
+        self.refused = 0
+        self.smallest: dict[str, float] = {}
+        self.seconds = 0.0
+        self._predictor, self._encode, self._finish = predictor, encode, finish
+        self._seen = set(taken)
+        self._scores: list[Score] = []
+
+    def __len__(self) -> int:
+        """Number of feasible candidates."""
+        return len(self.members)
+
+    def offer(self, proposal: Proposal) -> bool:
+        """Build and check a candidate; True where it is feasible, new and now a member."""
+        digest = proposal.candidate.digest
+        if digest in self._seen:
+            self.refused += 1
+            return False
+        self._seen.add(digest)
+        start = time.perf_counter()
+        member = self._screen(proposal)
+        self.seconds += time.perf_counter() - start
+        if member is None:
+            self.refused += 1
+            return False
+        self.members.append(member)
+        return True
+
+    def _screen(self, proposal: Proposal) -> Screened | None:
+        model = self.space.build(proposal.candidate)
+        metrics = counts(model)
+        for name, value in metrics.items():
+            self.smallest[name] = min(value, self.smallest.get(name, value))
+        if metrics["nnz"] == 0:  # no input reaches an output: nothing to train
+            return None
+        if any(c.excess(metrics) > 0 for c in self.constraints if c.metric in metrics):
+            return None
+        for name in {c.metric for c in self.constraints} | {o.name for o in self.objectives} - {"accuracy"}:
+            if name not in metrics:
+                metrics[name] = measure(self._finish(model, proposal.candidate), name)
+                self.smallest[name] = min(metrics[name], self.smallest.get(name, metrics[name]))
+        if any(c.excess(metrics) > 0 for c in self.constraints):
+            return None
+        return Screened(proposal, metrics, self._encode(model) if self._encode else None)
+
+    @property
+    def scores(self) -> list[Score] | None:
+        """The predictor's word on every member, in order; None without a fitted predictor."""
+        if self._predictor is None:
+            return None
+        new = self.members[len(self._scores) :]
+        if new:
+            start = time.perf_counter()
+            prediction = self._predictor.predict([member.graph for member in new if member.graph is not None])
+            self._scores += [Score(float(m), float(s)) for m, s in zip(prediction.mean, prediction.std, strict=True)]
+            self.seconds += time.perf_counter() - start
+        return self._scores
+
+    def fitness(self, optimism: float = 0.0) -> NDArray[np.float64]:
+        """Fitness of every member ``(members,)``, higher is better; zeros without a fitted predictor.
+
+        One objective: the predicted mean plus `optimism` standard deviations. Several: minus the rank in non-dominated
+        sorting, the predicted accuracy breaking ties within a front.
+        """
+        scores = self.scores
+        if scores is None or not self.members:
+            return np.zeros(len(self.members))
+        upper = np.array([score.mean + optimism * score.std for score in scores])
+        if len(self.objectives) == 1:
+            return upper
+        rows = [values(self.objectives, u, m.metrics) for u, m in zip(upper, self.members, strict=True)]
+        within = (upper - upper.min()) / (np.ptp(upper) + 1e-12) * 0.5
+        return np.asarray(within - fronts(losses(self.objectives, rows)), dtype=np.float64)

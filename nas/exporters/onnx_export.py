@@ -1,0 +1,151 @@
+"""Export of a trained network: dead units removed, compared with the trained weights in onnxruntime, then written."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+import onnx_graph
+from nas.errors import ExportError
+from nas.exporters.normalise import prepend
+from nas.exporters.provenance import provenance
+from nas.measure.metrics import latency
+from nas.measure.runtime import Runtime
+from nas.tasks.task import Task
+from search_spaces.candidate import Candidate
+
+TOLERANCE = 1e-4
+"""Largest difference between the exported model's outputs and the trained network's, relative to outputs above 1."""
+
+EXAMPLES = 256
+"""Validation examples that the two are compared on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exported:
+    """An exported model.
+
+    Attributes:
+        path: of the file.
+        bytes: its size.
+        latency: median milliseconds of one example in onnxruntime on one CPU thread.
+        largest_error: largest difference of an output from the trained network's, divided by max(1, |output|).
+        nnz: non-zero weights.
+        weights: weights stored in the file, zero or not.
+    """
+
+    path: Path
+    bytes: int
+    latency: float
+    largest_error: float
+    nnz: int
+    weights: int
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return asdict(self) | {"path": str(self.path)}
+
+
+def export(
+    model: ir.Model, path: Path, *, task: Task, origin: Mapping[str, str], keep_dead_units: bool = False
+) -> Exported:
+    """Write a trained model without its dead units, taking the task's raw inputs.
+
+    Args:
+        model: trained, as `nas.training` gives it; left alone.
+        path: of the file to write; nothing is written where the check fails.
+        task: gives the normalisation to build in and the examples to check on.
+        origin: goes into the file's metadata.
+        keep_dead_units: leave them in, where groups of inputs (N:M) must stay as they were trained.
+
+    Raises:
+        ExportError: an output differs from the trained network's by more than `TOLERANCE`.
+    """
+    shrunk = _finished(model, task, keep_dead_units=keep_dead_units)
+    x = task.validation.x[:EXAMPLES]
+    exported = run(shrunk, raw_inputs(task, x))
+    difference = largest_error(_trained_outputs(model, x), exported)
+    if not difference <= TOLERANCE:  # not: NaN is refused too
+        raise ExportError(
+            f"the exported model differs from the trained one by {difference:.2g} (at most {TOLERANCE:g} is allowed); nothing was written"
+        )
+    count = onnx_graph.count(shrunk)
+    metadata = {f"nas.{name}": value for name, value in origin.items()} | {"nas.largest_error": f"{difference:.1e}"}
+    written = onnx_graph.save(shrunk, path, metadata=metadata)
+    return Exported(
+        path=path,
+        bytes=written,
+        latency=latency(shrunk),
+        largest_error=difference,
+        nnz=count.nnz,
+        weights=count.weights,
+    )
+
+
+def as_exported(model: ir.Model, task: Task, candidate: Candidate) -> ir.Model:
+    """The untrained network in the form that it would be exported in, metadata included: what ``bytes`` and ``latency`` count."""
+    finished = _finished(model, task)
+    draft = provenance(task, candidate, 0.0, 2**31 - 1)
+    draft |= {f"test_{task.metric}": f"{0.0:.6f}", "largest_error": f"{0.0:.1e}"}
+    finished.metadata_props.update({f"nas.{name}": value for name, value in draft.items()})
+    return finished
+
+
+def _finished(model: ir.Model, task: Task, *, keep_dead_units: bool = False) -> ir.Model:
+    """A new model without dead units, unless they shall stay, that takes the task's raw inputs."""
+    shrunk = model.clone() if keep_dead_units else onnx_graph.shrink(model)
+    return shrunk if task.normalisation is None else prepend(shrunk, task.normalisation)
+
+
+def copy_of(source: Path, path: Path) -> Exported:
+    """Copy an exported model to another file and say again what it is; the export's check is not repeated."""
+    model = onnx_graph.load(source)
+    count = onnx_graph.count(model)
+    written = onnx_graph.save(model, path, metadata=dict(model.metadata_props))
+    error = float(model.metadata_props.get("nas.largest_error", "nan"))
+    return Exported(
+        path=path, bytes=written, latency=latency(model), largest_error=error, nnz=count.nnz, weights=count.weights
+    )
+
+
+def raw_inputs(task: Task, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The raw inputs behind a split's normalised ones."""
+    if task.normalisation is None:
+        return x
+    return np.asarray(x / task.normalisation.scale + task.normalisation.offset, np.float32)
+
+
+def run(model: ir.Model, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """First output of a model in onnxruntime for a batch of inputs; `ExportError` where onnxruntime refuses it.
+
+    A model whose batch size is fixed is given that many examples at a time.
+    """
+    runtime = Runtime(model)
+    size = runtime.batch or len(x)
+    batches = -(-len(x) // size)
+    full = np.resize(x, (batches * size, *x.shape[1:]))  # repeats examples until the last batch is full
+    return np.concatenate([runtime(full[start : start + size]) for start in range(0, len(full), size)])[: len(x)]
+
+
+def largest_error(expected: NDArray[np.float32], actual: NDArray[np.float32]) -> float:
+    """Largest absolute difference, divided by max(1, |expected|); infinity where the shapes differ."""
+    if expected.shape != actual.shape:
+        return float("inf")
+    return float(np.max(np.abs(expected - actual) / np.maximum(1, np.abs(expected)), initial=0.0))
+
+
+def _trained_outputs(model: ir.Model, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Outputs of the network as it was trained: in torch, dead units and all."""
+    import torch
+
+    from nas.importer.torch_network import import_model
+
+    network = import_model(model)
+    with torch.no_grad():
+        output, _ = network(network.parameters, network.buffers, torch.from_numpy(np.ascontiguousarray(x)))
+    outputs: NDArray[np.float32] = output.numpy()
+    return outputs

@@ -1,5 +1,0 @@
-"""Search strategies: how candidates are proposed."""
-
-from nas.strategies.strategy import STRATEGIES, Strategy, create
-
-__all__ = ["STRATEGIES", "Strategy", "create"]

@@ -1,0 +1,1 @@
+"""The record of a search: configuration, objectives, constraints, trials, journal, run folder."""

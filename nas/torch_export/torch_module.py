@@ -1,0 +1,164 @@
+"""A PyTorch module as an ONNX graph, through `torch.onnx.export`."""
+
+import copy
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+
+import onnx_ir as ir
+import torch
+from torch import nn
+from torch.nn.utils import parametrize
+
+from nas.errors import UnsupportedModuleError, UsageError
+from nas.torch_export.exported_graph import tidy
+
+# The lowest opset that the exporter writes without converting; onnxruntime and the importer read newer ones too.
+_OPSET = 18
+
+
+def from_torch(module: nn.Module, example_input: torch.Tensor) -> ir.Model:
+    """Turn a module into a graph with its weights, its behaviour in evaluation, and a free batch axis ``N``.
+
+    Weights that `torch.nn.utils.prune`, `weight_norm`, `spectral_norm` or `parametrize` compute are baked: the graph has
+    their present values. Batch normalisation stays a node of its own. The module itself is not changed.
+
+    Args:
+        module: takes one tensor; the graph's first output is its output, or the first of several.
+        example_input: a batch, first axis the batch; its other sizes become fixed.
+
+    Raises:
+        UsageError: `module` is no module, or it cannot run on `example_input`.
+        UnsupportedModuleError: the module cannot be exported, for example because its flow depends on data.
+    """
+    if not isinstance(module, nn.Module) or not isinstance(example_input, torch.Tensor):
+        got = f"{type(module).__name__} and {type(example_input).__name__}"
+        raise UsageError(f"from_torch needs a torch.nn.Module and an example tensor, got {got}")
+    if example_input.dim() < 1 or len(example_input) == 0:
+        raise UsageError(
+            f"example_input must be a batch of at least one example, got shape {tuple(example_input.shape)}"
+        )
+    frozen = _frozen_copy(module)
+    example = example_input.detach().cpu()
+    # The exporter takes an axis of size 1 for fixed.
+    example = torch.cat([example, example]) if len(example) == 1 else example
+    _check_runs(frozen, example, module)
+    return tidy(_export(frozen, example, module))
+
+
+def _frozen_copy(module: nn.Module) -> nn.Module:
+    """A copy on the CPU, in evaluation, with computed weights baked."""
+    with _leaves_only(module):
+        frozen = copy.deepcopy(module).cpu().eval()
+    for part in frozen.modules():
+        for hook in list(part._forward_pre_hooks.values()):
+            # Pruning, weight norm and spectral norm are hooks that set a weight before each call.
+            if hasattr(hook, "remove") and (hasattr(hook, "_tensor_name") or hasattr(hook, "name")):
+                _bake(part, hook)
+        if parametrize.is_parametrized(part):
+            _own_class(part)
+            for name in list(part.parametrizations):  # type: ignore[arg-type]
+                parametrize.remove_parametrizations(part, name, leave_parametrized=True)
+    for parameter in frozen.parameters():
+        parameter.requires_grad_(False)
+    return frozen
+
+
+def _bake(part: nn.Module, hook: object) -> None:
+    from torch.nn.utils import prune
+
+    if isinstance(hook, prune.BasePruningMethod):
+        prune.remove(part, hook._tensor_name)  # type: ignore[no-untyped-call]
+        return
+    hook.remove(part)  # type: ignore[attr-defined]
+    for key, value in list(part._forward_pre_hooks.items()):
+        if value is hook:
+            del part._forward_pre_hooks[key]
+
+
+def _own_class(part: nn.Module) -> None:
+    """A class for this module alone: parametrised weights are properties of one that a copy shares with its original."""
+    shared = type(part)
+    own = {name: value for name, value in vars(shared).items() if name not in ("__dict__", "__weakref__")}
+    part.__class__ = type(shared.__name__, shared.__bases__, own)
+
+
+@contextmanager
+def _leaves_only(module: nn.Module) -> Iterator[None]:
+    """Make `module` copyable: weights computed by hooks are results of autograd, which cannot be copied."""
+    computed = [
+        (part, name, value)
+        for part in module.modules()
+        for name, value in vars(part).items()
+        if isinstance(value, torch.Tensor) and not value.is_leaf
+    ]
+    for part, name, value in computed:
+        vars(part)[name] = value.detach()
+    try:
+        yield
+    finally:
+        for part, name, value in computed:
+            vars(part)[name] = value
+
+
+def _check_runs(frozen: nn.Module, example: torch.Tensor, module: nn.Module) -> None:
+    try:
+        with torch.no_grad():
+            output = frozen(example)
+    except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        shape = tuple(example.shape)
+        raise UsageError(
+            f"{type(module).__name__} cannot run on an example of shape {shape}, {example.dtype}: {error}"
+        ) from error
+    first = output[0] if isinstance(output, tuple | list) and output else output
+    if not isinstance(first, torch.Tensor):
+        raise UsageError(
+            f"{type(module).__name__} must return a tensor, or several in a tuple, got {type(output).__name__}"
+        )
+
+
+def _export(frozen: nn.Module, example: torch.Tensor, module: nn.Module) -> ir.Model:
+    """Without the exporter's own optimisation, which would merge batch normalisation into convolutions."""
+    try:
+        with _quiet():
+            program = torch.onnx.export(
+                frozen,
+                (example,),
+                dynamo=True,
+                optimize=False,
+                verbose=False,
+                opset_version=_OPSET,
+                dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
+            )
+    except torch.onnx.OnnxExporterError as error:
+        reason = _reason(error)
+        raise UnsupportedModuleError(
+            f"{type(module).__name__} cannot become a graph: {reason}; its flow and shapes must not depend on the data, "
+            f"nor its code on the batch size"
+        ) from error
+    if program is None:
+        raise UnsupportedModuleError(f"{type(module).__name__} cannot become a graph: the exporter gave no program")
+    return program.model
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter tells a failure at length on the screen and by warnings; the error has it in one line."""
+    disabled = logging.root.manager.disable
+    with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        warnings.simplefilter("ignore")
+        logging.disable(logging.CRITICAL)
+        try:
+            yield
+        finally:
+            logging.disable(disabled)
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of the innermost cause; the outer ones are the exporter's advice."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__)[:300].rstrip(".")

@@ -1,0 +1,1 @@
+"""The training loop: session, callbacks, history, schedule, optimizer, loss, batches."""

@@ -1,0 +1,38 @@
+"""Saliencies by which trained weights are pruned: larger is more worth keeping; canonical ``(P, out, in, *kernel)`` by name."""
+
+from collections.abc import Mapping
+
+from nas.names import require as require_name
+from nas.training.saliencies.criterion import Criterion, Saliencies
+from nas.training.saliencies.curvature import optimal_brain_damage
+from nas.training.saliencies.layer_adaptive import layer_adaptive
+from nas.training.saliencies.magnitudes import magnitude, magnitude_over_deviation
+from nas.training.saliencies.random_order import random, uniform
+
+CRITERIA: Mapping[str, Criterion] = {
+    "magnitude": magnitude,
+    "magnitude-over-deviation": magnitude_over_deviation,
+    "layer-adaptive": layer_adaptive,
+    "obd": optimal_brain_damage,
+    "random": random,
+}
+"""Criteria by name, as `Prune` and `Gradual` take them."""
+
+
+def require(criterion: str) -> None:
+    """`UsageError` naming the known criteria, the nearest first, where there is none of that name."""
+    require_name("criterion", criterion, CRITERIA)
+
+
+__all__ = [
+    "CRITERIA",
+    "Criterion",
+    "Saliencies",
+    "layer_adaptive",
+    "magnitude",
+    "magnitude_over_deviation",
+    "optimal_brain_damage",
+    "random",
+    "require",
+    "uniform",
+]

@@ -1,0 +1,13 @@
+"""A criterion: a function from a session to a saliency of each weight."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from nas.training.loop.session import Session
+
+Saliencies = dict[str, Tensor]
+"""Canonical ``(P, out, in, *kernel)`` by weight name; larger is more worth keeping."""
+Criterion = Callable[["Session"], Saliencies]

@@ -1,0 +1,1 @@
+"""Many small networks of one shape as one stacked batch in PyTorch."""

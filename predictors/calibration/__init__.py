@@ -1,0 +1,1 @@
+"""Scale of targets, conformal intervals, support, rank correlations."""

@@ -1,0 +1,140 @@
+"""From an ONNX graph to the structure graph that predictors read.
+
+The encoding is a function of the graph and of its non-zero patterns: values of non-zeros, names, the order of nodes
+and the ways in which exporters write the same thing leave it as it is; any attribute or mask edit changes it.
+"""
+
+from dataclasses import replace
+from os import PathLike
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnx_ir as ir
+
+import onnx_graph
+from onnx_graph.boundary import typed
+from onnx_graph.collector import at_rest
+from onnx_graph.simplification import is_idle
+from predictors.errors import ModelTypeError, PredictorError
+from predictors.features.graph_features import GRAPH_FEATURES, graph_features
+from predictors.features.node_features import NODE_FEATURES, NodeTable, node_table
+from predictors.paths.flow import propagate
+from predictors.paths.unit_graph import unit_graph
+from predictors.reading.canonical import canonical_graph
+from predictors.reading.canonical_graph import CanonicalGraph
+from predictors.reading.node_order import canonical_order
+from predictors.structure_graph import StructureGraph
+from predictors.threads import one_thread
+
+if TYPE_CHECKING:
+    import onnx
+
+__all__ = ["GRAPH_FEATURES", "NODE_FEATURES", "encode"]
+
+ENCODING = 2
+"""Raised with every change of what is read of a network, or of the networks that `search_spaces` builds: a predictor that was fitted on
+another encoding is refused, and benchmarks encode anew."""
+_FOLDABLE = frozenset({"Constant", "Shape", "Size"})
+
+
+@typed("encoded", passes=(PredictorError,))
+def encode(model: "str | PathLike[str] | ir.Model | onnx.ModelProto") -> StructureGraph:
+    """The structure graph of a network; the model is left as it is.
+
+    An operator without a class of its own is hashed to one of a few and named in `StructureGraph.unknown`.
+
+    Raises:
+        onnx_graph.InvalidModelError: a path that is not a readable ONNX model, an unsound model, or one that makes
+            larger weights than can be read.
+        ModelTypeError: neither a path nor a model.
+    """
+    with at_rest():
+        model = in_memory(model)
+        if _needs_folding(model):
+            model = onnx_graph.simplify(_one_example(model))
+        with one_thread():
+            return _encoded(model)
+
+
+def in_memory(model: object) -> ir.Model:
+    """The model of a path, of an `onnx.ModelProto` or itself; `ModelTypeError` for anything else."""
+    if isinstance(model, ir.Model):
+        return model
+    if isinstance(model, str | PathLike):
+        return onnx_graph.load(model)
+    import onnx
+
+    if isinstance(model, onnx.ModelProto):
+        return onnx_graph.from_proto(model)
+    raise ModelTypeError(
+        f"a network must be the path of an ONNX file, an onnx_ir.Model, an onnx.ModelProto or a StructureGraph, "
+        f"got {type(model).__name__}"
+    )
+
+
+def _encoded(model: ir.Model) -> StructureGraph:
+    graph = canonical_graph(model)
+    flow = propagate(graph)
+    table = _ordered(node_table(graph, flow))
+    summary = graph_features(table, flow, _shapes(graph, "input"), _shapes(graph, "output"))
+    return StructureGraph(
+        operators=table.kinds,
+        features=table.features.astype(np.float32),
+        edges=table.edges,
+        summary=summary.astype(np.float32),
+        unknown=graph.unknown,
+        units=unit_graph(graph, {id(operator): row for row, operator in enumerate(table.operators)}),
+    )
+
+
+def _needs_folding(model: ir.Model) -> bool:
+    """Whether some node depends on constants alone or on shapes; graphs built here have none."""
+    if model.functions:
+        return True
+    for node in model.graph:
+        if node.op_type in _FOLDABLE or is_idle(node):
+            return True
+        # ConstantOfShape is left out: weights made by it are known without making them.
+        if node.op_type != "ConstantOfShape" and all(
+            value is None or value.const_value is not None for value in node.inputs
+        ):
+            return True
+    return False
+
+
+def _one_example(model: ir.Model) -> ir.Model:
+    """The model for a batch of one, where it asks for shapes: only then are they constants that fold."""
+    if not any(node.op_type in ("Shape", "Size") for node in model.graph):
+        return model
+    copy = model.clone()
+    for value in copy.graph.inputs:
+        if value.shape is not None and len(value.shape) > 1 and not isinstance(value.shape[0], int):
+            value.shape = ir.Shape([1, *value.shape.dims[1:]])
+    for value in [value for node in copy.graph for value in node.outputs]:
+        if value.shape is not None and not value.shape.is_static():
+            value.shape = None
+    return copy
+
+
+def _ordered(table: NodeTable) -> NodeTable:
+    """The same nodes in canonical order, edges sorted."""
+    order = canonical_order(table.kinds, table.features, table.edges, table.depth)
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    edges = place[table.edges]
+    return replace(
+        table,
+        operators=[table.operators[row] for row in order.tolist()],
+        kinds=table.kinds[order],
+        features=table.features[order],
+        edges=edges[:, np.lexsort((edges[0], edges[1]))],
+        depth=table.depth[order],
+        effective=table.effective[order],
+    )
+
+
+def _shapes(graph: CanonicalGraph, kind: str) -> list[tuple[int, ...]]:
+    """Shapes of the graph's inputs or outputs, smallest first: their order must not matter."""
+    ends = [operator for operator in graph.operators if operator.kind == kind]
+    found = [graph.shapes[value] for operator in ends for value in (*operator.outputs, *operator.inputs)]
+    return sorted(shape for shape in found if shape is not None)

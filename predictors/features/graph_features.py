@@ -1,0 +1,255 @@
+"""Features of the whole graph: totals, widths, depth profile, paths, pooled mask topology, operators on paths (GRAF-like).
+
+Shortest and longest paths over groups of operators follow Kadlecová et al. 2024 ("Surprisingly strong performance
+prediction with neural graph features", arXiv:2404.16551), on canonical classes.
+"""
+
+from operator import add
+
+import numpy as np
+from numpy.typing import NDArray
+
+from predictors.features.flow_features import FLOW_FEATURES, reach
+from predictors.features.mask_features import MASK_FEATURES, leading_singular_values
+from predictors.features.node_features import COLUMN, FLOW, MASK, RECURRENT, NodeTable, finite
+from predictors.features.path_features import PATH_FEATURES, path_features
+from predictors.paths.flow import Flow
+from predictors.paths.skeleton import skeleton
+from predictors.reading.attributes import Shape
+from predictors.reading.operators import CLASSES
+
+LAYERS = 6  # first layers that are described one by one
+_TOTALS = (
+    "log_nnz",
+    "log_effective_nnz",
+    "log_weights",
+    "log_params",
+    "log_macs",
+    "log_sparse_macs",
+    "density",
+    "effective_density",
+    "effective_share",
+    "log_nodes",
+    "log_edges",
+    "log_layers",
+    "log_inputs",
+    "log_outputs",
+)
+_WIDTHS = ("log_width_min", "log_width_max", "log_width_mean", "log_live_min", "log_live_max", "log_live_mean")
+_PATHS = (
+    "input_coverage",
+    "path_fraction",
+    "log_paths",
+    "output_reach_min",
+    "output_participation",
+    "output_dead",
+    "output_fan_in_min",
+    "output_fan_in_mean",
+    "path_sigma2",
+    "path_stable_rank",
+)
+_PROFILE = ("first", "middle", "last", "min", "max", "mean", "std")
+_SUBSETS: dict[str, frozenset[str]] = {
+    "layers": frozenset({"dense", "conv", "conv_transpose", "rnn", "gru", "lstm"}),
+    "convolutions": frozenset({"conv", "conv_transpose"}),
+    "pools": frozenset({"max_pool", "average_pool", "global_pool"}),
+    "activations": frozenset({"rectifier", "sigmoid", "tanh", "smooth", "clip"}),
+    "normalisations": frozenset({"batch_norm", "layer_norm", "lrn"}),
+    "joins": frozenset({"add", "mul", "concat"}),
+    "nodes": frozenset(CLASSES),
+}
+_MEMBERS = np.array([[name in subset for name in CLASSES] for subset in _SUBSETS.values()], dtype=np.float64)
+_WINDOWS = "windows"  # convolutions over more than one place
+
+GRAPH_FEATURES: tuple[str, ...] = (
+    *_TOTALS,
+    *_WIDTHS,
+    *_PATHS,
+    *(f"density_{name}" for name in _PROFILE),
+    *(f"log_effective_{name}" for name in _PROFILE),
+    *(f"layer{layer}_{name}" for layer in range(LAYERS) for name in ("log_effective", "density", "log_live")),
+    *(f"{end}_path_{name}" for name in (*_SUBSETS, _WINDOWS) for end in ("shortest", "longest")),
+    *(f"count_{name}" for name in CLASSES),
+    *(f"mask_{name}_{pool}" for pool in ("mean", "min", "max") for name in MASK_FEATURES),
+    *(f"recurrent_{name}_mean" for name in MASK_FEATURES),
+    *(f"flow_{name}_{pool}" for pool in ("mean", "min") for name in FLOW_FEATURES),
+    *PATH_FEATURES,
+)
+"""Names of the entries of `StructureGraph.summary`. Numbers of paths and counts of operators are log(1 + x)."""
+
+_GROUPS: tuple[tuple[str, str], ...] = (
+    ("way_", "ways"),
+    *((prefix, "links") for prefix in ("link_", "joined_", "forked_", "skeleton_", "readers_", "reads_")),
+    *((prefix, "sequences") for prefix in ("row_", "passed_")),
+    ("share_", "ways, without size"),
+    ("layer", "layers"),
+    ("shortest_", "operator paths"),
+    ("longest_", "operator paths"),
+    ("count_", "operator counts"),
+    ("mask_", "masks"),
+    ("recurrent_", "recurrent masks"),
+    ("flow_", "flow"),
+    ("density_", "densities"),
+    ("log_effective_", "densities"),
+)
+
+
+def graph_feature_group(name: str) -> str:
+    """Which group a feature of the whole graph belongs to."""
+    if name in (*_TOTALS, *_WIDTHS, *_PATHS):
+        return "size and paths"
+    return next((group for prefix, group in _GROUPS if name.startswith(prefix)))
+
+
+def graph_features(table: NodeTable, flow: Flow, inputs: list[Shape], outputs: list[Shape]) -> NDArray[np.float64]:
+    """The summary of a graph, float64 ``(len(GRAPH_FEATURES),)``, finite.
+
+    Args:
+        table: the nodes in canonical order.
+        flow: paths through the graph.
+        inputs: shapes of the graph's inputs, outputs likewise.
+    """
+    layers = np.array([row for row, operator in enumerate(table.operators) if operator.blocks], dtype=np.int64)
+    rows = table.features[layers]
+    counts = np.bincount(table.kinds, minlength=len(CLASSES))
+    parts = [
+        _totals(table, layers, inputs, outputs),
+        _widths(rows),
+        _paths(table, flow),
+        *_profiles(rows),
+        _first_layers(rows),
+        _operator_paths(table),
+        np.log1p(counts),
+        *_pools(rows[:, MASK], ("mean", "min", "max")),
+        *_pools(table.features[_recurrent(table)][:, RECURRENT], ("mean",)),
+        *_pools(rows[:, FLOW], ("mean", "min")),
+        path_features(skeleton(table.kinds.tolist(), _windows(table).tolist(), table.edges.tolist())),
+    ]
+    return finite(np.concatenate(parts))
+
+
+def _totals(
+    table: NodeTable, layers: NDArray[np.int64], inputs: list[Shape], outputs: list[Shape]
+) -> NDArray[np.float64]:
+    """A weight that several nodes share counts once, its work once a node."""
+    owners: dict[object, tuple[int, int]] = {}
+    effective: dict[object, int] = {}
+    for row in layers.tolist():
+        operator = table.operators[row]
+        for block in operator.blocks:
+            owners[block.owner] = (block.nnz, int(np.prod(block.shape, dtype=np.int64)))
+        first = operator.blocks[0].owner
+        effective[first] = max(effective.get(first, 0), int(table.effective[row]))
+    nnz = sum(count for count, _ in owners.values())
+    weights = sum(size for _, size in owners.values())
+    alive = sum(effective.values())
+    params = nnz + sum(operator.params for operator in table.operators)
+    macs = np.expm1(table.features[layers][:, [COLUMN["log_macs"], COLUMN["log_sparse_macs"]]]).sum(axis=0)
+    sizes = [nnz, alive, weights, params, *macs]
+    places = [len(table.operators), table.edges.shape[1], len(layers), _elements(inputs), _elements(outputs)]
+    shares = [nnz / max(weights, 1), alive / max(weights, 1), alive / max(nnz, 1)]
+    return np.array([*np.log1p(sizes), *shares, *np.log1p(places)])
+
+
+def _elements(shapes: list[Shape]) -> int:
+    return int(sum(np.prod(shape[1:] if len(shape) > 1 else shape, dtype=np.int64) for shape in shapes))
+
+
+def _widths(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Units of the layers, all and live; the smallest live width is the bottleneck."""
+    if not len(rows):
+        return np.zeros(len(_WIDTHS))
+    columns = rows[:, [COLUMN["log_out_channels"], COLUMN["flow_log_live"]]]
+    return np.stack([columns.min(axis=0), columns.max(axis=0), columns.mean(axis=0)]).T.ravel()
+
+
+def _paths(table: NodeTable, flow: Flow) -> NDArray[np.float64]:
+    if not flow.outputs or not flow.sources:  # nothing goes from an input to an output
+        return np.array([flow.covered, *[0.0] * (len(_PATHS) - 1)])
+    matrix = np.concatenate([array for array, _ in flow.outputs])
+    reached, participation = reach(matrix, flow.sources)
+    fan_in = _output_fan_in(table)
+    largest = matrix.max(axis=1, initial=0.0)
+    even = matrix / np.where(largest > 0, largest, 1.0)[:, None]
+    even = even[:: -(-len(even) // 256)]
+    sigma1, sigma2 = (float(value[0]) for value in leading_singular_values(even[None]))
+    squares = float((even * even).sum())
+    ranks = (sigma2 / sigma1, squares / (sigma1 * sigma1 * min(even.shape))) if sigma1 > 0 else (0.0, 0.0)
+    dead = float(np.mean(reached == 0))
+    log_paths = float(np.clip(flow.paths, 0.0, 1e4))
+    return np.array(
+        [flow.covered, reached.mean(), log_paths, reached.min(), participation.mean(), dead, *fan_in, *ranks]
+    )
+
+
+def _output_fan_in(table: NodeTable) -> tuple[float, float]:
+    """Log fan-in, least and mean, of the last layers: those with no other layer behind them."""
+    layers = {row for row, operator in enumerate(table.operators) if operator.blocks}
+    followed = [False] * len(table.operators)
+    for source, target in zip(*table.edges[:, np.argsort(-table.edges[1], kind="stable")].tolist(), strict=True):
+        followed[source] = followed[source] or followed[target] or target in layers
+    last = [row for row in sorted(layers) if not followed[row]]
+    if not last:
+        return 0.0, 0.0
+    rows = table.features[last]
+    return float(rows[:, COLUMN["mask_fan_in_min"]].min()), float(rows[:, COLUMN["mask_fan_in_mean"]].mean())
+
+
+def _profiles(rows: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    if not len(rows):
+        return [np.zeros(len(_PROFILE))] * 2
+    values = rows[:, [COLUMN["mask_density"], COLUMN["log_effective"]]]
+    ends = [values[0], values[len(values) // 2], values[-1]]
+    table = np.stack([*ends, values.min(axis=0), values.max(axis=0), values.mean(axis=0), values.std(axis=0)])
+    return [table[:, 0], table[:, 1]]
+
+
+def _first_layers(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    found = np.zeros((LAYERS, 3))
+    columns = [COLUMN["log_effective"], COLUMN["mask_density"], COLUMN["flow_log_live"]]
+    found[: len(rows)] = rows[:LAYERS, columns]
+    return found.ravel()
+
+
+def _operator_paths(table: NodeTable) -> NDArray[np.float64]:
+    """Fewest and most operators of each group on a way from an input to an output."""
+    member = _MEMBERS[:, table.kinds]
+    windows = _windows(table) & (member[1] > 0)
+    weight = np.concatenate([member, windows[None]]).T
+    own = weight.tolist()
+    before: list[list[int]] = [[] for _ in own]
+    for source, target in zip(*table.edges.tolist(), strict=True):
+        before[target].append(source)
+    least: list[list[float]] = []
+    most: list[list[float]] = []
+    # Canonical order is topological.
+    for here, sources in zip(own, before, strict=True):
+        if sources:
+            least.append(list(map(add, here, map(min, zip(*(least[source] for source in sources), strict=True)))))
+            most.append(list(map(add, here, map(max, zip(*(most[source] for source in sources), strict=True)))))
+        else:
+            least.append(here)
+            most.append(here)
+    ends = np.flatnonzero(table.kinds == CLASSES.index("output"))
+    if not len(ends):
+        return np.zeros(2 * weight.shape[1])
+    shortest = np.min([least[end] for end in ends], axis=0)
+    longest = np.max([most[end] for end in ends], axis=0)
+    found: NDArray[np.float64] = np.log1p(np.stack([shortest, longest], axis=1)).ravel()
+    return found
+
+
+def _windows(table: NodeTable) -> NDArray[np.bool_]:
+    """Nodes whose kernel is larger than one place: log(1 + 2) is above 1."""
+    return np.asarray(table.features[:, COLUMN["log_kernel_h"]] > 1)
+
+
+def _recurrent(table: NodeTable) -> list[int]:
+    return [row for row, one in enumerate(table.operators) if any(block.kind == "recurrent" for block in one.blocks)]
+
+
+def _pools(rows: NDArray[np.float64], pools: tuple[str, ...]) -> list[NDArray[np.float64]]:
+    if not len(rows):
+        return [np.zeros(rows.shape[1]) for _ in pools]
+    found = {"mean": rows.mean(axis=0), "min": rows.min(axis=0), "max": rows.max(axis=0)}
+    return [found[pool] for pool in pools]

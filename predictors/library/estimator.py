@@ -1,0 +1,59 @@
+"""The predictors as a scikit-learn regressor: for its cross-validation and grids."""
+
+from collections.abc import Sequence
+from typing import Literal, Self, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, RegressorMixin
+
+from predictors.library.batch import ModelLike
+from predictors.library.fitted import FittedPredictor, Task
+from predictors.library.fitting import fit
+
+Floats = NDArray[np.float64]
+
+
+class StructureRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """Accuracy from structure, with scikit-learn's conventions; `score` is R².
+
+    Encode the networks first (`predictors.encode`) where they are asked about more than once: `X` may hold paths of ONNX files and
+    models, which are encoded at every call, or structure graphs.
+
+    Args:
+        predictor: a name in `predictors.PREDICTORS`; None as for `predictors.fit`.
+        task: what the networks are for, as for `predictors.fit`.
+        random_state: of everything random, a whole number: one number, one predictor.
+    """
+
+    def __init__(self, predictor: str | None = None, *, task: Task = None, random_state: int = 0) -> None:
+        """Nothing is checked before `fit`."""
+        self.predictor = predictor
+        self.task = task
+        self.random_state = random_state
+
+    def fit(self, X: "Sequence[ModelLike]", y: ArrayLike) -> Self:
+        """Learn from accuracies ``(networks,)`` in [0, 1]; errors as of `predictors.fit`."""
+        self.fitted_: FittedPredictor = fit(
+            list(X), y, task=self.task, predictor=self.predictor, seed=self.random_state
+        )
+        return self
+
+    @overload
+    def predict(self, X: "Sequence[ModelLike]", return_std: Literal[False] = False) -> Floats: ...
+
+    @overload
+    def predict(self, X: "Sequence[ModelLike]", return_std: Literal[True]) -> tuple[Floats, Floats]: ...
+
+    def predict(self, X: "Sequence[ModelLike]", return_std: bool = False) -> Floats | tuple[Floats, Floats]:
+        """Mean accuracies ``(networks,)``, with their standard deviations if asked for."""
+        from sklearn.utils.validation import check_is_fitted
+
+        check_is_fitted(self)
+        said = self.fitted_.predict(list(X))
+        return (said.mean, said.std) if return_std else said.mean
+
+    def predict_interval(self, X: "Sequence[ModelLike]") -> Floats:
+        """Bounds that hold nine in ten, ``(networks, 2)``."""
+        said = self.fitted_.predict(list(X))
+        return np.stack([said.low, said.high], axis=1)

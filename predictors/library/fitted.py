@@ -1,0 +1,208 @@
+"""A fitted predictor with what it knows of tasks: it answers for ONNX files and models, not for structure graphs alone."""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, TypeAlias, overload
+
+import numpy as np
+
+import onnx_graph
+from predictors.errors import InvalidTargetError, InvalidTaskError
+from predictors.features.encoder import in_memory
+from predictors.features.matrix import GRAPH_FEATURES
+from predictors.library.batch import ModelLike, encode_all
+from predictors.names import nearest
+from predictors.predictor import Prediction, Predictor
+from predictors.reading.operators import INDEX
+from predictors.registry import COSTS
+from predictors.structure_graph import StructureGraph
+from predictors.task_description import TaskDescription
+
+if TYPE_CHECKING:
+    from predictors.library.explanation import Explanation
+
+_SEQUENTIAL = ("rnn", "gru", "lstm", "attention")
+LATENCY, TARGETS = "latency", ("accuracy", "latency", "bytes")
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+Task: TypeAlias = "str | TaskDescription | Mapping[str, object] | None"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FittedPredictor:
+    """A predictor that answers for models as well as for structure graphs.
+
+    Attributes:
+        predictor: the fitted predictor itself.
+        training_graphs: how many networks it was fitted on; 0 where it does not say.
+        provenance: what `save` was told about the origin.
+        tasks: what it knows of tasks, by name; empty where it was fitted on networks of one task.
+    """
+
+    predictor: Predictor
+    training_graphs: int
+    provenance: Mapping[str, Json]
+    tasks: Mapping[str, TaskDescription] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Name of the predictor."""
+        return self.predictor.name
+
+    @overload
+    def predict(
+        self,
+        models: "ModelLike | Iterable[ModelLike]",
+        *,
+        task: Task = None,
+        targets: None = None,
+        latency: None = None,
+        workers: int = 1,
+    ) -> Prediction: ...
+
+    @overload
+    def predict(
+        self,
+        models: "ModelLike | Iterable[ModelLike]",
+        *,
+        task: Task = None,
+        targets: Sequence[str],
+        latency: "FittedPredictor | os.PathLike[str] | str | None" = None,
+        workers: int = 1,
+    ) -> dict[str, Prediction]: ...
+
+    def predict(
+        self,
+        models: "ModelLike | Iterable[ModelLike]",
+        *,
+        task: Task = None,
+        targets: Sequence[str] | None = None,
+        latency: "FittedPredictor | os.PathLike[str] | str | None" = None,
+        workers: int = 1,
+    ) -> Prediction | dict[str, Prediction]:
+        """Predict one model or any number: paths of ONNX files, models in memory, or structure graphs; arrays ``(models,)``.
+
+        Args:
+            models: the networks.
+            task: what they are for: a name in `tasks`, or a description. A predictor of several tasks needs it, except for
+                structure graphs that have theirs; one of a single task does not, and takes none if it was told of none.
+            targets: several things at once, by name: ``accuracy``, ``latency`` in milliseconds, ``bytes`` of the file without
+                metadata (exact). The last two are those of the network in the form that it is exported in, its dead units removed.
+            latency: for that target: what `nas predictor calibrate-latency` wrote on the machine that is asked about.
+            workers: processes that encode files, see `predictors.library.batch.encode_all`.
+
+        Raises:
+            onnx_graph.errors.GraphError: a model that cannot be read.
+            ModelTypeError: something that is no model.
+            InvalidTaskError: a task that is missing, unknown, or not wanted.
+            InvalidTargetError: another target, latency without a calibration, or bytes of a structure graph.
+        """
+        if targets is not None:
+            return self._targets(models, targets, task, latency, workers)
+        description = self.described(task)
+        graphs = encode_all(_several(models), workers=workers)
+        if description is not None:
+            graphs = [graph if task is None and graph.task is not None else graph.on(description) for graph in graphs]
+        elif self.tasks and any(graph.task is None for graph in graphs):
+            raise InvalidTaskError(
+                f"this predictor knows several tasks; say which: {', '.join(self.tasks)}, or a description"
+            )
+        return self.predictor.predict(graphs)
+
+    def _targets(
+        self,
+        models: "ModelLike | Iterable[ModelLike]",
+        targets: Sequence[str],
+        task: Task,
+        latency: "FittedPredictor | os.PathLike[str] | str | None",
+        workers: int,
+    ) -> dict[str, Prediction]:
+        several = _several(models)
+        unknown = [target for target in targets if target not in TARGETS]
+        if unknown:
+            raise InvalidTargetError(f"no target {unknown[0]!r}; there are {', '.join(TARGETS)}")
+        if "accuracy" in targets:
+            self.require_accuracy()
+        found = {"accuracy": self.predict(several, task=task, workers=workers)} if "accuracy" in targets else {}
+        if "latency" not in targets and "bytes" not in targets:
+            return found
+        if any(isinstance(one, StructureGraph) for one in several):
+            raise InvalidTargetError(
+                "latency and bytes are those of a model without its dead units; give the model itself"
+            )
+        exported = [onnx_graph.shrink(onnx_graph.simplify(in_memory(one))) for one in several]
+        if "latency" in targets:
+            if latency is None:
+                raise InvalidTargetError(
+                    "latency is a machine's: give the folder that `nas predictor calibrate-latency` wrote on it"
+                )
+            calibration = latency if isinstance(latency, FittedPredictor) else _loaded(latency)
+            if calibration.name != LATENCY:
+                raise InvalidTargetError(f"predictor {calibration.name!r} predicts no latency")
+            found["latency"] = calibration.predict(exported)
+        if "bytes" in targets:
+            sizes = np.array([float(onnx_graph.size(one)) for one in exported])
+            found["bytes"] = Prediction(sizes, np.zeros(len(sizes)), sizes, sizes)
+        return found
+
+    def require_accuracy(self) -> None:
+        """`InvalidTargetError` where it predicts something else."""
+        if self.name in COSTS:
+            raise InvalidTargetError(f"this predictor predicts {self.name}, not accuracy")
+
+    def tasks_for(self, graph: StructureGraph) -> list[str]:
+        """Names of the known tasks whose examples a network can take in and whose answers it gives, one name a task."""
+        names: dict[TaskDescription, str] = {}
+        for name, task in self.tasks.items():
+            if _fits(graph, task):
+                names.setdefault(task, name)
+        return list(names.values())
+
+    def explain(
+        self,
+        model: "ModelLike",
+        *,
+        task: Task = None,
+        seed: int = 0,
+    ) -> "Explanation":
+        """Which layers and which features moved the prediction: see `predictors.library.explanation`."""
+        from predictors.library.explanation import explain
+
+        return explain(self, model, task=task, seed=seed)
+
+    def described(self, task: Task) -> TaskDescription | None:
+        """The description of a task; for None the only one that is known, if it is. `InvalidTaskError` as for `predict`."""
+        if task is None:
+            known = set(self.tasks.values())
+            return known.pop() if len(known) == 1 else None
+        if not self.tasks:
+            raise InvalidTaskError("this predictor was fitted on networks of one task: it takes no other")
+        if isinstance(task, str):
+            if task not in self.tasks:
+                raise InvalidTaskError(
+                    f"this predictor knows no task {task!r}; it knows {', '.join(nearest(task, self.tasks))}; describe yours by "
+                    f"{', '.join(field_.name for field_ in fields(TaskDescription))}"
+                )
+            return self.tasks[task]
+        return task if isinstance(task, TaskDescription) else TaskDescription.from_json(task)
+
+
+def _several(models: "ModelLike | Iterable[ModelLike]") -> "list[ModelLike]":
+    return list(models) if isinstance(models, Iterable) and not isinstance(models, str | bytes) else [models]  # type: ignore[list-item]
+
+
+def _fits(graph: StructureGraph, task: TaskDescription) -> bool:
+    """Whether inputs and outputs are those of the task, of a sequence at every step."""
+    inputs, outputs = (
+        round(float(np.expm1(graph.summary[GRAPH_FEATURES.index(name)]))) for name in ("log_inputs", "log_outputs")
+    )
+    steps, left = divmod(inputs, task.inputs)
+    several = steps > 1 and bool(np.isin(graph.operators, [INDEX[kind] for kind in _SEQUENTIAL]).any())
+    return not left and (steps == 1 or several) and outputs in (task.classes, steps * task.classes)
+
+
+def _loaded(folder: "os.PathLike[str] | str") -> FittedPredictor:
+    from predictors.library.persistence import load
+
+    return load(os.fspath(folder))

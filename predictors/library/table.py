@@ -1,0 +1,248 @@
+"""Tables of models and measured accuracies (CSV): fit a predictor on anybody's ONNX files, and judge predictors by cross-validation.
+
+Columns ``model`` (path of an ONNX file, relative to the table's folder), ``accuracy`` (0 to 1) and, if wanted, ``cell`` (what
+is compared only with its own kind, such as a task or a density). Other columns are ignored.
+"""
+
+import csv
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnx_graph.errors import GraphError
+from predictors.calibration import ranking
+from predictors.errors import InvalidTableError
+from predictors.library.batch import encode_each
+from predictors.library.fitted import FittedPredictor, Json, Task
+from predictors.library.fitting import fit, known_task
+from predictors.library.persistence import require_free, save
+from predictors.predictor import Prediction
+from predictors.registry import create, predictor_class
+from predictors.structure_graph import StructureGraph
+
+BASELINES = ("constant", "density")
+MOST_LINES = 20  # that an error lists
+FEWEST = 2  # rows that a predictor can be fitted on
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One row of a table.
+
+    Attributes:
+        model: path of the ONNX file.
+        accuracy: measured, in [0, 1].
+        cell: its cell, None where the table has no such column.
+        line: line of the file, the header being 1.
+    """
+
+    model: Path
+    accuracy: float
+    cell: str | None
+    line: int
+
+
+def read_table(path: Path | str) -> tuple[Row, ...]:
+    """Read a table; `InvalidTableError` names the line and column that is wrong."""
+    table = Path(path)
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, strict=True)
+            columns = reader.fieldnames or []
+            for column in ("model", "accuracy"):
+                if columns.count(column) != 1:
+                    raise InvalidTableError(
+                        f"{table} needs one column {column!r}; it has {', '.join(columns) or 'none'}"
+                    )
+            rows = tuple(_row(table, reader.line_num, record) for record in reader)
+    except OSError as error:
+        raise InvalidTableError(f"{table} cannot be read: {error.strerror}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InvalidTableError(f"{table} is not a CSV file: {error}") from error
+    _require_distinct(table, rows)
+    if len(rows) < FEWEST:
+        raise InvalidTableError(f"{table} has {len(rows)} rows, at least {FEWEST} are needed")
+    return rows
+
+
+def encode_rows(path: Path | str, rows: Sequence[Row], *, workers: int = 1) -> list[StructureGraph]:
+    """The structure graph of every row's model; `InvalidTableError` names all lines whose model cannot be read."""
+    graphs, failed = [], []
+    for row, found in zip(rows, encode_each([row.model for row in rows], workers=workers), strict=True):
+        if isinstance(found, GraphError):
+            failed.append((row.line, found))
+        else:
+            graphs.append(found)
+    if failed:
+        raise InvalidTableError(f"{path}, {_failures(failed)}") from failed[0][1]
+    return graphs
+
+
+def _failures(failed: Sequence[tuple[int, GraphError]]) -> str:
+    """The first failure, and the lines of the others."""
+    line, error = failed[0]
+    others = [str(other) for other, _ in failed[1:]]
+    listed = ", ".join(others[:MOST_LINES]) + (" …" if len(others) > MOST_LINES else "")
+    further = f"; {len(others)} more models cannot be read: line{'s' if len(others) > 1 else ''} {listed}" if others else ""
+    return f"line {line}, column 'model': {error}{further}"
+
+
+def fit_table(
+    path: Path | str, name: str | None, out: Path | str, seed: int = 0, *, task: Task = None, workers: int = 1
+) -> FittedPredictor:
+    """Fit a predictor (see `predictors.library.fitting.fit`) on all rows of a table and save it in the folder `out`."""
+    if name is not None:
+        predictor_class(name)
+    known_task(task)
+    require_free(out)
+    rows = read_table(path)
+    fitted = fit(encode_rows(path, rows, workers=workers), _accuracies(rows), task=task, predictor=name, seed=seed)
+    digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    found = replace(fitted, provenance={**fitted.provenance, "table": Path(path).name, "table_sha256": digest})
+    save(found, out)
+    return found
+
+
+def evaluate_table(
+    path: Path | str,
+    names: Sequence[str],
+    folds: int = 5,
+    seed: int = 0,
+    *,
+    repeats: int = 3,
+    task: Task = None,
+    workers: int = 1,
+) -> dict[str, Json]:
+    """Judge predictors on a table by repeated k-fold cross-validation; no network is scored by a predictor that was fitted on it.
+
+    τ and ρ are taken inside each test fold and averaged, weighted by pairs (different folds have different predictors, so
+    their predictions are not ranked against one another); R², RMSE and coverage over all test folds.
+
+    Args:
+        path: the table.
+        names: of the predictors; ``constant`` and ``density`` are always judged beside them.
+        folds: ≥ 2; the table needs at least ``2 · folds`` rows.
+        seed: of the splits and the predictors.
+        repeats: how many times the rows are split anew, ≥ 1.
+        task: of the networks, for predictors that know others (``warm``): a name or a description.
+        workers: processes that read files.
+
+    Returns:
+        ``rows``, ``cells`` (0 without the column), ``folds``, ``repeats``, ``seed`` and ``predictors``: for each ``name`` the mean
+        over repeats of ``tau``, ``rho``, ``r2``, ``rmse``, ``tau_inside`` (None where no cell ranks anything) and ``coverage_90``
+        (share of measurements in the stated 90 % interval), and under ``spread`` their standard deviations over repeats.
+    """
+    kinds = {name: predictor_class(name) for name in (*BASELINES, *names)}
+    description = known_task(task)
+    if folds < 2 or repeats < 1:
+        raise InvalidTableError(f"need folds ≥ 2 and repeats ≥ 1, got {folds} and {repeats}")
+    rows = read_table(path)
+    if len(rows) < 2 * folds:
+        raise InvalidTableError(f"{path} has {len(rows)} rows, {folds} folds need at least {2 * folds}")
+    graphs = [graph.on(description) for graph in encode_rows(path, rows, workers=workers)]
+    measured, cells = _accuracies(rows), [row.cell for row in rows]
+    scores: dict[str, list[dict[str, float]]] = {name: [] for name in kinds}
+    for repeat in range(repeats):
+        fold = np.random.default_rng([seed, repeat]).permutation(len(rows)) % folds
+        for name in kinds:
+            predicted = cross_validate(name, graphs, measured, fold, seed=seed + repeat)
+            scores[name].append(_score(measured, predicted, fold, cells))
+    return {
+        "rows": len(rows),
+        "cells": len(set(cells) - {None}),
+        "folds": folds,
+        "repeats": repeats,
+        "seed": seed,
+        "predictors": [{"name": name, **_summary(found)} for name, found in scores.items()],
+    }
+
+
+def cross_validate(
+    name: str,
+    graphs: Sequence[StructureGraph],
+    measured: NDArray[np.float64],
+    fold: NDArray[np.int64],
+    *,
+    seed: int = 0,
+) -> Prediction:
+    """The prediction of every network by a predictor fitted on the other folds; `fold` ``(networks,)`` gives each its fold."""
+    found = [np.empty(len(graphs)) for _ in range(4)]
+    for test in np.unique(fold):
+        inside, outside = np.flatnonzero(fold == test).tolist(), np.flatnonzero(fold != test).tolist()
+        predictor = create(name).fit([graphs[row] for row in outside], measured[outside], seed=seed)
+        prediction = predictor.predict([graphs[row] for row in inside])
+        parts = (prediction.mean, prediction.std, prediction.low, prediction.high)
+        for whole, part in zip(found, parts, strict=True):
+            whole[inside] = part
+    mean, std, low, high = found
+    return Prediction(mean, std, low, high)
+
+
+def _row(table: Path, line: int, record: Mapping[str | None, str | None]) -> Row:
+    place = f"{table}, line {line}"
+    model, accuracy, cell = (record.get(column) for column in ("model", "accuracy", "cell"))
+    if not model:
+        raise InvalidTableError(f"{place}, column 'model': it is empty")
+    path = table.parent / model
+    if not path.is_file():
+        raise InvalidTableError(f"{place}, column 'model': no file {model!r} (paths are relative to {table.parent})")
+    if "cell" in record and not cell:
+        raise InvalidTableError(
+            f"{place}, column 'cell': it is empty; name a cell in every row, or leave the column out"
+        )
+    return Row(model=path, accuracy=_accuracy(place, accuracy), cell=cell, line=line)
+
+
+def _accuracy(place: str, text: str | None) -> float:
+    try:
+        accuracy = float(text or "")
+    except ValueError:
+        raise InvalidTableError(f"{place}, column 'accuracy': {text!r} is not a number") from None
+    if not 0 <= accuracy <= 1:  # NaN neither
+        raise InvalidTableError(f"{place}, column 'accuracy': {text} is not in [0, 1]; give shares, not per cent")
+    return accuracy
+
+
+def _require_distinct(table: Path, rows: Sequence[Row]) -> None:
+    first: dict[Path, int] = {}
+    for row in rows:
+        earlier = first.setdefault(row.model.resolve(), row.line)
+        if earlier != row.line:
+            raise InvalidTableError(
+                f"{table}, line {row.line}, column 'model': {row.model.name} is already in line {earlier};"
+                " average several trainings of one model into one row"
+            )
+
+
+def _accuracies(rows: Sequence[Row]) -> NDArray[np.float64]:
+    return np.array([row.accuracy for row in rows])
+
+
+def _score(
+    measured: NDArray[np.float64], predicted: Prediction, fold: NDArray[np.int64], cells: Sequence[str | None]
+) -> dict[str, float]:
+    inside = [(int(one), cell) for one, cell in zip(fold, cells, strict=True)]
+    has_cells = any(cell is not None for cell in cells)
+    return {
+        "tau": ranking.kendall_inside(measured, predicted.mean, fold.tolist()),
+        "rho": ranking.spearman_inside(measured, predicted.mean, fold.tolist()),
+        "r2": ranking.r2(measured, predicted.mean),
+        "rmse": ranking.rmse(measured, predicted.mean),
+        "tau_inside": ranking.kendall_inside(measured, predicted.mean, inside) if has_cells else float("nan"),
+        "coverage_90": float(np.mean((measured >= predicted.low) & (measured <= predicted.high))),
+    }
+
+
+def _summary(scores: Sequence[Mapping[str, float]]) -> dict[str, Json]:
+    found: dict[str, Json] = {}
+    spread: dict[str, Json] = {}
+    for key in scores[0]:
+        values = np.array([score[key] for score in scores])
+        values = values[np.isfinite(values)]
+        found[key] = float(values.mean()) if len(values) else None
+        spread[key] = float(values.std()) if len(values) else None
+    return {**found, "spread": spread}

@@ -1,0 +1,134 @@
+"""Gradient boosted trees (Friedman 2001) on the features of ways, sizes and densities: few columns, so that few labels suffice.
+
+The forest reads every column; on all of them boosting gains nothing, and on architectures without a mask it loses.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from predictors.features.matrix import column_groups, matrix
+from predictors.models.forest import CHUNK, Trees, flatten, trees_from
+from predictors.models.target_predictor import Scores, TargetPredictor
+from predictors.state import number, require_fitted
+from predictors.structure_graph import StructureGraph
+
+READ = frozenset(
+    ("ways", "links", "sequences", "ways, without size", "size and paths", "densities", "layers", "flow", "task")
+)
+"""Groups of columns that are read."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoostedOptions:
+    """How the trees are grown.
+
+    Attributes:
+        trees: number of trees, ≥ 1.
+        depth: splits from the root to a leaf, ≥ 1.
+        learning_rate: share of a tree that is added, in (0, 1].
+        max_features: share of the features tried at a split, in (0, 1].
+        subsample: share of the networks that a tree sees, in (0, 1].
+        min_leaf: networks in a leaf, ≥ 1.
+        states_noise: whether the std is the error on a left-out fifth, which takes a second fit, or the spread of the targets.
+    """
+
+    trees: int = 300
+    depth: int = 4
+    learning_rate: float = 0.05
+    max_features: float = 0.2
+    subsample: float = 0.7
+    min_leaf: int = 3
+    states_noise: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse values that no trees can have."""
+        if min(self.trees, self.depth, self.min_leaf) < 1:
+            raise ValueError(f"trees, depth and min_leaf must be ≥ 1, got {self}")
+        if not all(0 < share <= 1 for share in (self.learning_rate, self.max_features, self.subsample)):
+            raise ValueError(f"learning_rate, max_features and subsample must be in (0, 1], got {self}")
+
+
+@dataclass(frozen=True, eq=False)
+class Boosted:
+    """Trees that are added up, the learning rate in their values, and their error on networks that were left out."""
+
+    trees: Trees
+    offset: float
+    noise: float
+    training_graphs: int
+
+
+class BoostedPredictor(TargetPredictor):
+    """Boosted trees on some groups of `predictors.features.matrix.matrix`."""
+
+    name = "boosted"
+
+    def __init__(self, options: BoostedOptions = BoostedOptions()) -> None:
+        """Not fitted yet."""
+        self.options = options
+        self._boosted: Boosted | None = None
+
+    def _learn(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], seed: int) -> None:
+        """Grow the trees; one seed, one predictor. The noise is the error on a fifth that trees of the others did not see."""
+        rows = matrix(graphs)[:, COLUMNS]
+        noise = float(targets.std())
+        if self.options.states_noise and len(targets) >= FEWEST:
+            held = np.random.default_rng(seed).permutation(len(targets)) % 5 == 0
+            trees, offset = _grown(rows[~held], targets[~held], self.options, seed)
+            noise = float(np.sqrt(np.mean((trees(rows[held]).sum(axis=1) + offset - targets[held]) ** 2)))
+        trees, offset = _grown(rows, targets, self.options, seed)
+        self._boosted = Boosted(trees, offset, noise, len(targets))
+
+    def predict_targets(self, graphs: Sequence[StructureGraph]) -> Scores:
+        """Sum of the trees; one std for all networks."""
+        boosted = require_fitted(self._boosted, self.name)
+        rows = matrix(graphs)[:, COLUMNS]
+        starts = range(0, max(len(rows), 1), CHUNK)
+        mean = np.concatenate([boosted.trees(rows[start : start + CHUNK]).sum(axis=1) for start in starts])
+        return Scores(mean + boosted.offset, np.full(len(rows), boosted.noise))
+
+    def _state(self) -> dict[str, NDArray[np.generic]]:
+        """The fields of `Trees`, and ``offset``, ``noise``, ``training_graphs`` ``()``."""
+        boosted = require_fitted(self._boosted, self.name)
+        own = {name: np.asarray(getattr(boosted, name)) for name in ("offset", "noise", "training_graphs")}
+        return {**vars(boosted.trees), **own}
+
+    @classmethod
+    def _from_state(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
+        """The predictor that `arrays` came from."""
+        predictor = cls()
+        predictor._boosted = Boosted(
+            trees_from(arrays, len(COLUMNS)),
+            number(arrays, "offset"),
+            number(arrays, "noise", low=0.0),
+            int(number(arrays, "training_graphs", low=2)),
+        )
+        return predictor
+
+
+def _grown(
+    rows: NDArray[np.float32], targets: NDArray[np.float64], options: BoostedOptions, seed: int
+) -> tuple[Trees, float]:
+    """The trees, and what they are added to."""
+    from sklearn.ensemble import GradientBoostingRegressor
+
+    model = GradientBoostingRegressor(
+        n_estimators=options.trees,
+        max_depth=options.depth,
+        learning_rate=options.learning_rate,
+        max_features=options.max_features,
+        subsample=options.subsample,
+        min_samples_leaf=min(options.min_leaf, max(len(targets) // 10, 1)),
+        random_state=seed,
+    ).fit(rows, targets)
+    trees = flatten([tree.tree_ for tree in model.estimators_[:, 0]])
+    scaled = Trees(**{**vars(trees), "value": trees.value * options.learning_rate})
+    return scaled, float(np.ravel(model.init_.constant_)[0])
+
+
+FEWEST = 10
+COLUMNS = np.flatnonzero([group in READ for group in column_groups()])

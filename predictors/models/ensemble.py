@@ -1,0 +1,278 @@
+"""The ensemble: forest, Gaussian process, boosted trees and two-level graph network, judged on networks that they did not see.
+
+All members are fitted with the same folds left out in turn. What they say of the left-out networks decides
+
+- their weights: least squares on the simplex, drawn towards equal ones where labels are few;
+- a line that calibrates the weighted mean, and the accuracy that a score means on average (isotonic);
+- the interval: the conformal quantile of the errors, each divided by the spread that the members state there
+  (Lei et al. 2018, arXiv:1604.04173), so that about nine in ten of new networks fall inside if they come from the same source; for a
+  task that was not among those of the fit, or another kind of network than was seen for it, it is at least as wide as tasks that were
+  left out asked for (`predictors.models.known_tasks`).
+
+Whether they do is what the support distance is for.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from predictors.calibration.conformal import Curve, conformal
+from predictors.calibration.scale import Scale, accuracies_at, of_several_tasks, scores_at
+from predictors.calibration.support import Support
+from predictors.calibration.target import to_target
+from predictors.errors import InvalidPredictorError
+from predictors.features.matrix import matrix
+from predictors.models.boosted import BoostedOptions, BoostedPredictor
+from predictors.models.forest import ForestOptions, ForestPredictor
+from predictors.models.gaussian_process import GaussianProcessOptions, GaussianProcessPredictor
+from predictors.models.gnn.gnn import GNNOptions, GNNPredictor
+from predictors.models.known_tasks import KnownTasks
+from predictors.models.target_predictor import Scores, TargetPredictor
+from predictors.models.transfer import TransferPredictor
+from predictors.predictor import NORMAL_90, Prediction, Predictor
+from predictors.state import array, check_training, divided, joined, number, require_fitted
+from predictors.structure_graph import StructureGraph
+
+Floats = NDArray[np.float64]
+
+SHRINKAGE = 0.05
+"""Pull of the weights towards equal ones, in units of the targets' variance."""
+FEWEST = 10
+"""Networks below which nothing is left out: the members are averaged, and the interval is that of a normal law."""
+OWN = "ensemble"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnsembleOptions:
+    """The members, and how they are judged.
+
+    Attributes:
+        folds: in which the training networks are left out, ≥ 2; the graph network has a member for each.
+        forest, process, boosted, network: of the members.
+    """
+
+    folds: int = 5
+    forest: ForestOptions = field(default_factory=ForestOptions)
+    process: GaussianProcessOptions = field(default_factory=GaussianProcessOptions)
+    boosted: BoostedOptions = field(default_factory=BoostedOptions)
+    network: GNNOptions = field(default_factory=GNNOptions)
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be."""
+        if self.folds < 2 or self.folds != self.network.members:
+            raise ValueError(f"need at least 2 folds and one member of the graph network for each, got {self}")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Stack:
+    """What the left-out networks taught.
+
+    Attributes:
+        weights: of the members in order, sum 1.
+        offset, slope: of the line from the weighted mean to the calibrated one.
+        width: stated spreads to either side that hold nine tenths of the errors.
+    """
+
+    weights: Floats
+    offset: float
+    slope: float
+    width: float
+
+
+class EnsemblePredictor:
+    """Members of `TargetPredictor`, stacked."""
+
+    name = "ensemble"
+
+    def __init__(self, options: EnsembleOptions = EnsembleOptions(), *, source: Predictor | None = None) -> None:
+        """Not fitted yet; `source`, a fitted predictor, is one more member (`predictors.models.transfer`)."""
+        self.options, self._source = options, source
+        self._members: tuple[TargetPredictor, ...] = self._fresh()
+        self._stack: Stack | None = None
+        self._scale: Scale | None = None
+        self._curve: Curve | None = None
+        self._support: Support | None = None
+        self._tasks: KnownTasks | None = None
+        self._training_graphs = 0
+
+    def fit(self, graphs: Sequence[StructureGraph], accuracies: NDArray[np.float64], *, seed: int = 0) -> Self:
+        """Fit members, weights, calibration and interval; one seed, one ensemble.
+
+        The networks of one task are told apart by ranks; those of several, whose ranks mean different things, by targets.
+        """
+        targets = to_target(check_training(graphs, accuracies))
+        scale = None if of_several_tasks(graphs) else Scale.of_ranks(targets)
+        scores = scores_at(targets, scale)
+        rng = np.random.default_rng(seed)
+        members, curve = self._fresh(), None
+        if len(graphs) < FEWEST:
+            for member in members:
+                member.fit_targets(graphs, scores, seed=seed)
+            stack = Stack(weights=np.full(len(members), 1 / len(members)), offset=0.0, slope=1.0, width=NORMAL_90)
+        else:
+            folds = rng.permutation(len(graphs)) % self.options.folds
+            left_out = [_left_out(member, graphs, scores, folds, seed) for member in members]
+            stack = _stacked(left_out, scores)
+            curve = Curve.of(_combined(left_out, stack)[0], np.asarray(accuracies, np.float64))
+        self._members, self._stack, self._scale, self._curve = members, stack, scale, curve
+        self._support = Support.of(matrix(graphs), rng)
+        self._tasks = KnownTasks.of(graphs, scores, _judges, seed)
+        self._training_graphs = len(graphs)
+        return self
+
+    def predict(self, graphs: Sequence[StructureGraph]) -> Prediction:
+        """Calibrated mean, interval, and distance to the networks of the fit."""
+        stack, support = require_fitted(self._stack, self.name), require_fitted(self._support, self.name)
+        if not graphs:
+            return Prediction(np.zeros(0), np.zeros(0))
+        mean, spread = _combined([member.predict_targets(graphs) for member in self._members], stack)
+        half, unseen = stack.width * spread, None
+        if self._tasks is not None:
+            unseen = self._tasks.unseen(graphs)
+            half = np.where(unseen, np.maximum(half, self._tasks.error), half)
+        low, high = (self._accuracies(mean + side * half) for side in (-1, 1))
+        middle = self._accuracies(mean)
+        if self._curve is not None:
+            middle = np.clip(self._curve(mean, self._accuracies), low, high)
+        return Prediction(
+            mean=middle,
+            std=(high - low) / (2 * NORMAL_90),
+            low=low,
+            high=high,
+            distance=support.distances(matrix(graphs)),
+            unseen=unseen,  # type: ignore[arg-type]
+        )
+
+    def _accuracies(self, scores: Floats) -> Floats:
+        return accuracies_at(scores, self._scale)
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """What every member counts, by name; they sum to 1."""
+        stack = require_fitted(self._stack, self.name)
+        return {member.name: float(weight) for member, weight in zip(self._members, stack.weights, strict=True)}
+
+    @property
+    def typical_features(self) -> NDArray[np.float32]:
+        """Mean over the networks of the fit of every column of `predictors.features.matrix.matrix`."""
+        return require_fitted(self._support, self.name).centre
+
+    @property
+    def members(self) -> tuple[TargetPredictor, ...]:
+        """The fitted members; their targets are on the ensemble's own scale."""
+        require_fitted(self._stack, self.name)
+        return self._members
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """The members' arrays under ``member/array``; those of stack, scale and support under ``ensemble/``."""
+        stack, support = require_fitted(self._stack, self.name), require_fitted(self._support, self.name)
+        own: dict[str, NDArray[np.generic]] = {name: np.asarray(value) for name, value in vars(stack).items()}
+        own |= support.arrays()
+        for part in (self._scale, self._curve, self._tasks):
+            own |= part.arrays() if part is not None else {}
+        members = {member.name: member.arrays() for member in self._members}
+        return joined({OWN: own} | members) | {"training_graphs": np.asarray(self._training_graphs)}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
+        """The predictor that `arrays` came from."""
+        predictor = cls()
+        kinds: list[type[TargetPredictor]] = [type(member) for member in predictor._members]
+        if TransferPredictor not in kinds and any(key.startswith(TransferPredictor.name) for key in arrays):
+            kinds.append(TransferPredictor)
+        names = [kind.name for kind in kinds]
+        parts = divided({key: value for key, value in arrays.items() if key != "training_graphs"}, [OWN, *names])
+        own = parts[OWN]
+        predictor._members = tuple(kind.from_arrays(parts[kind.name]) for kind in kinds)
+        predictor._source = next((one.source for one in predictor._members if isinstance(one, TransferPredictor)), None)
+        predictor._stack = Stack(
+            weights=array(own, "weights", "f", (len(names),)).astype(np.float64),
+            offset=number(own, "offset"),
+            slope=number(own, "slope"),
+            width=number(own, "width", low=0.0),
+        )
+        weights = predictor._stack.weights
+        if weights.min() < 0 or abs(weights.sum() - 1) > 1e-6:
+            raise InvalidPredictorError("saved ensemble is damaged: its weights are no shares")
+        predictor._scale = Scale.from_arrays(own)
+        predictor._curve = Curve.from_arrays(own)
+        predictor._support = Support.from_arrays(own)
+        predictor._tasks = KnownTasks.from_arrays(own)
+        if predictor._scale is not None and predictor._tasks is not None and predictor._tasks.error:
+            raise InvalidPredictorError("saved ensemble is damaged: it learnt ranks of several tasks")
+        predictor._training_graphs = int(number(arrays, "training_graphs", low=2))
+        return predictor
+
+    def _fresh(self) -> tuple[TargetPredictor, ...]:
+        options = self.options
+        return (
+            ForestPredictor(options.forest),
+            GaussianProcessPredictor(options.process),
+            BoostedPredictor(replace(options.boosted, states_noise=False)),  # nobody asks for it here
+            GNNPredictor(options.network),
+            *([] if self._source is None else [TransferPredictor(self._source)]),
+        )
+
+
+def _left_out(
+    member: TargetPredictor, graphs: Sequence[StructureGraph], scores: Floats, folds: NDArray[np.int64], seed: int
+) -> Scores:
+    """What the member says of every network when it does not see it; it is fitted on all of them afterwards.
+
+    A graph network's members each leave out a fold and stay so: their mean has seen all. It states no spread.
+    """
+    if isinstance(member, GNNPredictor):
+        return Scores(member.fit_folds(graphs, scores, folds, seed), np.zeros(len(graphs)))
+    mean, std = np.empty(len(graphs)), np.empty(len(graphs))
+    for fold in np.unique(folds):
+        inside, outside = np.flatnonzero(folds == fold).tolist(), np.flatnonzero(folds != fold).tolist()
+        member.fit_targets([graphs[row] for row in outside], scores[outside], seed=seed)
+        mean[inside], std[inside] = member.predict_targets([graphs[row] for row in inside])
+    member.fit_targets(graphs, scores, seed=seed)
+    return Scores(mean, std)
+
+
+def _judges() -> tuple[TargetPredictor, ...]:
+    """Small members that err on tasks left out about as the ensemble does, in a tenth of its time."""
+    return (
+        ForestPredictor(ForestOptions(trees=100)),
+        GaussianProcessPredictor(GaussianProcessOptions(scaled=300, inducing=600, iterations=40)),
+    )
+
+
+def _stacked(left_out: Sequence[Scores], scores: Floats) -> Stack:
+    """Weights, calibration and width of the interval from what was said of left-out networks."""
+    from scipy.optimize import nnls  # slow to import, and not needed to predict
+
+    said = np.stack([one.mean for one in left_out], axis=1)
+    count = said.shape[1]
+    centre, unit = float(scores.mean()), max(float(scores.std()), 1e-9)
+    pull = np.sqrt(SHRINKAGE * len(scores)) * np.eye(count)
+    weights, _ = nnls(
+        np.concatenate([(said - centre) / unit, pull]),
+        np.concatenate([(scores - centre) / unit, pull.sum(axis=1) / count]),
+    )
+    weights = weights / weights.sum() if weights.sum() > 0 else np.full(count, 1 / count)
+    mean, _ = _combined(left_out, Stack(weights=weights, offset=0.0, slope=1.0, width=1.0))
+    variance = float(mean.var())
+    slope = (
+        float(np.clip(np.mean((mean - mean.mean()) * (scores - centre)) / variance, 0.5, 1.5)) if variance > 0 else 1.0
+    )
+    stack = Stack(weights=weights, offset=centre - slope * float(mean.mean()), slope=slope, width=1.0)
+    mean, spread = _combined(left_out, stack)
+    return Stack(weights=weights, offset=stack.offset, slope=slope, width=conformal(np.abs(scores - mean) / spread))
+
+
+def _combined(said: Sequence[Scores], stack: Stack) -> tuple[Floats, Floats]:
+    """Calibrated weighted mean, and the spread that is stated: of the members that state one, joined by their disagreement."""
+    means = np.stack([one.mean for one in said])
+    mean = stack.offset + stack.slope * (stack.weights @ means)
+    stated = np.mean([one.std**2 for one in said[:STATING]], axis=0)
+    return mean, np.sqrt(stated + means.var(axis=0)) + 1e-6
+
+
+STATING = 2
+"""The first members, forest and process, state a spread of its own for every network; the others' is nearly constant."""

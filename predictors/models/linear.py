@@ -1,0 +1,241 @@
+"""A straight line on whole-graph and pooled node features: the mean of a Bayesian line and of an elastic net.
+
+Features are standardised. The Bayesian line (ridge regression) reads them all, its strength chosen by leave-one-out error in closed
+form; the elastic net (Zou and Hastie 2005) leaves most of them out, its penalty chosen by networks left out in turn. Where few
+features tell something the second ranks better, where many do the first, and their mean is about as good as the better one.
+The std is that of a new
+measurement (posterior of the Bayesian line's weights plus noise) and grows with the distance from the training networks. For the
+mean, features are held to the training range widened by one standard deviation: a straight line says nothing far outside.
+"""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from predictors.calibration.conformal import folds
+from predictors.calibration.scale import Scale
+from predictors.features.matrix import matrix, matrix_width
+from predictors.models.target_predictor import Scores, TargetPredictor, every_scale
+from predictors.state import array, number, require_fitted
+from predictors.structure_graph import StructureGraph
+from predictors.threads import one_thread
+
+Floats = NDArray[np.float64]
+
+STRENGTHS = np.geomspace(1e-2, 1e5, 36)
+"""Of the Bayesian line."""
+PENALTIES = np.geomspace(1.0, 1e-2, 30)
+"""Of the elastic net, as shares of the smallest that leaves every feature out."""
+ABSOLUTE = 0.1
+"""Share of the elastic net's penalty on absolute weights, the rest being on squared ones."""
+WIDENED = 1.0  # standard deviations
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Line:
+    """A fitted line.
+
+    Attributes:
+        centre, spread: of the features, float64 ``(features,)``; spread 0 marks a feature that never varied, and is not used.
+        low, high: range of the standardised training features, ``(features,)``.
+        weights: on standardised features, ``(features,)``.
+        directions: orthonormal, ``(rank, features)``: where the training networks vary.
+        singular: how much, ``(rank,)``.
+        strength: of the Bayesian line's penalty, > 0.
+        intercept: mean target.
+        noise: standard deviation of one measurement, in the unit of the targets.
+        training_graphs: how many networks it was fitted on.
+    """
+
+    centre: Floats
+    spread: Floats
+    low: Floats
+    high: Floats
+    weights: Floats
+    directions: Floats
+    singular: Floats
+    strength: float
+    intercept: float
+    noise: float
+    training_graphs: int
+
+
+class LinearPredictor(TargetPredictor):
+    """Bayesian line and elastic net on `predictors.features.matrix.matrix`, standardised, on the scale that suits."""
+
+    name = "linear"
+
+    def __init__(self) -> None:
+        """Not fitted yet."""
+        self._line: Line | None = None
+
+    def _learn(self, graphs: Sequence[StructureGraph], targets: Floats, seed: int) -> None:
+        """Fit the line; `seed` divides the networks into those that are left out together."""
+        self._line, _ = _fit(matrix(graphs).astype(np.float64), targets, seed)
+
+    def _learn_left_out(self, graphs: Sequence[StructureGraph], targets: Floats, seed: int) -> Scores:
+        self._line, left_out = _fit(matrix(graphs).astype(np.float64), targets, seed)
+        return Scores(left_out, self.predict_targets(graphs).std)
+
+    def _candidates(self, graphs: Sequence[StructureGraph], targets: Floats, seed: int) -> Sequence[Scale | None]:
+        return every_scale(graphs, targets)
+
+    def predict_targets(self, graphs: Sequence[StructureGraph]) -> Scores:
+        """Mean and standard deviation of a measurement."""
+        line = require_fitted(self._line, self.name)
+        scaled = _standardise(matrix(graphs).astype(np.float64), line.centre, line.spread)
+        held = np.clip(scaled, line.low - WIDENED, line.high + WIDENED)
+        std = line.noise * np.sqrt(1.0 + 1.0 / line.training_graphs + _doubt(line, scaled))
+        return Scores(held @ line.weights + line.intercept, std)
+
+    def _state(self) -> dict[str, NDArray[np.generic]]:
+        """The fields of `Line`."""
+        return {name: np.asarray(value) for name, value in vars(require_fitted(self._line, self.name)).items()}
+
+    @classmethod
+    def _from_state(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
+        """The predictor that `arrays` came from."""
+        width = matrix_width()
+        vectors = {key: _float(arrays, key, (width,)) for key in ("centre", "spread", "low", "high", "weights")}
+        rank = array(arrays, "singular", "f", (None,)).shape[0]
+        predictor = cls()
+        predictor._line = Line(
+            **vectors,
+            directions=_float(arrays, "directions", (rank, width)),
+            singular=_float(arrays, "singular", (rank,)),
+            strength=number(arrays, "strength", low=1e-12),
+            intercept=number(arrays, "intercept"),
+            noise=number(arrays, "noise", low=0.0),
+            training_graphs=int(number(arrays, "training_graphs", low=2)),
+        )
+        return predictor
+
+
+def _float(arrays: dict[str, NDArray[np.generic]], name: str, shape: tuple[int | None, ...]) -> Floats:
+    return array(arrays, name, "f", shape).astype(np.float64)
+
+
+def _standardise(features: Floats, centre: Floats, spread: Floats) -> Floats:
+    used = spread > 0
+    return np.where(used, (features - centre) / np.where(used, spread, 1.0), 0.0)
+
+
+def _fit(features: Floats, targets: Floats, seed: int) -> tuple[Line, Floats]:
+    """The line, and what such lines say of networks that they did not see ``(networks,)``."""
+    centre, spread = features.mean(axis=0), features.std(axis=0)
+    spread[spread < 1e-6 * np.maximum(1.0, np.abs(centre))] = 0.0  # float32 rounding is no variation
+    scaled = _standardise(features, centre, spread)
+    intercept, unit = float(targets.mean()), max(float(targets.std()), 1e-9)
+    own = (targets - intercept) / unit  # a penalty on squares hangs on the unit
+    with one_thread():
+        bayesian = _bayesian(scaled, own)
+        sparse, left_out = _sparse(scaled, own, spread > 0, folds(len(targets), seed))
+    line = Line(
+        centre=centre,
+        spread=spread,
+        low=scaled.min(axis=0),
+        high=scaled.max(axis=0),
+        weights=unit * (bayesian.weights + sparse) / 2,
+        directions=bayesian.directions,
+        singular=bayesian.singular,
+        strength=bayesian.strength,
+        intercept=intercept,
+        noise=unit * bayesian.noise,
+        training_graphs=len(targets),
+    )
+    return line, unit * (bayesian.left_out + left_out) / 2 + intercept
+
+
+class _Bayesian(NamedTuple):
+    """A ridge regression on centred targets; `left_out` is what it says of every network when that one is left out."""
+
+    weights: Floats
+    directions: Floats
+    singular: Floats
+    strength: float
+    noise: float
+    left_out: Floats
+
+
+def _bayesian(scaled: Floats, targets: Floats) -> _Bayesian:
+    """The strength of the least mean squared leave-one-out error, all in closed form from one decomposition."""
+    left, singular, right = np.linalg.svd(scaled, full_matrices=False)
+    squares = left**2
+    tried = [_leave_one_out(left, squares, singular, targets, strength) for strength in STRENGTHS]
+    best = int(np.argmin([np.mean((targets - said) ** 2) for said, _ in tried]))
+    said, leverage = tried[best]
+    strength = float(STRENGTHS[best])
+    return _Bayesian(
+        weights=right.T @ (singular / (singular**2 + strength) * (left.T @ targets)),
+        directions=right,
+        singular=singular,
+        strength=strength,
+        # (residual / (1 − leverage))² is the error squared; the noise is what of it the weights' uncertainty does not explain.
+        noise=float(np.sqrt(np.mean((targets - said) ** 2 * (1.0 - leverage)))),
+        left_out=said,
+    )
+
+
+def _leave_one_out(
+    left: Floats, squares: Floats, singular: Floats, targets: Floats, strength: float
+) -> tuple[Floats, Floats]:
+    """What is said of every network when it is left out, and its leverage, each ``(networks,)``."""
+    share = singular**2 / (singular**2 + strength)
+    residual = targets - left @ (share * (left.T @ targets))
+    leverage = np.minimum(squares @ share + 1.0 / len(targets), 1.0 - 1e-6)
+    return targets - residual / (1.0 - leverage), leverage
+
+
+def _sparse(
+    scaled: Floats, targets: Floats, varied: NDArray[np.bool_], fold_of: NDArray[np.int64]
+) -> tuple[Floats, Floats]:
+    """Weights of the elastic net ``(features,)``, and what it says of networks that it did not see ``(networks,)``."""
+    kept = np.asfortranarray(scaled[:, varied])
+    penalties = _penalties(kept, targets)
+    said = _left_out(kept, targets, penalties, fold_of)
+    best = int(np.argmin(np.mean((said - targets[:, None]) ** 2, axis=0)))
+    weights = np.zeros(len(varied))
+    weights[varied] = _paths(kept, targets, penalties[: best + 1])[:, best]
+    return weights, said[:, best]
+
+
+def _penalties(scaled: Floats, targets: Floats) -> Floats:
+    """Falling, from the smallest that leaves every feature out."""
+    pull = float(np.abs(scaled.T @ (targets - targets.mean())).max(initial=0.0)) / len(targets)
+    return PENALTIES * max(pull / ABSOLUTE, 1e-9)
+
+
+def _left_out(scaled: Floats, targets: Floats, penalties: Floats, fold_of: NDArray[np.int64]) -> Floats:
+    """What the elastic net of every penalty says of every network that it did not see, ``(networks, penalties)``."""
+    said = np.empty((len(targets), len(penalties)))
+    for fold in np.unique(fold_of):
+        seen = fold_of != fold
+        middle, intercept = scaled[seen].mean(axis=0), targets[seen].mean()
+        weights = _paths(scaled[seen] - middle, targets[seen] - intercept, penalties)
+        said[~seen] = intercept + (scaled[~seen] - middle) @ weights
+    return said
+
+
+def _paths(scaled: Floats, targets: Floats, penalties: Floats) -> Floats:
+    """Weights of the elastic net ``(features, penalties)``, features and targets being centred."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import enet_path
+
+    if not scaled.shape[1]:
+        return np.zeros((0, len(penalties)))
+    with warnings.catch_warnings():
+        # The weakest penalties of a path may not converge; left-out networks judge what comes of it.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        found = enet_path(scaled, targets, l1_ratio=ABSOLUTE, alphas=penalties, max_iter=1000, tol=1e-3)
+    return np.asarray(found[1], np.float64)
+
+
+def _doubt(line: Line, scaled: Floats) -> Floats:
+    """Posterior variance of the straight line at every row, per unit of noise: 1/strength along what was never seen to vary."""
+    along = (scaled @ line.directions.T) ** 2
+    across = np.maximum(np.sum(scaled**2, axis=1) - along.sum(axis=1), 0.0)
+    return np.asarray(along @ (1.0 / (line.singular**2 + line.strength)) + across / line.strength)

@@ -1,0 +1,246 @@
+"""Paths through the canonical graph: from the inputs to every unit, and from every unit to the outputs.
+
+With all weights one, the flow of a unit is its number of paths (per source). Numbers of paths overflow quickly, so
+every flow is kept as an array near 1 and a logarithm.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import frexp, log, prod
+
+import numpy as np
+
+from predictors.paths.flow_rules import RULES, Array, Backward, mix, same
+from predictors.paths.weight_flow import Record, linear, recurrent
+from predictors.reading.attributes import Shape
+from predictors.reading.canonical_graph import CanonicalGraph, Operator
+
+_SMALLEST = 1e-100  # of a flow's largest entry: what is positive stays positive
+_SAFE = 200.0
+_LOG2 = log(2.0)
+_BUDGET = 10_000_000  # multiplications: sets how many sources are told apart
+_LARGEST = 1 << 22  # entries of the inputs' flows
+_MOST_SOURCES, _FEWEST_SOURCES = 1024, 32
+_THROUGH = frozenset(
+    {"reshape", "transpose", "affine", "batch_norm", "layer_norm", "pad", "slice", "quantise", "pointwise", "clip"}
+)
+_BY_CHANNEL = frozenset({"conv", "conv_transpose", "max_pool", "average_pool", "global_pool", "lrn", "resize"})
+
+
+@dataclass(slots=True, eq=False)
+class Flow:
+    """Result of `propagate`.
+
+    Attributes:
+        records: by ``id`` of every operator with weights that a path from input to output passes, else missing.
+        forward_log, backward_log: by the same key, logarithms that the record's `forward` and `backward` are scaled by.
+        outputs: flow of every graph output, ``(units, sources)``, and its logarithm.
+        sources: columns that stand for one source each; a further last column stands for all others.
+        covered: share of the units of the inputs that some path connects to an output.
+        paths: logarithm of the number of paths from inputs to outputs; 0 where there is none.
+    """
+
+    sources: int
+    records: dict[int, Record] = field(default_factory=dict)
+    forward_log: dict[int, float] = field(default_factory=dict)
+    backward_log: dict[int, float] = field(default_factory=dict)
+    outputs: list[tuple[Array, float]] = field(default_factory=list)
+    covered: float = 0.0
+    paths: float = 0.0
+
+
+def propagate(graph: CanonicalGraph) -> Flow:
+    """Count paths forward and back through the whole graph."""
+    shapes = [() if shape is None else shape for shape in graph.shapes]
+    state = _State(graph, shapes)
+    state.run_forward()
+    state.run_backward()
+    return state.flow
+
+
+class _State:
+    """Flows of all values while a graph is walked through."""
+
+    def __init__(self, graph: CanonicalGraph, shapes: list[Shape]) -> None:
+        self.graph, self.shapes = graph, shapes
+        self.forward: dict[int, tuple[Array, float]] = {}
+        self.backward: dict[int, tuple[Array, float]] = {}
+        self.tape: list[tuple[Operator, Backward]] = []
+        self.starts, sources = _sources(graph, shapes)
+        self.flow = Flow(sources)
+
+    def run_forward(self) -> None:
+        records = self.flow.records
+        for operator in self.graph.operators:
+            if operator.kind == "input":
+                self.forward[operator.outputs[0]] = (self.starts[operator.outputs[0]], 0.0)
+                continue
+            if operator.kind == "output":
+                for value in operator.inputs:
+                    array, scale = self.forward[value]
+                    self.flow.outputs.append((_units(array, self.shapes[value]), scale))
+                continue
+            flows, scale = _aligned([self.forward[value] for value in operator.inputs])
+            before = [self.shapes[value] for value in operator.inputs]
+            after = [self.shapes[value] for value in operator.outputs]
+            made, back = self._apply(operator, flows, before, after, records)
+            # Of an axis without a place there is no mean.
+            made = [array if array.size else np.zeros((*(1,) * (array.ndim - 1), array.shape[-1])) for array in made]
+            self.tape.append((operator, back))
+            grows = operator.blocks or len(flows) > 1
+            for value, array in zip(operator.outputs, made, strict=False):
+                self.forward[value] = _normalised(array, scale) if grows else (array, scale)
+            if operator.blocks:
+                self.flow.forward_log[id(operator)] = scale
+
+    def _apply(
+        self,
+        operator: Operator,
+        flows: list[Array],
+        before: list[Shape],
+        after: list[Shape],
+        records: dict[int, Record],
+    ) -> tuple[list[Array], Backward]:
+        if not flows or not after:
+            return [np.ones((1,) * (len(shape) + 1)) for shape in after], lambda _gradients: [None] * len(flows)
+        known = all(flow.ndim == len(shape) + 1 for flow, shape in zip(flows, before, strict=True))
+        if not known or any(self.graph.shapes[value] is None for value in (*operator.inputs, *operator.outputs)):
+            return mix(operator, flows, before, after)
+        if operator.kind in ("dense", "conv", "conv_transpose") and len(operator.blocks) == 1:
+            return linear(operator, flows, before, after, records)
+        if operator.kind in ("rnn", "gru", "lstm"):
+            return recurrent(operator, flows, before, after, records)
+        rule = RULES.get(operator.kind, mix)
+        if rule is not same and rule is not mix and len(after[0]) == 0:
+            rule = mix
+        return rule(operator, flows, before, after)
+
+    def run_backward(self) -> None:
+        for operator in self.graph.operators:
+            for value in operator.inputs if operator.kind == "output" else ():
+                self._add(value, np.ones((1,) * (len(self.shapes[value]) + 1)), 0.0)
+        for operator, back in reversed(self.tape):
+            found = [self.backward.get(value) for value in operator.outputs]
+            known = [one for one in found if one is not None]
+            if not known:
+                continue
+            aligned, scale = _aligned(known)
+            remaining = iter(aligned)
+            gradients = [None if one is None else next(remaining) for one in found]
+            for value, gradient in zip(operator.inputs, back(gradients), strict=False):
+                if gradient is not None:
+                    self._add(value, gradient, scale)
+            if operator.blocks:
+                self.flow.backward_log[id(operator)] = scale
+        self._finish()
+
+    def _add(self, value: int, gradient: Array, scale: float) -> None:
+        known = self.backward.get(value)
+        if known is None:
+            self.backward[value] = _normalised(gradient, scale)
+        else:
+            (first, second), scale = _aligned([known, (gradient, scale)])
+            self.backward[value] = _normalised(first + second, scale) if first.ndim == second.ndim else known
+
+    def _finish(self) -> None:
+        """Input coverage and the number of paths."""
+        covered = total = 0.0
+        for value in self.starts:
+            units = float(prod(self.shapes[value][1:]) if len(self.shapes[value]) > 1 else prod(self.shapes[value]))
+            total += units
+            array, _ = self.backward.get(value, (np.zeros(1), 0.0))
+            covered += units * float((array > 0).mean())
+        self.flow.covered = covered / total if total else 0.0
+        counts = [(float(array.sum()), scale) for array, scale in self.flow.outputs]
+        logs = [log(count) + scale for count, scale in counts if count > 0]
+        self.flow.paths = float(np.logaddexp.reduce(logs)) if logs else 0.0
+
+
+def _normalised(array: Array, scale: float) -> tuple[Array, float]:
+    """The flow divided by the power of two next to its largest entry, and the logarithm with that added."""
+    largest = float(array.max()) if array.size else 0.0
+    if largest <= 0:
+        return array, scale
+    exponent = frexp(largest)[1]
+    if exponent:
+        array = array * 2.0**-exponent
+    scale += exponent * _LOG2
+    # A positive number of paths is hardly less than one, so only much scaled flows come near the smallest number.
+    if scale > _SAFE:
+        array = np.where((array > 0) & (array < _SMALLEST), _SMALLEST, array)
+    return array, scale
+
+
+def _aligned(flows: Sequence[tuple[Array, float]]) -> tuple[list[Array], float]:
+    """Flows on one common scale, the largest of theirs."""
+    if len(flows) == 1:
+        return [flows[0][0]], flows[0][1]
+    scale = max((scale for array, scale in flows), default=0.0)
+    return [array if own == scale else array * max(np.exp(own - scale), _SMALLEST) for array, own in flows], scale
+
+
+def _units(array: Array, shape: Shape) -> Array:
+    """A flow by unit, ``(units or 1, sources)``: the last axis of features, the channels of an image."""
+    if array.ndim == 1:
+        return array[None]
+    axis = 1 if array.ndim - 1 >= 4 else array.ndim - 2
+    others = tuple(other for other in range(array.ndim - 1) if other != axis)
+    means = array.mean(axis=others) if others else array
+    return np.broadcast_to(means, (shape[axis], means.shape[-1])) if shape and means.shape[0] == 1 else means
+
+
+def _sources(graph: CanonicalGraph, shapes: list[Shape]) -> tuple[dict[int, Array], int]:
+    """Flow of every graph input: one column for each of its units, for the last ones together where there are many."""
+    limit = _limit(graph)
+    inputs = [operator.outputs[0] for operator in graph.operators if operator.kind == "input"]
+    readers: dict[int, list[Operator]] = {}
+    for operator in graph.operators:
+        for value in operator.inputs:
+            readers.setdefault(value, []).append(operator)
+    axes = {value: source_axes(value, shapes[value], readers) for value in inputs}
+    counts = {value: prod(shapes[value][axis] for axis in axes[value]) for value in inputs}
+    total = sum(counts.values())
+    limit = min(limit, max(_LARGEST // max(total, 1), 1))
+    told = min(total, limit)
+    chosen = np.arange(total) if total <= limit else np.linspace(0, total - 1, limit).round().astype(np.int64)
+    column = np.full(total, told)
+    column[chosen] = np.arange(told)
+    width = told + (total > told)
+    starts: dict[int, Array] = {}
+    first = 0
+    for value in inputs:
+        count = counts[value]
+        flow = np.zeros((count, max(width, 1)))
+        flow[np.arange(count), column[first : first + count]] = 1.0
+        kept = axes[value]
+        starts[value] = flow.reshape(*(size if axis in kept else 1 for axis, size in enumerate(shapes[value])), -1)
+        first += count
+    return starts, told
+
+
+def _limit(graph: CanonicalGraph) -> int:
+    """How many sources are told apart: many for a small graph."""
+    size = sum(prod(block.shape) for operator in graph.operators for block in operator.blocks if block.mask is not None)
+    return int(min(max(_BUDGET // max(size, 1), _FEWEST_SOURCES), _MOST_SOURCES))
+
+
+def source_axes(value: int, shape: Shape, readers: dict[int, list[Operator]]) -> tuple[int, ...]:
+    """Axes of an input along which its units are told apart: channels for images, features for sequences, else all."""
+    if len(shape) < 2:
+        return tuple(range(len(shape)))
+    kinds: set[str] = set()
+    seen, waiting = {value}, [value]
+    while waiting:
+        for operator in readers.get(waiting.pop(), ()):
+            kinds.add(operator.kind)
+            if operator.kind in _THROUGH:
+                fresh = [output for output in operator.outputs if output not in seen]
+                seen.update(fresh)
+                waiting.extend(fresh)
+    if kinds & {"rnn", "gru", "lstm"}:
+        return (len(shape) - 1,)
+    if kinds & _BY_CHANNEL and len(shape) >= 3:
+        return (1,) if shape[1] <= shape[-1] else (len(shape) - 1,)
+    if "dense" in kinds and prod(shape[1:]) <= 16384:
+        return tuple(range(1, len(shape)))
+    return (len(shape) - 1,) if shape[-1] <= 16384 else ()

@@ -1,0 +1,98 @@
+"""The skeleton of a network: weights, pools and joins; activations and what only passes on are contracted.
+
+Pre- and post-activation networks, one export's chain of two-way sums and another's one sum of many, have the same skeleton.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from predictors.reading.operators import CLASSES
+
+_POINTWISE = ("rectifier", "sigmoid", "tanh", "smooth", "clip", "pointwise", "affine", "quantise")
+_NORMALISED = ("batch_norm", "layer_norm", "lrn")
+PASSED_ON = frozenset((*_POINTWISE, *_NORMALISED, "slice", "pad", "transpose"))
+LABELS = ("window", "point", "pool", "join", "rest")
+"""Layers that mix several places or steps (convolution with a kernel, recurrence), layers that mix units only, pools."""
+OPERATIONS = 3
+_LABEL = {
+    **dict.fromkeys(("dense", "conv", "conv_transpose"), 1),
+    **dict.fromkeys(("rnn", "gru", "lstm"), 0),
+    **dict.fromkeys(("max_pool", "average_pool"), 2),
+    **dict.fromkeys(("add", "concat", "mul"), 3),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Skeleton:
+    """Nodes in topological order.
+
+    Every path ends in the last one.
+
+    Attributes:
+        labels: of every node, an index into `LABELS`.
+        before: the nodes that each one reads, with repetition where several paths were contracted to one.
+        behind: the nodes that read it.
+    """
+
+    labels: list[int]
+    before: list[list[int]]
+    behind: list[list[int]]
+
+
+def skeleton(kinds: Sequence[int], windows: Sequence[bool], edges: Sequence[Sequence[int]]) -> Skeleton:
+    """Contract a graph; linear in its links.
+
+    Args:
+        kinds: class of every node, in topological order.
+        windows: whether its kernel is larger than one place.
+        edges: sources, then targets.
+    """
+    names = [CLASSES[kind] for kind in kinds]
+    reads: list[list[int]] = [[] for _ in names]
+    readers: list[list[int]] = [[] for _ in names]
+    for source, target in zip(*edges, strict=True):
+        reads[target].append(source)
+        readers[source].append(target)
+    # A sum that only another sum reads is part of it.
+    inner = [
+        name == "add" and [names[reader] for reader in readers[node]] == ["add"] for node, name in enumerate(names)
+    ]
+    stands: list[int] = []  # the node that stands for each one
+    for node, sources in enumerate(reads):
+        passed = names[node] in PASSED_ON and len(sources) == 1
+        stands.append(stands[sources[0]] if passed else node)
+    kept = [node for node, one in enumerate(stands) if one == node and not inner[node]]
+    place = {node: row for row, node in enumerate(kept)}
+    before = [[place[stands[source]] for source in _summands(node, reads, inner)] for node in kept]
+    labels = [_label(names[node], windows[node]) for node in kept]
+    ends = [place[node] for node in kept if names[node] == "output"]
+    if ends and ends != [len(kept) - 1]:  # several outputs end in one node
+        labels.append(len(LABELS) - 1)
+        before.append(ends)
+    return Skeleton(labels, before, _turned(before))
+
+
+def _summands(node: int, reads: Sequence[Sequence[int]], inner: Sequence[bool]) -> list[int]:
+    """What a node reads, with the summands of inner sums in their place."""
+    found: list[int] = []
+    waiting = list(reversed(reads[node]))
+    while waiting:
+        source = waiting.pop()
+        if inner[source]:
+            waiting += reversed(reads[source])
+        else:
+            found.append(source)
+    return found
+
+
+def _label(kind: str, window: bool) -> int:
+    label = _LABEL.get(kind, len(LABELS) - 1)
+    return 0 if label == 1 and window else label
+
+
+def _turned(before: Sequence[Sequence[int]]) -> list[list[int]]:
+    behind: list[list[int]] = [[] for _ in before]
+    for node, sources in enumerate(before):
+        for source in sources:
+            behind[source].append(node)
+    return behind

@@ -1,0 +1,267 @@
+"""The unit graph: neurons and channels as nodes, unmasked connections as edges; what lies inside the operators of a small network.
+
+Units are the outputs of the operators with weights, the inputs of the network, and the joins (sums of several operators).
+Everything else hands its units on: it is followed by the rules that count paths (`predictors.paths.flow_rules`), which are given
+the number of every unit and its square. Where a rule averages over several units the two disagree, and one hub unit stands
+for all that were mixed.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from predictors.paths.connections import connections
+from predictors.paths.flow import source_axes
+from predictors.paths.flow_rules import RULES, Array, concat, mix, same
+from predictors.paths.weight_flow import columns_of, outward_of, per_gate, recurrent_outward
+from predictors.reading.attributes import Shape
+from predictors.reading.canonical_graph import Block, CanonicalGraph, Operator
+
+LARGEST = 8192
+"""Connections of a unit graph at most: a larger network is read by operators alone."""
+_MOST_DRAWN = 64 * LARGEST  # connections before those of the same two units are joined: bounds the memory
+UNIT_FEATURES = ("log_fan_in", "log_fan_out", "is_input", "is_join")
+
+Numbers = NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class UnitGraph:
+    """Units and connections.
+
+    Attributes:
+        owner: node of the structure graph that every unit belongs to, int32 ``(units,)``, sorted; at the end −1 for none.
+        features: float32 ``(units, len(UNIT_FEATURES))``; degrees count kernel positions and gates.
+        edges: int32 ``(2, connections)``, source above target, without repetition, sorted by target.
+    """
+
+    owner: Numbers
+    features: NDArray[np.float32]
+    edges: Numbers
+
+
+class _TooLargeError(Exception):
+    """More connections than a unit graph may have."""
+
+
+def unit_graph(graph: CanonicalGraph, rows: Mapping[int, int]) -> UnitGraph | None:
+    """The unit graph of a small network; None where it has too many connections, or no weights.
+
+    Args:
+        graph: the canonical graph.
+        rows: node of the structure graph by ``id`` of its operator; operators that only reshape have none.
+    """
+    blocks = [block for operator in graph.operators for block in operator.blocks]
+    if not blocks or sum(block.nnz // max(prod(block.shape[2:]), 1) for block in blocks) > LARGEST:
+        return None
+    builder = _Builder(graph, rows)
+    try:
+        return builder.build()
+    except _TooLargeError:
+        return None
+
+
+class _Builder:
+    """The units found so far, and which of them lie where in every value."""
+
+    def __init__(self, graph: CanonicalGraph, rows: Mapping[int, int]) -> None:
+        self.graph, self.rows = graph, rows
+        self.shapes: list[Shape] = [() if shape is None else shape for shape in graph.shapes]
+        self.places: dict[int, Array] = {}
+        self.owners: list[tuple[int, int, int]] = []  # node, count, kind: 0 layer, 1 input, 2 join
+        self.units = self.drawn = 0
+        self.edges: list[tuple[Numbers, Numbers, NDArray[np.float32]]] = []
+
+    def build(self) -> UnitGraph | None:
+        readers: dict[int, list[Operator]] = {}
+        for operator in self.graph.operators:
+            for value in operator.inputs:
+                readers.setdefault(value, []).append(operator)
+        for operator in self.graph.operators:
+            if operator.kind == "input":
+                self._input(operator, readers)
+            elif operator.kind != "output":
+                self._operator(operator)
+        return self._finished() if self.owners else None
+
+    def _input(self, operator: Operator, readers: dict[int, list[Operator]]) -> None:
+        value = operator.outputs[0]
+        shape = self.shapes[value]
+        axes = source_axes(value, shape, readers)
+        found = self._fresh(operator, prod(shape[axis] for axis in axes), 1)
+        self.places[value] = _marked(found, tuple(size if axis in axes else 1 for axis, size in enumerate(shape)))
+
+    def _operator(self, operator: Operator) -> None:
+        known = [self.places[value] for value in operator.inputs if value in self.places]
+        if not known or not operator.outputs:
+            return
+        before = [self.shapes[value] for value in operator.inputs]
+        after = [self.shapes[value] for value in operator.outputs]
+        made: Sequence[Array] | None = None
+        if len(known) == len(operator.inputs):
+            made = self._made(operator, known, before, after)
+        # What is handed on as it is has been looked at before.
+        if made is None or not all(one is known[0] or (one.size and _is_exact(one)) for one in made):
+            hub = self._hub(operator, known)
+            made = [_marked(hub, (1,) * len(shape)) for shape in after]
+        self.places.update(zip(operator.outputs, made, strict=False))
+
+    def _made(
+        self, operator: Operator, places: list[Array], before: list[Shape], after: list[Shape]
+    ) -> Sequence[Array] | None:
+        """Which units lie where in the outputs; None where nothing better than a hub is known."""
+        if operator.kind in ("dense", "conv", "conv_transpose") and len(operator.blocks) == 1:
+            return self._linear(operator, places[0], before[0], after)
+        if operator.kind in ("rnn", "gru", "lstm"):
+            return self._recurrent(operator, places[0], after)
+        rule = RULES.get(operator.kind, mix)
+        if len(places) == 1:
+            return None if rule is mix else rule(_without_zeros(operator), places, before, after)[0]
+        if rule is concat:
+            return concat(operator, places, before, after)[0]
+        return self._join(operator, places, after) if rule is same else None
+
+    def _linear(self, operator: Operator, places: Array, before: Shape, after: list[Shape]) -> Sequence[Array] | None:
+        block = operator.blocks[0]
+        columns = columns_of(operator, places, before)
+        sources = _collapsed(columns)
+        inner = block.shape[1] * block.groups
+        if len(sources) not in (1, inner) or not _is_exact(sources):
+            return None
+        units = self._fresh(operator, block.shape[0], 0)
+        out, within, count = _connections(block)
+        position = out // (block.shape[0] // block.groups) * block.shape[1] + within
+        self._connect(_numbers(sources, inner)[position], units[out], count)
+        return [outward_of(operator, columns, _marked(units, units.shape), after[0])]
+
+    def _recurrent(self, operator: Operator, places: Array, after: list[Shape]) -> Sequence[Array] | None:
+        if len(operator.blocks) != 2 or places.ndim != 4 or operator.positions[0] != 0:
+            return None
+        first, second = operator.blocks
+        hidden = second.shape[1]
+        sources = _collapsed(places)
+        if len(sources) not in (1, first.shape[1]) or not _is_exact(sources):
+            return None
+        units = self._fresh(operator, first.directions * hidden, 0)
+        for block, numbers in ((first, None), (second, units.reshape(-1, hidden))):
+            counts = per_gate(block).sum(axis=1)
+            direction, out, within = np.nonzero(counts)
+            source = _numbers(sources, block.shape[1])[within] if numbers is None else numbers[direction, within]
+            self._connect(source, units[direction * hidden + out], counts[direction, out, within])
+        return recurrent_outward(operator, _marked(units, (first.directions, hidden)), after)
+
+    def _join(self, operator: Operator, places: list[Array], after: list[Shape]) -> Sequence[Array] | None:
+        """A new unit wherever units of several operators are added or multiplied; the units themselves where they are the same."""
+        rank = len(after[0])
+        if any(one.ndim > rank + 1 for one in places) or not all(map(_is_exact, places)):
+            return None
+        lifted = [one.reshape((1,) * (rank + 1 - one.ndim) + one.shape) for one in places]
+        shape = np.broadcast_shapes(*(one.shape[:-1] for one in lifted))
+        numbers = [np.broadcast_to(one[..., 0], shape).ravel().astype(np.int32) for one in lifted]
+        if all(np.array_equal(one, numbers[0]) for one in numbers[1:]):
+            return [np.broadcast_to(lifted[0], (*shape, 2))]
+        units = self._fresh(operator, prod(shape), 2)
+        for one in numbers:
+            self._connect(one, units, np.ones(len(units)))
+        return [_marked(units, shape)]
+
+    def _hub(self, operator: Operator, places: Sequence[Array]) -> Numbers:
+        """One unit that all units of the inputs lead to."""
+        exact = [one.reshape(-1, 2) for one in places]
+        sources = np.unique(np.concatenate([one[_exact(one), 0] for one in exact])).astype(np.int32)
+        hub = self._fresh(operator, 1, 2)
+        self._connect(sources, np.broadcast_to(hub, sources.shape), np.ones(len(sources)))
+        return hub
+
+    def _fresh(self, operator: Operator, count: int, kind: int) -> Numbers:
+        """New units; hubs in operators that only reshape belong to no node, −1."""
+        self.owners.append((self.rows.get(id(operator), -1), count, kind))
+        self.units += count
+        if self.units > 2 * LARGEST:
+            raise _TooLargeError
+        return np.arange(self.units - count, self.units, dtype=np.int32)
+
+    def _connect(self, sources: Numbers, targets: Numbers, counts: NDArray[np.floating]) -> None:
+        """Join units; twice is no matter."""
+        self.drawn += len(sources)
+        if self.drawn > _MOST_DRAWN:
+            raise _TooLargeError
+        self.edges.append((sources, targets, counts))
+
+    def _finished(self) -> UnitGraph:
+        nodes, numbers, kinds = (np.array(column) for column in zip(*self.owners, strict=True))
+        sources, targets, counts = (
+            np.concatenate([edge[place] for edge in self.edges] or [np.zeros(0, np.int32)]) for place in range(3)
+        )
+        owner, kind = np.repeat(nodes, numbers), np.repeat(kinds, numbers)
+        # By node, as nodes are in canonical order: however its file was ordered, a network has the same arrays.
+        order = np.argsort(np.where(owner < 0, len(self.rows), owner), kind="stable")
+        place = np.empty_like(order)
+        place[order] = np.arange(self.units)
+        features = np.empty((self.units, len(UNIT_FEATURES)), np.float32)
+        features[:, 0] = np.log1p(np.bincount(targets, counts, self.units))[order]
+        features[:, 1] = np.log1p(np.bincount(sources, counts, self.units))[order]
+        features[:, 2], features[:, 3] = kind[order] == 1, kind[order] == 2
+        # What joins the same two twice, as a flattened channel does, is one connection that counted more.
+        pairs = np.unique(place[targets] * self.units + place[sources])
+        if len(pairs) > LARGEST:
+            raise _TooLargeError
+        return UnitGraph(
+            owner=owner[order].astype(np.int32),
+            features=features,
+            edges=np.stack(np.divmod(pairs, self.units)[::-1]).astype(np.int32),
+        )
+
+
+def _marked(numbers: Numbers, shape: Shape) -> Array:
+    """Numbers and their squares, ``(*shape, 2)``."""
+    found = np.empty((*shape, 2))
+    found[..., 0] = numbers.reshape(shape)
+    found[..., 1] = found[..., 0] ** 2
+    return found
+
+
+def _exact(rows: Array) -> NDArray[np.bool_]:
+    """Where no rule averaged over several units, ``(…)`` of ``(…, 2)``."""
+    return np.asarray(np.abs(rows[..., 0] ** 2 - rows[..., 1]) < 0.1)
+
+
+def _is_exact(rows: Array) -> bool:
+    return bool(_exact(rows).all())
+
+
+def _collapsed(columns: Array) -> Array:
+    """Marks ``(…, units, 2)`` as ``(units, 2)``: averaged, which shows where the places differ."""
+    places = columns.reshape(-1, *columns.shape[-2:])
+    return np.asarray(places.mean(axis=0) if len(places) != 1 else places[0])
+
+
+def _numbers(marks: Array, count: int) -> Numbers:
+    """Unit numbers of so many inputs from marks ``(count or 1, 2)``."""
+    return np.broadcast_to(np.rint(marks[:, 0]).astype(np.int32), (count,))
+
+
+def _connections(block: Block) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.floating]]:
+    """Output, input within its group, and number of kernel positions of every connection."""
+    out, inner = block.shape[:2]
+    kernel = prod(block.shape[2:])
+    if block.mask is None:
+        rows, columns = np.divmod(np.arange(out * inner), inner)
+        return rows, columns, np.full(out * inner, kernel, np.float64)
+    counts = connections(block.mask)
+    rows, columns = np.nonzero(counts)
+    return rows, columns, counts[rows, columns]
+
+
+def _without_zeros(operator: Operator) -> Operator:
+    """The rules multiply by a mask of activations, which would change the numbers of units."""
+    if operator.keeps is None:
+        return operator
+    from copy import copy
+
+    found = copy(operator)
+    found.keeps = None
+    return found

@@ -1,0 +1,1 @@
+"""An ONNX graph read into a canonical graph: names, decompositions, fusion, order."""

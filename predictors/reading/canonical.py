@@ -1,0 +1,320 @@
+"""Reading an ONNX graph as a canonical graph: operators of few classes, without what does not change the function.
+
+Identity, Dropout and Cast vanish, constants become part of their operator, a bias added after a product joins it, batch
+normalisation behind a product joins it, and Gemm, MatMul and a convolution over its whole input are one class, `dense`. An
+input that is only read flattened is flat.
+"""
+
+from collections.abc import Iterator, Sequence
+from math import prod
+
+import numpy as np
+import onnx_ir as ir
+
+from onnx_graph.errors import InvalidModelError
+from onnx_graph.weight import FLOATS, GATES, WeightUse, array_of, name_of, weight_uses
+from predictors.reading import operators
+from predictors.reading.attributes import Shape, integers, setting_inputs, settings
+from predictors.reading.canonical_graph import Block, CanonicalGraph, Operator
+from predictors.reading.decompositions import join_decompositions
+from predictors.reading.layer_fusion import join_layers
+
+MAX_VIRTUAL, MAX_VIRTUAL_RECURRENT = 2**31, 2**27
+"""Numbers of the largest weight without data in the file that is read; the gates of a recurrent one are written out."""
+
+_TRANSPARENT = frozenset({"Identity", "Dropout", "Cast", "CastLike"})
+_GRAPHS = frozenset({ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS})
+_SIZES = frozenset({"Shape", "Size"})
+_ELEMENTWISE = frozenset({"add", "mul"})
+_INITIAL_STATES = (4, 5, 6)  # sequence lengths, first hidden and cell state among the inputs of a recurrent node
+
+
+def canonical_graph(model: ir.Model) -> CanonicalGraph:
+    """Read a model; constant parts should have been folded before (`onnx_graph.simplify`)."""
+    reader = _Reader(model)
+    graph = CanonicalGraph(join_decompositions(reader.read()), reader.shapes, tuple(sorted(reader.unknown)))
+    join_layers(graph)
+    _flatten_inputs(graph)
+    return graph
+
+
+def _flatten_inputs(graph: CanonicalGraph) -> None:
+    """An input that is only read flattened is flat: a perceptron is the same for rows of numbers and for images."""
+    readers: dict[int, list[Operator]] = {}
+    for operator in graph.operators:
+        for value in operator.inputs:
+            readers.setdefault(value, []).append(operator)
+    for operator in graph.operators:
+        if operator.kind == "input":
+            value = operator.outputs[0]
+            shape = graph.shapes[value]
+            if shape is not None and len(shape) > 2:
+                flat = (shape[0], prod(shape[1:]))
+                if readers.get(value) and all(_reads_flat(one, flat, graph.shapes) for one in readers[value]):
+                    graph.shapes[value] = flat
+
+
+def _reads_flat(operator: Operator, flat: Shape, shapes: Sequence[Shape | None]) -> bool:
+    if operator.kind == "reshape":
+        return shapes[operator.outputs[0]] == flat
+    # A convolution over the whole image; a product along the last axis keeps the other axes, however long they are.
+    whole = operator.name == "Conv" and operator.kind == "dense" and operator.unit_axis == 1
+    return whole and operator.blocks[0].shape[1] == flat[1]
+
+
+def is_constant(value: ir.Value) -> bool:
+    """Whether a value has its data in the file."""
+    return value.const_value is not None
+
+
+class _Reader:
+    """Turns nodes into operators, one pass in topological order."""
+
+    def __init__(self, model: ir.Model) -> None:
+        self.graph = model.graph
+        self.opset = next((version for domain, version in model.opset_imports.items() if domain in ("", "ai.onnx")), 17)
+        self.shapes: list[Shape | None] = []
+        self.unknown: set[str] = set()
+        self._ids: dict[ir.Value, int] = {}
+        # Constants without data here: whether they hold no zero, and their shape.
+        self._virtual: dict[ir.Value, tuple[bool, Shape | None]] = {}
+        self._uses: dict[ir.Node, list[WeightUse]] = {}
+        # A weight that is read in two orientations is two blocks.
+        self._blocks: dict[tuple[ir.Value, bool], Block] = {}
+        for use in weight_uses(model):
+            self._uses.setdefault(use.node, []).append(use)
+
+    def read(self) -> list[Operator]:
+        found = [
+            Operator("input", "input", None, [], [], [self._new(value)])
+            for value in self.graph.inputs
+            if not is_constant(value)
+        ]
+        for node in self._live_nodes():
+            found.extend(self._operator(node))
+        for value in self.graph.outputs:
+            inputs = [self._ids[value]] if value in self._ids else []
+            found.append(Operator("output", "output", None, inputs, [0] * len(inputs), []))
+        return found
+
+    def _live_nodes(self) -> list[ir.Node]:
+        needed = set(self.graph.outputs)
+        live = []
+        for node in reversed(self.graph):
+            if not needed.isdisjoint(node.outputs):
+                live.append(node)
+                needed.update(value for value in _reads(node) if value is not None)
+        return live[::-1]
+
+    def _new(self, value: ir.Value) -> int:
+        index = self._ids[value] = len(self.shapes)
+        self.shapes.append(_static(value.shape))
+        return index
+
+    def _operator(self, node: ir.Node) -> Iterator[Operator]:
+        data = [
+            (position, value) for position, value in enumerate(_reads(node)) if value is not None and value in self._ids
+        ]
+        kind = operators.class_of(node.domain, node.op_type)
+        if (not data and kind != "random") or (node.op_type in _SIZES and kind is not None):
+            self._constant(node)
+            return
+        if node.op_type in _TRANSPARENT and kind is not None and not _random_dropout(node):
+            self._ids[node.outputs[0]] = self._ids[data[0][1]]
+            if len(node.outputs) == 1:
+                return
+        name = f"{node.domain}::{node.op_type}" if node.domain not in ("", "ai.onnx") else node.op_type
+        if kind is None:
+            self.unknown.add(name)
+            kind = operators.unknown_class(name)
+        outputs = [self._new(value) for value in node.outputs if value not in self._ids and _wanted(node, value)]
+        operator = Operator(
+            kind, name, node, [self._ids[value] for _, value in data], [place for place, _ in data], outputs
+        )
+        operator.settings = settings(node, self.opset)
+        wanted = tuple(place for place, value in enumerate(node.outputs) if value.uses() or value.is_graph_output())
+        if 0 < len(wanted) < len(node.outputs) and wanted != (0,):
+            operator.settings["outputs"] = wanted
+        operator.variant = operators.variant(node.domain, node.op_type)
+        self._take_constants(operator, node)
+        _classify(operator, self.shapes)
+        yield operator
+
+    def _constant(self, node: ir.Node) -> None:
+        """Remember a node that depends on no input's numbers: shape arithmetic, and what would be large to compute."""
+        filled = node.op_type == "ConstantOfShape" and "value" in node.attributes
+        zero = node.op_type == "ConstantOfShape" and not (
+            filled and np.any(node.attributes["value"].as_tensor().numpy())
+        )
+        for value in node.outputs:
+            # Quantisers of other domains have no shape inference; what they make has their input's shape.
+            like = node.inputs[0] if operators.class_of(node.domain, node.op_type) == "quantise" else None
+            self._virtual[value] = (not zero, _static(value.shape or (like.shape if like is not None else None)))
+
+    def _take_constants(self, operator: Operator, node: ir.Node) -> None:
+        uses = {use.index: use for use in self._uses.get(node, ())}
+        for position, value in enumerate(node.inputs):
+            if value is None or value in self._ids:
+                continue
+            if position in uses:
+                operator.blocks.append(self._block(uses[position]))
+            elif is_constant(value):
+                self._take_constant(operator, value, position)
+            elif value in self._virtual:
+                self._take_virtual(operator, node, value, position)
+
+    def _block(self, use: WeightUse) -> Block:
+        key = (use.value, use.weight.transposed)
+        known = self._blocks.get(key)
+        if known is None or known.shape != use.weight.shape:
+            weight = use.weight
+            array = array_of(use.value)
+            nnz = int(np.count_nonzero(array))
+            mask = None if nnz == array.size else np.asarray(weight.canonical(array != 0), dtype=np.bool_)
+            known = Block(
+                use.value, weight.kind, weight.shape, mask, nnz, weight.groups, weight.gates, weight.directions
+            )
+            self._blocks[key] = known
+        return known
+
+    def _take_constant(self, operator: Operator, value: ir.Value, position: int) -> None:
+        tensor = value.const_value
+        if tensor is None or tensor.dtype not in FLOATS or position in setting_inputs(operator.name):
+            return
+        if operator.name in GATES and position in _INITIAL_STATES:
+            return
+        shape = tuple(int(size) for size in tensor.shape.numpy())
+        operator.constants.append(shape)
+        operator.params += prod(shape)
+        if operator.name == "Mul":
+            kept = tensor.numpy() != 0
+            if not kept.all():
+                operator.keeps = kept
+
+    def _take_virtual(self, operator: Operator, node: ir.Node, value: ir.Value, position: int) -> None:
+        dense, shape = self._virtual[value]
+        if shape is None:
+            return
+        block = _virtual_block(node, value, position, shape, dense=dense)
+        if block is not None:
+            operator.blocks.append(block)
+        else:
+            operator.constants.append(shape)
+            operator.params += prod(shape)
+
+
+def _wanted(node: ir.Node, value: ir.Value) -> bool:
+    """Whether an output is read; a Split keeps all, as its parts lie by their order."""
+    return node.op_type == "Split" or bool(value.uses()) or value.is_graph_output()
+
+
+def _reads(node: ir.Node) -> Sequence[ir.Value | None]:
+    """Inputs of a node and what the graphs in its attributes take from outside."""
+    attributes = node.attributes
+    if not attributes or not any(attribute.type in _GRAPHS for attribute in attributes.values()):
+        return node.inputs
+    outer: list[ir.Value | None] = list(node.inputs)
+    for attribute in node.attributes.values():
+        graphs = [attribute.value] if attribute.type == ir.AttributeType.GRAPH else []
+        if attribute.type == ir.AttributeType.GRAPHS:
+            graphs = list(attribute.value)
+        for graph in graphs:
+            inner = list(graph.all_nodes())
+            made = {value for one in inner for value in one.outputs} | set(graph.inputs)
+            taken = [value for one in inner for value in one.inputs if value is not None and value not in made]
+            outer.extend(dict.fromkeys([*taken, *(value for value in graph.outputs if value not in made)]))
+    return outer
+
+
+def _static(shape: ir.Shape | None) -> Shape | None:
+    if shape is None:
+        return None
+    return tuple(size if isinstance(size, int) and size > 0 else 1 for size in shape.dims)
+
+
+def _random_dropout(node: ir.Node) -> bool:
+    """A Dropout that is switched on (opset 12 and later; before, it never is in inference)."""
+    if node.op_type != "Dropout" or len(node.inputs) < 3 or node.inputs[2] is None:
+        return False
+    tensor = node.inputs[2].const_value
+    return tensor is None or bool(np.any(tensor.numpy()))
+
+
+def _virtual_block(node: ir.Node, value: ir.Value, position: int, shape: Shape, *, dense: bool) -> Block | None:
+    """The block of a weight whose data is not in the file but known to be all zero or free of zeros."""
+    kind, groups, gates, directions = "dense", 1, 1, 1
+    canonical: Shape
+    if node.op_type in ("Gemm", "MatMul") and position == 1 and len(shape) == 2:
+        flipped = "transB" in node.attributes and node.attributes["transB"].value
+        canonical = shape if flipped else shape[::-1]
+    elif node.op_type in ("Conv", "ConvTranspose") and position == 1 and len(shape) >= 3:
+        groups = node.attributes["group"].as_int() if "group" in node.attributes else 1
+        kind = "conv"
+        canonical = shape if node.op_type == "Conv" else (shape[1] * groups, shape[0] // max(groups, 1), *shape[2:])
+    elif node.op_type in GATES and position in (1, 2) and len(shape) == 3:
+        gates, directions = GATES[node.op_type], shape[0]
+        kind = "recurrent" if position == 2 else "dense"
+        canonical = (shape[0] * shape[1], shape[2])
+    else:
+        return None
+    limit = MAX_VIRTUAL_RECURRENT if node.op_type in GATES else MAX_VIRTUAL
+    if prod(canonical) > limit:
+        raise InvalidModelError(
+            f"weight {value.name!r} of node {name_of(node)!r} is made by the graph itself with shape {list(shape)}, "
+            f"more than {limit} numbers"
+        )
+    mask = None if dense else np.broadcast_to(np.False_, canonical)
+    return Block(value, kind, canonical, mask, prod(canonical) if dense else 0, groups, gates, directions)
+
+
+def _classify(operator: Operator, shapes: list[Shape | None]) -> None:
+    """The class that depends on more than the operator's name."""
+    node = operator.node
+    if operator.kind == "dense" and not operator.blocks:
+        operator.kind = "matmul"
+    elif operator.kind == "dense":
+        operator.settings.pop("transB" if operator.positions[0] == 0 else "transA", None)
+        operator.unit_axis = -1 if operator.positions[0] == 0 else -2
+        operator.variant = 0.0
+        for name in ("alpha", "beta"):
+            if operator.settings.get(name) == 1.0:
+                del operator.settings[name]
+    elif operator.kind in _ELEMENTWISE and len(operator.inputs) == 1 and operator.constants:
+        operator.kind = "affine"
+        operator.variant = {"Add": 0.0, "Sub": 0.0, "Mul": 0.5, "Div": 0.5}.get(operator.name, 0.0)
+        if operator.name in ("Sub", "Div") and operator.positions[0] == 1:
+            operator.variant += 0.25
+    elif operator.name == "Gather" and node is not None and operator.positions == [1]:
+        operator.kind = "embedding"
+    elif operator.kind == "conv":
+        _as_dense(operator, shapes)
+    elif operator.kind == "reshape" or (operator.name == "Transpose" and _keeps_order(operator, shapes)):
+        operator.kind = "reshape"
+        operator.settings.clear()
+
+
+def _keeps_order(operator: Operator, shapes: list[Shape | None]) -> bool:
+    """Whether a Transpose only moves axes of length 1, or the batch axis: one example's numbers stay where they are."""
+    shape = shapes[operator.inputs[0]]
+    if shape is None:
+        return False
+    order = integers(operator.settings.get("perm")) or tuple(reversed(range(len(shape))))
+    moved = [axis for axis in order if axis < len(shape) and shape[axis] > 1]
+    return moved == sorted(moved)
+
+
+def _as_dense(operator: Operator, shapes: list[Shape | None]) -> None:
+    """A convolution whose window is its whole input is a dense layer of the flattened input."""
+    if len(operator.blocks) != 1 or operator.blocks[0].groups != 1:
+        return
+    block, source = operator.blocks[0], shapes[operator.inputs[0]]
+    if source is None or source[2:] != block.shape[2:] or any(integers(operator.settings.get("pads")) or ()):
+        return
+    if str(operator.settings.get("auto_pad", "NOTSET")).startswith("SAME") and prod(source[2:]) > 1:
+        return
+    shape = (block.shape[0], prod(block.shape[1:]))
+    mask = None if block.mask is None else block.mask.reshape(shape)
+    operator.blocks = [Block(block.owner, "dense", shape, mask, block.nnz)]
+    operator.kind, operator.unit_axis, operator.variant = "dense", 1, 0.0
+    for name in ("pads", "strides", "dilations", "auto_pad", "group", "kernel_shape"):
+        operator.settings.pop(name, None)

@@ -1,0 +1,76 @@
+"""The canonical graph: operators of few classes, the values between them, the weights they hold."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from predictors.reading.attributes import Settings, Shape
+
+
+@dataclass(slots=True, eq=False)
+class Block:
+    """A weight as one operator uses it.
+
+    Attributes:
+        owner: what identifies the initializer; two operators that share it share the weight.
+        kind: ``dense``, ``conv`` or ``recurrent``.
+        shape: canonical ``(out, in, *kernel)``.
+        mask: bool, canonical; None where nothing is zero.
+        nnz: number of non-zeros.
+    """
+
+    owner: object
+    kind: str
+    shape: Shape
+    mask: NDArray[np.bool_] | None
+    nnz: int
+    groups: int = 1
+    gates: int = 1
+    directions: int = 1
+
+
+@dataclass(slots=True, eq=False)
+class Operator:
+    """One operator of the canonical graph.
+
+    Attributes:
+        kind: its class, one of `operators.CLASSES`; ``reshape`` ones carry units but are no nodes of the structure graph.
+        name: ``OpType`` or ``domain::OpType``.
+        inputs: the values it reads that are not constant, in order; `positions` are their places among the node's inputs.
+        outputs: the values it makes.
+        constants: shapes of its constant float inputs that are no weights.
+        keeps: for a product with a constant that has zeros, where it has none.
+    """
+
+    kind: str
+    name: str
+    node: ir.Node | None
+    inputs: list[int]
+    positions: list[int]
+    outputs: list[int]
+    settings: Settings = field(default_factory=dict)
+    blocks: list[Block] = field(default_factory=list)
+    constants: list[Shape] = field(default_factory=list)
+    variant: float = 0.0
+    unit_axis: int = -1
+    params: int = 0
+    bias: bool = False
+    normalised: bool = False
+    activated: bool = False
+    keeps: NDArray[np.bool_] | None = None
+
+
+@dataclass(slots=True, eq=False)
+class CanonicalGraph:
+    """Operators in topological order and the shapes of the values between them.
+
+    Attributes:
+        shapes: of every value; the batch axis and unknown axes are 1, None where nothing is known.
+        unknown: operators without a class, sorted.
+    """
+
+    operators: list[Operator]
+    shapes: list[Shape | None]
+    unknown: tuple[str, ...]

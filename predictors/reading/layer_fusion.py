@@ -1,0 +1,71 @@
+"""Joining a product with the bias or batch normalisation behind it: folded into the weights or not, it is one layer."""
+
+from math import prod
+
+from predictors.reading.attributes import Shape
+from predictors.reading.canonical_graph import CanonicalGraph, Operator
+
+_PRODUCTS = frozenset({"dense", "conv", "conv_transpose"})
+_ACTIVATIONS = frozenset({"rectifier", "sigmoid", "tanh", "smooth", "clip"})
+
+
+def join_layers(graph: CanonicalGraph) -> None:
+    """Join biases and batch normalisations with the product before them, in place."""
+    consumers: dict[int, int] = {}
+    for operator in graph.operators:
+        for value in operator.inputs:
+            consumers[value] = consumers.get(value, 0) + 1
+    producer: dict[int, Operator] = {}
+    renamed: dict[int, int] = {}
+    kept = []
+    for operator in graph.operators:
+        operator.inputs = [renamed.get(value, value) for value in operator.inputs]
+        source = producer.get(operator.inputs[0]) if len(operator.inputs) == 1 else None
+        if source is not None and consumers.get(source.outputs[0]) == 1 and _absorb(source, operator, graph.shapes):
+            # The product now makes the value that its bias made.
+            renamed[operator.outputs[0]] = source.outputs[0]
+            consumers[source.outputs[0]] = consumers.get(operator.outputs[0], 0)
+            continue
+        if operator.blocks:
+            operator.bias = bool(operator.constants)
+        if operator.outputs:
+            producer[operator.outputs[0]] = operator
+        kept.append(operator)
+    graph.operators = kept
+
+
+def _absorb(source: Operator, operator: Operator, shapes: list[Shape | None]) -> bool:
+    """Let a product take in what follows it, if that is a bias or a batch normalisation; otherwise only note an activation."""
+    if source.kind not in _PRODUCTS and source.kind != "batch_norm":
+        return False
+    if operator.kind in _ACTIVATIONS:
+        source.activated = True
+        return False
+    if source.kind not in _PRODUCTS:
+        return False
+    if operator.kind == "batch_norm":
+        source.normalised = source.bias = True
+        # Folded, scale, shift, mean and variance come down to one bias.
+        source.params = max(source.params, operator.params // 4)
+        return True
+    if operator.kind == "affine" and operator.name in ("Add", "Sub") and operator.variant == 0.0 and not source.bias:
+        if not _is_bias(source, operator.constants, shapes):
+            return False
+        source.bias = True
+        source.params += operator.params
+        return True
+    return False
+
+
+def _is_bias(source: Operator, constants: list[Shape], shapes: list[Shape | None]) -> bool:
+    """Whether a constant has one number a unit (or one for all)."""
+    if len(constants) != 1 or not source.blocks:
+        return False
+    units = source.blocks[0].shape[0]
+    shape, made = constants[0], shapes[source.outputs[0]]
+    if prod(shape) == 1:
+        return units == 1
+    if prod(shape) != units or made is None or len(shape) > len(made):
+        return False
+    axis = source.unit_axis if source.kind == "dense" else 1
+    return shape[axis % len(made) - len(made)] == units if len(shape) >= len(made) - axis % len(made) else False

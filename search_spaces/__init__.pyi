@@ -1,0 +1,25 @@
+from .candidate import Candidate as Candidate
+from .candidate import MaskEdit as MaskEdit
+from .candidate import MaskRecipe as MaskRecipe
+from .errors import InvalidCandidateError as InvalidCandidateError
+from .errors import InvalidOptionError as InvalidOptionError
+from .errors import SpaceError as SpaceError
+from .errors import UnknownNameError as UnknownNameError
+from .registry import SPACES as SPACES
+from .registry import create as create
+from .signature import Signature as Signature
+from .space import SearchSpace as SearchSpace
+
+__all__ = [
+    "Candidate",
+    "InvalidCandidateError",
+    "InvalidOptionError",
+    "MaskEdit",
+    "MaskRecipe",
+    "SPACES",
+    "SearchSpace",
+    "Signature",
+    "SpaceError",
+    "UnknownNameError",
+    "create",
+]
