@@ -11,10 +11,11 @@ import onnx
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from onnx_graph import soundness, tensor_data, value_info
+from onnx_graph import limits, soundness, tensor_data, value_info
 from onnx_graph.boundary import typed
 from onnx_graph.collector import at_rest
 from onnx_graph.errors import InvalidModelError
+from onnx_graph.model_parts import ModelParts
 
 NEWEST_IR_VERSION = 13  # that onnxruntime reads
 _LEAST_READ = 1 << 20  # bytes: some file systems state no size
@@ -135,8 +136,10 @@ def _parse(data: bytes) -> onnx.ModelProto:
 
 def _to_memory(proto: onnx.ModelProto, folder: Path | None) -> ir.Model:
     """The model, its external data read from that folder; takes the protobuf to pieces."""
+    parts = ModelParts.of(proto)
+    limits.check(proto, parts.graphs)
     soundness.check(proto)
-    arrays = tensor_data.make_plain(proto, folder)
+    arrays = tensor_data.make_plain(proto, parts, folder)
     value_info.infer(proto, arrays)
     try:
         model = ir.from_proto(proto)

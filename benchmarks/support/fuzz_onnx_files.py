@@ -177,7 +177,10 @@ def main() -> int:
         _note(args.state, number, verdicts)
         for one in verdicts:
             if one.verdict in limited_workers.WRONG:
-                print(f"{number} ({name}) {one.stage}: {one.verdict} {one.detail!a} {one.seconds:.0f} s {one.bytes:,} bytes", flush=True)
+                print(
+                    f"{number} ({name}) {one.stage}: {one.verdict} {one.detail!a} {one.seconds:.0f} s {one.bytes:,} bytes",
+                    flush=True,
+                )
         if at % 250 == 0:
             print(f"{at} of {len(todo)}, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     found = table(done.values())
@@ -185,7 +188,9 @@ def main() -> int:
     wrong = sum(counts[name] for counts in found.values() for name in limited_workers.WRONG)
     slowest = max((one.seconds for verdicts in done.values() for one in verdicts), default=0.0)
     largest = max((one.bytes for verdicts in done.values() for one in verdicts), default=0)
-    print(f"{len(done):,} files, {wrong} not as they must be; longest stage {slowest:.1f} s, most memory {largest / 1e9:.2f} GB")
+    print(
+        f"{len(done):,} files, {wrong} not as they must be; longest stage {slowest:.1f} s, most memory {largest / 1e9:.2f} GB"
+    )
     result = {
         "files": len(done),
         "seed": args.seed,

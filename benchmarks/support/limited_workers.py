@@ -9,6 +9,7 @@ import os
 import resource
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -104,7 +105,7 @@ def tried(
                 if worker.job is not None and (done := _hear(worker, seconds)) is not None:
                     yield worker.job, done
                     worker.job = None
-                    if not worker.process.is_alive() or done and done[-1].verdict in (CRASH, SLOW):
+                    if not worker.process.is_alive() or (done and done[-1].verdict in (CRASH, SLOW)):
                         _end(worker)
                         pool[place] = _new(start, seconds, limit)
     finally:
@@ -114,7 +115,9 @@ def tried(
 
 def _new(start: Callable[[], tuple[Mapping[str, Stage], Accepted]], seconds: float, limit: int) -> _Worker:
     here, there = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(there, start, seconds, limit), daemon=True)
+    process = multiprocessing.get_context("spawn").Process(
+        target=_serve, args=(there, start, seconds, limit), daemon=True
+    )
     process.start()
     there.close()
     return _Worker(process, here)
@@ -123,10 +126,8 @@ def _new(start: Callable[[], tuple[Mapping[str, Stage], Accepted]], seconds: flo
 def _give(worker: _Worker, job: tuple[int, Path]) -> None:
     worker.job, worker.found, worker.stage, worker.began = job[0], [], "start", time.monotonic()
     worker.cpu = _processor_seconds(worker.process.pid)
-    try:
+    with suppress(OSError):  # it died: the pipe says so when it is heard
         worker.pipe.send(job[1])
-    except OSError:
-        pass  # it died: the pipe says so when it is heard
 
 
 def _hear(worker: _Worker, seconds: float) -> list[Verdict] | None:

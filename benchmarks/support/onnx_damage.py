@@ -13,7 +13,23 @@ Damage = Callable[[onnx.ModelProto, Rng], None]
 
 NUMBERS = (0, 1, -1, 2, 7, -2, 63, 255, 2**31 - 1, 2**31, 2**40, -(2**40), 2**62, 2**63 - 1, -(2**63))
 FRACTIONS = (0.0, -0.0, 1.0, -1.0, 1e-45, 3e38, float("inf"), float("-inf"), float("nan"))
-NAMES = ("", "x", "y", "h", "w", "\x1b[31mred\x1b[0m", "a\nb", "\r", "\u202e", "名", "a" * 5000, "$\\frac{$", "[bold]", "../..", "\0")
+NAMES = (
+    "",
+    "x",
+    "y",
+    "h",
+    "w",
+    "\x1b[31mred\x1b[0m",
+    "a\nb",
+    "\r",
+    "\u202e",
+    "名",
+    "a" * 5000,
+    "$\\frac{$",
+    "[bold]",
+    "../..",
+    "\0",
+)
 VERSIONS = (0, 1, 5, 6, 7, 9, 12, 13, 17, 21, 23, 26, 99, -1, 2**40)
 OPERATORS = tuple(sorted({schema.name for schema in onnx.defs.get_all_schemas() if schema.domain == ""}))
 MARK = "\x01mark\x01"
@@ -96,7 +112,9 @@ def _nodes(model: onnx.ModelProto) -> list[onnx.NodeProto]:
 
 def _tensors(model: onnx.ModelProto) -> list[TensorProto]:
     found = [tensor for graph in _graphs(model) for tensor in graph.initializer]
-    found += [part for graph in _graphs(model) for one in graph.sparse_initializer for part in (one.values, one.indices)]
+    found += [
+        part for graph in _graphs(model) for one in graph.sparse_initializer for part in (one.values, one.indices)
+    ]
     return found + [attribute.t for node in _nodes(model) for attribute in node.attribute if attribute.HasField("t")]
 
 
@@ -163,8 +181,7 @@ def _change_attribute_type(model: onnx.ModelProto, rng: Rng) -> None:
 
 
 def _add_attribute(model: onnx.ModelProto, rng: Rng) -> None:
-    known = ("axis", "axes", "group", "pads", "strides", "dilations", "kernel_shape", "perm", "hidden_size", "direction", "to", "alpha",
-             "value", "epsilon", "keepdims", "auto_pad", "blocksize", "transB", "batch_dims", "layout", "mode", "size", "activations")  # fmt: skip
+    known = ["axis", "axes", "group", "pads", "strides", "dilations", "kernel_shape", "perm", "hidden_size", "direction", "to", "alpha", "value", "epsilon", "keepdims", "auto_pad", "blocksize", "transB", "batch_dims", "layout", "mode", "size", "activations"]
     nodes = _nodes(model)
     if nodes:
         _one(nodes, rng).attribute.append(helper.make_attribute(_one(known, rng), _value(rng)))
@@ -259,7 +276,9 @@ def _change_data(model: onnx.ModelProto, rng: Rng) -> None:
     except (ValueError, TypeError, RuntimeError):  # damaged before
         return
     if array.size and array.dtype.kind in "if":
-        number = _one(NUMBERS if array.dtype == np.int64 else FRACTIONS if array.dtype.kind == "f" else (0, -1, 100), rng)
+        number = _one(
+            NUMBERS if array.dtype == np.int64 else FRACTIONS if array.dtype.kind == "f" else (0, -1, 100), rng
+        )
         array.reshape(-1)[int(rng.integers(array.size))] = number
         tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
 
@@ -281,7 +300,9 @@ def _change_storage(model: onnx.ModelProto, rng: Rng) -> None:
     else:
         tensor.data_location = TensorProto.EXTERNAL
         key = _one(("location", "offset", "length", "checksum"), rng)
-        tensor.external_data.add(key=key, value=_one(("weights.bin", "../weights.bin", "/etc/passwd", "-1", "99999999999", *NAMES), rng))
+        tensor.external_data.add(
+            key=key, value=_one(("weights.bin", "../weights.bin", "/etc/passwd", "-1", "99999999999", *NAMES), rng)
+        )
 
 
 def _change_value(model: onnx.ModelProto, rng: Rng) -> None:
@@ -309,7 +330,10 @@ def _claim_shape(model: onnx.ModelProto, rng: Rng) -> None:
     """A value between nodes of which the file states a shape of its own."""
     names = [name for node in model.graph.node for name in node.output]
     if names:
-        shape = [int(_one(NUMBERS, rng)) if rng.random() < 0.5 else int(rng.integers(1, 65)) for _ in range(int(rng.integers(5)))]
+        shape = [
+            int(_one(NUMBERS, rng)) if rng.random() < 0.5 else int(rng.integers(1, 65))
+            for _ in range(int(rng.integers(5)))
+        ]
         model.graph.value_info.append(helper.make_tensor_value_info(_one(names, rng), TensorProto.FLOAT, shape))
 
 
@@ -330,12 +354,16 @@ def _change_function(model: onnx.ModelProto, rng: Rng) -> None:
     if not model.functions:
         name = _one([node.op_type for node in _nodes(model)] or ["Relu"], rng)
         body = [helper.make_node(_one(OPERATORS, rng), ["a"], ["b"])]
-        model.functions.append(helper.make_function(_one(("", "my"), rng), name, ["a"], ["b"], body, model.opset_import))
+        model.functions.append(
+            helper.make_function(_one(("", "my"), rng), name, ["a"], ["b"], body, model.opset_import)
+        )
         return
     function, action = _one(model.functions, rng), rng.integers(5)
     other = _one(model.functions, rng)
     if action == 0:
-        function.node.append(helper.make_node(other.name, list(function.input), list(function.output), domain=other.domain))
+        function.node.append(
+            helper.make_node(other.name, list(function.input), list(function.output), domain=other.domain)
+        )
     elif action == 1:
         _one((function.input, function.output), rng).append(_any_name(model, rng))
     elif action == 2:
@@ -365,7 +393,10 @@ def _add_growth(model: onnx.ModelProto, rng: Rng) -> None:
         return
     node = _one(nodes, rng)
     place = int(rng.integers(len(node.input)))
-    name, shape = node.input[place], numpy_helper.from_array(np.array(_one(([2**20, 2**20], [2**40], [4096, 4096]), rng)), "huge")
+    name, shape = (
+        node.input[place],
+        numpy_helper.from_array(np.array(_one(([2**20, 2**20], [2**40], [4096, 4096]), rng)), "huge"),
+    )
     model.graph.initializer.append(shape)
     made = _one(
         (

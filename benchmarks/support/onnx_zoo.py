@@ -273,7 +273,12 @@ def _recurrent() -> onnx.ModelProto:
         weights = [f"{operator}{part}" for part in "WRB"]
         nodes.append(
             helper.make_node(
-                operator, ["x", *weights], [f"{operator}y", f"{operator}h"], hidden_size=size, direction="bidirectional", **options
+                operator,
+                ["x", *weights],
+                [f"{operator}y", f"{operator}h"],
+                hidden_size=size,
+                direction="bidirectional",
+                **options,
             )
         )
     nodes.append(helper.make_node("Concat", ["GRUh", "LSTMh", "RNNh"], ["all"], axis=2))

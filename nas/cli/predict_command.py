@@ -73,7 +73,9 @@ def run(args: argparse.Namespace) -> int:
     batch = _Batch.read(args.models, processes)
     questions = batch.each(lambda model, graph: _questions(predictor, model, graph, task))
     costs = batch.each(lambda model, _: _costs(predictor, model, latency)) if latency is not None else {}
-    explained = batch.each(lambda model, _: [_explained(predictor, one) for one in questions[model]]) if args.explain else {}
+    explained = (
+        batch.each(lambda model, _: [_explained(predictor, one) for one in questions[model]]) if args.explain else {}
+    )
     asked = [question for model in batch.graphs for question in questions[model]]
     prediction = predictor.predict([question.graph for question in asked])
     rows = [_row(question, prediction, place) | costs.get(question.model, {}) for place, question in enumerate(asked)]

@@ -87,7 +87,9 @@ def _failures(failed: Sequence[tuple[int, GraphError]]) -> str:
     line, error = failed[0]
     others = [str(other) for other, _ in failed[1:]]
     listed = ", ".join(others[:MOST_LINES]) + (" …" if len(others) > MOST_LINES else "")
-    further = f"; {len(others)} more models cannot be read: line{'s' if len(others) > 1 else ''} {listed}" if others else ""
+    further = (
+        f"; {len(others)} more models cannot be read: line{'s' if len(others) > 1 else ''} {listed}" if others else ""
+    )
     return f"line {line}, column 'model': {error}{further}"
 
 

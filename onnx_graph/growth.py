@@ -1,0 +1,454 @@
+"""Bounds on what inferring shapes makes of a graph, computed before a library does it.
+
+Inference itself can take all memory: ``Gather(x, x)`` has twice the axes of x, and thirty of them in a row have 2^30;
+``Concat(a, a)`` doubles a list of sizes that is carried along; an `Optional` of an `Optional` nests types. Here every value
+gets three upper bounds by simple rules. Where one passes its limit, nothing is inferred and shapes stay unknown.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import NamedTuple
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+
+from onnx_graph.model_parts import graphs_of
+
+SMALL = 128
+"""Numbers of a constant that are looked at."""
+
+MOST_AXES = 1 << 10
+"""Of one value: more than any array can have, as the bounds are not tight."""
+MOST_AXES_TOGETHER = 1 << 22
+MOST_CARRIED = 1 << 14
+"""Numbers of a list of sizes that inference carries along."""
+MOST_PARTS = 1 << 24
+"""Numbers of a tensor that is taken apart into a sequence."""
+_ANY = 1 << 62  # no bound
+
+
+class Bound(NamedTuple):
+    """Upper bounds of a value.
+
+    Attributes:
+        axes: its rank; sequences and optional values count one more than what they hold.
+        numbers: how many it holds where a library can know that, open sizes counted as 1.
+        carried: how many numbers of its content a library carries along.
+        largest: the largest number of its content, where that is known to be small.
+    """
+
+    axes: int = 0
+    numbers: int = 1
+    carried: int = 0
+    largest: int = _ANY
+
+
+class _GrowthError(Exception):
+    """A bound passes its limit."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A node of either representation.
+
+    Attributes:
+        operator: its type.
+        inputs: names.
+        outputs: names.
+        lengths: of attributes that are lists or texts, value of those that are integers, by name.
+        graphs: in attributes.
+        call: the function that it calls, if any.
+        made: the bound of a constant.
+    """
+
+    operator: str
+    inputs: Sequence[str]
+    outputs: Sequence[str]
+    lengths: Mapping[str, int]
+    graphs: "Sequence[Part]" = ()
+    call: "Part | None" = None
+    made: Bound | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """A graph or the body of a function.
+
+    Attributes:
+        steps: in order.
+        outputs: names.
+        inputs: names; of a function.
+        held: the bound of an input or an initializer, None for other names.
+        stated: the bound that a file states for a value between nodes, None where it states none.
+    """
+
+    steps: Sequence[Step]
+    outputs: Sequence[str]
+    inputs: Sequence[str] = ()
+    held: "Callable[[str], Bound | None]" = lambda name: None
+    stated: "Callable[[str], Bound | None]" = lambda name: None
+
+
+class _Scope(dict[str, Bound]):
+    """The bounds of the values of a part as far as they are known; others are looked up."""
+
+    def __init__(self, part: Part, outer: "_Scope | None") -> None:
+        super().__init__()
+        self._part, self._outer = part, outer
+
+    def __missing__(self, name: str) -> Bound:
+        found = self._part.held(name)
+        if found is None:
+            found = self._outer[name] if self._outer is not None else Bound()
+        self[name] = found
+        return found
+
+    def driving(self, name: str) -> Bound:
+        """The bound of a value that says how large another one is: what the file states of it counts too."""
+        bound, stated = self[name], self._part.stated(name)
+        return bound if stated is None else Bound(*map(max, bound, stated))
+
+
+def is_bounded(model: "onnx.ModelProto | ir.Model") -> bool:
+    """Whether shapes of the model can be inferred in little memory. Its functions call no circle of functions."""
+    if isinstance(model, onnx.ModelProto):
+        if any(map(_is_endless, (*model.graph.input, *model.graph.value_info, *model.graph.output))):
+            return False
+        if not _may_grow(model):
+            return True
+    reader = _ModelReader(model) if isinstance(model, ir.Model) else _ProtoReader(model)
+    try:
+        _Walk().through(reader.part(), None)
+    except _GrowthError:
+        return False
+    return True
+
+
+def _is_endless(value: onnx.ValueInfoProto) -> bool:
+    """Whether a list is stated to be so long that inference must not carry its numbers along."""
+    dims = value.type.tensor_type.shape.dim
+    limit = MOST_CARRIED if value.type.tensor_type.elem_type in (0, *_INTEGERS) else 64 * MOST_CARRIED
+    return len(dims) == 1 and dims[0].dim_value > limit
+
+
+def _may_grow(model: onnx.ModelProto) -> bool:
+    """Whether bounds must be computed at all: a quick look, as most models hold nothing that grows."""
+    graph = model.graph
+    if model.functions:
+        return True
+    kinds = {node.op_type for node in graph.node}
+    carries = bool(kinds & {"Shape", "Size"}) or any(one.type.tensor_type.elem_type in _INTEGERS for one in graph.input)
+    if kinds & _NESTS or (carries and kinds & {"Concat", "Add"}):
+        return True
+    if not kinds & _DRIVERS.keys():
+        return False
+    few = {one.name for one in graph.initializer if sum(one.dims) <= SMALL}
+    few |= {
+        node.output[0] for node in graph.node if node.op_type == "Constant" and node.output and node.ByteSize() <= SMALL
+    }
+    driving = (
+        node.input[_DRIVERS[node.op_type]] for node in graph.node if len(node.input) > _DRIVERS.get(node.op_type, _ANY)
+    )
+    return not few.issuperset(driving)
+
+
+class _Walk:
+    """Goes through the steps in order; keeps the sum of all axes."""
+
+    def __init__(self) -> None:
+        self._axes = 0
+
+    def through(self, part: Part, outer: _Scope | None, given: Sequence[Bound] = ()) -> _Scope:
+        """The bounds of all values of a part; of a function with the bounds of what it is given."""
+        found = _Scope(part, outer)
+        found.update(zip(part.inputs, given, strict=False))
+        for step in part.steps:
+            see = found.driving if step.operator in _DRIVEN else found.__getitem__
+            inputs = [see(name) for name in step.inputs] or [Bound()]
+            outputs = self._called(step.call, inputs) if step.call is not None else self._computed(step, inputs, found)
+            for name, bound in zip(step.outputs, outputs, strict=False):
+                self._axes += bound.axes
+                if bound.axes > MOST_AXES or bound.carried > MOST_CARRIED or self._axes > MOST_AXES_TOGETHER:
+                    raise _GrowthError(name)
+                found[name] = bound
+        return found
+
+    def _called(self, body: Part, inputs: Sequence[Bound]) -> list[Bound]:
+        known = self.through(body, None, inputs)
+        return [known[name] for name in body.outputs]
+
+    def _computed(self, step: Step, inputs: list[Bound], found: _Scope) -> list[Bound]:
+        for graph in step.graphs:
+            known = self.through(graph, found)
+            inputs = [*inputs, *(known[name] for name in graph.outputs)]
+        return [_made(step, inputs)] * len(step.outputs)
+
+
+def _made(step: Step, inputs: Sequence[Bound]) -> Bound:
+    """The bound of the outputs of a step."""
+    if step.made is not None:
+        return step.made
+    if step.operator == "SplitToSequence" and inputs[0].numbers > MOST_PARTS:
+        raise _GrowthError(step.operator)
+    axes = _AXES.get(step.operator, _most_axes)(step, inputs)
+    numbers = _NUMBERS.get(step.operator, _most_numbers)(step, inputs)
+    carried = _CARRIED[step.operator](step, inputs) if step.operator in _CARRIED else 0
+    largest = inputs[0].numbers if step.operator == "Shape" else _ANY
+    if step.operator in _KEEPS_NUMBERS:
+        largest = max(bound.largest for bound in inputs)
+    return Bound(axes, min(numbers, _ANY), carried, largest)
+
+
+Rule = Callable[[Step, Sequence[Bound]], int]
+
+
+def _most_axes(step: Step, inputs: Sequence[Bound]) -> int:
+    return max(bound.axes for bound in inputs) + (1 if step.graphs else 0)
+
+
+def _most_numbers(step: Step, inputs: Sequence[Bound]) -> int:
+    return max(bound.numbers for bound in inputs)
+
+
+def _most_carried(step: Step, inputs: Sequence[Bound]) -> int:
+    return max(bound.carried for bound in inputs)
+
+
+def _same_carried(step: Step, inputs: Sequence[Bound]) -> int:
+    return inputs[0].carried
+
+
+def _filled(step: Step, inputs: Sequence[Bound]) -> int:
+    """Numbers of a tensor whose shape, the first input, holds no large number."""
+    shape = inputs[0]
+    return int(min(shape.largest ** min(shape.numbers, 64), _ANY)) if shape.largest < _ANY else _ANY
+
+
+def _fixed(number: int) -> Rule:
+    return lambda step, inputs: number
+
+
+def _second(inputs: Sequence[Bound]) -> Bound:
+    return inputs[1] if len(inputs) > 1 else Bound()
+
+
+def _listed(name: str) -> Rule:
+    """Length of a list that is an attribute in old opsets, the second input in new ones."""
+    return lambda step, inputs: step.lengths.get(name, _second(inputs).numbers)
+
+
+def _one_more(step: Step, inputs: Sequence[Bound]) -> int:
+    return max(bound.axes for bound in inputs) + 1
+
+
+def _squeezed(step: Step, inputs: Sequence[Bound]) -> int:
+    return max(inputs[0].axes - step.lengths.get("axes", int(len(inputs) > 1)), 0)
+
+
+def _reduced(step: Step, inputs: Sequence[Bound]) -> int:
+    return max(inputs[0].axes - int(step.lengths.get("keepdims", 1) == 0), 0)
+
+
+def _gathered(step: Step, inputs: Sequence[Bound]) -> int:
+    data, indices = inputs[0], _second(inputs)
+    return indices.numbers if data.axes <= 1 else max(data.numbers, indices.numbers)
+
+
+_REDUCTIONS = (
+    "ArgMax", "ArgMin", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd",
+    "ReduceSum", "ReduceSumSquare",
+)  # fmt: skip
+_WRAPPING = (
+    "OneHot", "StringSplit", "SequenceConstruct", "SequenceInsert", "SplitToSequence", "Optional", "ConcatFromSequence", "SequenceMap",
+)  # fmt: skip
+_NESTS = frozenset({*_WRAPPING, "Unsqueeze", "GatherND", "If", "Loop", "Scan"})
+_DRIVERS = {"ConstantOfShape": 0, "Expand": 1, "Reshape": 1, "Gather": 1, "Col2Im": 1}
+"""Operators whose output has as many axes as that input has numbers (`Gather`: axes)."""
+_AXES: dict[str, Rule] = {
+    "Shape": _fixed(1),
+    "Size": _fixed(0),
+    "NonZero": _fixed(2),
+    "Range": _fixed(1),
+    "Flatten": _fixed(2),
+    "Gemm": _fixed(2),
+    **dict.fromkeys(("RNN", "GRU", "LSTM"), _fixed(4)),
+    **dict.fromkeys(("Reshape", "RandomNormal", "RandomUniform"), _listed("shape")),
+    "ConstantOfShape": lambda step, inputs: inputs[0].numbers,
+    "Expand": lambda step, inputs: max(inputs[0].axes, _second(inputs).numbers),
+    "Gather": lambda step, inputs: max(inputs[0].axes + _second(inputs).axes - 1, 0),
+    "GatherND": lambda step, inputs: inputs[0].axes + _second(inputs).axes,
+    "Unsqueeze": lambda step, inputs: inputs[0].axes + _listed("axes")(step, inputs),
+    "Squeeze": _squeezed,
+    **dict.fromkeys(_REDUCTIONS, _reduced),
+    "Einsum": lambda step, inputs: step.lengths.get("equation", 0),
+    "Col2Im": lambda step, inputs: 2 + _second(inputs).numbers,
+    **dict.fromkeys(_WRAPPING, _one_more),
+}
+_MAKES_MUCH = (
+    "Range", "Tile", "Expand", "ConstantOfShape", "Pad", "Resize", "Upsample", "OneHot", "NonZero", "CenterCropPad", "RandomNormal",
+    "RandomUniform", "MelWeightMatrix", "HannWindow", "HammingWindow", "BlackmanWindow", "STFT", "DFT", "ConvTranspose", "MatMul", "Gemm",
+    "Einsum", "Col2Im", "AffineGrid", "GridSample",
+)  # fmt: skip
+_NUMBERS: dict[str, Rule] = {
+    **dict.fromkeys(_MAKES_MUCH, _fixed(_ANY)),
+    "ConstantOfShape": _filled,
+    "Shape": lambda step, inputs: inputs[0].axes,
+    "Size": _fixed(1),
+    "Concat": lambda step, inputs: sum(bound.numbers for bound in inputs),
+    "Reshape": lambda step, inputs: inputs[0].numbers,
+    "Gather": _gathered,
+}
+_CARRIED: dict[str, Rule] = {
+    "Shape": lambda step, inputs: inputs[0].axes,
+    "Size": _fixed(1),
+    "Gather": lambda step, inputs: min(_gathered(step, inputs), MOST_CARRIED + 1) if inputs[0].carried else 0,
+    # The name of a sum of two open sizes is as long as their names together.
+    **dict.fromkeys(("Concat", "Add"), lambda step, inputs: sum(bound.carried for bound in inputs)),
+    **dict.fromkeys(("Sub", "Mul"), _most_carried),
+    **dict.fromkeys(("Cast", "Slice", "Squeeze", "Unsqueeze", "Identity", "Reshape", "Abs"), _same_carried),
+}
+_KEEPS_NUMBERS = frozenset({"Gather", "Slice", "Concat", "Unsqueeze", "Squeeze", "Identity", "Cast"})
+_DRIVEN = frozenset({*_DRIVERS, "Unsqueeze", "GatherND"})
+
+
+def _bound(dims: Sequence[int], *, integers: bool, content: Sequence[int] = ()) -> Bound:
+    """Of an input or a constant; open sizes are 0 or less. Of integers along one axis libraries carry the content along."""
+    numbers = min(prod(size for size in dims if size > 0), _ANY)
+    carried = min(numbers, MOST_CARRIED + 1) if integers and len(dims) < 2 else 0
+    return Bound(len(dims), numbers, carried, max(map(abs, content)) if content else _ANY)
+
+
+_INTEGERS = (onnx.TensorProto.INT64, onnx.TensorProto.INT32)
+_LISTS = ("ints", "floats", "strings")
+
+
+class _ProtoReader:
+    """Parts of a protobuf model."""
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        self._model = model
+        self._functions = {(one.domain, one.name, one.overload): one for one in model.functions}
+        self._bodies: dict[tuple[str, str, str], Part] = {}
+
+    def part(self) -> Part:
+        """The main graph."""
+        return self._graph(self._model.graph)
+
+    def _graph(self, graph: onnx.GraphProto) -> Part:
+        held = {one.name: one for one in graph.input}
+        tensors = {one.name: one for one in graph.initializer}
+        stated = {one.name: one for one in (*graph.value_info, *graph.output)}
+
+        def look(name: str) -> Bound | None:
+            return _tensor_bound(tensors[name]) if name in tensors else _declared(held.get(name))
+
+        steps = [self._step(node) for node in graph.node]
+        return Part(steps, [one.name for one in graph.output], (), look, lambda name: _declared(stated.get(name)))
+
+    def _step(self, node: onnx.NodeProto) -> Step:
+        graphs = [self._graph(graph) for attribute in node.attribute for graph in graphs_of(attribute)]
+        name = (node.domain, node.op_type, node.overload)
+        call = self._body(name) if name in self._functions else None
+        made = _constant_bound(node) if node.op_type == "Constant" else None
+        return Step(node.op_type, node.input, node.output, _lengths(node), graphs, call, made)
+
+    def _body(self, name: tuple[str, str, str]) -> Part:
+        if name not in self._bodies:
+            function = self._functions[name]
+            steps = [self._step(node) for node in function.node]
+            self._bodies[name] = Part(steps, function.output, function.input)
+        return self._bodies[name]
+
+
+def _declared(value: onnx.ValueInfoProto | None) -> Bound | None:
+    if value is None:
+        return None
+    tensor = value.type.tensor_type
+    return _bound([size.dim_value for size in tensor.shape.dim], integers=tensor.elem_type in _INTEGERS)
+
+
+def _lengths(node: onnx.NodeProto) -> dict[str, int]:
+    found = {}
+    for attribute in node.attribute:
+        kept = attribute.s or next((held for field in _LISTS if (held := getattr(attribute, field))), ())
+        found[attribute.name] = attribute.i if attribute.type == onnx.AttributeProto.INT else len(kept)
+    return found
+
+
+def _tensor_bound(tensor: onnx.TensorProto) -> Bound:
+    integers = tensor.data_type in _INTEGERS
+    small = tensor.data_type == onnx.TensorProto.INT64 and 0 < len(tensor.raw_data) <= 8 * SMALL
+    content = np.frombuffer(tensor.raw_data, "<i8").tolist() if small and not len(tensor.raw_data) % 8 else ()
+    return _bound(tensor.dims, integers=integers, content=content or tuple(tensor.int64_data[:SMALL]))
+
+
+def _constant_bound(node: onnx.NodeProto) -> Bound:
+    for attribute in node.attribute:
+        if attribute.HasField("t"):
+            return _tensor_bound(attribute.t)
+        if attribute.HasField("sparse_tensor"):
+            return _bound(attribute.sparse_tensor.dims, integers=False)
+    numbers = [number for attribute in node.attribute for number in (*attribute.ints, attribute.i)]
+    return _bound([max(_lengths(node).values(), default=1)], integers=True, content=numbers)
+
+
+class _ModelReader:
+    """Parts of a model in memory without functions."""
+
+    def __init__(self, model: ir.Model) -> None:
+        self._model = model
+
+    def part(self) -> Part:
+        """The main graph."""
+        return self._graph(self._model.graph)
+
+    def _graph(self, graph: ir.Graph) -> Part:
+        inputs = {value.name: value for value in graph.inputs}
+        between = {value.name: value for node in graph for value in node.outputs}
+
+        def look(name: str) -> Bound | None:
+            return _of_value(graph.initializers.get(name) or inputs.get(name))
+
+        steps = [self._step(node) for node in graph]
+        return Part(
+            steps, [value.name or "" for value in graph.outputs], (), look, lambda name: _of_value(between.get(name))
+        )
+
+    def _step(self, node: ir.Node) -> Step:
+        graphs, lengths = [], {}
+        made: Bound | None = None
+        for name, attribute in node.attributes.items():
+            held = attribute.value
+            if attribute.type == ir.AttributeType.GRAPH:
+                graphs.append(self._graph(held))
+            elif attribute.type == ir.AttributeType.GRAPHS:
+                graphs.extend(self._graph(graph) for graph in held)
+            elif isinstance(held, int | str | tuple | list):
+                lengths[name] = held if isinstance(held, int) else len(held)
+                made = (
+                    _bound([1 if isinstance(held, int) else len(held)], integers=True)
+                    if node.op_type == "Constant"
+                    else None
+                )
+            elif isinstance(held, ir.TensorProtocol) and node.op_type == "Constant":
+                made = _of_tensor(held)
+        inputs = ["" if value is None else value.name or "" for value in node.inputs]
+        return Step(node.op_type, inputs, [value.name or "" for value in node.outputs], lengths, graphs, None, made)
+
+
+def _of_value(value: ir.Value | None) -> Bound | None:
+    if value is None:
+        return None
+    if value.const_value is not None:
+        return _of_tensor(value.const_value)
+    dims = () if value.shape is None else value.shape.dims
+    integers = value.dtype in (ir.DataType.INT64, ir.DataType.INT32)
+    return _bound([size if isinstance(size, int) else 0 for size in dims], integers=integers)
+
+
+def _of_tensor(tensor: ir.TensorProtocol) -> Bound:
+    integers = tensor.dtype in (ir.DataType.INT64, ir.DataType.INT32)
+    content = tensor.numpy().ravel().tolist() if integers and tensor.size <= SMALL else ()
+    return _bound(tensor.shape.numpy(), integers=integers, content=content)
