@@ -65,8 +65,8 @@ def _check_call(model: ir.Model, function: ir.Function, call: ir.Node) -> None:
             )
     if len(call.inputs) > len(function.inputs) or len(call.outputs) > len(function.outputs):
         raise InvalidModelError(
-            f"node {call.name or call.outputs[0].name!r} gives function {function.name!r} {len(call.inputs)} inputs for {len(call.outputs)} "
-            f"outputs; it has {len(function.inputs)} and {len(function.outputs)}"
+            f"node {call.name!r} gives function {function.name!r} {len(call.inputs)} inputs for {len(call.outputs)} outputs; "
+            f"it has {len(function.inputs)} and {len(function.outputs)}"
         )
     if any(
         attribute.type in (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS) for attribute in call.attributes.values()

@@ -181,7 +181,10 @@ def _change_attribute_type(model: onnx.ModelProto, rng: Rng) -> None:
 
 
 def _add_attribute(model: onnx.ModelProto, rng: Rng) -> None:
-    known = ["axis", "axes", "group", "pads", "strides", "dilations", "kernel_shape", "perm", "hidden_size", "direction", "to", "alpha", "value", "epsilon", "keepdims", "auto_pad", "blocksize", "transB", "batch_dims", "layout", "mode", "size", "activations"]
+    known = (
+        "axis axes group pads strides dilations kernel_shape perm hidden_size direction to alpha value epsilon keepdims"  # noqa: SIM905
+        " auto_pad blocksize transB batch_dims layout mode size activations".split()
+    )
     nodes = _nodes(model)
     if nodes:
         _one(nodes, rng).attribute.append(helper.make_attribute(_one(known, rng), _value(rng)))
