@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from math import prod
 from typing import NamedTuple
 
-import numpy as np
 import onnx
+import onnx.numpy_helper
 import onnx_ir as ir
 
+from onnx_graph.boundary import FAMILIES
 from onnx_graph.model_parts import graphs_of
 
 SMALL = 128
@@ -22,8 +23,8 @@ SMALL = 128
 MOST_AXES = 1 << 10
 """Of one value: more than any array can have, as the bounds are not tight."""
 MOST_AXES_TOGETHER = 1 << 22
-MOST_CARRIED = 1 << 14
-"""Numbers of a list of sizes that inference carries along."""
+MOST_CARRIED = 1 << 18
+"""Numbers of a list that inference carries along, and of all such lists together four times as many."""
 MOST_PARTS = 1 << 24
 """Numbers of a tensor that is taken apart into a sequence."""
 _ANY = 1 << 62  # no bound
@@ -35,12 +36,14 @@ class Bound(NamedTuple):
     Attributes:
         axes: its rank; sequences and optional values count one more than what they hold.
         numbers: how many it holds where a library can know that, open sizes counted as 1.
+        longest: its longest axis, as far as a library can know it.
         carried: how many numbers of its content a library carries along.
-        largest: the largest number of its content, where that is known to be small.
+        largest: the largest number of its content, where it is known to be one of whole numbers.
     """
 
     axes: int = 0
     numbers: int = 1
+    longest: int = 1
     carried: int = 0
     largest: int = _ANY
 
@@ -57,7 +60,7 @@ class Step:
         operator: its type.
         inputs: names.
         outputs: names.
-        lengths: of attributes that are lists or texts, value of those that are integers, by name.
+        lengths: of attributes that are lists or texts, value of those that are integers, by name; twice the largest of pads.
         graphs: in attributes.
         call: the function that it calls, if any.
         made: the bound of a constant.
@@ -129,8 +132,7 @@ def is_bounded(model: "onnx.ModelProto | ir.Model") -> bool:
 def _is_endless(value: onnx.ValueInfoProto) -> bool:
     """Whether a list is stated to be so long that inference must not carry its numbers along."""
     dims = value.type.tensor_type.shape.dim
-    limit = MOST_CARRIED if value.type.tensor_type.elem_type in (0, *_INTEGERS) else 64 * MOST_CARRIED
-    return len(dims) == 1 and dims[0].dim_value > limit
+    return len(dims) == 1 and dims[0].dim_value > MOST_CARRIED
 
 
 def _may_grow(model: onnx.ModelProto) -> bool:
@@ -139,8 +141,7 @@ def _may_grow(model: onnx.ModelProto) -> bool:
     if model.functions:
         return True
     kinds = {node.op_type for node in graph.node}
-    carries = bool(kinds & {"Shape", "Size"}) or any(one.type.tensor_type.elem_type in _INTEGERS for one in graph.input)
-    if kinds & _NESTS or (carries and kinds & {"Concat", "Add"}):
+    if kinds & _MULTIPLIES:
         return True
     if not kinds & _DRIVERS.keys():
         return False
@@ -155,10 +156,10 @@ def _may_grow(model: onnx.ModelProto) -> bool:
 
 
 class _Walk:
-    """Goes through the steps in order; keeps the sum of all axes."""
+    """Goes through the steps in order; keeps the sums of all axes and of all that is carried along."""
 
     def __init__(self) -> None:
-        self._axes = 0
+        self._axes = self._carried = 0
 
     def through(self, part: Part, outer: _Scope | None, given: Sequence[Bound] = ()) -> _Scope:
         """The bounds of all values of a part; of a function with the bounds of what it is given."""
@@ -169,8 +170,10 @@ class _Walk:
             inputs = [see(name) for name in step.inputs] or [Bound()]
             outputs = self._called(step.call, inputs) if step.call is not None else self._computed(step, inputs, found)
             for name, bound in zip(step.outputs, outputs, strict=False):
-                self._axes += bound.axes
-                if bound.axes > MOST_AXES or bound.carried > MOST_CARRIED or self._axes > MOST_AXES_TOGETHER:
+                self._axes, self._carried = self._axes + bound.axes, self._carried + bound.carried
+                if bound.axes > MOST_AXES or bound.carried > MOST_CARRIED:
+                    raise _GrowthError(name)
+                if self._axes > MOST_AXES_TOGETHER or self._carried > 4 * MOST_CARRIED:
                     raise _GrowthError(name)
                 found[name] = bound
         return found
@@ -195,10 +198,15 @@ def _made(step: Step, inputs: Sequence[Bound]) -> Bound:
     axes = _AXES.get(step.operator, _most_axes)(step, inputs)
     numbers = _NUMBERS.get(step.operator, _most_numbers)(step, inputs)
     carried = _CARRIED[step.operator](step, inputs) if step.operator in _CARRIED else 0
-    largest = inputs[0].numbers if step.operator == "Shape" else _ANY
+    if not all(bound.carried for bound in inputs) and step.operator != "Shape":
+        carried = 0
+    largest = inputs[0].longest if step.operator == "Shape" else _ANY
     if step.operator in _KEEPS_NUMBERS:
         largest = max(bound.largest for bound in inputs)
-    return Bound(axes, min(numbers, _ANY), carried, largest)
+    if step.operator == "Range" and carried:
+        numbers = carried
+    longest = _LONGEST.get(step.operator, _most_long)(step, inputs)
+    return Bound(axes, min(numbers, _ANY), min(longest, numbers, _ANY), carried, largest)
 
 
 Rule = Callable[[Step, Sequence[Bound]], int]
@@ -212,12 +220,29 @@ def _most_numbers(step: Step, inputs: Sequence[Bound]) -> int:
     return max(bound.numbers for bound in inputs)
 
 
+def _most_long(step: Step, inputs: Sequence[Bound]) -> int:
+    return max(bound.longest for bound in inputs) + step.lengths.get("pads", 0)
+
+
 def _most_carried(step: Step, inputs: Sequence[Bound]) -> int:
     return max(bound.carried for bound in inputs)
 
 
 def _same_carried(step: Step, inputs: Sequence[Bound]) -> int:
     return inputs[0].carried
+
+
+def _added(step: Step, inputs: Sequence[Bound]) -> int:
+    """The name of a sum of two open sizes is as long as their names together."""
+    alone = all(bound.numbers <= 1 for bound in inputs)
+    return sum(bound.carried for bound in inputs) if alone else _most_carried(step, inputs)
+
+
+def _ranged(step: Step, inputs: Sequence[Bound]) -> int:
+    """Numbers from a first to a last one, where all three inputs are carried along; the step is at least 1 in size."""
+    if not all(bound.carried for bound in inputs):
+        return 0
+    return min(2 * max(bound.largest for bound in inputs), _ANY)
 
 
 def _filled(step: Step, inputs: Sequence[Bound]) -> int:
@@ -264,6 +289,7 @@ _WRAPPING = (
     "OneHot", "StringSplit", "SequenceConstruct", "SequenceInsert", "SplitToSequence", "Optional", "ConcatFromSequence", "SequenceMap",
 )  # fmt: skip
 _NESTS = frozenset({*_WRAPPING, "Unsqueeze", "GatherND", "If", "Loop", "Scan"})
+_MULTIPLIES = frozenset({*_NESTS, "Concat", "Range"})
 _DRIVERS = {"ConstantOfShape": 0, "Expand": 1, "Reshape": 1, "Gather": 1, "Col2Im": 1}
 """Operators whose output has as many axes as that input has numbers (`Gather`: axes)."""
 _AXES: dict[str, Rule] = {
@@ -304,23 +330,34 @@ _CARRIED: dict[str, Rule] = {
     "Shape": lambda step, inputs: inputs[0].axes,
     "Size": _fixed(1),
     "Gather": lambda step, inputs: min(_gathered(step, inputs), MOST_CARRIED + 1) if inputs[0].carried else 0,
-    # The name of a sum of two open sizes is as long as their names together.
-    **dict.fromkeys(("Concat", "Add"), lambda step, inputs: sum(bound.carried for bound in inputs)),
+    "Concat": lambda step, inputs: sum(bound.carried for bound in inputs),
+    "Add": _added,
+    "Range": _ranged,
     **dict.fromkeys(("Sub", "Mul"), _most_carried),
     **dict.fromkeys(("Cast", "Slice", "Squeeze", "Unsqueeze", "Identity", "Reshape", "Abs"), _same_carried),
+}
+_LONGEST: dict[str, Rule] = {
+    **dict.fromkeys(set(_MAKES_MUCH) - {"MatMul", "Gemm", "Einsum"}, _fixed(_ANY)),
+    **dict.fromkeys(("Reshape", "Flatten"), lambda step, inputs: inputs[0].numbers),
+    "ConstantOfShape": lambda step, inputs: inputs[0].largest,
+    "Expand": lambda step, inputs: max(inputs[0].longest, _second(inputs).largest),
+    "Concat": lambda step, inputs: sum(bound.longest for bound in inputs),
 }
 _KEEPS_NUMBERS = frozenset({"Gather", "Slice", "Concat", "Unsqueeze", "Squeeze", "Identity", "Cast"})
 _DRIVEN = frozenset({*_DRIVERS, "Unsqueeze", "GatherND"})
 
 
-def _bound(dims: Sequence[int], *, integers: bool, content: Sequence[int] = ()) -> Bound:
-    """Of an input or a constant; open sizes are 0 or less. Of integers along one axis libraries carry the content along."""
+def _bound(dims: Sequence[int], content: Sequence[float] = ()) -> Bound:
+    """Of an input or a constant; open sizes are 0 or less. Libraries carry numbers along one axis along."""
     numbers = min(prod(size for size in dims if size > 0), _ANY)
-    carried = min(numbers, MOST_CARRIED + 1) if integers and len(dims) < 2 else 0
-    return Bound(len(dims), numbers, carried, max(map(abs, content)) if content else _ANY)
+    carried = min(numbers, MOST_CARRIED + 1) if len(dims) < 2 else 0
+    whole = bool(content) and all(
+        number == number and abs(number) < _ANY and number == int(number) for number in content
+    )
+    return Bound(len(dims), numbers, max(dims, default=1), carried, int(max(map(abs, content))) if whole else _ANY)
 
 
-_INTEGERS = (onnx.TensorProto.INT64, onnx.TensorProto.INT32)
+_NUMBERS_OF = (onnx.TensorProto.INT64, onnx.TensorProto.INT32, onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE)
 _LISTS = ("ints", "floats", "strings")
 
 
@@ -366,7 +403,7 @@ def _declared(value: onnx.ValueInfoProto | None) -> Bound | None:
     if value is None:
         return None
     tensor = value.type.tensor_type
-    return _bound([size.dim_value for size in tensor.shape.dim], integers=tensor.elem_type in _INTEGERS)
+    return _bound([size.dim_value for size in tensor.shape.dim])
 
 
 def _lengths(node: onnx.NodeProto) -> dict[str, int]:
@@ -374,14 +411,19 @@ def _lengths(node: onnx.NodeProto) -> dict[str, int]:
     for attribute in node.attribute:
         kept = attribute.s or next((held for field in _LISTS if (held := getattr(attribute, field))), ())
         found[attribute.name] = attribute.i if attribute.type == onnx.AttributeProto.INT else len(kept)
+        if attribute.name == "pads":
+            found["pads"] = 2 * max(map(abs, attribute.ints), default=0)
     return found
 
 
 def _tensor_bound(tensor: onnx.TensorProto) -> Bound:
-    integers = tensor.data_type in _INTEGERS
-    small = tensor.data_type == onnx.TensorProto.INT64 and 0 < len(tensor.raw_data) <= 8 * SMALL
-    content = np.frombuffer(tensor.raw_data, "<i8").tolist() if small and not len(tensor.raw_data) % 8 else ()
-    return _bound(tensor.dims, integers=integers, content=content or tuple(tensor.int64_data[:SMALL]))
+    small = len(tensor.dims) < 2 and prod(tensor.dims) <= SMALL and tensor.data_location != onnx.TensorProto.EXTERNAL
+    if not small or tensor.data_type not in _NUMBERS_OF:
+        return _bound(tensor.dims)
+    try:
+        return _bound(tensor.dims, onnx.numpy_helper.to_array(tensor).ravel().tolist())
+    except FAMILIES:  # data and shape differ, which is said elsewhere
+        return _bound(tensor.dims)
 
 
 def _constant_bound(node: onnx.NodeProto) -> Bound:
@@ -389,9 +431,13 @@ def _constant_bound(node: onnx.NodeProto) -> Bound:
         if attribute.HasField("t"):
             return _tensor_bound(attribute.t)
         if attribute.HasField("sparse_tensor"):
-            return _bound(attribute.sparse_tensor.dims, integers=False)
-    numbers = [number for attribute in node.attribute for number in (*attribute.ints, attribute.i)]
-    return _bound([max(_lengths(node).values(), default=1)], integers=True, content=numbers)
+            return _bound(attribute.sparse_tensor.dims)
+    numbers = [
+        number
+        for attribute in node.attribute
+        for number in (*attribute.ints, *attribute.floats, attribute.i, attribute.f)
+    ]
+    return _bound([max(_lengths(node).values(), default=1)], numbers)
 
 
 class _ModelReader:
@@ -427,11 +473,9 @@ class _ModelReader:
                 graphs.extend(self._graph(graph) for graph in held)
             elif isinstance(held, int | str | tuple | list):
                 lengths[name] = held if isinstance(held, int) else len(held)
-                made = (
-                    _bound([1 if isinstance(held, int) else len(held)], integers=True)
-                    if node.op_type == "Constant"
-                    else None
-                )
+                if name == "pads" and isinstance(held, tuple | list):
+                    lengths[name] = 2 * max((abs(number) for number in held if isinstance(number, int)), default=0)
+                made = _bound([1 if isinstance(held, int) else len(held)]) if node.op_type == "Constant" else None
             elif isinstance(held, ir.TensorProtocol) and node.op_type == "Constant":
                 made = _of_tensor(held)
         inputs = ["" if value is None else value.name or "" for value in node.inputs]
@@ -444,11 +488,9 @@ def _of_value(value: ir.Value | None) -> Bound | None:
     if value.const_value is not None:
         return _of_tensor(value.const_value)
     dims = () if value.shape is None else value.shape.dims
-    integers = value.dtype in (ir.DataType.INT64, ir.DataType.INT32)
-    return _bound([size if isinstance(size, int) else 0 for size in dims], integers=integers)
+    return _bound([size if isinstance(size, int) else 0 for size in dims])
 
 
 def _of_tensor(tensor: ir.TensorProtocol) -> Bound:
-    integers = tensor.dtype in (ir.DataType.INT64, ir.DataType.INT32)
-    content = tensor.numpy().ravel().tolist() if integers and tensor.size <= SMALL else ()
-    return _bound(tensor.shape.numpy(), integers=integers, content=content)
+    small = tensor.size <= SMALL and int(tensor.dtype) in _NUMBERS_OF
+    return _bound(tensor.shape.numpy(), tensor.numpy().ravel().tolist() if small else ())

@@ -46,12 +46,11 @@ def stages() -> tuple[Mapping[str, Stage], Accepted]:
     """What a process does with a file, and which errors users are promised."""
     import onnx_graph
     import predictors
-    from nas.cli.main import main  # noqa: F401
     from nas.errors import NasError
     from nas.importer import import_model
-    from nas.measure.inspection import inspect
 
     sys.path.insert(0, str(Path(__file__).parent))
+    predictors.load = cache(predictors.load)  # the command would read the shipped predictor for every file
     predictor = predictors.load("default")
     models: dict[Path, object] = {}
 
@@ -72,7 +71,6 @@ def stages() -> tuple[Mapping[str, Stage], Accepted]:
         "predict": lambda path: predictor.predict(loaded(path), task="digits"),
         "shrink": lambda path: onnx_graph.size(onnx_graph.shrink(loaded(path))),
         "trim": lambda path: onnx_graph.trim(loaded(path).clone()),
-        "inspect": lambda path: inspect(path) if loaded(path) else None,
         "import": lambda path: import_model(onnx_graph.simplify(loaded(path))),
         "nas inspect": lambda path: _command(["inspect", str(path)]),
         "nas predict": lambda path: _command(["predict", str(path), str(_neighbour(path)), "--task", "digits"]),

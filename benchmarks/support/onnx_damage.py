@@ -274,9 +274,11 @@ def _change_data(model: onnx.ModelProto, rng: Rng) -> None:
     if not found:
         return
     tensor = _one(found, rng)
+    if tensor.data_location == TensorProto.EXTERNAL:
+        return
     try:
         array = np.array(numpy_helper.to_array(tensor))
-    except (ValueError, TypeError, RuntimeError):  # damaged before
+    except (ValueError, TypeError, RuntimeError, KeyError):  # damaged before
         return
     if array.size and array.dtype.kind in "if":
         number = _one(
