@@ -94,7 +94,7 @@ def _node_at(trace: TracebackType | None) -> ir.Node | None:
     """The node that the innermost of the failed functions had in hand."""
     found = None
     while trace is not None:
-        for name in ("node", "operator", "use"):
+        for name in ("node", "operator", "use", "entry"):
             held = trace.tb_frame.f_locals.get(name)
             node = held if isinstance(held, ir.Node) else getattr(held, "node", None)
             if isinstance(node, ir.Node):

@@ -106,16 +106,23 @@ class _Refused(Exception):  # noqa: N818
     """A command that ended with one line of error."""
 
 
-@cache
-def _models(exports: bool) -> Mapping[str, onnx.ModelProto]:
-    return onnx_zoo.zoo(exports=exports)
+def sound_models(state: Path | None, *, exports: bool = True) -> Mapping[str, onnx.ModelProto]:
+    """The models that are damaged; from the folder, where they were kept by an earlier run."""
+    if state is None:
+        return onnx_zoo.zoo(exports=exports)
+    folder = state / "sound"
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        for name, model in onnx_zoo.zoo(exports=exports).items():
+            (folder / f"{name}.onnx").write_bytes(model.SerializeToString())
+    return {path.stem: onnx.load_model_from_string(path.read_bytes()) for path in sorted(folder.iterdir())}
 
 
 def run(
-    numbers: Iterable[int], *, seed: int, workers: int, exports: bool = True
+    models: Mapping[str, onnx.ModelProto], numbers: Iterable[int], *, seed: int, workers: int
 ) -> Iterator[tuple[int, str, list[Verdict]]]:
     """Try the files of these numbers; yields number, name of the model and verdicts."""
-    models, names = _models(exports), dict[int, str]()
+    names = dict[int, str]()
     with tempfile.TemporaryDirectory(prefix="damaged-") as folder:
         root = Path(folder)
 
@@ -159,18 +166,21 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=SEED, help="default: %(default)s")
     parser.add_argument("--workers", type=int, default=2, help="processes (default: %(default)s)")
     parser.add_argument("--start", type=int, default=0, help="number of the first file (default: 0)")
-    parser.add_argument("--state", type=Path, help="verdicts are added to this file; what is in it is not done again")
+    parser.add_argument(
+        "--state", type=Path, metavar="FOLDER", help="keeps verdicts, to go on with a run that was stopped"
+    )
     parser.add_argument("--write", type=int, metavar="NUMBER", help="write the file of this number and end")
     parser.add_argument("--out", "-o", type=Path, default=RESULT, help="default: %(default)s")
     args = parser.parse_args()
+    models = sound_models(args.state)
     if args.write is not None:
-        name, data = mutant(_models(True), args.seed, args.write)
+        name, data = mutant(models, args.seed, args.write)
         args.out.write_bytes(data)
         print(f"{args.out}: {name}, damaged")
         return 0
     done = _read(args.state)
     began, todo = time.monotonic(), [n for n in range(args.start, args.start + args.count) if n not in done]
-    for at, (number, name, verdicts) in enumerate(run(todo, seed=args.seed, workers=args.workers), start=1):
+    for at, (number, name, verdicts) in enumerate(run(models, todo, seed=args.seed, workers=args.workers), start=1):
         done[number] = verdicts
         _note(args.state, number, verdicts)
         for one in verdicts:
@@ -202,15 +212,15 @@ def main() -> int:
 
 
 def _read(state: Path | None) -> dict[int, list[Verdict]]:
-    if state is None or not state.exists():
+    if state is None or not (state / "verdicts.jsonl").exists():
         return {}
-    rows = [json.loads(line) for line in state.read_text().splitlines()]
+    rows = [json.loads(line) for line in (state / "verdicts.jsonl").read_text().splitlines()]
     return {row["number"]: [Verdict(**one) for one in row["verdicts"]] for row in rows}
 
 
 def _note(state: Path | None, number: int, verdicts: list[Verdict]) -> None:
     if state is not None:
-        with state.open("a") as file:
+        with (state / "verdicts.jsonl").open("a") as file:
             file.write(json.dumps({"number": number, "verdicts": [one.to_json() for one in verdicts]}) + "\n")
 
 

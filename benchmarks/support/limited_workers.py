@@ -188,20 +188,25 @@ def _serve(
 def _tried(name: str, stage: Stage, accepted: Accepted, path: Path, seconds: float, limit: int) -> Verdict:
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
     before, began = _status("VmRSS"), time.process_time()
-    verdict, detail = ACCEPTED, ""
-    try:
-        stage(path)
-    except SkippedError:
-        verdict = SKIPPED
-    except BaseException as error:  # noqa: BLE001
-        verdict = LARGE if _out_of_memory(error) else REFUSED if accepted(error) else UNTYPED
-        detail = f"{type(error).__name__}: {error}"[:400]
-        if verdict == UNTYPED:
-            detail += f" ({_place(error)})"
+    verdict, detail = outcome(stage, accepted, path)
     spent, added = time.process_time() - began, _status("VmHWM") - before
     if verdict not in (UNTYPED, LARGE):
         verdict = LARGE if added > limit else SLOW if spent > seconds else verdict
     return Verdict(stage=name, verdict=verdict, detail=detail, seconds=spent, bytes=max(added, 0))
+
+
+def outcome(stage: Stage, accepted: Accepted, path: Path) -> tuple[str, str]:
+    """Try a stage in this process: the verdict, without limits of time and memory, and the error in short."""
+    try:
+        stage(path)
+    except SkippedError:
+        return SKIPPED, ""
+    except BaseException as error:  # noqa: BLE001
+        shown = f"{type(error).__name__}: {error}"[:400]
+        if _out_of_memory(error):
+            return LARGE, shown
+        return (REFUSED, shown) if accepted(error) else (UNTYPED, f"{shown} ({_place(error)})")
+    return ACCEPTED, ""
 
 
 def _out_of_memory(error: BaseException | None) -> bool:

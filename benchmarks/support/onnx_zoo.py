@@ -22,8 +22,8 @@ def zoo(*, exports: bool = True) -> dict[str, onnx.ModelProto]:
     Args:
         exports: also export PyTorch modules, which takes half a minute.
     """
-    found = {**dict(_from_spaces()), **dict(_by_hand())}
-    return {**found, **dict(_exported())} if exports else found
+    found = {**dict(_from_spaces()), **dict(_by_hand()), **(dict(_exported()) if exports else {})}
+    return dict(sorted(found.items()))
 
 
 def write_external(folder: Path) -> None:

@@ -32,6 +32,7 @@ from nas.importer.operators import OPERATORS
 from nas.importer.roles import Roles
 from onnx_graph.errors import InvalidModelError, UnsupportedOperatorError
 from onnx_graph.folding_budget import FoldingBudget
+from onnx_graph.limits import MOST_AXES
 
 _ABSENT = 0
 _SHAPES = frozenset({"Shape", "Size"})
@@ -264,8 +265,8 @@ def _check_results(entry: _Entry, values: Values) -> None:
     """Refuse a node of which one example makes more numbers than can be trained with."""
     for slot in entry.outputs:
         value = values[slot]
-        if isinstance(value, Tensor) and value.numel() > _MOST_NUMBERS:
-            reason = f"its result for one example would have {value.numel():,} numbers, at most {_MOST_NUMBERS:,} are possible"
+        if isinstance(value, Tensor) and (value.numel() > _MOST_NUMBERS or value.dim() > MOST_AXES):
+            reason = f"its result for one example would have {value.numel():,} numbers along {value.dim()} axes, which is too much"
             raise UnsupportedOperatorError(name_of(entry.node), operator_of(entry.node), reason)
 
 

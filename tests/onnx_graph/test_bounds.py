@@ -95,7 +95,8 @@ def test_functions_that_stand_for_too_many_nodes_are_refused():
 
 CALLS = """g (float[N,2] x) => (float[N,2] y) {{ {calls} }}
     <domain: "my", opset_import: ["" : 18]> leak <slope> (a, b) => (c) {{ d = MatMul(a, b)  c = LeakyRelu<alpha=@slope>(d) }}
-    <domain: "my", opset_import: ["" : 18, "my" : 1]> twice (a, b) => (c) {{ d = my.leak<slope=0.1>(a, b)  c = my.leak<slope=0.2>(d, b) }}"""
+    <domain: "my", opset_import: ["" : 18, "my" : 1]> twice (a, b) => (c) {{
+        d = my.leak<slope=0.1>(a, b)  c = my.leak<slope=0.2>(d, b) }}"""
 
 
 def test_written_out_functions_compute_the_same(answers):

@@ -1,5 +1,7 @@
 """Models that contradict themselves: each is encoded or refused with a typed error that names file and node; a batch goes on."""
 
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
@@ -55,10 +57,7 @@ DAMAGED = {
 }
 
 
-@pytest.mark.parametrize("name", DAMAGED)
-def test_a_model_that_contradicts_itself_is_encoded_or_refused(name, tmp_path):
-    path = tmp_path / "damaged.onnx"
-    path.write_bytes(DAMAGED[name].SerializeToString())
+def encoded_or_refused(path: Path) -> None:
     try:
         graph = predictors.encode(path)
     except onnx_graph.GraphError as error:
@@ -69,15 +68,23 @@ def test_a_model_that_contradicts_itself_is_encoded_or_refused(name, tmp_path):
         assert np.isfinite(graph.summary).all()
 
 
-def test_text_that_is_no_utf8_is_refused(tmp_path):
+@pytest.mark.parametrize("name", DAMAGED)
+def test_a_model_that_contradicts_itself_is_encoded_or_refused(name, tmp_path):
+    path = tmp_path / "damaged.onnx"
+    path.write_bytes(DAMAGED[name].SerializeToString())
+    encoded_or_refused(path)
+
+
+@pytest.mark.parametrize("place", ["name", "output", "op_type", "domain", "input"])
+def test_text_that_is_no_utf8_is_read_or_refused(place, tmp_path):
     path = tmp_path / "damaged.onnx"
     model = parsed("y = Relu(x)")
-    model.graph.node[0].name = "name"
-    path.write_bytes(model.SerializeToString().replace(b"name", b"\xff\xc3(\xed"))
-    with pytest.raises(
-        onnx_graph.InvalidModelError, match=r"damaged\.onnx: is not an ONNX file, or is cut off or damaged"
-    ):
-        predictors.encode(path)
+    if place in ("input", "output"):
+        getattr(model.graph.node[0], place).append("mark")
+    else:
+        setattr(model.graph.node[0], place, "mark")
+    path.write_bytes(model.SerializeToString().replace(b"mark", b"\xff\xc3(\xed"))
+    encoded_or_refused(path)
 
 
 def test_a_failure_of_ours_names_file_and_node_and_keeps_its_cause(tmp_path, monkeypatch):
