@@ -27,7 +27,7 @@ from rich.table import Table
 from threadpoolctl import threadpool_limits
 
 import onnx_graph
-from predictors import registry
+import predictors
 from predictors.features.encoder import encode
 from predictors.features.graph_features import GRAPH_FEATURES
 from predictors.features.matrix import summary_column
@@ -144,10 +144,10 @@ def fitted() -> tuple[dict[str, Predictor], dict[str, dict[str, float]]]:
     sizes = summary_column(graphs, "log_nnz")
     accuracies = 0.4 + 0.5 * (sizes - sizes.min()) / np.ptp(sizes) + rng.normal(0, 0.02, LABELS)
     found, seconds = {}, {}
-    registry.create("ensemble").fit(graphs[:2], accuracies[:2])  # what is loaded once in a process
+    predictors.create("ensemble").fit(graphs[:2], accuracies[:2])  # what is loaded once in a process
     for name in PREDICTORS:
         wall, processor = time.perf_counter(), time.process_time()
-        found[name] = registry.create(name).fit(graphs, accuracies)
+        found[name] = predictors.create(name).fit(graphs, accuracies)
         seconds[name] = {"wall": time.perf_counter() - wall, "processor": time.process_time() - processor}
     return found, seconds
 

@@ -35,10 +35,10 @@ from predictors.calibration import ranking
 from predictors.calibration.target import to_target
 from predictors.features.encoder import encode
 from predictors.features.matrix import summary_column
+from predictors.library.loading import create
 from predictors.models.gnn import gnn
 from predictors.models.gnn.gnn import GNNPredictor, Scaling
 from predictors.models.gnn.message_passing import Batch, StructureNetwork, state_arrays
-from predictors.registry import create
 from predictors.structure_graph import StructureGraph
 
 HERE = Path(__file__).parent

@@ -24,7 +24,7 @@ from search_spaces.network_builder import NetworkBuilder
 DENSITY = 0.3
 RESULTS = Path(__file__).parent / "results" / "population_training.json"
 
-one_by_one = import_module("nas.training.single")
+device_of = import_module("nas.training.device")
 
 Make = Callable[[Task, int], ir.Model]
 
@@ -140,7 +140,7 @@ def measure(task: Task, make: Make, options: TrainingOptions, networks: int, rep
     for _ in range(repeats):
         for way in ("one thread", "all threads"):
             # `train` chooses by the size of the network; here both are measured.
-            vars(one_by_one)["THREADED"] = 0 if way == "all threads" else 1 << 60
+            vars(device_of)["THREADED"] = 0 if way == "all threads" else 1 << 60
             begin = time.perf_counter()
             alone = {index: train(models[index], task, options, seed=index) for index in few}
             rates[way].append(len(few) / (time.perf_counter() - begin))

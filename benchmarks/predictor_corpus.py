@@ -39,9 +39,9 @@ from predictors.calibration import ranking
 from predictors.calibration.target import to_target
 from predictors.features.graph_features import GRAPH_FEATURES
 from predictors.features.matrix import summary_column
+from predictors.library.loading import create
 from predictors.models.ensemble import EnsemblePredictor
 from predictors.predictor import Predictor
-from predictors.registry import create
 from predictors.structure_graph import StructureGraph
 
 HERE = Path(__file__).parent

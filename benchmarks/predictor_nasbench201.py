@@ -28,7 +28,7 @@ from rich.table import Table
 
 from predictors.calibration import ranking
 from predictors.calibration.target import accuracy_of, to_target
-from predictors.registry import create
+from predictors.library.loading import create
 from predictors.structure_graph import StructureGraph
 
 RESULTS = Path(__file__).parent / "results"

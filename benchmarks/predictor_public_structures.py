@@ -30,7 +30,7 @@ from rich.console import Console
 from rich.table import Table
 
 from predictors.calibration import ranking
-from predictors.registry import create
+from predictors.library.loading import create
 from predictors.structure_graph import StructureGraph
 
 HERE = Path(__file__).parent

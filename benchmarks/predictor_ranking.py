@@ -23,7 +23,7 @@ from onnx_graph.counts import count
 from onnx_graph.weight import masks
 from predictors.calibration import ranking
 from predictors.calibration.target import accuracy_of, to_target
-from predictors.registry import create
+from predictors.library.loading import create
 from predictors.structure_graph import StructureGraph
 
 RESULTS = Path(__file__).parent / "results"

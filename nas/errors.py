@@ -1,5 +1,20 @@
 """Errors of the service. The command line turns them into one line and an exit code."""
 
+import errno
+from collections.abc import Mapping
+from pathlib import Path
+
+REMEDIES: Mapping[int, str] = {
+    errno.ENOSPC: "free some space there and run the command again",
+    errno.EDQUOT: "free some of your quota there and run the command again",
+    errno.EROFS: "choose a place that can be written to",
+    errno.EACCES: "choose a place that can be written to, or change its permissions",
+    errno.EPERM: "choose a place that can be written to, or change its permissions",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.EMFILE: "allow more open files (ulimit -n)",
+}
+"""What to do about an error of the operating system, by its number."""
+
 
 class NasError(Exception):
     """Base of every error raised by `nas`. `exit_code`: 2 asked wrongly, 3 input not supported."""
@@ -9,6 +24,10 @@ class NasError(Exception):
 
 class UsageError(NasError, ValueError):
     """A flag, name or option that cannot be used; the message says what would be right."""
+
+
+class PluginError(NasError, RuntimeError):
+    """A name that two packages offer, or a plug-in that cannot be imported or is of the wrong type; the message names the places."""
 
 
 class DataError(NasError, ValueError):
@@ -35,7 +54,19 @@ class ExportError(NasError, RuntimeError):
     exit_code = 3
 
 
+class UnsupportedModelError(NasError, ValueError):
+    """An ONNX model that can be read but not trained; the message says why."""
+
+    exit_code = 3
+
+
 class UnsupportedModuleError(NasError, ValueError):
     """A PyTorch module that cannot become an ONNX graph; the message says why."""
 
     exit_code = 3
+
+
+def write_failure(path: Path, error: OSError) -> RunError:
+    """The error for a file that cannot be written: its path, the reason, the remedy."""
+    remedy = REMEDIES.get(error.errno or 0)
+    return RunError(f"cannot write {path}: {error.strerror or error}" + (f"; {remedy}" if remedy else ""))

@@ -1,5 +1,12 @@
+from .batch_axis import fixed_batch as fixed_batch
+from .batch_axis import free_batch as free_batch
 from .counts import Counts as Counts
 from .counts import count as count
+from .durable_file import is_temporary as is_temporary
+from .durable_file import remove_stale as remove_stale
+from .durable_file import temporary_path as temporary_path
+from .durable_file import write_durably as write_durably
+from .errors import FixedBatchError as FixedBatchError
 from .errors import GraphError as GraphError
 from .errors import InvalidModelError as InvalidModelError
 from .errors import UnreadableModelError as UnreadableModelError
@@ -17,6 +24,16 @@ from .live_units import dead_units as dead_units
 from .live_units import effective_masks as effective_masks
 from .live_units import liveness as liveness
 from .live_units import trim as trim
+from .names import nearest as nearest
+from .names import require_name as require_name
+from .names import unknown_name as unknown_name
+from .normalisation import Separated as Separated
+from .normalisation import prepend_normalisation as prepend_normalisation
+from .normalisation import split_normalisation as split_normalisation
+from .notes import drop_notes as drop_notes
+from .registry import Builtin as Builtin
+from .registry import Listed as Listed
+from .registry import Registry as Registry
 from .shrinking import shrink as shrink
 from .simplification import simplify as simplify
 from .weight import Weight as Weight
@@ -25,11 +42,16 @@ from .weight import set_weights as set_weights
 from .weight import weights as weights
 
 __all__ = [
+    "Builtin",
     "Counts",
     "CutError",
+    "FixedBatchError",
     "GraphError",
     "InvalidModelError",
+    "Listed",
     "Liveness",
+    "Registry",
+    "Separated",
     "UnreadableModelError",
     "UnsupportedOperatorError",
     "Weight",
@@ -37,17 +59,29 @@ __all__ = [
     "count",
     "cut_layers",
     "dead_units",
+    "drop_notes",
     "effective_masks",
+    "fixed_batch",
+    "free_batch",
     "from_proto",
+    "is_temporary",
     "liveness",
     "load",
     "masks",
+    "nearest",
+    "prepend_normalisation",
+    "remove_stale",
+    "require_name",
     "save",
     "set_weights",
     "shrink",
     "simplify",
     "size",
+    "split_normalisation",
     "summed_layers",
+    "temporary_path",
     "trim",
+    "unknown_name",
     "weights",
+    "write_durably",
 ]

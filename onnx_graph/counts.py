@@ -12,7 +12,7 @@ from onnx_graph.weight import FLOATS, WeightUse, array_of, integer, weight_uses
 
 @dataclass(frozen=True)
 class Counts:
-    """Sizes of a network.
+    """Exact sizes and costs of a network.
 
     Attributes:
         nnz: non-zero maskable weights (biases and normalisation not counted).

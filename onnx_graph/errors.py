@@ -20,6 +20,10 @@ class WeightError(GraphError, ValueError):
     """An array does not fit the initializer it is meant for, or there is no such initializer."""
 
 
+class FixedBatchError(GraphError, ValueError):
+    """A model that was exported for one batch size and cannot take another."""
+
+
 class UnsupportedOperatorError(GraphError, ValueError):
     """An operator that this part of the system cannot handle.
 

@@ -1,9 +1,7 @@
 """ONNX files: safe reading and durable writing."""
 
 import os
-import secrets
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ from numpy.typing import NDArray
 
 from onnx_graph import limits, soundness, tensor_data, value_info
 from onnx_graph.boundary import typed
-from onnx_graph.collector import at_rest
+from onnx_graph.durable_file import write_durably
 from onnx_graph.errors import InvalidModelError
 from onnx_graph.model_parts import ModelParts
 
@@ -31,8 +29,7 @@ def load(path: os.PathLike[str] | str) -> ir.Model:
         InvalidModelError: anything that is not a sound model of at most 2 GiB.
     """
     path = Path(path)
-    with at_rest():
-        return _to_memory(_parse(_read(path)), path.parent)
+    return _to_memory(_parse(_read(path)), path.parent)
 
 
 @typed("read")
@@ -44,12 +41,11 @@ def from_proto(proto: onnx.ModelProto) -> ir.Model:
     """
     copy = onnx.ModelProto()
     copy.CopyFrom(proto)
-    with at_rest():
-        return _to_memory(copy, None)
+    return _to_memory(copy, None)
 
 
 def save(model: ir.Model, path: Path | str, *, metadata: Mapping[str, str] | None = None) -> int:
-    """Write a model under a temporary name in the same folder, then rename; returns the bytes written.
+    """Write a model as `write_durably` does; returns the bytes written.
 
     On any failure, a full disk for one, the old file stays as it was and nothing is left beside it.
 
@@ -57,23 +53,12 @@ def save(model: ir.Model, path: Path | str, *, metadata: Mapping[str, str] | Non
         metadata: written into the file beside the model's own metadata.
 
     Raises:
-        OSError: the file cannot be written.
+        OSError: the file cannot be written; `filename` is its path.
         InvalidModelError: the model would be larger than 2 GiB.
     """
     path = Path(path)
     data = _serialize(model, metadata or {})
-    temporary = path.parent / f".{path.name}.{secrets.token_hex(8)}.tmp"
-    descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
+    write_durably(path, data)
     return len(data)
 
 

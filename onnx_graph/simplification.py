@@ -151,20 +151,14 @@ def _fold(model: ir.Model) -> None:
     from onnxscript.optimizer import FOLDED_FROM_KEY, fold_constants_ir
 
     budget = FoldingBudget()
-    logger = logging.getLogger("onnxscript.optimizer._constant_folding")
-    level = logger.level
-    logger.setLevel(logging.ERROR)  # it warns of everything that it leaves alone
-    try:
-        _attempt(
-            lambda: fold_constants_ir(
-                model,
-                onnx_shape_inference=True,
-                output_size_limit=MOST_BYTES,
-                should_fold=lambda node: _may_compute(node, budget),
-            )
+    _attempt(
+        lambda: fold_constants_ir(
+            model,
+            onnx_shape_inference=True,
+            output_size_limit=MOST_BYTES,
+            should_fold=lambda node: _may_compute(node, budget),
         )
-    finally:
-        logger.setLevel(level)
+    )
     for value in [*model.graph.initializers.values(), *(value for node in model.graph for value in node.outputs)]:
         value.meta.pop(FOLDED_FROM_KEY, None)
         value.metadata_props.pop(FOLDED_FROM_KEY, None)

@@ -14,7 +14,7 @@ class InvalidTrainingSetError(PredictorError, ValueError):
 
 
 class ModelTypeError(PredictorError, TypeError):
-    """Something that is no network, or not in the form that is asked for; the message names what is accepted."""
+    """Something that is not a network, or not in an accepted form; the message names what is accepted."""
 
 
 class InvalidPredictorError(PredictorError, ValueError):
@@ -33,8 +33,12 @@ class UnknownPredictorError(PredictorError, KeyError):
         return str(self.args[0])
 
 
+class InvalidPluginError(PredictorError, RuntimeError):
+    """A name that two packages offer, or a plug-in that cannot be imported or is of the wrong type; the message names the places."""
+
+
 class InvalidTaskError(PredictorError, ValueError):
-    """A task that no predictor can be told of: unknown name, or a description that is incomplete or impossible."""
+    """A task that a predictor cannot use: an unknown name, or an incomplete or impossible description."""
 
 
 class InvalidTargetError(PredictorError, ValueError):

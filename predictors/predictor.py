@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from predictors.structure_graph import StructureGraph
 
 NORMAL_90 = 1.6448536269514722
-"""Standard deviations to either side that hold nine tenths of a normal law."""
+"""This many standard deviations to either side hold nine tenths of a normal distribution."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,12 +20,11 @@ class Prediction:
     Attributes:
         mean: float64 ``(networks,)``, in the unit of the fitted accuracies (0 to 1).
         std: float64 ``(networks,)``, standard deviation of the predictor's uncertainty, ≥ 0.
-        low, high: float64 ``(networks,)``, interval that holds the accuracy nine times in ten; where a predictor has none of its
-            own, that of a normal law.
-        distance: float64 ``(networks,)``, from the nearest network of the fit, 1 where the predictor begins to call it *outside*;
-            NaN where it does not know.
-        unseen: bool ``(networks,)``, whether a network is for a task, or of a kind for its task, that the predictor knows that it never
-            saw: it may rank them, but how accurate they get it does not know.
+        low, high: float64 ``(networks,)``, interval that holds the accuracy nine times in ten; where a predictor has no interval of
+            its own, that of a normal distribution.
+        distance: float64 ``(networks,)``, from the networks of the fit; above 1 a network is *outside*. NaN where it is unknown.
+        unseen: bool ``(networks,)``, whether the predictor never saw the network's task, or this kind of network for it: trust the
+            order of such networks more than their accuracies.
     """
 
     mean: NDArray[np.float64]
@@ -47,7 +46,7 @@ class Prediction:
 
     @property
     def outside(self) -> NDArray[np.bool_]:
-        """Which networks are unlike anything that the predictor saw, bool ``(networks,)``: do not trust the number."""
+        """Whether each network is unlike all that the predictor saw, bool ``(networks,)``: do not trust the number."""
         return np.asarray(self.distance > 1.0)
 
 
@@ -68,3 +67,15 @@ class Predictor(Protocol):
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
         """The predictor that `arrays` came from."""
+
+
+@runtime_checkable
+class WarmStarted(Protocol):
+    """A predictor that may start from another one, its source. What is saved names the source by a digest alone."""
+
+    @property
+    def source_digest(self) -> bytes | None:
+        """`predictors.state.digest` of the source, 32 bytes; None where it starts from nothing."""
+
+    def attach_source(self, source: Predictor) -> None:
+        """Give a loaded predictor its source; `InvalidPredictorError` where it was fitted with another one."""

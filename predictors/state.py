@@ -1,7 +1,8 @@
-"""Checks around a predictor's fitted state: what may be fitted, and what a saved state must look like."""
+"""Checks of a predictor's fitted state: valid training sets, and valid saved arrays."""
 
+import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,19 +10,27 @@ from numpy.typing import ArrayLike, NDArray
 from predictors.errors import InvalidPredictorError, InvalidTrainingSetError, ModelTypeError, NotFittedError
 from predictors.structure_graph import StructureGraph
 
+
+class HasArrays(Protocol):
+    """Anything with a state as named arrays, as a `Predictor` has."""
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """The state by name."""
+
+
 Arrays = dict[str, NDArray[np.generic]]
 State = TypeVar("State")
 LARGEST = 1e32
-"""Magnitude of a saved number: beyond, it is none in single precision."""
+"""Largest magnitude of a saved number; larger ones overflow in single precision."""
 SEPARATOR = "/"
-"""Between a member's name and the name of its array."""
+"""Stands between a member's name and the name of its array."""
 
 
 def check_training(graphs: Sequence[StructureGraph], accuracies: ArrayLike) -> NDArray[np.float64]:
     """The accuracies as float64 ``(networks,)``.
 
     Raises:
-        ModelTypeError: `graphs` is no collection of structure graphs.
+        ModelTypeError: `graphs` is not a collection of structure graphs.
         InvalidTrainingSetError: there is not one accuracy in [0, 1] for each of at least two graphs.
     """
     _require_graphs(graphs)
@@ -106,7 +115,7 @@ def joined(members: Mapping[str, Mapping[str, NDArray[np.generic]]]) -> Arrays:
 
 
 def divided(arrays: Mapping[str, NDArray[np.generic]], names: Iterable[str]) -> dict[str, Arrays]:
-    """What `joined` was given; `InvalidPredictorError` for an array of no member."""
+    """The inverse of `joined`; `InvalidPredictorError` for an array that belongs to no member."""
     parts: dict[str, Arrays] = {name: {} for name in names}
     for key, value in arrays.items():
         member, _, name = key.partition(SEPARATOR)
@@ -114,3 +123,11 @@ def divided(arrays: Mapping[str, NDArray[np.generic]], names: Iterable[str]) -> 
             raise InvalidPredictorError(f"saved ensemble holds array {key!r}, of no member: {', '.join(parts)}")
         parts[member][name] = value
     return parts
+
+
+def digest(predictor: HasArrays) -> bytes:
+    """SHA-256 of a fitted state, 32 bytes: names, types, shapes and bytes of its arrays."""
+    found = hashlib.sha256()
+    for name, value in sorted(predictor.arrays().items()):
+        found.update(f"{name} {value.dtype} {value.shape}".encode() + np.ascontiguousarray(value).tobytes())
+    return found.digest()

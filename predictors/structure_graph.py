@@ -1,8 +1,8 @@
-"""The structure graph: what a predictor reads of a network, a function of its ONNX graph and non-zero pattern alone."""
+"""The structure graph: the input of a predictor, computed from the ONNX graph and its pattern of non-zeros alone."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 from predictors.paths.unit_graph import UnitGraph
 from predictors.task_description import TaskDescription
 
+if TYPE_CHECKING:
+    from torch_geometric.data import HeteroData
+
 
 @dataclass(frozen=True, eq=False)
 class StructureGraph:
-    """Operators and their links after canonicalisation, with features.
+    """The operators of a network and their connections after canonicalisation, with features.
 
     Attributes:
         operators: class of every node, int64 ``(nodes,)``, an index into `predictors.reading.operators.CLASSES`.
@@ -21,8 +24,8 @@ class StructureGraph:
         edges: int64 ``(2, edges)``, producer above consumer.
         summary: float32 ``(len(GRAPH_FEATURES),)``, features of the whole graph.
         unknown: operators that have no class of their own, ``domain::OpType``, sorted.
-        units: the units inside the operators and their connections; None where there are too many, or none.
-        task: `predictors.task_description.TASK_FEATURES` of the task that the network is for; None where it is not told.
+        units: the units inside the operators and their connections; None where there are none or too many.
+        task: `predictors.task_description.TASK_FEATURES` of the network's task; None where it is not stated.
     """
 
     operators: NDArray[np.int64]
@@ -36,6 +39,40 @@ class StructureGraph:
     def on(self, task: TaskDescription | None) -> Self:
         """The same network, for a task."""
         return replace(self, task=None if task is None else task.features())
+
+    def to_hetero_data(self) -> "HeteroData":
+        """The graph for PyTorch Geometric, as copies: for its loaders, `to_hetero` and `HeteroConv`. Imports it, which takes seconds.
+
+        Node types and their tensors:
+            ``operator``: ``x`` float32 ``(operators, len(NODE_FEATURES))``, and ``kind`` int64 ``(operators,)``, an index into
+            `predictors.reading.operators.CLASSES`.
+            ``unit``: ``x`` float32 ``(units, len(UNIT_FEATURES))``; neurons and channels. No rows where `units` is None.
+        Edge types, each ``edge_index`` int64 ``(2, edges)``:
+            ``(operator, feeds, operator)``: producer above consumer.
+            ``(unit, feeds, unit)``: unmasked connections, source above target.
+            ``(unit, in, operator)``: a unit above its operator. A unit of no operator has none.
+        Of the whole graph, so that batches stack them:
+            ``summary`` float32 ``(1, len(GRAPH_FEATURES))``.
+            ``task`` float32 ``(1, len(TASK_FEATURES))``; missing where `task` is None.
+
+        Values are those of this class: not standardised, logarithms where a feature's name begins with ``log_``.
+        """
+        import torch
+        from torch_geometric.data import HeteroData
+
+        units = self.units or UnitGraph.without_units()
+        owned = np.flatnonzero(units.owner >= 0)
+        data = HeteroData()
+        data["operator"].x = torch.tensor(self.features)
+        data["operator"].kind = torch.tensor(self.operators)
+        data["unit"].x = torch.tensor(units.features)
+        data["operator", "feeds", "operator"].edge_index = torch.tensor(self.edges)
+        data["unit", "feeds", "unit"].edge_index = torch.tensor(units.edges.astype(np.int64))
+        data["unit", "in", "operator"].edge_index = torch.tensor(np.stack([owned, units.owner[owned].astype(np.int64)]))
+        data.summary = torch.tensor(self.summary[None])
+        if self.task is not None:
+            data.task = torch.tensor(self.task[None].astype(np.float32))
+        return data
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """The graph as named arrays for an npz file; nothing is pickled."""

@@ -1,4 +1,4 @@
-"""What a predictor is told of a task: how much data, how many classes, and how easy it is for readers that learn no features."""
+"""The description of a task for a predictor: how much data, how many classes, and the accuracy of two simple classifiers."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -17,9 +17,9 @@ class TaskDescription:
     """A task in five numbers.
 
     Attributes:
-        samples: training examples; of sequences with an answer at every step, the steps.
+        samples: training examples; for sequences with an answer at every step, the number of steps.
         classes: number of outputs to choose from.
-        inputs: numbers in one example; of sequences in one step.
+        inputs: numbers in one example; for sequences, in one step.
         one_nn: held-out accuracy of the nearest neighbour, in [0, 1].
         linear_probe: held-out accuracy of a linear classifier on the inputs (ridge), in [0, 1].
     """
@@ -31,7 +31,7 @@ class TaskDescription:
     linear_probe: float
 
     def __post_init__(self) -> None:
-        """Refuse what no task can be."""
+        """Refuse values that no task can have."""
         sizes = (self.samples, self.classes, self.inputs)
         if not all(1 <= size < 2**53 for size in sizes):
             raise InvalidTaskError(f"samples, classes and inputs of a task must be ≥ 1 and below 2**53, got {sizes}")

@@ -1,4 +1,4 @@
-"""What every predictor must hold: `PredictorContract`, run over the registry by the project's tests and by third parties on their own.
+"""Conformance tests of a predictor. The project runs `PredictorContract` on every registered predictor; run it on your own:
 
 @pytest.mark.parametrize("check", PredictorContract.checks())
 def test_my_predictor(check):
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from predictors.calibration.ranking import rmse
 from predictors.errors import NotFittedError, PredictorError
 from predictors.features.matrix import CLASSES, GRAPH_FEATURES, NODE_FEATURES
+from predictors.library.persistence import shipped_predictor
 from predictors.paths.unit_graph import UNIT_FEATURES, UnitGraph
-from predictors.predictor import Prediction, Predictor
+from predictors.predictor import Prediction, Predictor, WarmStarted
 from predictors.structure_graph import StructureGraph
 from predictors.task_description import TaskDescription
 
@@ -48,7 +49,7 @@ def synthetic_graphs(count: int, seed: int = 0) -> tuple[list[StructureGraph], N
 
 
 def _units(nodes: int, size: float, rng: np.random.Generator) -> UnitGraph:
-    """Three units a node, some of them of none, joined at random; their features tell the signal as those of nodes do."""
+    """Three units for each node, a few without a node, connected at random; their features hold the same signal as those of nodes."""
     count = 3 * nodes
     owner = np.repeat(np.arange(nodes), 3).astype(np.int32)
     owner[-1] = -1
@@ -63,7 +64,7 @@ class PredictorContract:
     def __init__(
         self, create: Callable[[], Predictor], *, learns: bool = True, task: TaskDescription | None = None
     ) -> None:
-        """`create` gives an unfitted predictor; `learns` is False for one that does not look at the graphs; `task` is theirs."""
+        """`create` makes an unfitted predictor; `learns` is False for one that ignores the graphs; `task` is the task of the graphs."""
         self.create = create
         self.learns = learns
         graphs, self.accuracies = synthetic_graphs(48)
@@ -98,7 +99,7 @@ class PredictorContract:
             assert _raises(act, NotFittedError), "an unfitted predictor must raise NotFittedError"
 
     def check_training_set(self) -> None:
-        """One network, accuracies beside [0, 1], NaN, or another number of accuracies than graphs: a `PredictorError`."""
+        """One network, accuracies outside of [0, 1], NaN, or a wrong number of accuracies: a `PredictorError`."""
         bad: Sequence[tuple[int, list[float]]] = (
             (1, [0.5]),
             (2, [0.5, 1.5]),
@@ -110,18 +111,28 @@ class PredictorContract:
             assert _raises(act, PredictorError), f"fitting {count} graphs on {values} must raise a PredictorError"
 
     def check_same_seed(self) -> None:
-        """The same data and seed give the same predictions bit for bit, whatever numpy's global generator does."""
+        """The same data and seed give the same predictions bit for bit, whatever the state of numpy's global generator."""
+        before = np.random.get_state()
         np.random.seed(0)
-        again = self.create().fit(self.graphs[:40], self.accuracies[:40], seed=7)
+        try:
+            again = self.create().fit(self.graphs[:40], self.accuracies[:40], seed=7)
+        finally:
+            np.random.set_state(before)
         _require_equal(self.fitted.predict(self.graphs), again.predict(self.graphs))
 
     def check_arrays(self) -> None:
-        """What `arrays` gives restores the same predictor, bit for bit, and holds no objects."""
+        """The arrays restore the same predictor bit for bit and hold no Python objects."""
         arrays = self.fitted.arrays()
         assert all(value.dtype.kind in "fiub" for value in arrays.values()), "arrays must be numbers"
-        restored = type(self.fitted).from_arrays({name: value.copy() for name, value in arrays.items()})
+        restored = self._restored({name: value.copy() for name, value in arrays.items()})
         _require_equal(self.fitted.predict(self.graphs), restored.predict(self.graphs))
         assert restored.arrays().keys() == arrays.keys(), "a restored predictor must save the same arrays"
+
+    def _restored(self, arrays: dict[str, NDArray[np.generic]]) -> Predictor:
+        restored = type(self.fitted).from_arrays(arrays)
+        if isinstance(restored, WarmStarted) and restored.source_digest is not None:
+            restored.attach_source(shipped_predictor())
+        return restored
 
     def check_damaged_arrays(self) -> None:
         """Any array emptied, zeroed or grown huge: a `PredictorError` when restored, or predictions without a crash."""
@@ -133,7 +144,7 @@ class PredictorContract:
                 np.full_like(value, 1e30 if value.dtype.kind == "f" and value.dtype.itemsize > 2 else 7),
             ):
                 try:
-                    restored = type(self.fitted).from_arrays({**arrays, name: damage})
+                    restored = self._restored({**arrays, name: damage})
                 except PredictorError:
                     continue
                 with np.errstate(all="ignore"):

@@ -3,6 +3,7 @@ from .candidate import MaskEdit as MaskEdit
 from .candidate import MaskRecipe as MaskRecipe
 from .errors import InvalidCandidateError as InvalidCandidateError
 from .errors import InvalidOptionError as InvalidOptionError
+from .errors import InvalidPluginError as InvalidPluginError
 from .errors import SpaceError as SpaceError
 from .errors import UnknownNameError as UnknownNameError
 from .registry import SPACES as SPACES
@@ -14,6 +15,7 @@ __all__ = [
     "Candidate",
     "InvalidCandidateError",
     "InvalidOptionError",
+    "InvalidPluginError",
     "MaskEdit",
     "MaskRecipe",
     "SPACES",

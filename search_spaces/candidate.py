@@ -2,11 +2,15 @@
 
 import hashlib
 import json
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from search_spaces.errors import InvalidCandidateError
+
+DEEPEST = 32
+"""Lists and objects inside one another in a candidate."""
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
@@ -76,10 +80,10 @@ class Candidate:
             )
             if not isinstance(candidate.space, str):
                 raise TypeError(f"space is {candidate.space!r}, no name")
+            _check_values(candidate.to_json(), DEEPEST)
             _ = candidate.digest  # fails for what is no JSON: NaN, options that are no mapping
-            _check_whole_numbers(candidate.to_json())
         except (KeyError, TypeError, ValueError) as error:
-            raise InvalidCandidateError(f"not a candidate ({error}): {str(data)[:200]}") from error
+            raise InvalidCandidateError(f"not a candidate ({error}): {reprlib.repr(data)}") from error
         return candidate
 
     @property
@@ -89,12 +93,14 @@ class Candidate:
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
-def _check_whole_numbers(value: Json) -> None:
-    """NumPy fails on more than 63 bits, and other readers of JSON round them."""
+def _check_values(value: Json, deepest: int) -> None:
+    """Refuse numbers of more than 63 bits (NumPy fails on them, other readers of JSON round them) and great depth (recursion)."""
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, list):
+        if not deepest:
+            raise ValueError(f"nested deeper than {DEEPEST} levels")
         for item in value:
-            _check_whole_numbers(item)
+            _check_values(item, deepest - 1)
     elif isinstance(value, int) and abs(value) >= 2**63:
         raise ValueError("a whole number of more than 63 bits")

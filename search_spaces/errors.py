@@ -19,3 +19,7 @@ class UnknownNameError(SpaceError, KeyError):
     def __str__(self) -> str:
         """The message itself: KeyError would print its repr."""
         return str(self.args[0])
+
+
+class InvalidPluginError(SpaceError, RuntimeError):
+    """A name that two packages offer, or a plug-in that cannot be imported or is of the wrong type; the message names the places."""

@@ -219,13 +219,16 @@ class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
         return reached is not None and bool(reached.all())
 
     def _edited(self, candidate: Candidate, rng: np.random.Generator) -> Candidate:
-        """One random edit more."""
+        """One random edit more; the candidate itself where no edit fits."""
         network = self._open(candidate)
         edits = candidate.edits
         if len(edits) >= self.settings.max_edits:
             dropped = int(rng.integers(len(edits)))
             edits = edits[:dropped] + edits[dropped + 1 :]
-        edit = mask_edits.random_edit(_masks(network, candidate.mask, edits), network.layers, rng)
+        masks = _masks(network, candidate.mask, edits)
+        edit = mask_edits.random_edit(masks, network.layers, rng, operators=self.settings.edits)
+        if edit is None:
+            return candidate
         edited = replace(candidate, edits=(*edits, edit))
         over = self._draft(edited).live > self._budget(network).limit
         return candidate if over else edited

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,7 +83,11 @@ class MaskedModel:
 
 
 class ONNXSpace(MaskedSpace[ONNXOptions, ONNXDesign]):
-    """All masks of one model; a candidate names the file by its hash, so that another file is an error."""
+    """All masks of one model; a candidate names the file by its hash, so that another file is an error.
+
+    Candidates take normalised inputs, as those of the other spaces do: the normalisation that an exported file begins with
+    is left out, to be put back by the next export. They take batches of any size.
+    """
 
     name = "onnx"
     options_type = ONNXOptions
@@ -94,7 +99,7 @@ class ONNXSpace(MaskedSpace[ONNXOptions, ONNXDesign]):
         path = Path(settings.model)
         self.digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
         try:
-            self._template = onnx_graph.simplify(onnx_graph.load(path))
+            self._template = _template(path)
         except GraphError as error:
             raise InvalidOptionError(f"model {settings.model!r} cannot be searched: {error}") from error
         self._weights = {weight.name: weight for weight in onnx_graph.weights(self._template)}
@@ -135,6 +140,16 @@ class ONNXSpace(MaskedSpace[ONNXOptions, ONNXDesign]):
             raise InvalidOptionError(
                 f"model {self.settings.model!r} gives {graph.outputs[0].shape}, the task needs {self.signature.outputs} outputs at the end"
             )
+
+
+def _template(path: Path) -> ir.Model:
+    """The model of a file: simplified, without the normalisation of an export and notes of tools, if possible for any batch."""
+    model = onnx_graph.simplify(onnx_graph.load(path))
+    with suppress(onnx_graph.FixedBatchError):  # whoever runs it may do so in batches of that size
+        model = onnx_graph.free_batch(model)
+    onnx_graph.drop_notes(model)
+    found = onnx_graph.split_normalisation(model)
+    return model if found is None else found.model
 
 
 def _fits(value: ir.Value, wanted: tuple[int, ...], *, last_only: bool = False) -> bool:

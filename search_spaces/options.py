@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
+from onnx_graph import nearest, unknown_name
 from search_spaces.errors import InvalidOptionError
-from search_spaces.masks import recipe
-from search_spaces.masks.recipe import DISTRIBUTIONS
-from search_spaces.names import nearest, unknown
+from search_spaces.masks.edits import EDITS
+from search_spaces.masks.recipe import DISTRIBUTIONS, PATTERNS
 
 OptionsT = TypeVar("OptionsT", bound="SpaceOptions")
 
@@ -29,16 +29,18 @@ class SpaceOptions:
         min_live: `sample` draws again where less than this share of the kept weights lies on a path from input to output,
             or an output has no such path; 0: it takes whatever it draws, which is faster.
         max_edits: most mask edits of a candidate; 0: none.
+        edits: which mask edits may be drawn.
     """
 
     max_nnz: int | None = None
     min_density: float | None = None
     max_density: float = 0.5
     min_fill: float = 0.5
-    distributions: tuple[str, ...] = tuple(DISTRIBUTIONS)
+    distributions: tuple[str, ...] = tuple(DISTRIBUTIONS.builtins)
     patterns: tuple[str, ...] = SEARCHED
     min_live: float = 0.5
     max_edits: int = 12
+    edits: tuple[str, ...] = tuple(EDITS.builtins)
 
     def __post_init__(self) -> None:
         """Check the values."""
@@ -57,8 +59,9 @@ class SpaceOptions:
             )
         if not _whole(self.max_edits) or self.max_edits < 0:
             raise InvalidOptionError(f"max_edits is {self.max_edits!r}; it must be a whole number of at least 0")
-        check_names("distributions", self.distributions, recipe.distributions.names())
-        check_names("patterns", self.patterns, recipe.patterns.names())
+        check_names("distributions", self.distributions, DISTRIBUTIONS.names())
+        check_names("patterns", self.patterns, PATTERNS.names())
+        check_names("edits", self.edits, EDITS.names())
 
     @property
     def lowest_density(self) -> float:
@@ -71,7 +74,7 @@ def read(options_type: type[OptionsT], values: Mapping[str, object]) -> OptionsT
     known = [field.name for field in fields(options_type)]
     for name in values:
         if name not in known:
-            raise InvalidOptionError(f"{unknown('option', name, known)}")
+            raise InvalidOptionError(unknown_name("option", name, known))
     typed: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     return options_type(**typed)
 
@@ -82,12 +85,18 @@ def to_json(options: SpaceOptions) -> dict[str, object]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
+LARGEST = 1 << 20
+"""No width, depth or number of units is larger."""
+
+
 def check_range(name: str, bounds: Sequence[int], least: int) -> None:
-    """`bounds` must be two whole numbers, `least` ≤ low ≤ high."""
+    """`bounds` must be two whole numbers, `least` ≤ low ≤ high ≤ `LARGEST`."""
     if not isinstance(bounds, tuple) or len(bounds) != 2 or not all(_whole(bound) for bound in bounds):
         raise InvalidOptionError(f"{name} is {bounds!r}; it must be two whole numbers, as in (1, 4)")
-    if not least <= bounds[0] <= bounds[1]:
-        raise InvalidOptionError(f"{name} is {bounds!r}; it must be (low, high) with {least} ≤ low ≤ high")
+    if not least <= bounds[0] <= bounds[1] <= LARGEST:
+        raise InvalidOptionError(
+            f"{name} is {repr(bounds)[:80]}; it must be (low, high) with {least} ≤ low ≤ high ≤ {LARGEST:,}"
+        )
 
 
 def check_names(name: str, chosen: Sequence[str], known: Sequence[str] | Mapping[str, object]) -> None:

@@ -1,55 +1,60 @@
-"""Search spaces by name: the own ones and those that other packages add as entry points ``search_spaces``.
+"""Search spaces by name: those of this package and those of the entry points ``search_spaces``.
 
 An entry point names a class that is made from a `Signature` and an instance of its ``options_type``.
 """
 
-from collections.abc import Mapping
-from importlib import import_module
-from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, Protocol
 
-from search_spaces.errors import UnknownNameError
-from search_spaces.names import unknown
+from onnx_graph import Registry
+from search_spaces.errors import InvalidPluginError, UnknownNameError
 from search_spaces.signature import Signature
 from search_spaces.space import SearchSpace
 
-SPACES: Mapping[str, str] = {
-    "mlp": "search_spaces.mlp:MLPSpace",
-    "rnn": "search_spaces.rnn:RNNSpace",
-    "cnn": "search_spaces.cnn:CNNSpace",
-    "onnx": "search_spaces.onnx_model:ONNXSpace",
-}
-GROUP = "search_spaces"
+
+class SpaceType(Protocol):
+    """A class of search spaces."""
+
+    options_type: type[Any]
+
+    def __call__(self, signature: Signature, settings: Any, /) -> SearchSpace:
+        """The space for networks of that signature; `settings` is an instance of ``options_type``."""
 
 
-def names() -> list[str]:
-    """All known spaces, the own ones first."""
-    return [*SPACES, *sorted({point.name for point in entry_points(group=GROUP)} - set(SPACES))]
+def _fault(found: Any, name: str) -> str:
+    if not isinstance(found, type) or not hasattr(found, "options_type"):
+        return "it must be a class of search spaces with an attribute options_type"
+    return "" if getattr(found, "name", name) == name else f"its attribute name must be {name!r}"
+
+
+SPACES: Registry[SpaceType] = Registry(
+    "search space",
+    {
+        "mlp": "search_spaces.mlp:MLPSpace",
+        "rnn": "search_spaces.rnn:RNNSpace",
+        "cnn": "search_spaces.cnn:CNNSpace",
+        "onnx": "search_spaces.onnx_model:ONNXSpace",
+    },
+    "search_spaces",
+    fault=_fault,
+    unknown=UnknownNameError,
+    broken=InvalidPluginError,
+)
 
 
 def create(name: str, signature: Signature, **options: object) -> SearchSpace:
     """The space of that name for networks of `signature`.
 
     Args:
-        name: see `names`.
+        name: one of `SPACES`.
         signature: what the networks take in and give out.
         options: of the space, JSON values or Python ones; see its options class.
 
     Raises:
         UnknownNameError: no such space.
+        InvalidPluginError: the space of another package cannot be used.
         InvalidOptionError: an option that is unknown or out of range, or a signature that the space has no network for.
     """
     from search_spaces.options import read
 
-    space_type = _load(name)
-    space: SearchSpace = space_type(signature, read(space_type.options_type, options))
-    return space
-
-
-def _load(name: str) -> Any:
-    if name in SPACES:
-        module, class_name = SPACES[name].split(":")
-        return getattr(import_module(module), class_name)
-    for point in entry_points(group=GROUP, name=name):
-        return point.load()
-    raise UnknownNameError(unknown("search space", name, names()))
+    space_type = SPACES.load(name)
+    return space_type(signature, read(space_type.options_type, options))

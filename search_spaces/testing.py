@@ -137,7 +137,6 @@ class SpaceContract:
         space = self.make()
         import optuna
 
-        optuna.logging.set_verbosity(optuna.logging.ERROR)
         study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
         for index in range(DRAWS):
             trial = study.ask()

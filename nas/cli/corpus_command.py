@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from nas.cli import output
 from nas.cli.workers import add_workers, workers
+from nas.ranges import LARGEST_SEED, require_whole
 
 if TYPE_CHECKING:
     from nas.corpus.corpus import Corpus
@@ -103,6 +104,7 @@ def _card(args: argparse.Namespace) -> int:
 def _fit(args: argparse.Namespace) -> int:
     from nas.corpus.fitting import fit
 
+    require_whole("--seed", args.seed, 0, LARGEST_SEED)
     fitted = fit(_corpus(args), Path(args.out), args.predictor, seed=args.seed)
     data = {
         "predictor": fitted.name,
@@ -138,7 +140,7 @@ def _export(args: argparse.Namespace) -> int:
 def _chosen(domains: "tuple[Domain, ...]", names: list[str] | None) -> "tuple[Domain, ...]":
     """The domains of these names, in the plan's order."""
     from nas.errors import UsageError
-    from nas.names import nearest
+    from onnx_graph import nearest
 
     known = [domain.name for domain in domains]
     for name in names or ():

@@ -2,7 +2,7 @@
 
 
 def exit_code(error: Exception) -> int | None:
-    """2 asked wrongly, 3 input not supported, 1 the machine refused (disk, permission); None for a bug of ours."""
+    """2 asked wrongly, 3 input not supported, 1 the machine refused (disk, permission, memory); None for a bug of ours."""
     from nas.errors import NasError
 
     if isinstance(error, NasError):
@@ -12,4 +12,4 @@ def exit_code(error: Exception) -> int | None:
         return 3
     if kind in ("search_spaces", "predictors"):
         return 2
-    return 1 if isinstance(error, OSError) else None
+    return 1 if isinstance(error, OSError | MemoryError) else None

@@ -2,14 +2,17 @@
 
 import argparse
 import io
+import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from typing import NoReturn
 
 from nas.cli import output
 from nas.cli.exit_code import exit_code
+from nas.visible import visible
 
 VERBS: Mapping[str, str] = {
     "search": "find the best sparse network for a task and a budget",
@@ -36,14 +39,17 @@ examples:
 
 
 def entry() -> None:
-    """The console script."""
+    """The console script: a process of our own."""
+    from nas.cli.own_process import claim_process
+
+    claim_process(_verb(sys.argv[1:]))
     sys.exit(main(sys.argv[1:]))
 
 
 def main(argv: Sequence[str]) -> int:
     """Run one command; returns the exit code."""
     argv = _joined(argv)
-    verb = next((word for word in argv if not word.startswith("-")), None)
+    verb = _verb(argv)
     args = _parser(verb if verb in VERBS else None).parse_args(argv)
     if args.verb is None:
         _parser(None).print_help()
@@ -56,10 +62,7 @@ def main(argv: Sequence[str]) -> int:
         return int(import_module(f"nas.cli.{args.verb}_command").run(args))
     except KeyboardInterrupt:
         out = {"search": getattr(args, "out", None), "resume": getattr(args, "run", None)}.get(args.verb)
-        print(
-            "nas: stopped" + (f"; if {out} was begun, `nas resume {out}` goes on with it" if out else ""),
-            file=sys.stderr,
-        )
+        output.remark("nas: stopped" + (f"; if {out} was begun, `nas resume {out}` goes on with it" if out else ""))
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -68,14 +71,33 @@ def main(argv: Sequence[str]) -> int:
         code = exit_code(error)
         if code is None or args.debug:
             raise
-        place = f" ({error.filename})" if isinstance(error, OSError) and error.filename else ""
-        output.error(f"{error}{place if place[2:-1] not in str(error) else ''}")
+        output.error(_one_line(error))
         return code
+
+
+def _one_line(error: Exception) -> str:
+    """The message in one line; of an error of the operating system: the file, what is wrong and what to do about it."""
+    from nas.errors import REMEDIES
+
+    message = str(error) or type(error).__name__
+    if isinstance(error, OSError) and error.strerror:
+        message = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        remedy = REMEDIES.get(error.errno or 0)
+        message += f"; {remedy}" if remedy else ""
+    return " ".join(message.split())
+
+
+class _Parser(argparse.ArgumentParser):
+    """Quotes wrong arguments in a form that a terminal only shows."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print usage and message, exit with 2."""
+        super().error(visible(message))
 
 
 def _parser(verb: str | None) -> argparse.ArgumentParser:
     """The parser; the flags of `verb` only, since those of the others need heavier imports."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="nas",
         description="Search for sparse neural networks, architecture and mask together, by predicting accuracy from structure.",
         epilog=EXAMPLES,
@@ -99,6 +121,10 @@ def _parser(verb: str | None) -> argparse.ArgumentParser:
     return parser
 
 
+def _verb(argv: Sequence[str]) -> str | None:
+    return next((word for word in argv if not word.startswith("-")), None)
+
+
 def _joined(argv: Sequence[str]) -> list[str]:
     """``--objective -nnz`` as ``--objective=-nnz``: argparse would take the minimised cost for a flag."""
     words: list[str] = []
@@ -117,8 +143,17 @@ def _version() -> str:
         return "unknown"
 
 
+class _OneLine(logging.Formatter):
+    """Names in a message cannot act on the terminal."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  the name is logging's
+        """The line."""
+        return visible(super().formatMessage(record))
+
+
 def _quieten(verbose: bool) -> None:
     """Warnings on stderr, one line each; news only where asked for."""
-    import logging
-
-    logging.basicConfig(format="nas: %(message)s", level=logging.INFO if verbose else logging.WARNING)
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING)
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(_OneLine("nas: %(message)s"))
+    logging.getLogger("onnxscript").setLevel(logging.ERROR)  # it warns of every node that it does not fold

@@ -1,7 +1,6 @@
 """`nas predictor fit`, `evaluate`, `card`, `describe` and `calibrate-latency`."""
 
 import argparse
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from nas.cli import output
 from nas.cli.task_file import read_task
 from nas.cli.workers import add_workers, workers
+from nas.ranges import LARGEST_SEED, MANY, require_whole
 
 EXAMPLES = """\
 examples:
@@ -77,6 +77,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Fit, evaluate or tell."""
+    for name, least, most in (("folds", 2, 1000), ("seed", 0, LARGEST_SEED), ("networks", 1, MANY)):
+        if hasattr(args, name):
+            require_whole(f"--{name}", getattr(args, name), least, most)
     return {"fit": _fit, "evaluate": _evaluate, "card": _card, "describe": _describe, "calibrate-latency": _calibrate}[
         args.action
     ](args)
@@ -105,7 +108,7 @@ def _evaluate(args: argparse.Namespace) -> int:
 
     result: dict[str, Any] = table.evaluate_table(
         Path(args.table),
-        args.predictor or [name for name in PREDICTORS if args.task or not needs_task(name)],
+        args.predictor or [name for name in PREDICTORS.usable() if args.task or not needs_task(name)],
         folds=args.folds,
         seed=args.seed,
         task=read_task(args.task),
@@ -144,7 +147,7 @@ def _describe(args: argparse.Namespace) -> int:
 
     data_dir = Path(args.data_dir) if args.data_dir else None
     task = load_task(args.task, data_dir=data_dir, target=args.target, subset=args.subset)
-    print(json.dumps(describe(task).to_json(), indent=1))
+    output.show_json(describe(task).to_json())
     return 0
 
 

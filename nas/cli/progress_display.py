@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from nas.cli.output import remark
 from nas.study.progress import Progress
+from nas.visible import visible
 
 
 class Display(Protocol):
@@ -30,12 +32,12 @@ class LineDisplay:
         """See `Display`."""
         if progress.trainings != self._last:
             self._last = progress.trainings
-            print(describe(progress), file=sys.stderr, flush=True)
+            remark(describe(progress))
 
     def stage(self, text: str) -> None:
         """See `Display`."""
         self._last = -1
-        print(text, file=sys.stderr, flush=True)
+        remark(text)
 
 
 class QuietDisplay:
@@ -95,7 +97,11 @@ def _live() -> Iterator[Display]:
     from rich.progress import Progress as Bar
 
     with Bar(
-        SpinnerColumn(), BarColumn(), TextColumn("{task.description}"), console=Console(stderr=True), transient=True
+        SpinnerColumn(),
+        BarColumn(),
+        TextColumn("{task.description}", markup=False),
+        console=Console(stderr=True),
+        transient=True,
     ) as bar:
         task = bar.add_task("starting", total=None)
 
@@ -104,6 +110,6 @@ def _live() -> Iterator[Display]:
                 bar.update(task, total=progress.budget, completed=progress.trainings, description=describe(progress))
 
             def stage(self, text: str) -> None:
-                bar.update(task, total=None, description=text)
+                bar.update(task, total=None, description=visible(text))
 
         yield _Live()

@@ -1,7 +1,7 @@
 """`nas report`."""
 
 import argparse
-import json
+from errno import EACCES, EPERM, EROFS
 from pathlib import Path
 
 from nas.cli import output
@@ -12,37 +12,39 @@ EXAMPLES = """\
 examples:
   nas report runs/digits
   nas report runs/digits --format json
+  nas report /read-only/runs/digits --out pages
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the verb."""
-    parser.add_argument("run", metavar="RUN", help="folder of a finished run")
+    parser.add_argument("run", metavar="RUN", help="folder of a finished run; it is only read where --out is given")
+    parser.add_argument(
+        "--out", "-o", metavar="FOLDER", help="write report.html and pareto.png there (default: into RUN)"
+    )
     output.add_format(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the report and write the page and the picture anew."""
     from nas.reports.conclusion import render
-    from nas.reports.report import VERSION
+    from nas.reports.saved_report import read_report
     from nas.study.run_folder import RunFolder
 
     folder = RunFolder(Path(args.run))
     folder.config()
+    report = read_report(folder)
+    out = None if args.out is None else Path(args.out)
     try:
-        report = json.loads(folder.report.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RunError(f"{folder.path} has no report yet: finish it with `nas resume {folder.path}`") from None
-    except ValueError as error:
-        raise RunError(
-            f"{folder.report} is damaged ({error}): write it anew with `nas resume {folder.path}`"
-        ) from error
-    if (
-        not isinstance(report, dict)
-        or report.get("format") != VERSION
-        or not {"best", "front", "trials"} <= set(report)
-    ):
-        raise RunError(f"{folder.report} is no report of this version: write it anew with `nas resume {folder.path}`")
-    render(folder, report)
-    show(args, report, folder.path)
+        render(folder, report, out)
+    except RunError as error:
+        if out is not None or not _is_read_only(error):
+            raise
+        output.remark(f"report.html and pareto.png are not written anew ({error}): --out FOLDER writes them elsewhere")
+    show(args, report, folder.path, pages=out)
     return 0
+
+
+def _is_read_only(error: RunError) -> bool:
+    """Whether a file could not be written because its folder is not ours to write."""
+    return isinstance(error.__cause__, OSError) and error.__cause__.errno in (EACCES, EPERM, EROFS)

@@ -9,6 +9,7 @@ from nas.cli import output
 from nas.cli.progress_display import display
 from nas.cli.search_flags import add_flags, config_of
 from nas.percent import percent
+from nas.study.config import SearchConfig
 
 EXAMPLES = """\
 examples:
@@ -43,7 +44,13 @@ def run(args: argparse.Namespace) -> int:
     quieten_optuna(verbose=args.verbose)
     out = Path(args.out or f"runs/{Path(config.task).stem}-{config.space}-{config.seed}")
     with display(quiet=args.quiet) as shown:
-        report = search(config, out, on_progress=shown.progress, on_stage=shown.stage)
+        report = search(
+            config,
+            out,
+            on_progress=shown.progress,
+            on_stage=shown.stage,
+            on_remark=lambda text: None if args.quiet else output.remark(text),
+        )
     show(args, report, out)
     return 0
 
@@ -56,8 +63,8 @@ def quieten_optuna(*, verbose: bool) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
-def show(args: argparse.Namespace, report: dict[str, Any], out: Path) -> None:
-    """The front, the winner beside its baselines, the files and the sentence."""
+def show(args: argparse.Namespace, report: dict[str, Any], out: Path, *, pages: Path | None = None) -> None:
+    """The front, the winner beside its baselines, the sentence and the files; page and picture lie in `pages`, or beside the others."""
     output.emit(
         args, report, front_rows(report), title=f"Pareto front, {report['task']['metric']} on the validation split"
     )
@@ -66,9 +73,10 @@ def show(args: argparse.Namespace, report: dict[str, Any], out: Path) -> None:
     output.table(
         test_rows(report), title=f"{report['task']['metric'].capitalize()} on the test split, read for this report only"
     )
-    print(f"{report['sentence']}\n")
+    output.line(report["sentence"])
+    output.line()
     for name in ("best.onnx", "report.html", "pareto.png", "report.json", "trials.csv", "config.toml"):
-        print(out / name)
+        output.line(str((pages if pages is not None and name in ("report.html", "pareto.png") else out) / name))
     sys.stdout.flush()
 
 
@@ -105,14 +113,14 @@ def test_rows(report: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _dry_run(args: argparse.Namespace, config: Any) -> int:
+def _dry_run(args: argparse.Namespace, config: SearchConfig) -> int:
     """The pre-flight table: smallest, middle and largest candidate, and how many meet the constraints."""
-    from nas.verbs.search import check, sizes, task_of
+    from nas.verbs.search import checked, sizes
 
-    task = task_of(config)
-    check(config, task)
-    rows = sizes(config, task)
-    output.emit(
-        args, {"config": config.to_json(), "sizes": rows}, rows, title=f"candidates of {config.space} on {task.name}"
-    )
+    plan, remark = checked(config)
+    if remark and not args.quiet:
+        output.remark(remark)
+    rows = sizes(plan)
+    data = {"config": config.to_json(), "sizes": rows}
+    output.emit(args, data, rows, title=f"candidates of {config.space} on {plan.task.name}")
     return 0

@@ -16,7 +16,7 @@ examples:
   nas train model.onnx --task digits --method sr-ste --density 0.5 --method-option n=2 --method-option m=4
 """
 
-FLAGS = ("task", "data_dir", "target", "subset", "seed", "repeats", *GROUPS["training"])
+FLAGS = ("task", "preprocessing", "data_dir", "target", "subset", "seed", "repeats", *GROUPS["training"])
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,6 +44,13 @@ def run(args: argparse.Namespace) -> int:
 
     config = config_of(args)
     out = None if args.out is None else Path(args.out)
+    remarks: list[str] = []
+
+    def remark(text: str) -> None:
+        remarks.append(text)
+        if not args.quiet:
+            output.remark(text)
+
     with display(quiet=args.quiet) as shown_progress:
         epochs = paced(shown_progress)
         rows, exported = train_file(
@@ -51,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
             config,
             out,
             density=args.density,
+            on_remark=remark,
             progress=lambda repeat, epoch, loss, accuracy: epochs(
                 f"training {repeat + 1} of {config.repeats} · epoch {epoch + 1} · loss {loss:.4f} · validation {accuracy:.2%}"
             ),
@@ -58,10 +66,10 @@ def run(args: argparse.Namespace) -> int:
     shown = [
         row | {name: percent(row[name]) for name in ("before", "validation", "test") if name in row} for row in rows
     ]
-    data = {"trainings": rows, "exported": None if exported is None else exported.to_json()}
+    data = {"remarks": remarks, "trainings": rows, "exported": None if exported is None else exported.to_json()}
     output.emit(args, data, shown, title=f"{args.model_file} on {config.task}")
     if exported is not None and args.format == "table":
-        print(
+        output.line(
             f"{exported.path}: {exported.bytes:,} bytes, {exported.latency:.3f} ms, largest error {exported.largest_error:.1e}"
         )
     return 0

@@ -2,7 +2,9 @@
 
 import argparse
 
-from nas.errors import UsageError
+from nas.ranges import require_whole
+
+MOST = 1024
 
 
 def add_workers(parser: argparse.ArgumentParser, work: str = "processes that read files") -> None:
@@ -13,6 +15,5 @@ def add_workers(parser: argparse.ArgumentParser, work: str = "processes that rea
 def workers(args: argparse.Namespace) -> int:
     """What was asked for; `UsageError` below one."""
     found: int = args.workers
-    if found < 1:
-        raise UsageError(f"--workers must be at least 1, got {found}")
+    require_whole("--workers", found, 1, MOST)
     return found

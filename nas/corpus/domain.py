@@ -6,17 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from nas.errors import UsageError
-from nas.names import nearest
+from nas.ranges import LARGEST_SEED, require_whole
 from nas.study import config
 from nas.tasks.registry import load_task
 from nas.tasks.task import Task
 from nas.training.options import TrainingOptions
+from onnx_graph import nearest
 from search_spaces.masks.recipe import PATTERNS
 
 LOWEST, HIGHEST = 0.02, 0.3
 """Densities of the recipes. Below, all masks fail; above, all tie within the noise of one training."""
 STRATA = (0.03, 0.05, 0.1, 0.2)
 """Densities that half of the recipes have exactly."""
+MOST_NETWORKS = 100_000_000
 SHARD = 64
 """Networks of a shard."""
 
@@ -53,10 +55,12 @@ class Domain:
             raise UsageError(
                 f"domain {self.name!r}: its name is that of a folder; take letters, digits, '-' and '_' alone"
             )
-        if self.networks < 1 or self.masks < 1 or SHARD % self.masks:
-            raise UsageError(
-                f"domain {self.name!r}: networks must be ≥ 1 and masks a divisor of {SHARD}, got {self.networks} and {self.masks}"
-            )
+        require_whole(f"domain {self.name!r}: networks", self.networks, 1, MOST_NETWORKS)
+        require_whole(f"domain {self.name!r}: masks", self.masks, 1, SHARD)
+        if self.subset is not None:
+            require_whole(f"domain {self.name!r}: subset", self.subset, 1, LARGEST_SEED)
+        if SHARD % self.masks:
+            raise UsageError(f"domain {self.name!r}: masks must be a divisor of {SHARD}, got {self.masks}")
         reserved = {"min_density", "max_density", "patterns", "max_nnz"} & set(self.options)
         if reserved:
             raise UsageError(f"domain {self.name!r}: the corpus itself sets {', '.join(sorted(reserved))}")
@@ -195,4 +199,4 @@ DOMAINS: tuple[Domain, ...] = (
 )
 """What `nas corpus build` builds."""
 
-ALL_PATTERNS = tuple(PATTERNS)
+ALL_PATTERNS = tuple(PATTERNS.builtins)

@@ -6,15 +6,16 @@ from pathlib import Path
 from nas.corpus.corpus import Corpus
 from nas.errors import UsageError
 from predictors.features.encoder import encode
-from predictors.library.fitted import FittedPredictor, Json
-from predictors.library.persistence import require_free, save
+from predictors.library.fitted import FittedPredictor
+from predictors.library.loading import create
+from predictors.library.persistence import Json, require_free, save
 from predictors.models.boosted import BoostedOptions
 from predictors.models.ensemble import EnsembleOptions, EnsemblePredictor
 from predictors.models.forest import ForestOptions
 from predictors.models.gaussian_process import GaussianProcessOptions
 from predictors.models.gnn.gnn import GNNOptions
 from predictors.predictor import Predictor
-from predictors.registry import create, needs_task
+from predictors.registry import needs_task
 from predictors.task_description import TaskDescription
 
 MANY = 2000

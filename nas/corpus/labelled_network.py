@@ -84,7 +84,7 @@ class MeasuredNetwork:
             if not len(found.seeds) == len(found.validation) == len(found.test) or not found.seeds:
                 raise ValueError("seeds, validation and test must tell of the same trainings")
             return found
-        except (KeyError, TypeError, ValueError, InvalidCandidateError) as error:
+        except (AttributeError, LookupError, OverflowError, TypeError, ValueError, InvalidCandidateError) as error:
             raise DataError(f"{place}: not a network of a corpus ({error})") from error
 
 

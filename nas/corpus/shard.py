@@ -9,7 +9,8 @@ from typing import Any
 
 from nas.corpus.domain import Domain, from_mapping
 from nas.corpus.labelled_network import MeasuredNetwork
-from nas.errors import DataError, RunError, UsageError
+from nas.errors import DataError, UsageError, write_failure
+from nas.input_file import opened, parse_json
 from nas.study.run_folder import write_bytes
 from predictors.errors import InvalidTaskError
 from predictors.task_description import TaskDescription
@@ -17,6 +18,8 @@ from search_spaces.errors import InvalidOptionError
 from search_spaces.signature import Signature
 
 VERSION = 1
+MOST_BYTES = 32 << 20
+"""Bytes of an unpacked shard; 64 networks take 100,000."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,19 +92,26 @@ def write_shard(path: Path, shard: Shard) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RunError(f"cannot make {path.parent}: {error.strerror}") from error
+        raise write_failure(path.parent, error) from error
     write_bytes(path, gzip.compress(("\n".join(lines) + "\n").encode(), 9, mtime=0))
+
+
+def _lines(path: Path) -> list[bytes]:
+    """The lines of a packed file that is not larger than any shard; at least one, which may be empty."""
+    with opened(path) as file:
+        try:
+            with gzip.open(file) as unpacked:
+                content = unpacked.read(MOST_BYTES + 1)
+        except (OSError, EOFError, zlib.error) as error:
+            raise DataError(f"{path} is damaged: {error}") from error
+    if len(content) > MOST_BYTES:
+        raise DataError(f"{path}: unpacked it has more than {MOST_BYTES:,} bytes, which is no shard")
+    return content.rstrip(b"\n").split(b"\n")
 
 
 def read_shard(path: Path) -> Shard:
     """The shard in a file; `DataError` where it is damaged or of another version."""
-    try:
-        lines = gzip.decompress(path.read_bytes()).decode().splitlines()
-        head, *rows = [json.loads(line) for line in lines]
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
-    except (EOFError, ValueError, zlib.error) as error:  # JSON and Unicode errors are ValueErrors
-        raise DataError(f"{path} is damaged: {error}") from error
+    head, *rows = [parse_json(line, f"{path}, line {number}") for number, line in enumerate(_lines(path), start=1)]
     if not isinstance(head, dict) or head.get("version") != VERSION:
         raise DataError(f"{path} is no shard of version {VERSION}")
     if head.get("networks") != len(rows):
@@ -120,5 +130,14 @@ def read_shard(path: Path) -> Shard:
         )
     except DataError:
         raise
-    except (KeyError, TypeError, ValueError, UsageError, InvalidOptionError, InvalidTaskError) as error:
+    except (
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+        OverflowError,
+        UsageError,
+        InvalidOptionError,
+        InvalidTaskError,
+    ) as error:
         raise DataError(f"{path} is damaged: {error}") from error

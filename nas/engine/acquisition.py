@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.engine.pool import Pool, Screened
-from nas.study.objectives import losses, values
+from nas.study.objectives import losses, main_of, values
 from nas.study.trial import Score
 
 OPTIMISM = (0.0, 0.5, 1.0, 2.0)
@@ -39,8 +39,10 @@ def _utility(pool: Pool, scores: list[Score], optimism: float, rng: np.random.Ge
     """
     if len(pool.objectives) == 1:
         return pool.fitness(optimism)
+    metric = main_of(pool.objectives)
     rows = [
-        values(pool.objectives, s.mean + optimism * s.std, m.metrics) for s, m in zip(scores, pool.members, strict=True)
+        values(pool.objectives, metric.from_share(s.mean + optimism * s.std), m.metrics)
+        for s, m in zip(scores, pool.members, strict=True)
     ]
     table = losses(pool.objectives, rows)
     ranks = table.argsort(axis=0, kind="stable").argsort(axis=0, kind="stable") / max(len(table) - 1, 1)

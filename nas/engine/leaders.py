@@ -1,4 +1,4 @@
-"""Who leads: the best results_by_candidate, the Pareto front, the winner."""
+"""Who leads: the best candidates, the Pareto front, the winner."""
 
 from collections.abc import Sequence
 
@@ -7,38 +7,58 @@ from numpy.typing import NDArray
 
 from nas.errors import RunError
 from nas.study import objectives
-from nas.study.trial import CandidateResult
+from nas.study.constraints import Constraint, on_metrics
+from nas.study.trial import CandidateResult, Trial
 
 
 def ranked(goals: Sequence[objectives.Objective], known: Sequence[CandidateResult]) -> list[CandidateResult]:
-    """Standings, the best first: by accuracy, with several objectives the front before the rest."""
+    """Results, the best first: by the metric of the search, with several objectives the front before the rest."""
     if not known:
         return []
-    order = np.array([-result.accuracy for result in known])
+    metric = objectives.main_of(goals)
+    order = np.array([-metric.to_share(result.accuracy) for result in known])
     if len(goals) > 1:
         order = order / 2 + objectives.fronts(_losses(goals, known))
     return [known[i] for i in np.argsort(order, kind="stable")]
 
 
 def front(goals: Sequence[objectives.Objective], known: Sequence[CandidateResult]) -> list[CandidateResult]:
-    """The Pareto front; with accuracy as the only objective, of accuracy against non-zeros."""
+    """The Pareto front; with one objective, of that metric against non-zeros."""
     if not known:
         return []
     if len(goals) == 1:
         goals = (*goals, objectives.Objective("nnz", "minimize"))
     on_front = objectives.non_dominated(_losses(goals, known))
-    return sorted((s for s, on in zip(known, on_front, strict=True) if on), key=lambda s: -s.accuracy)
+    sign = objectives.main_of(goals).sign
+    return sorted((s for s, on in zip(known, on_front, strict=True) if on), key=lambda s: -sign * s.accuracy)
 
 
-def winner(goals: Sequence[objectives.Objective], known: Sequence[CandidateResult]) -> CandidateResult:
+def winner(
+    goals: Sequence[objectives.Objective], known: Sequence[CandidateResult], *, tried: Sequence[Trial] = ()
+) -> CandidateResult:
     """The candidate to export: the most accurate; of those trained more than once where there are such.
 
     A candidate that was trained once can lead by luck alone, so it never beats a confirmed one.
     """
     confirmed = [result for result in known if len(result.accuracies) > 1]
+    if not known and any(not trial.failed for trial in tried):
+        raise RunError("no trained network meets the constraints on metrics; `trials.csv` has what was measured")
     if not known:
         raise RunError("every training of the run failed; `trials.csv` says why")
-    return max(confirmed or known, key=lambda result: (result.accuracy, -result.metrics["nnz"]))
+    sign = objectives.main_of(goals).sign
+    return max(confirmed or known, key=lambda result: (sign * result.accuracy, -result.metrics["nnz"]))
+
+
+def feasible(
+    goals: Sequence[objectives.Objective], bounds: Sequence[Constraint], known: Sequence[CandidateResult]
+) -> list[CandidateResult]:
+    """The candidates whose measured metrics meet the constraints; costs were checked before the training."""
+    main, measured = objectives.main_of(goals).name, on_metrics(bounds)
+    return [
+        result
+        for result in known
+        if all(bound.excess({**result.metrics, main: result.accuracy}) <= 0 for bound in measured)
+    ]
 
 
 def _losses(goals: Sequence[objectives.Objective], known: Sequence[CandidateResult]) -> NDArray[np.float64]:

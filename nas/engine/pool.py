@@ -9,9 +9,9 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 import onnx_graph
-from nas.measure.metrics import counts, measure
-from nas.study.constraints import Constraint
-from nas.study.objectives import Objective, fronts, losses, values
+from nas.measure.costs import COSTS, COUNTED, counts, measure_all
+from nas.study.constraints import Constraint, on_costs
+from nas.study.objectives import Objective, fronts, losses, main_of, values
 from nas.study.trial import Proposal, Score
 from predictors.predictor import Predictor
 from predictors.structure_graph import StructureGraph
@@ -44,8 +44,8 @@ class Pool:
 
     Args:
         space: builds the candidates.
-        constraints: what a candidate must meet.
-        objectives: what makes one candidate fitter than another.
+        constraints: what a candidate must meet; those on metrics are checked after the training, not here.
+        objectives: what makes one candidate fitter than another, as far as it is known before the training.
         predictor: fitted, or None; without one every candidate is as fit as another.
         encode: reads the structure graph; None where no predictor is used in the search.
         taken: digests that were trained before.
@@ -64,7 +64,9 @@ class Pool:
         finish: Callable[[ir.Model, Candidate], ir.Model] = lambda model, candidate: onnx_graph.shrink(model),
     ) -> None:
         """An empty pool."""
-        self.space, self.constraints, self.objectives = space, constraints, objectives
+        self.space = space
+        self.constraints: Sequence[Constraint] = on_costs(constraints)
+        self.objectives = tuple(objective for objective in objectives if objective.known_before_training)
         self.members: list[Screened] = []
         self.refused = 0
         self.smallest: dict[str, float] = {}
@@ -102,17 +104,22 @@ class Pool:
             return None
         if any(c.excess(metrics) > 0 for c in self.constraints if c.metric in metrics):
             return None
-        for name in {c.metric for c in self.constraints} | {o.name for o in self.objectives} - {"accuracy"}:
-            if name not in metrics:
-                metrics[name] = measure(self._finish(model, proposal.candidate), name)
-                self.smallest[name] = min(metrics[name], self.smallest.get(name, metrics[name]))
+        further = measure_all(self._further_costs(), model, lambda: self._finish(model, proposal.candidate))
+        for name, value in further.items():
+            self.smallest[name] = min(value, self.smallest.get(name, value))
+        metrics |= further
         if any(c.excess(metrics) > 0 for c in self.constraints):
             return None
         return Screened(proposal, metrics, self._encode(model) if self._encode else None)
 
+    def _further_costs(self) -> list[str]:
+        """Costs that constraints and objectives name beside the counted ones, each once."""
+        named = [*(c.metric for c in self.constraints), *(o.name for o in self.objectives if not o.main)]
+        return [name for name in dict.fromkeys(named) if name in COSTS and name not in COUNTED]
+
     @property
     def scores(self) -> list[Score] | None:
-        """The predictor's word on every member, in order; None without a fitted predictor."""
+        """What the predictor says of every member, in order, on its scale from 0 to 1; None without a fitted predictor."""
         if self._predictor is None:
             return None
         new = self.members[len(self._scores) :]
@@ -135,6 +142,9 @@ class Pool:
         upper = np.array([score.mean + optimism * score.std for score in scores])
         if len(self.objectives) == 1:
             return upper
-        rows = [values(self.objectives, u, m.metrics) for u, m in zip(upper, self.members, strict=True)]
+        metric = main_of(self.objectives)
+        rows = [
+            values(self.objectives, metric.from_share(u), m.metrics) for u, m in zip(upper, self.members, strict=True)
+        ]
         within = (upper - upper.min()) / (np.ptp(upper) + 1e-12) * 0.5
         return np.asarray(within - fronts(losses(self.objectives, rows)), dtype=np.float64)

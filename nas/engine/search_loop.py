@@ -7,7 +7,7 @@ exactly where it stood: the round in work is planned and trained again, and only
 import itertools
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -16,26 +16,25 @@ import numpy as np
 import onnx_ir as ir
 
 import onnx_graph
-from nas.engine import acquisition, strategies
-from nas.engine.leaders import front, ranked
+from nas.engine import acquisition
+from nas.engine.leaders import feasible, front, ranked
+from nas.engine.plan import SearchPlan
 from nas.engine.pool import Pool, Screened
-from nas.engine.preflight import make_space
 from nas.errors import NasError, RunError
 from nas.exporters.onnx_export import as_exported
-from nas.measure.metrics import counts, measure
+from nas.measure.costs import COSTS, counts_in_file, measure_all
 from nas.seeds import derive, generator
-from nas.study import constraints, objectives
 from nas.study.config import SearchConfig
+from nas.study.constraints import on_costs
 from nas.study.progress import Progress
 from nas.study.record import Record
 from nas.study.run_folder import RunFolder
-from nas.study.trial import Proposal, Score, Trial, results_by_candidate
+from nas.study.trial import CandidateResult, Proposal, Score, Trial, results_by_candidate
 from nas.tasks.task import Task
 from nas.training.options import TrainingResult
 from predictors.predictor import Predictor
 from predictors.structure_graph import StructureGraph
 from search_spaces.candidate import Candidate
-from search_spaces.space import SearchSpace
 
 if TYPE_CHECKING:
     from predictors.task_description import TaskDescription
@@ -81,9 +80,7 @@ class Plan:
 class Engine:
     """A search in work. Make it, call `run`."""
 
-    config: SearchConfig
-    task: Task
-    space: SearchSpace
+    plan: SearchPlan
     record: Record
     folder: RunFolder
     on_progress: Callable[[Progress], None] = lambda progress: None
@@ -91,11 +88,11 @@ class Engine:
     predictor: Predictor | None = None
 
     def __post_init__(self) -> None:
-        """Resolve what the configuration names."""
-        self.objectives = objectives.parse(self.config.objective)
-        self.constraints = constraints.parse_all(self.config.constraint)
-        self.strategy = strategies.create(self.config.strategy)
-        self.method = self.config.training_method()
+        """Take what the search needs at every turn out of its plan."""
+        plan = self.plan
+        self.config, self.task, self.space = plan.config, plan.task, plan.space
+        self.objectives, self.constraints, self.metric = plan.objectives, plan.constraints, plan.metric
+        self.strategy, self.method = plan.strategy, plan.method
         self.screened = 0
         self.begun = time.perf_counter()
         self._graphs: dict[str, StructureGraph] = {}
@@ -163,7 +160,10 @@ class Engine:
         wanted = max(self.config.screen, count) if self.predictor is not None else count
         start = time.perf_counter()
         self.strategy.fill(pool, trials, wanted, rng=rng, trainings=self.config.trainings)
-        chosen = acquisition.choose(pool, count, explore=self.config.explore, rng=rng)
+        chosen = [
+            (member, None if score is None else score.in_unit_of(self.metric))
+            for member, score in acquisition.choose(pool, count, explore=self.config.explore, rng=rng)
+        ]
         self.seconds.screening += time.perf_counter() - start
         self._graphs |= {member.digest: member.graph for member, _ in chosen if member.graph is not None}
         return Plan(round_, chosen, [0] * len(chosen), len(pool) + pool.refused)
@@ -171,16 +171,16 @@ class Engine:
     def _confirm(self, round_: int, trials: Sequence[Trial], left: int) -> Plan:
         """Train the leaders again: more of them first, then fewer, so that the winner is not just the luckiest."""
         count = max(1, -(-left * 3 // 5)) if left > 2 else left
-        leaders = ranked(self.objectives, results_by_candidate(trials))
+        leaders = ranked(self.objectives, self.feasible(trials) or results_by_candidate(trials))
         phase = {trial.digest for trial in itertools.takewhile(lambda trial: trial.repeat > 0, reversed(trials))}
         confirmed = [leader for leader in leaders if leader.candidate.digest in phase]
         chosen = (confirmed or leaders)[:count]
         tries = {s.candidate.digest: sum(trial.digest == s.candidate.digest for trial in trials) for s in chosen}
-        members = [(Screened(Proposal(candidate=s.candidate), dict(s.metrics), None), s.score) for s in chosen]
+        members = [(Screened(Proposal(candidate=s.candidate), _costs(s.metrics), None), s.score) for s in chosen]
         return Plan(round_, members, [tries[member.digest] for member, _ in members], 0)
 
     def _encoder(self) -> Callable[[ir.Model], StructureGraph] | None:
-        if self.config.predictor == "none":
+        if self.plan.predictor is None:
             return None
         from predictors import encode
 
@@ -190,9 +190,7 @@ class Engine:
     @cached_property
     def description(self) -> "TaskDescription | None":
         """What a predictor that knows other tasks is told of this one; None for the others."""
-        from predictors.registry import needs_task
-
-        if self.config.predictor == "none" or not needs_task(self.config.predictor):
+        if not getattr(self.plan.predictor, "needs_task", False):
             return None
         from nas.tasks.description import describe
 
@@ -202,16 +200,15 @@ class Engine:
         """Refit the predictor on all candidates of these trials; with too few of them there is none."""
         known = results_by_candidate(trials)
         self.predictor = None
-        if self.config.predictor == "none" or len(known) < FEWEST_TO_FIT:
+        if self.plan.predictor is None or len(known) < FEWEST_TO_FIT:
             return
         import predictors
 
         start = time.perf_counter()
         graphs = [self._graph(result.candidate) for result in known]
-        accuracies = np.array([result.accuracy for result in known])
-        self.predictor = predictors.create(self.config.predictor).fit(
-            graphs, accuracies, seed=derive(self.config.seed, "fit") % 2**31
-        )
+        shares = np.array([self.metric.to_share(result.accuracy) for result in known])
+        fresh = predictors.create(self.config.predictor)
+        self.predictor = fresh.fit(graphs, shares, seed=derive(self.config.seed, "fit") % 2**31)
         self.seconds.fitting += time.perf_counter() - start
 
     def _graph(self, candidate: Candidate) -> StructureGraph:
@@ -243,7 +240,7 @@ class Engine:
         results = train_population(
             models,
             self.task,
-            self.config.training_options(),
+            self.plan.training,
             seeds=seeds,
             method=self.method,
             device=self.config.device,
@@ -255,9 +252,10 @@ class Engine:
         for index, (model, result) in enumerate(zip(models, results, strict=True)):
             trial = _trial(plan, index, first + index, seeds[index], result)
             if trial.number >= len(self.record.trials):
-                if not isinstance(result, Exception):
+                if not isinstance(result, Exception) and not trial.failed:
                     onnx_graph.set_weights(model, dict(result.weights))
                     trial = self._measured(trial, model) if self.method.moves else trial
+                    trial = self._with_further_metrics(trial, model)
                     self._save(trial, model)
                 self.record.add(trial)
         self._keep_models()
@@ -272,17 +270,36 @@ class Engine:
     def _measured(self, trial: Trial, model: ir.Model) -> Trial:
         """The trial with the costs of the trained network, whose mask is another; failed where they break a constraint.
 
-        A method keeps the count of non-zeros, but units that were dead may live again and cost bytes and time.
+        A method keeps the count of non-zeros, but some of them may be cut off from input or output, and units that were dead
+        may live again and cost bytes and time.
         """
-        metrics = counts(model)
-        exported = as_exported(model, self.task, trial.candidate)
-        metrics |= {name: measure(exported, name) for name in trial.metrics if name not in metrics}
-        broken = [c for c in self.constraints if c.excess(metrics) > 0]
+        metrics = counts_in_file(model, keep_dead_units=self.method.grouped)
+        missing = [name for name in trial.metrics if name in COSTS and name not in metrics]
+        metrics |= measure_all(
+            missing,
+            model,
+            lambda: as_exported(model, self.task, trial.candidate, keep_dead_units=self.method.grouped),
+        )
+        broken = [c for c in on_costs(self.constraints) if c.excess(metrics) > 0]
         if not broken:
             return replace(trial, metrics=metrics)
         first = broken[0]
         error = f"after training {first.metric} is {metrics[first.metric]:g}, which breaks the constraint {first}"
         return replace(trial, metrics=metrics, accuracy=None, error=error)
+
+    def _with_further_metrics(self, trial: Trial, model: ir.Model) -> Trial:
+        """The trial with every other metric that objectives and constraints name, measured on the validation split."""
+        from nas.training.single import evaluate
+
+        found = {
+            name: evaluate(model, self.task, self.task.validation, metric=name, device=self.config.device)
+            for name in self.plan.further_metrics
+        }
+        return replace(trial, metrics={**trial.metrics, **found}) if found else trial
+
+    def feasible(self, trials: Sequence[Trial]) -> list[CandidateResult]:
+        """The trained candidates whose metrics meet the constraints."""
+        return feasible(self.objectives, self.constraints, results_by_candidate(trials))
 
     def _save(self, trial: Trial, model: ir.Model) -> None:
         """Store a trained network before its trial is recorded: what the record names exists."""
@@ -290,7 +307,7 @@ class Engine:
 
     def _keep_models(self) -> None:
         """Delete the networks of candidates that neither lead nor lie on the front: a long search fills no disk."""
-        known = results_by_candidate(self.record.trials)
+        known = self.feasible(self.record.trials)
         keep = {s.candidate.digest for s in ranked(self.objectives, known)[:10]} | {
             s.candidate.digest for s in front(self.objectives, known)
         }
@@ -300,7 +317,7 @@ class Engine:
 
     def _report(self, plan: Plan, start: float) -> None:
         trials = self.record.trials
-        known = ranked(self.objectives, results_by_candidate(trials))
+        known = ranked(self.objectives, self.feasible(trials))
         elapsed = time.perf_counter() - start
         done = len(trials) - self._at_start
         left = elapsed / done * (self.config.trainings - len(trials)) if done else None
@@ -320,17 +337,22 @@ class Engine:
 
 
 def open_engine(
-    config: SearchConfig,
+    plan: SearchPlan,
     folder: RunFolder,
-    task: Task,
     *,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     seconds: Seconds | None = None,
+    read_only: bool = False,
 ) -> Engine:
     """Open the record of a run, whose lock the caller holds; `RunError` where the data changed since it was begun."""
-    record = Record(folder.journal, objectives.parse(config.objective), constraints.parse_all(config.constraint))
-    require_unchanged(record, config, task, folder)
-    return Engine(config, task, make_space(config, task), record, folder, on_progress, seconds or Seconds())
+    record = Record(folder.journal, plan.objectives, plan.constraints, read_only=read_only)
+    require_unchanged(record, plan.config, plan.task, folder)
+    return Engine(plan, record, folder, on_progress, seconds or Seconds())
+
+
+def _costs(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Those of the figures of a trial that are known before a training."""
+    return {name: value for name, value in metrics.items() if name in COSTS}
 
 
 def _trial(plan: Plan, index: int, number: int, seed: int, result: TrainingResult | Exception) -> Trial:
@@ -340,6 +362,8 @@ def _trial(plan: Plan, index: int, number: int, seed: int, result: TrainingResul
     member, score = plan.chosen[index]
     if isinstance(result, Exception):
         accuracy, seconds, dead_units, error = None, 0.0, 0, str(result)
+    elif result.dead:
+        accuracy, seconds, dead_units, error = None, result.seconds, result.dead_units, result.dead
     else:
         accuracy, seconds, dead_units, error = result.accuracy, result.seconds, result.dead_units, ""
     return Trial(

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 import onnx_graph
 from nas.errors import ExportError
-from nas.exporters.normalise import prepend
-from nas.exporters.provenance import provenance
-from nas.measure.metrics import latency
+from nas.exporters.provenance import interface, provenance
+from nas.exporters.registry import format_of
+from nas.measure.costs.latency import latency
 from nas.measure.runtime import Runtime
 from nas.tasks.task import Task
+from nas.training.inputs import with_any_batch, without_normalisation
 from search_spaces.candidate import Candidate
 
 TOLERANCE = 1e-4
@@ -56,8 +57,8 @@ def export(
     """Write a trained model without its dead units, taking the task's raw inputs.
 
     Args:
-        model: trained, as `nas.training` gives it; left alone.
-        path: of the file to write; nothing is written where the check fails.
+        model: trained, as `nas.training` gives it; left alone. One that begins with a normalisation of ours keeps that.
+        path: of the file to write, whose name chooses the format; nothing is written where the check fails.
         task: gives the normalisation to build in and the examples to check on.
         origin: goes into the file's metadata.
         keep_dead_units: leave them in, where groups of inputs (N:M) must stay as they were trained.
@@ -65,6 +66,8 @@ def export(
     Raises:
         ExportError: an output differs from the trained network's by more than `TOLERANCE`.
     """
+    model, task = without_normalisation(model, task)
+    model = with_any_batch(model)
     shrunk = _finished(model, task, keep_dead_units=keep_dead_units)
     x = task.validation.x[:EXAMPLES]
     exported = run(shrunk, raw_inputs(task, x))
@@ -74,8 +77,9 @@ def export(
             f"the exported model differs from the trained one by {difference:.2g} (at most {TOLERANCE:g} is allowed); nothing was written"
         )
     count = onnx_graph.count(shrunk)
-    metadata = {f"nas.{name}": value for name, value in origin.items()} | {"nas.largest_error": f"{difference:.1e}"}
-    written = onnx_graph.save(shrunk, path, metadata=metadata)
+    said = {**origin, **interface(shrunk, task), "largest_error": f"{difference:.1e}"}
+    shrunk.metadata_props.update({f"nas.{name}": value for name, value in said.items()})
+    written = format_of(path).write(shrunk, path, raw_inputs(task, x))
     return Exported(
         path=path,
         bytes=written,
@@ -86,26 +90,34 @@ def export(
     )
 
 
-def as_exported(model: ir.Model, task: Task, candidate: Candidate) -> ir.Model:
+def as_exported(model: ir.Model, task: Task, candidate: Candidate, *, keep_dead_units: bool = False) -> ir.Model:
     """The untrained network in the form that it would be exported in, metadata included: what ``bytes`` and ``latency`` count."""
-    finished = _finished(model, task)
+    finished = _finished(model, task, keep_dead_units=keep_dead_units)
     draft = provenance(task, candidate, 0.0, 2**31 - 1)
-    draft |= {f"test_{task.metric}": f"{0.0:.6f}", "largest_error": f"{0.0:.1e}"}
+    draft |= interface(finished, task) | {f"test_{task.metric}": f"{0.0:.6f}", "largest_error": f"{0.0:.1e}"}
     finished.metadata_props.update({f"nas.{name}": value for name, value in draft.items()})
     return finished
 
 
 def _finished(model: ir.Model, task: Task, *, keep_dead_units: bool = False) -> ir.Model:
-    """A new model without dead units, unless they shall stay, that takes the task's raw inputs."""
+    """A new model without dead units, unless they shall stay, that takes the task's raw inputs.
+
+    Nothing of what other tools noted in it is left, nor what an earlier export said of itself.
+    """
     shrunk = model.clone() if keep_dead_units else onnx_graph.shrink(model)
-    return shrunk if task.normalisation is None else prepend(shrunk, task.normalisation)
+    onnx_graph.drop_notes(shrunk)
+    for name in [name for name in shrunk.metadata_props if name.startswith("nas.")]:
+        del shrunk.metadata_props[name]
+    if task.normalisation is None:
+        return shrunk
+    return onnx_graph.prepend_normalisation(shrunk, task.normalisation.offset, task.normalisation.scale)
 
 
-def copy_of(source: Path, path: Path) -> Exported:
+def copy_of(source: Path, path: Path, task: Task) -> Exported:
     """Copy an exported model to another file and say again what it is; the export's check is not repeated."""
     model = onnx_graph.load(source)
     count = onnx_graph.count(model)
-    written = onnx_graph.save(model, path, metadata=dict(model.metadata_props))
+    written = format_of(path).write(model, path, raw_inputs(task, task.validation.x[:EXAMPLES]))
     error = float(model.metadata_props.get("nas.largest_error", "nan"))
     return Exported(
         path=path, bytes=written, latency=latency(model), largest_error=error, nnz=count.nnz, weights=count.weights
@@ -114,9 +126,7 @@ def copy_of(source: Path, path: Path) -> Exported:
 
 def raw_inputs(task: Task, x: NDArray[np.float32]) -> NDArray[np.float32]:
     """The raw inputs behind a split's normalised ones."""
-    if task.normalisation is None:
-        return x
-    return np.asarray(x / task.normalisation.scale + task.normalisation.offset, np.float32)
+    return x if task.normalisation is None else task.normalisation.undo(x)
 
 
 def run(model: ir.Model, x: NDArray[np.float32]) -> NDArray[np.float32]:

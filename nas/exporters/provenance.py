@@ -2,8 +2,11 @@
 
 import json
 
+import onnx_ir as ir
+
 from nas import __version__
 from nas.tasks.task import Task
+from onnx_graph.normalisation import OFFSET, SCALE
 from search_spaces.candidate import Candidate
 
 
@@ -26,3 +29,24 @@ def of_task(task: Task) -> dict[str, str]:
         **{name: json.dumps(list(values), ensure_ascii=False) for name, values in names.items() if values},
         "version": __version__,
     }
+
+
+def interface(model: ir.Model, task: Task) -> dict[str, str]:
+    """What an export takes, how it prepares that, and what its numbers mean."""
+    return {
+        "input": "raw",
+        "preprocessing": f"(x - {OFFSET}) * {SCALE}" if task.normalisation is not None else "none added",
+        "output": f"{_numbers(model)}, {_order(task)}",
+    }
+
+
+def _numbers(model: ir.Model) -> str:
+    """What kind of numbers the last node gives."""
+    node = model.graph.outputs[0].producer()
+    last = {"Softmax": "probabilities", "LogSoftmax": "log-probabilities"}
+    return last.get(node.op_type, "logits") if node is not None else "logits"
+
+
+def _order(task: Task) -> str:
+    order = "in the order of nas.classes" if task.classes else "class i at place i"
+    return f"{order}, at every step" if task.signature.per_step else order

@@ -1,11 +1,13 @@
 """Convolution, pooling and batch normalisation of stacked networks: the channels of all networks side by side, and last in memory.
 
 `torch.func.vmap` makes one grouped convolution of many by itself, but in the order (N, C, H, W), in which the grouped CPU
-kernels take up to twice the time. Under vmap on the CPU these functions use rules of their own. Elementwise operations
-keep the order in memory, so that it is changed once, at the first convolution of a network.
+kernels take up to twice the time. Under `vmap` of this module these functions use rules of their own on the CPU; under that of
+torch, or without any, they are torch's functions. Elementwise operations keep the order in memory, so that it is changed once,
+at the first convolution of a network.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -14,10 +16,30 @@ from torch.nn import functional
 
 Dims = Sequence[int | None]
 
+_DEPTH = ContextVar("depth", default=0)
+"""How many calls of `vmap` lie around the code that runs now."""
+
+
+def vmap(function: Callable[..., Any], in_dims: Any = 0) -> Callable[..., Any]:
+    """`torch.func.vmap` under which convolution, pooling and batch normalisation are done side by side.
+
+    `function` may be differentiated from outside by autograd or `torch.func.grad`. It must not call `torch.func.grad` itself:
+    the rules here know no derivative inside of vmap.
+    """
+
+    def counted(*arguments: Any) -> Any:
+        before = _DEPTH.set(_DEPTH.get() + 1)
+        try:
+            return function(*arguments)
+        finally:
+            _DEPTH.reset(before)
+
+    return torch.func.vmap(counted, in_dims)
+
 
 def conv2d(x: Tensor, w: Tensor, b: Tensor | None, stride: Any, padding: Any, dilation: Any, groups: int = 1) -> Tensor:
     """`functional.conv2d`."""
-    if _vmapped() and x.device.type == "cpu":
+    if _DEPTH.get() and x.device.type == "cpu":
         result: Tensor = _Convolution.apply(x, w, b, stride, padding, dilation, groups)  # type: ignore[no-untyped-call]
         return result
     return functional.conv2d(x, w, b, stride, padding, dilation, groups)
@@ -25,7 +47,7 @@ def conv2d(x: Tensor, w: Tensor, b: Tensor | None, stride: Any, padding: Any, di
 
 def max_pool2d(x: Tensor, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Tensor:
     """`functional.max_pool2d`."""
-    if _vmapped() and x.device.type == "cpu":
+    if _DEPTH.get() and x.device.type == "cpu":
         result: Tensor = _MaxPool.apply(x, kernel, stride, padding, dilation)  # type: ignore[no-untyped-call]
         return result
     return functional.max_pool2d(x, kernel, stride, padding, dilation)
@@ -33,7 +55,7 @@ def max_pool2d(x: Tensor, kernel: Any, stride: Any, padding: Any, dilation: Any)
 
 def avg_pool2d(x: Tensor, kernel: Any, stride: Any, padding: Any, *, count_include_pad: bool) -> Tensor:
     """`functional.avg_pool2d`."""
-    if _vmapped() and x.device.type == "cpu":
+    if _DEPTH.get() and x.device.type == "cpu":
         result: Tensor = _AveragePool.apply(x, kernel, stride, padding, count_include_pad)  # type: ignore[no-untyped-call]
         return result
     return functional.avg_pool2d(x, kernel, stride, padding, count_include_pad=count_include_pad)
@@ -41,16 +63,10 @@ def avg_pool2d(x: Tensor, kernel: Any, stride: Any, padding: Any, *, count_inclu
 
 def batch_norm(x: Tensor, scale: Tensor, bias: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
     """Normalisation by the batch: the result, and by channel the batch's mean and 1 / sqrt(variance + epsilon)."""
-    if x.dim() == 4 and _vmapped() and x.device.type == "cpu":
+    if x.dim() == 4 and _DEPTH.get() and x.device.type == "cpu":
         result: tuple[Tensor, Tensor, Tensor] = _BatchNorm.apply(x, scale, bias, epsilon)  # type: ignore[no-untyped-call]
         return result
     return torch.native_batch_norm(x, scale, bias, None, None, True, 0.0, epsilon)
-
-
-def _vmapped() -> bool:
-    """Whether the innermost `torch.func` transform is vmap. torch has no public way to ask."""
-    top = torch._C._functorch.peek_interpreter_stack()
-    return top is not None and top.key() == torch._C._functorch.TransformType.Vmap
 
 
 def _side_by_side(x: Tensor, dim: int | None, size: int) -> Tensor:
@@ -61,7 +77,7 @@ def _side_by_side(x: Tensor, dim: int | None, size: int) -> Tensor:
 
 def _channels_last(x: Tensor) -> Tensor:
     # A tensor of an outer vmap knows no memory formats.
-    return x if _vmapped() else x.contiguous(memory_format=torch.channels_last)
+    return x if _DEPTH.get() > 1 else x.contiguous(memory_format=torch.channels_last)
 
 
 def _apart(y: Tensor, size: int) -> Tensor:

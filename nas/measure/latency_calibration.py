@@ -11,7 +11,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 import onnx_graph
-from nas.measure.metrics import latency
+from nas.measure.costs.latency import latency
 from nas.seeds import generator
 from predictors.features.encoder import encode
 from predictors.library.persistence import require_free, save

@@ -1,5 +1,7 @@
 """Models in onnxruntime, on one CPU thread, with its refusals as errors of ours."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,26 +25,15 @@ class Runtime:
     def __init__(self, model: ir.Model) -> None:
         """`ExportError` where onnxruntime refuses the model."""
         import onnxruntime as ort
-        from onnxruntime.capi import onnxruntime_pybind11_state as state
 
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
         content = ir.to_proto(model).SerializeToString()
-        # onnxruntime's errors share no base class of their own.
-        self._errors = (
-            state.Fail,
-            state.InvalidArgument,
-            state.InvalidGraph,
-            state.NotImplemented,
-            state.RuntimeException,
-        )
-        try:
+        with _errors_as_ours():
             self._session: onnxruntime.InferenceSession = ort.InferenceSession(
                 content, options, providers=["CPUExecutionProvider"]
             )
-        except self._errors as error:
-            raise _refused(error) from error
         value = self._session.get_inputs()[0]
         first, *rest = value.shape or [None]
         self._name = value.name
@@ -51,12 +42,17 @@ class Runtime:
 
     def __call__(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """First output for one batch."""
-        try:
+        with _errors_as_ours():
             output: NDArray[np.float32] = self._session.run(None, {self._name: x})[0]
-        except self._errors as error:
-            raise _refused(error) from error
         return output
 
 
-def _refused(error: Exception) -> ExportError:
-    return ExportError(f"onnxruntime refuses the model: {str(error).splitlines()[0]}")
+@contextmanager
+def _errors_as_ours() -> Iterator[None]:
+    """Turn errors that onnxruntime defines itself into `ExportError`; it gives them no public name and no common base class."""
+    try:
+        yield
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] != "onnxruntime":
+            raise
+        raise ExportError(f"onnxruntime refuses the model: {str(error).splitlines()[0]}") from error

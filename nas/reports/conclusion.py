@@ -1,6 +1,5 @@
 """The end of a search: train the winner and its baselines anew, read the test split once, export, report."""
 
-import dataclasses
 import json
 import time
 from collections.abc import Callable
@@ -13,14 +12,14 @@ import onnx_graph
 from nas import __version__
 from nas.engine.leaders import front, winner
 from nas.engine.search_loop import Engine, open_engine, training_seed
-from nas.errors import TrainingError
+from nas.errors import TrainingError, write_failure
 from nas.exporters.onnx_export import as_exported, export
 from nas.exporters.provenance import provenance
-from nas.measure.metrics import latency
+from nas.measure.costs.latency import latency
 from nas.reports import report as reports
 from nas.reports.report import Measured
 from nas.study.run_folder import RunFolder, write_text
-from nas.study.trial import CandidateResult, results_by_candidate
+from nas.study.trial import CandidateResult
 from search_spaces.candidate import Candidate
 
 if TYPE_CHECKING:
@@ -34,8 +33,8 @@ def conclude(engine: Engine, *, on_stage: Callable[[str], None] = lambda text: N
     """Write `best.onnx`, `report.json`, `report.html` and `pareto.png`; returns the report."""
     engine.folder.models.mkdir(exist_ok=True)
     config, folder, task = engine.config, engine.folder, engine.task
-    known = results_by_candidate(engine.record.trials)
-    best = winner(engine.objectives, known)
+    known = engine.feasible(engine.record.trials)
+    best = winner(engine.objectives, known, tried=engine.record.trials)
     on_stage(
         f"training the winner {best.candidate.digest} and its dense reference {config.repeats} times for the report"
     )
@@ -74,12 +73,18 @@ def conclude(engine: Engine, *, on_stage: Callable[[str], None] = lambda text: N
     return report
 
 
-def render(folder: RunFolder, report: dict[str, Any]) -> None:
-    """Write the page and the picture of a report that is on disk."""
+def render(folder: RunFolder, report: dict[str, Any], out: Path | None = None) -> None:
+    """Write the page and the picture of a report into the run, or into the folder `out`, which is made where there is none."""
     from nas.reports import page, picture
 
-    picture.write(folder.picture, report)
-    page.write(folder.page, report, folder)
+    if out is not None:
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise write_failure(out, error) from error
+    there = RunFolder(out or folder.path)
+    picture.write(there.picture, report)
+    page.write(there.page, report, folder)
 
 
 def _retrain(
@@ -99,14 +104,17 @@ def _retrain(
 
     task = engine.task
     results, models = _train(engine, candidate, engine.config.repeats, method or engine.method)
+    grouped = engine.method.grouped and method is None
     accuracies = tuple(evaluate(model, task, task.test, device=engine.config.device) for model in models)
-    index = max(range(len(results)), key=lambda i: results[i].accuracy)
+    sign = engine.metric.sign
+    index = max(range(len(results)), key=lambda i: (not results[i].dead, sign * results[i].accuracy))
     exported = export(
         models[index],
         path,
         task=task,
         origin=provenance(task, candidate, results[index].accuracy, results[index].seed)
         | {"test_" + task.metric: f"{accuracies[index]:.6f}"},
+        keep_dead_units=grouped,
     )
     score = result.score if result is not None else None
     return Measured(
@@ -116,7 +124,7 @@ def _retrain(
         accuracies=accuracies,
         validation=tuple(result.accuracy for result in results),
         seeds=tuple(result.seed for result in results),
-        nnz=onnx_graph.count(models[index]).nnz,
+        nnz=exported.nnz,
         bytes=exported.bytes,
         latency=exported.latency,
         largest_error=exported.largest_error,
@@ -136,7 +144,7 @@ def _train(
     seeds = [training_seed(config.seed, candidate.digest, FIRST_RETRAINING + i) for i in range(repeats)]
     start = time.perf_counter()
     results = train_population(
-        models, engine.task, config.training_options(), seeds=seeds, method=method, device=config.device
+        models, engine.task, engine.plan.training, seeds=seeds, method=method, device=config.device
     )
     engine.seconds.training += time.perf_counter() - start
     kept = [(result, model) for result, model in zip(results, models, strict=True) if not isinstance(result, Exception)]
@@ -149,21 +157,22 @@ def _train(
 
 def _random_baseline(engine: Engine) -> Measured:
     """Random search under the same constraints with as many trainings, in a run folder of its own."""
-    budget: dict[str, Any] = {"trainings": len(engine.record.trials), "timeout": None}
-    config = dataclasses.replace(
-        engine.config, strategy="random", predictor="none", confirm=0.0, random_baseline=False, **budget
-    )
+    plan = engine.plan.random_baseline(len(engine.record.trials))
     folder = RunFolder(engine.folder.path / "random")
     if not folder.config_file.exists():
-        folder.create(config)
-    baseline = open_engine(config, folder, engine.task, on_progress=engine.on_progress, seconds=engine.seconds)
+        folder.create(plan.config)
+    baseline = open_engine(plan, folder, on_progress=engine.on_progress, seconds=engine.seconds)
     baseline.run()
-    best = winner(baseline.objectives, results_by_candidate(baseline.record.trials))
+    best = winner(baseline.objectives, baseline.feasible(baseline.record.trials), tried=baseline.record.trials)
     return _retrain(engine, best.candidate, "random", engine.folder.models / "random.onnx")
 
 
 def _front_row(engine: Engine, result: CandidateResult) -> dict[str, Any]:
-    model = as_exported(engine.space.build(result.candidate), engine.task, result.candidate)
+    """A row of the front: its network as it was trained, where the run still has it."""
+    stored = engine.folder.models / engine.model_file(result.candidate.digest, 0)
+    trained = engine.method.moves and stored.exists()
+    model = onnx_graph.load(stored) if trained else engine.space.build(result.candidate)
+    model = as_exported(model, engine.task, result.candidate, keep_dead_units=trained and engine.method.grouped)
     return reports.front_row(
         result, bytes_=onnx_graph.size(model), latency=result.metrics.get("latency") or latency(model)
     )

@@ -8,6 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from nas.visible import visible_in_figure
+
 INK, WINNER, PALE, SECOND = "#1f2937", "#c2410c", "#94a3b8", "#0f766e"
 
 
@@ -35,7 +37,7 @@ def pareto(report: Mapping[str, Any]) -> Figure:
     axes.scatter([winner[0]["nnz"]], [winner[0]["accuracy"]], s=90, marker="*", color=WINNER, zorder=3, label="winner")
     axes.set_xscale("log")
     axes.set_xlabel("non-zero weights")
-    axes.set_ylabel(f"{report['task']['metric']}, validation (measured)")
+    axes.set_ylabel(f"{visible_in_figure(report['task']['metric'])}, validation (measured)")
     axes.legend(frameon=False, loc="lower right")
     return figure
 
@@ -76,7 +78,7 @@ def best_so_far(report: Mapping[str, Any]) -> Figure:
         numbers, np.fmax.accumulate(np.asarray(accuracies, float)), where="post", color=INK, lw=1.4, label="best so far"
     )
     axes.set_xlabel("trainings")
-    axes.set_ylabel(f"{report['task']['metric']}, validation")
+    axes.set_ylabel(f"{visible_in_figure(report['task']['metric'])}, validation")
     axes.legend(frameon=False, loc="lower right")
     return figure
 
@@ -84,7 +86,7 @@ def best_so_far(report: Mapping[str, Any]) -> Figure:
 def layer_densities(layers: Sequence[Mapping[str, Any]]) -> Figure:
     """Share of kept weights, layer by layer."""
     figure, axes = _figure(height=0.8 + 0.34 * max(len(layers), 2), left=0.4)
-    names = [f"{layer['weight']}  {layer['shape']}" for layer in layers]
+    names = [visible_in_figure(f"{layer['weight']}  {layer['shape']}") for layer in layers]
     axes.barh(names, [layer["density"] for layer in layers], color=SECOND)
     for index, layer in enumerate(layers):
         axes.text(layer["density"], index, f" {layer['non-zeros']:,}", va="center", fontsize=8, color=INK)
@@ -111,7 +113,7 @@ def wiring(masks: Mapping[str, NDArray[np.bool_]]) -> Figure:
         axes.imshow(
             mask.reshape(mask.shape[0], -1), cmap="Greys", aspect="auto", interpolation="nearest", vmin=0, vmax=1.2
         )
-        axes.set_title(f"{name} {mask.mean():.1%}", fontsize=8)
+        axes.set_title(f"{visible_in_figure(name)} {mask.mean():.1%}", fontsize=8)
         axes.tick_params(labelsize=6)
     return figure
 

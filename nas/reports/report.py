@@ -76,6 +76,7 @@ def front_row(result: CandidateResult, *, bytes_: int, latency: float) -> dict[s
         "nnz": int(result.metrics["nnz"]),
         "bytes": bytes_,
         "latency": latency,
+        "metrics": dict(result.metrics),
         "trial": result.number,
         "candidate": result.candidate.to_json(),
     }

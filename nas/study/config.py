@@ -1,23 +1,27 @@
 """The configuration of a search: the same names on the command line, in a TOML file and in the library."""
 
-import tomllib
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cache
+from numbers import Integral, Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from nas.errors import UsageError
-from nas.names import nearest
+from nas.input_file import read_toml
+from nas.ranges import LARGEST_SEED, require_number, require_whole
 from nas.training.options import TrainingOptions
-
-if TYPE_CHECKING:
-    from nas.training.methods.method import Method
+from onnx_graph import nearest
 
 ALIASES = {"n_trials": "trainings"}
 """Other names of options, as users of Optuna know them."""
 
 FREE = ("trainings", "timeout", "repeats", "random_baseline", "device", "data_dir")
 """Options that do not decide what is tried: how much of it, where, and what is compared with it."""
+
+LONGEST = 1e9
+"""Seconds of a timeout at most: some thirty years."""
 
 STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 1700, 10, 100
 """Default length of a training. On digits, sparse networks gain nothing from twice the 1,700 steps that 100 epochs are."""
@@ -40,8 +44,15 @@ class SearchConfig:
     space_option: tuple[str, ...] = _option((), "option of the space as NAME=VALUE; repeatable")
     data_dir: str | None = _option(None, "folder of the image data sets (default: $NAS_DATA_DIR)")
     target: str | None = _option(None, "column of a .csv task to predict")
+    preprocessing: Literal["auto", "model", "task"] = _option(
+        "auto",
+        "who prepares raw inputs for a model file: the model itself, or the task's normalisation; auto: the model where it "
+        "says so, else what suits the weights in the file better",
+    )
     subset: int | None = _option(None, "use that many training and validation examples only")
-    objective: tuple[str, ...] = _option(("accuracy",), "accuracy, or a cost to make small such as -nnz; repeatable")
+    objective: tuple[str, ...] = _option(
+        ("accuracy",), "accuracy, or a cost to make small such as -nnz (see `nas list metrics`); repeatable"
+    )
     constraint: tuple[str, ...] = _option(
         (), "hard bound such as 'nnz<=600', 'nnz<=10%' (of dense) or 'bytes<=20000'; repeatable"
     )
@@ -71,16 +82,20 @@ class SearchConfig:
     device: str = _option("cpu", "cpu or cuda")
 
     def __post_init__(self) -> None:
-        """Refuse values that no search can have."""
-        _at_least("trainings", self.trainings, 1)
-        _at_least("round", self.round, 1)
-        _at_least("screen", self.screen, self.round)
-        _at_least("repeats", self.repeats, 1)
-        _at_least("seed", self.seed, 0)
-        if not 0 <= self.explore <= 1 or not 0 <= self.confirm < 1:
-            raise UsageError(f"explore must lie in [0, 1] and confirm in [0, 1), got {self.explore} and {self.confirm}")
-        if self.timeout is not None and not self.timeout > 0:
-            raise UsageError(f"timeout must be positive seconds, got {self.timeout}")
+        """Refuse values that no search can have; a single text stands for a list of one."""
+        for name, type_ in _types().items():
+            object.__setattr__(self, name, _coerce(name, getattr(self, name), type_))
+        for name, least in (("trainings", 1), ("round", 1), ("screen", 1), ("repeats", 1)):
+            require_whole(name, getattr(self, name), least)
+        require_whole("seed", self.seed, 0, LARGEST_SEED)
+        if self.screen < self.round:
+            raise UsageError(f"screen must be at least {self.round}, as round is, got {self.screen}")
+        if self.subset is not None:
+            require_whole("subset", self.subset, 1, LARGEST_SEED)
+        require_number("explore", self.explore, 0, 1)
+        require_number("confirm", self.confirm, 0, 1, below=True)
+        if self.timeout is not None:
+            require_number("timeout in seconds", self.timeout, 0, LONGEST, above=True)
         if (self.space == "onnx") != (self.model is not None):
             raise UsageError("the space onnx needs a model (--model FILE.onnx), and only that space takes one")
         if self.init not in ("auto", "fan-in", "keep"):
@@ -106,18 +121,6 @@ class SearchConfig:
         init = ("keep" if self.space == "onnx" else "fan-in") if self.init == "auto" else self.init
         return TrainingOptions(**shared, init=init)
 
-    def training_method(self) -> "Method":
-        """The mask method with its options; `UsageError` where there is none of that name or it cannot take them."""
-        from nas.training.methods.registry import create
-
-        options = {}
-        for text in self.method_option:
-            name, sign, value = text.partition("=")
-            if not sign or not name.strip():
-                raise UsageError(f"method option {text!r} must be NAME=VALUE")
-            options[name.strip()] = value.strip()
-        return create(self.method, options)
-
     def to_json(self) -> dict[str, Any]:
         """All options by name; tuples as lists."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
@@ -135,7 +138,7 @@ class SearchConfig:
     @classmethod
     def from_mapping(cls, data: Mapping[str, Any], *, source: str = "the configuration") -> "SearchConfig":
         """Strictly: an unknown name or a value of the wrong type is a `UsageError` with the nearest name."""
-        types = get_type_hints(cls)
+        types = _types()
         arguments = {}
         for name, value in data.items():
             known = ALIASES.get(name.replace("-", "_"), name.replace("-", "_"))
@@ -150,25 +153,21 @@ class SearchConfig:
 
 def read(path: Path) -> dict[str, Any]:
     """The options in a TOML file, unchecked; `UsageError` where it cannot be read."""
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not TOML: {error}") from error
+    return read_toml(path, error=UsageError)
+
+
+@cache
+def _types() -> dict[str, Any]:
+    """The type of every field."""
+    return get_type_hints(SearchConfig)
 
 
 def _absolute(path: str) -> str:
     return str(Path(path).resolve())
 
 
-def _at_least(name: str, value: int, least: int) -> None:
-    if value < least:
-        raise UsageError(f"{name} must be at least {least}, got {value}")
-
-
 def _coerce(where: str, value: Any, type_: Any) -> Any:
-    """The value in the field's type, or a `UsageError`. A whole number is a fine float; true is no number."""
+    """The value in the field's type, or a `UsageError`. Accepts an int where a float is expected, but not a bool."""
     options = get_args(type_) if get_origin(type_) not in (Literal, tuple) else (type_,)
     for option in options or (type_,):
         if option is type(None) and value is None:
@@ -180,9 +179,13 @@ def _coerce(where: str, value: Any, type_: Any) -> Any:
         elif get_origin(option) is Literal:
             if value in get_args(option):
                 return value
-        elif option is float and isinstance(value, int | float) and not isinstance(value, bool):
+        elif option is float and isinstance(value, Real) and not isinstance(value, bool):
             return float(value)
-        elif option in (int, str, bool) and type(value) is option:
+        elif option is int and isinstance(value, Integral) and not isinstance(value, bool):
+            return int(value)
+        elif option is str and isinstance(value, str | os.PathLike):
+            return os.fspath(value)
+        elif option is bool and isinstance(value, bool):
             return value
     raise UsageError(f"{where} must be {_described(type_)}, got {value!r}")
 

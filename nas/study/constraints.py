@@ -1,4 +1,8 @@
-"""Hard constraints, counted before any training: `nnz<=600`, `nnz<=10%` of dense, `bytes<=20000`, `latency<=0.5`."""
+"""Hard constraints on costs and metrics: `nnz<=600`, `nnz<=10%` of dense, `bytes<=20000`, `latency<=0.5`, `accuracy>=0.9`.
+
+Costs are measured before any training, so that no network is trained that breaks a constraint. Metrics are known after the
+training: a network that breaks a constraint on one is recorded, but it never leads and is never exported.
+"""
 
 import math
 import re
@@ -6,10 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from nas.errors import ConstraintError
-from nas.measure.metrics import COSTS
-from nas.names import nearest
+from nas.metrics import Metric
+from nas.study.objectives import ACCURACY
+from nas.study.vocabulary import is_cost, quantity, quantity_names
+from onnx_graph import unknown_name
 
-_PATTERN = re.compile(r"^\s*([a-z_]+)\s*(<=|>=)\s*([0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?)\s*(%?)\s*$", re.IGNORECASE)
+_PATTERN = re.compile(
+    r"^\s*([a-z][a-z0-9_.-]*)\s*(<=|>=)\s*([0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?)\s*(%?)\s*$", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -17,7 +25,7 @@ class Constraint:
     """One bound.
 
     Attributes:
-        metric: what is bounded.
+        metric: name of the cost or metric that is bounded.
         operator: ``<=`` or ``>=``.
         bound: the bound; a share of the same architecture without a mask where `relative`.
         relative: given in per cent.
@@ -43,22 +51,23 @@ class Constraint:
         return over / max(abs(self.bound), 1e-12)
 
 
-def parse(text: str) -> Constraint:
-    """Read one constraint; `ConstraintError` says what is wrong with it."""
+def parse(text: str, main: str = ACCURACY) -> Constraint:
+    """Read one constraint; `ConstraintError` says what is wrong with it. ``accuracy`` stands for the metric `main`."""
     match = _PATTERN.match(text)
     if match is None:
         raise ConstraintError(
             f"constraint {text!r} is not of the form METRIC<=NUMBER, METRIC>=NUMBER or nnz<=NUMBER%, as in 'nnz<=600'"
         )
     metric, operator, number, percent = match.groups()
-    metric = metric.lower()
-    if metric not in COSTS:
-        raise ConstraintError(
-            f"constraint {text!r}: unknown metric {metric!r}; did you mean {nearest(metric, COSTS)[0]!r}? Known: {', '.join(COSTS)}"
-        )
+    metric = main if metric.lower() == ACCURACY else metric.lower()
+    if metric not in quantity_names():
+        raise ConstraintError(f"constraint {text!r}: {unknown_name('metric', metric, quantity_names())}")
+    bounded = quantity(metric)
     bound = float(number)
     if not math.isfinite(bound):
         raise ConstraintError(f"constraint {text!r}: the bound is beyond every number; give a smaller one")
+    if isinstance(bounded, Metric):
+        return _on_metric(text, bounded, operator, bound / 100 if percent else bound, percent=bool(percent))
     if percent:
         if metric != "nnz":
             raise ConstraintError(f"constraint {text!r}: only nnz can be a share of the dense network")
@@ -70,15 +79,35 @@ def parse(text: str) -> Constraint:
     return Constraint(metric, operator, bound, bool(percent))
 
 
-def parse_all(texts: Iterable[str]) -> tuple[Constraint, ...]:
-    """Read several constraints; a pair that contradicts itself is an error."""
-    constraints = tuple(parse(text) for text in texts)
+def _on_metric(text: str, metric: Metric, operator: str, bound: float, *, percent: bool) -> Constraint:
+    if percent and metric.unit != "%":
+        raise ConstraintError(f"constraint {text!r}: {metric.name} is not measured in per cent")
+    if (bound > metric.high and operator == ">=") or (bound < metric.low and operator == "<="):
+        raise ConstraintError(
+            f"constraint {text!r} can never be met: {metric.name} lies between {metric.low:g} and {metric.high:g}"
+        )
+    return Constraint(metric.name, operator, bound)
+
+
+def parse_all(texts: Iterable[str], main: str = ACCURACY) -> tuple[Constraint, ...]:
+    """Read several constraints, as `parse` does; a pair that contradicts itself is an error."""
+    constraints = tuple(parse(text, main) for text in texts)
     for upper in constraints:
         for lower in constraints:
             same = (upper.metric, upper.relative) == (lower.metric, lower.relative)
             if same and upper.operator == "<=" and lower.operator == ">=" and upper.bound < lower.bound:
                 raise ConstraintError(f"constraints {upper} and {lower} exclude each other")
     return constraints
+
+
+def on_costs(constraints: Iterable[Constraint]) -> tuple[Constraint, ...]:
+    """Those that can be checked before a training."""
+    return tuple(constraint for constraint in constraints if is_cost(constraint.metric))
+
+
+def on_metrics(constraints: Iterable[Constraint]) -> tuple[Constraint, ...]:
+    """Those that are known after a training."""
+    return tuple(constraint for constraint in constraints if not is_cost(constraint.metric))
 
 
 def nnz_options(constraints: Sequence[Constraint]) -> dict[str, float]:

@@ -1,15 +1,19 @@
 """Objectives: what a search makes large or small, `accuracy` or `-nnz`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nas.errors import UsageError
-from nas.measure.metrics import COSTS
-from nas.names import require
+from nas.metrics import METRICS, Metric
+from nas.study.vocabulary import is_cost, quantity, quantity_names
+from onnx_graph import require_name
+
+ACCURACY = "accuracy"
+"""As an objective it stands for the metric of the task, whatever that is."""
 
 
 @dataclass(frozen=True)
@@ -17,12 +21,14 @@ class Objective:
     """One objective.
 
     Attributes:
-        name: ``accuracy`` or the name of a cost.
+        name: of a metric or a cost.
         direction: ``maximize`` or ``minimize`` (Optuna's words).
+        main: the metric of the search, where this objective is it: what a training measures and a predictor predicts.
     """
 
     name: str
     direction: Literal["maximize", "minimize"]
+    main: Metric | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         """As written on the command line."""
@@ -33,30 +39,67 @@ class Objective:
         """What a value is multiplied with so that larger is better."""
         return 1.0 if self.direction == "maximize" else -1.0
 
+    @property
+    def known_before_training(self) -> bool:
+        """Whether an untrained network has a value: that of a cost, or a predicted one."""
+        return self.main is not None or is_cost(self.name)
 
-def parse(texts: Sequence[str]) -> tuple[Objective, ...]:
-    """Read ``accuracy``, ``-nnz``, …; a minus sign means "the less the better". `accuracy` must be among them."""
-    objectives = []
-    for text in texts:
-        name = require("objective", text.strip().lstrip("+-"), ("accuracy", *COSTS))
-        minimize = text.strip().startswith("-")
-        if minimize == (name == "accuracy"):
-            raise UsageError(
-                f"objective {text!r} asks for {'the worst accuracy' if minimize else f'the most {name}'}; write "
-                f"{'accuracy' if minimize else f'-{name}'!r}"
-            )
-        objectives.append(Objective(name, "minimize" if minimize else "maximize"))
+
+def main_metric(texts: Sequence[str], of_task: str) -> str:
+    """Name of the metric of a search: that of the task, or else the first metric that the objectives name."""
+    named = [_name(text) for text in texts]
+    if ACCURACY in named or of_task in named:
+        return of_task
+    return next((name for name in named if name in METRICS), of_task)
+
+
+def parse(texts: Sequence[str], metric: str = ACCURACY) -> tuple[Objective, ...]:
+    """Read ``accuracy``, ``-nnz``, …; a minus sign means "the less the better".
+
+    Args:
+        texts: one of them must be the metric of the search, or `accuracy`, which stands for it.
+        metric: name of the metric of the search.
+
+    Raises:
+        UsageError: an unknown name, a direction that nobody wants, or no metric.
+    """
+    main = METRICS.load(metric)
+    objectives = tuple(_parse_one(text, main) for text in texts)
     names = [objective.name for objective in objectives]
-    if "accuracy" not in names:
-        raise UsageError(f"the objectives must contain accuracy, got {', '.join(texts) or 'none'}")
-    if len(set(names)) < len(names):
+    if not any(objective.main for objective in objectives):
+        raise UsageError(f"the objectives must contain accuracy or another metric, got {', '.join(texts) or 'none'}")
+    if len(set(names)) < len(names) or sum(objective.main is not None for objective in objectives) > 1:
         raise UsageError(f"an objective is named twice: {', '.join(texts)}")
-    return tuple(objectives)
+    return objectives
+
+
+def _parse_one(text: str, main: Metric) -> Objective:
+    name = require_name("objective", _name(text), quantity_names(), UsageError)
+    minimize = text.strip().startswith("-")
+    found = main if name == ACCURACY else quantity(name)
+    if name == ACCURACY and main.name != ACCURACY and not minimize:
+        return Objective(main.name, main.direction, main)
+    if minimize == (found.direction == "maximize"):
+        asked = f"{'the worst' if isinstance(found, Metric) else 'the least' if minimize else 'the most'} {name}"
+        raise UsageError(f"objective {text!r} asks for {asked}; write {name if minimize else f'-{name}'!r}")
+    return Objective(name, found.direction, main if found == main else None)
+
+
+def _name(text: str) -> str:
+    return text.strip().lstrip("+-")
+
+
+def main_of(objectives: Sequence[Objective]) -> Metric:
+    """The metric of the search."""
+    return next((objective.main for objective in objectives if objective.main), None) or METRICS.load(ACCURACY)
 
 
 def values(objectives: Sequence[Objective], accuracy: float, metrics: Mapping[str, float]) -> list[float]:
-    """A trial's values, one per objective, in its own unit and direction."""
-    return [accuracy if objective.name == "accuracy" else float(metrics[objective.name]) for objective in objectives]
+    """A trial's values, one per objective, in its own unit and direction; `accuracy` is the metric of the search."""
+    return [
+        accuracy if objective.main or objective.name == ACCURACY else float(metrics[objective.name])
+        for objective in objectives
+    ]
 
 
 def losses(objectives: Sequence[Objective], rows: Sequence[Sequence[float]]) -> NDArray[np.float64]:

@@ -3,20 +3,21 @@
 Samplers work on copies in memory, so the journal never holds a trial that is still running: nothing can be left over by a kill.
 """
 
-import json
-import os
 from collections.abc import Mapping, Sequence
+from decimal import DecimalException
 from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.exceptions import OptunaError
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from nas.errors import RunError
 from nas.study.constraints import Constraint
-from nas.study.objectives import Objective, values
+from nas.study.journal_file import ChecksumBackend, check, repair
+from nas.study.objectives import Objective, main_of, values
 from nas.study.trial import Proposal, Score, Trial
 from search_spaces.candidate import Candidate
 from search_spaces.errors import SpaceError
@@ -24,45 +25,91 @@ from search_spaces.errors import SpaceError
 STUDY = "search"
 
 
+STRANGE = (
+    *(ArithmeticError, AssertionError, AttributeError, DecimalException, LookupError, MemoryError, RecursionError),
+    *(TypeError, ValueError, OptunaError, SpaceError),
+)
+"""What Optuna and we raise on valid JSON that is no record of ours."""
+
+
 class Record:
     """All trials of a run, on disk and in memory.
 
-    Opening it needs the run's lock: a torn last line, left by a kill or a full disk, is cut off first.
+    To open it for writing needs the run's lock: a torn last line, left by a kill or a full disk, is cut off first.
     """
 
-    def __init__(self, path: Path, objectives: Sequence[Objective], constraints: Sequence[Constraint] = ()) -> None:
-        """Open the journal at `path`, or begin one."""
-        _repair(path)
+    def __init__(
+        self,
+        path: Path,
+        objectives: Sequence[Objective],
+        constraints: Sequence[Constraint] = (),
+        *,
+        read_only: bool = False,
+    ) -> None:
+        """Open the journal at `path`, or begin one.
+
+        Args:
+            path: of the journal.
+            objectives: of the search; the values of a trial.
+            constraints: of the search.
+            read_only: nothing is written, not even a repair; there must be a journal.
+
+        Raises:
+            RunError: a journal that is damaged, missing or not ours; the message names the line where it is known.
+        """
+        self._path, self._read_only = path, read_only
         self._objectives, self._constraints = tuple(objectives), tuple(constraints)
+        lines = _lines_of_trials(path, read_only=read_only)
         try:
-            self._study = _open(path, objectives)
-            self.trials: list[Trial] = [_from_frozen(frozen) for frozen in self._study.get_trials(deepcopy=False)]
-        except (KeyError, TypeError, AttributeError, AssertionError, ValueError, SpaceError) as error:
-            # What Optuna and we raise on valid JSON that is no record of ours.
-            raise RunError(
-                f"{path} was not written by `nas search`, or is damaged ({type(error).__name__}: {error})"
-            ) from error
+            self._study = _open(path, objectives, read_only=read_only)
+            frozen = self._study.get_trials(deepcopy=False)
+        except STRANGE as error:
+            raise _not_ours(path, error) from error
+        if len(frozen) != len(lines):
+            raise RunError(f"{path} is damaged: it holds {len(lines)} trials, of which {len(frozen)} are of the search")
+        self.trials: list[Trial] = [
+            _checked_trial(f"{path}, line {line}", one) for line, one in zip(lines, frozen, strict=True)
+        ]
 
     @property
     def facts(self) -> Mapping[str, Any]:
         """What the study remembers beside its trials."""
         return self._study.user_attrs
 
+    def _require_writable(self) -> None:
+        if self._read_only:
+            raise RunError(f"{self._path} was opened for reading only")
+
     def remember(self, name: str, value: Any) -> None:
         """Store a fact about the study (JSON)."""
+        self._require_writable()
         self._study.set_user_attr(name, value)
 
     def add(self, trial: Trial) -> None:
         """Write a finished training; it is on disk when this returns."""
+        self._require_writable()
         if trial.number != len(self.trials):
             raise RunError(f"trial {trial.number} does not follow the {len(self.trials)} recorded ones")
         self._study.add_trial(to_frozen(trial, self._objectives, self._constraints))
         self.trials.append(trial)
 
 
-def _open(path: Path, objectives: Sequence[Objective]) -> optuna.Study:
-    storage = JournalStorage(JournalFileBackend(str(path)))
-    if STUDY in optuna.get_all_study_names(storage):
+def _lines_of_trials(path: Path, *, read_only: bool) -> tuple[int, ...]:
+    """Check the journal; unless it shall only be read, repair it and drop a dead writer's lock."""
+    if read_only:
+        return check(path).trials
+    for left in path.parent.glob(f"{path.name}.lock*"):
+        left.unlink(missing_ok=True)
+    if not path.exists():
+        return ()
+    found = check(path)
+    repair(path, found)
+    return found.trials
+
+
+def _open(path: Path, objectives: Sequence[Objective], *, read_only: bool) -> optuna.Study:
+    storage = JournalStorage(JournalFileBackend(str(path)) if read_only else ChecksumBackend(path))
+    if read_only or STUDY in optuna.get_all_study_names(storage):
         return optuna.load_study(study_name=STUDY, storage=storage)
     return optuna.create_study(study_name=STUDY, storage=storage, directions=[o.direction for o in objectives])
 
@@ -79,12 +126,39 @@ def to_frozen(trial: Trial, objectives: Sequence[Objective], constraints: Sequen
         distributions=dict(proposal.distributions),
         user_attrs=attributes,
         system_attrs=dict(proposal.system_attrs),
-        constraints={str(constraint): constraint.excess(trial.metrics) for constraint in constraints} or None,
+        constraints=_excesses(trial, objectives, constraints) or None,
     )
 
 
+def _excesses(trial: Trial, objectives: Sequence[Objective], constraints: Sequence[Constraint]) -> dict[str, float]:
+    """By how much each bound is missed; nothing for a metric that a failed training does not have."""
+    known = {**trial.metrics} if trial.accuracy is None else {**trial.metrics, main_of(objectives).name: trial.accuracy}
+    return {
+        str(constraint): constraint.excess(known)
+        for constraint in constraints
+        if constraint.relative or constraint.metric in known
+    }
+
+
+def _not_ours(place: object, error: BaseException) -> RunError:
+    return RunError(f"{place} was not written by `nas search`, or is damaged ({type(error).__name__}: {error})")
+
+
+def _checked_trial(place: str, frozen: FrozenTrial) -> Trial:
+    """The trial, if its candidate has the digest that was stored beside it."""
+    try:
+        trial, digest = _from_frozen(frozen), frozen.user_attrs["digest"]
+    except STRANGE as error:
+        raise _not_ours(place, error) from error
+    if digest != trial.digest:
+        raise RunError(
+            f"{place} is damaged: its candidate has the digest {trial.digest}, not {str(digest)[:40]!r} as stored"
+        )
+    return trial
+
+
 def _from_frozen(frozen: FrozenTrial) -> Trial:
-    """The trial that `to_frozen` wrote; anything else raises one of the errors that `Record` expects."""
+    """The trial that `to_frozen` wrote; anything else raises one of the errors in `STRANGE`."""
     data = frozen.user_attrs
     candidate = Candidate.from_json(data["candidate"])
     score = data["score"]
@@ -114,23 +188,3 @@ def _number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{value!r} is no number")
     return value
-
-
-def _repair(path: Path) -> None:
-    """Cut a torn last line off a journal and drop a dead writer's lock; a damaged line elsewhere is a `RunError`."""
-    path.with_name(path.name + ".lock").unlink(missing_ok=True)
-    if not path.exists():
-        return
-    content = path.read_bytes()
-    whole = content[: content.rfind(b"\n") + 1]
-    for number, line in enumerate(whole.splitlines(), start=1):
-        try:
-            sound = isinstance(json.loads(line), dict)
-        except ValueError:
-            sound = False
-        if not sound:
-            raise RunError(f"{path} is damaged in line {number}: {line[:60].decode(errors='replace')!r}")
-    if len(whole) < len(content):
-        with path.open("r+b") as file:
-            file.truncate(len(whole))
-            os.fsync(file.fileno())

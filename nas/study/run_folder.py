@@ -5,16 +5,18 @@ import fcntl
 import io
 import json
 import os
-import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nas.errors import RunError, UsageError
+import onnx_graph
+from nas.errors import RunError, UsageError, write_failure
+from nas.input_file import read_toml
+from nas.measure.costs import COSTS
 from nas.study.config import SearchConfig
-from nas.study.trial import Trial
+from nas.study.trial import COLUMNS, Trial
 
 
 @dataclass(frozen=True)
@@ -72,10 +74,10 @@ class RunFolder:
         """The run's configuration; `RunError` where the folder is none of a run."""
         if not self.config_file.is_file():
             raise RunError(f"{self.path} is not the folder of a run: it has no config.toml")
+        data = read_toml(self.config_file, error=RunError)
         try:
-            data = tomllib.loads(self.config_file.read_text(encoding="utf-8"))
             return SearchConfig.from_mapping(data, source=str(self.config_file))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, UsageError) as error:
+        except UsageError as error:
             raise RunError(f"{self.config_file} is damaged: {error}") from error
 
     def create(self, config: SearchConfig) -> None:
@@ -84,46 +86,56 @@ class RunFolder:
             raise RunError(
                 f"{self.path} already holds a run: continue it with `nas resume {self.path}` or choose another --out"
             )
-        if self.path.exists() and (not self.path.is_dir() or any(map(_is_foreign, self.path.iterdir()))):
+        if self.path.exists() and (
+            not self.path.is_dir() or not all(onnx_graph.is_temporary(one.name) for one in self.path.iterdir())
+        ):
             raise RunError(f"{self.path} exists and is not an empty folder; choose another --out")
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             write_text(self.config_file, config.to_toml())
             self.models.mkdir(exist_ok=True)
         except OSError as error:
-            raise RunError(f"cannot make {self.path}: {error.strerror}") from error
+            raise write_failure(self.path, error) from error
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep every other process out of the run. The system frees the lock of a killed process."""
-        with (self.path / ".lock").open("a") as file:
+        """Keep every other process out of the run, and remove what killed ones left. The system frees the lock of a killed process."""
+        lock = self.path / ".lock"
+        try:
+            descriptor = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            raise write_failure(lock, error) from error
+        with self._held(descriptor, fcntl.LOCK_EX):
+            for folder in ("", "models", "random", "random/models"):
+                onnx_graph.remove_stale(self.path / folder, locked=True)
+            yield
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Keep writers out of the run, but no other readers. Works in a folder that cannot be written to."""
+        try:
+            descriptor = os.open(self.path / ".lock", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:  # a copy without that file, or one that may not be opened: nobody writes here
+            yield
+            return
+        with self._held(descriptor, fcntl.LOCK_SH):
+            yield
+
+    @contextmanager
+    def _held(self, descriptor: int, kind: int) -> Iterator[None]:
+        """A lock on the open file, which is closed in the end."""
+        try:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
             except OSError as error:
                 raise RunError(f"{self.path} is in use by another process") from error
             yield
+        finally:
+            os.close(descriptor)
 
     def write_trials(self, trials: Sequence[Trial]) -> None:
         """The trials as CSV: measured and predicted in columns of their own."""
-        columns = [
-            "number",
-            "round",
-            "repeat",
-            "digest",
-            "accuracy",
-            "score",
-            "score_std",
-            "nnz",
-            "params",
-            "macs",
-            "bytes",
-            "latency",
-            "dead_units",
-            "seconds",
-            "seed",
-            "error",
-            "candidate",
-        ]
+        columns = [*COLUMNS, *_further_columns(trials)]
         buffer = io.StringIO()
         writer = csv.DictWriter(buffer, columns)
         writer.writeheader()
@@ -136,9 +148,10 @@ class RunFolder:
         write_text(self.trials_file, buffer.getvalue())
 
 
-def _is_foreign(path: Path) -> bool:
-    """Not something that a killed `create` left."""
-    return not (path.name.startswith(".") and path.name.endswith(".tmp"))
+def _further_columns(trials: Sequence[Trial]) -> list[str]:
+    """Metrics and costs that no package of ours has built in, sorted."""
+    known = {*COLUMNS, *COSTS.builtins}
+    return sorted({name for trial in trials for name in trial.metrics} - known)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -147,14 +160,8 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """As `write_text`, for bytes."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """As `write_text`, for bytes; `RunError` with the remedy where the file cannot be written."""
     try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        onnx_graph.write_durably(path, content)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise RunError(f"cannot write {path}: {error.strerror}") from error
+        raise write_failure(path, error) from error

@@ -4,7 +4,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from nas.metrics import METRICS, Metric
 from search_spaces.candidate import Candidate
+
+COLUMNS = (
+    "number",
+    "round",
+    "repeat",
+    "digest",
+    "accuracy",
+    "score",
+    "score_std",
+    "nnz",
+    "params",
+    "macs",
+    "bytes",
+    "latency",
+    "dead_units",
+    "seconds",
+    "seed",
+    "error",
+    "candidate",
+)
+"""The columns that every table of trials has; metrics and costs of other packages come after them."""
 
 
 @dataclass(frozen=True)
@@ -13,6 +35,12 @@ class Score:
 
     mean: float
     std: float
+
+    def in_unit_of(self, metric: Metric) -> "Score":
+        """A score on the scale from 0 to 1 that predictors know, as a score in the unit of a metric."""
+        low, high = metric.from_share(self.mean - self.std), metric.from_share(self.mean + self.std)
+        mean = metric.from_share(self.mean)
+        return self if mean == self.mean else Score(mean, abs(high - low) / 2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,9 +52,11 @@ class Trial:
         round: the round of the search that chose it.
         repeat: 0 for the first training of a candidate, 1, 2, … where a leading candidate is trained again to be sure of it.
         candidate: what was trained.
-        accuracy: measured on the validation split; None where the training failed.
+        accuracy: the metric of the search, accuracy or another one, measured on the validation split; None where the training
+            failed.
         score: what the predictor said before the training; None where none was asked.
-        metrics: exact counts of the built network: ``nnz``, ``params``, ``weights``, ``macs``, and ``bytes`` or ``latency`` where known.
+        metrics: exact counts of the built network: ``nnz``, ``params``, ``weights``, ``macs``, and by name whatever else the
+            objectives and constraints name: costs of the network, metrics of the trained network on the validation split.
         seconds: wall time of the training.
         seed: of the training.
         dead_units: units that the mask leaves without input or output.
@@ -93,7 +123,7 @@ class CandidateResult:
         candidate: the candidate.
         accuracy: mean over its trainings that did not fail.
         accuracies: one per training.
-        metrics: as in `Trial`.
+        metrics: as in `Trial`: costs of the first training, the means of metrics.
         score: prediction made before its first training.
         number: of its first trial.
     """
@@ -121,9 +151,19 @@ def results_by_candidate(trials: Sequence[Trial]) -> list[CandidateResult]:
                 candidate=first.candidate,
                 accuracy=sum(accuracies) / len(accuracies),
                 accuracies=accuracies,
-                metrics=first.metrics,
+                metrics=_metrics(group),
                 score=first.score,
                 number=first.number,
             )
         )
     return result
+
+
+def _metrics(trials: Sequence[Trial]) -> Mapping[str, float]:
+    """Costs of the first training; metrics as their means over all trainings that have them."""
+    metrics = dict(trials[0].metrics)
+    for name in metrics:
+        if name in METRICS:
+            found = [trial.metrics[name] for trial in trials if name in trial.metrics]
+            metrics[name] = sum(found) / len(found)
+    return metrics

@@ -1,4 +1,4 @@
-from .registry import describe as describe
+from .registry import TASKS as TASKS
 from .registry import load_task as load_task
 from .task import Normalisation as Normalisation
 from .task import Split as Split
@@ -7,7 +7,7 @@ from .task import Task as Task
 __all__ = [
     "Normalisation",
     "Split",
+    "TASKS",
     "Task",
-    "describe",
     "load_task",
 ]

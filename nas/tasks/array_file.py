@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.errors import DataError
-from nas.names import nearest
 from nas.tasks.labels import number_classes
 from nas.tasks.npz import read_npz
 from nas.tasks.preparation import pixel_normalisation, prepare, standard_normalisation
 from nas.tasks.split import Examples, divide
 from nas.tasks.task import Task
+from onnx_graph import nearest
 
 Kind = Literal["tabular", "sequence", "image"]
 SUFFIXES = {

@@ -1,21 +1,20 @@
-"""CIFAR-10 (Krizhevsky 2009) from its binary batches, its python batches or an npz file.
+"""CIFAR-10 (Krizhevsky 2009) from its binary batches or an npz file.
 
 Looked for in this order: ``data_batch_1.bin`` … and ``test_batch.bin``; ``cifar10*.npz`` with uint8 arrays ``x_train``,
-``y_train``, ``x_test``, ``y_test``; ``data_batch_1`` … and ``test_batch`` (pickles, read without running anything).
+``y_train``, ``x_test``, ``y_test``. The python batches are pickles and are not read.
 The official test set is the test split; validation is a seeded, stratified tenth of the training set.
 
 Pixels become [0, 1], as in all image tasks here, and are not standardised by channel: a user's own model mostly expects
 [0, 1] too, and batch norm, where a network has it, does the rest.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nas.errors import DataError, UsageError
-from nas.tasks.array_pickle import read_pickled_arrays
+from nas.input_file import read_bytes
 from nas.tasks.npz import read_npz
 from nas.tasks.preparation import pixel_normalisation, prepare
 from nas.tasks.split import Examples, divide
@@ -25,8 +24,10 @@ SHAPE = (3, 32, 32)
 RECORD = 1 + 3 * 32 * 32
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 FOLDERS = (".", "images", "cifar10", "images/cifar10")
-BATCH_FOLDERS = {"bin": "cifar-10-batches-bin", "py": "cifar-10-batches-py"}
-BATCHES = tuple(f"data_batch_{i}" for i in range(1, 6))
+BATCHES = tuple(f"data_batch_{i}.bin" for i in range(1, 6))
+MOST_RECORDS = 10_000
+"""Images in one file, as in the official ones."""
+DOWNLOAD = "the binary version, cifar-10-binary.tar.gz, from https://www.cs.toronto.edu/~kriz/cifar.html"
 
 
 def cifar10(*, data_dir: Path | None = None, subset: int | None = None, seed: int = 0) -> Task:
@@ -46,50 +47,37 @@ def cifar10(*, data_dir: Path | None = None, subset: int | None = None, seed: in
 
 def _read(data_dir: Path) -> tuple[Examples, Examples]:
     folders = [data_dir / folder for folder in FOLDERS]
-    for folder in [*folders, *(f / BATCH_FOLDERS["bin"] for f in folders)]:
-        if (folder / "data_batch_1.bin").is_file():
-            return _read_batches(folder, ".bin", _read_binary)
+    for folder in [*folders, *(f / "cifar-10-batches-bin" for f in folders)]:
+        if (folder / BATCHES[0]).is_file():
+            return _read_batches(folder)
     for folder in folders:
         for path in sorted(folder.glob("cifar10*.npz")):
             return _read_npz(path)
-    for folder in [*folders, *(f / BATCH_FOLDERS["py"] for f in folders)]:
+    for folder in [*folders, *(f / "cifar-10-batches-py" for f in folders)]:
         if (folder / "data_batch_1").is_file():
-            return _read_batches(folder, "", _read_python)
+            raise DataError(
+                f"{folder}: holds the python version of CIFAR-10, pickles that are not read; take {DOWNLOAD}"
+            )
     places = ", ".join(str(folder) for folder in folders)
-    raise DataError(f"cifar10: found neither data_batch_1.bin nor cifar10*.npz nor data_batch_1 in {places}")
+    raise DataError(f"cifar10: found neither data_batch_1.bin nor cifar10*.npz in {places}; take {DOWNLOAD}")
 
 
-def _read_batches(folder: Path, suffix: str, read: Callable[[Path], Examples]) -> tuple[Examples, Examples]:
-    missing = [name + suffix for name in (*BATCHES, "test_batch") if not (folder / (name + suffix)).is_file()]
+def _read_batches(folder: Path) -> tuple[Examples, Examples]:
+    missing = [name for name in (*BATCHES, "test_batch.bin") if not (folder / name).is_file()]
     if missing:
-        raise DataError(f"{folder}: {', '.join(missing)} missing, expected data_batch_1 to 5 and test_batch")
-    train = [read(folder / (name + suffix)) for name in BATCHES]
+        raise DataError(f"{folder}: {', '.join(missing)} missing, expected data_batch_1.bin to 5 and test_batch.bin")
+    train = [_read_binary(folder / name) for name in BATCHES]
     whole = Examples(x=np.concatenate([part.x for part in train]), y=np.concatenate([part.y for part in train]))
-    return whole, read(folder / ("test_batch" + suffix))
+    return whole, _read_binary(folder / "test_batch.bin")
 
 
 def _read_binary(path: Path) -> Examples:
     """Records of one label and the three channels of an image."""
-    data = np.fromfile(path, np.uint8)
+    data = np.frombuffer(read_bytes(path, MOST_RECORDS * RECORD), np.uint8)
     if len(data) == 0 or len(data) % RECORD:
         raise DataError(f"{path}: expected records of {RECORD} bytes, found {len(data)} bytes; fetch it again")
     records = data.reshape(-1, RECORD)
     return _examples(path, records[:, 1:].reshape(-1, *SHAPE), records[:, 0])
-
-
-def _read_python(path: Path) -> Examples:
-    """``data`` uint8 ``(N, 3072)`` and ``labels``, a list."""
-    batch = read_pickled_arrays(path)
-    data, labels = batch.get("data"), batch.get("labels")
-    if not (
-        isinstance(data, np.ndarray) and data.ndim == 2 and data.shape[1] == RECORD - 1 and isinstance(labels, list)
-    ):
-        raise DataError(
-            f"{path}: expected 'data', uint8 (N, {RECORD - 1}), and 'labels', a list; found {', '.join(batch) or 'nothing'}"
-        )
-    if not all(isinstance(label, int) for label in labels):
-        raise DataError(f"{path}: expected whole numbers as labels")
-    return _examples(path, data.reshape(-1, *SHAPE), np.array(labels, np.int64))
 
 
 def _read_npz(path: Path) -> tuple[Examples, Examples]:

@@ -19,20 +19,25 @@ class Rows:
 
     Attributes:
         x: float32 ``(rows, inputs)``.
-        y: int64 ``(rows,)``.
-        right: bool ``(rows, outputs)``: which answers count as right.
+        y: int64 ``(rows,)``: the right answer, or one of them.
+        legal: bool ``(rows, outputs)``: which answers count as right; None where that is `y` alone.
     """
 
     x: NDArray[np.float32]
     y: NDArray[np.int64]
-    right: NDArray[np.bool_]
+    legal: NDArray[np.bool_] | None
 
     def at_most(self, count: int) -> "Rows":
         """So many of the rows, classes in proportion."""
         if len(self.y) <= count:
             return self
         rows = stratified_order(self.y, np.random.default_rng(0))[:count]
-        return Rows(self.x[rows], self.y[rows], self.right[rows])
+        return Rows(self.x[rows], self.y[rows], None if self.legal is None else self.legal[rows])
+
+    def share_right(self, answers: NDArray[np.int64]) -> float:
+        """Share of right answers, to four digits."""
+        right = answers == self.y if self.legal is None else self.legal[np.arange(len(answers)), answers]
+        return round(float(right.mean()), 4)
 
 
 def describe(task: Task) -> TaskDescription:
@@ -40,8 +45,7 @@ def describe(task: Task) -> TaskDescription:
     from sklearn.linear_model import RidgeClassifier
     from sklearn.neighbors import KNeighborsClassifier
 
-    outputs = task.signature.outputs
-    train, held = _rows(task.train, outputs), _rows(task.validation, outputs).at_most(READ // 2)
+    train, held = _rows(task.train), _rows(task.validation).at_most(READ // 2)
     read = train.at_most(READ)
     neighbour = KNeighborsClassifier(1).fit(read.x, read.y).predict(held.x)
     if len(np.unique(read.y)) > 1:
@@ -50,22 +54,16 @@ def describe(task: Task) -> TaskDescription:
         linear = neighbour
     return TaskDescription(
         samples=len(train.y),
-        classes=outputs,
+        classes=task.signature.outputs,
         inputs=train.x.shape[1],
-        one_nn=_share_right(held, neighbour),
-        linear_probe=_share_right(held, linear),
+        one_nn=held.share_right(neighbour),
+        linear_probe=held.share_right(linear),
     )
 
 
-def _rows(split: Split, outputs: int) -> Rows:
+def _rows(split: Split) -> Rows:
     if split.y.ndim == 1:
-        right = np.eye(outputs, dtype=bool)[split.y]
-        return Rows(split.x.reshape(len(split), -1), split.y, right)
+        return Rows(split.x.reshape(len(split), -1), split.y, None)
     real = split.y >= 0
-    y = split.y[real]
-    right = np.eye(outputs, dtype=bool)[y] if split.legal is None else split.legal[real]
-    return Rows(split.x.reshape(*split.y.shape, -1)[real], y, right)
-
-
-def _share_right(held: Rows, answers: NDArray[np.int64]) -> float:
-    return round(float(held.right[np.arange(len(answers)), answers].mean()), 4)
+    legal = None if split.legal is None else split.legal[real]
+    return Rows(split.x.reshape(*split.y.shape, -1)[real], split.y[real], legal)

@@ -6,6 +6,7 @@ Plain or gzip, told apart by their first bytes and not by their name.
 import gzip
 import struct
 import zlib
+from math import prod
 from pathlib import Path
 from typing import IO
 
@@ -13,30 +14,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.errors import DataError
-
-MAX_BYTES = 8 << 30
+from nas.input_file import opened
+from nas.tasks.memory_limit import bytes_in_memory, require_memory
 
 
 def read_idx(path: Path, rank: int) -> NDArray[np.uint8]:
     """The array of an IDX file, read only.
 
     Raises:
-        DataError: missing, damaged or cut off, another type or rank, longer than its dimensions say, over 8 GiB.
+        DataError: missing, damaged or cut off, another type or rank, longer than its dimensions say, or more than
+            `require_memory` allows.
     """
-    try:
-        with path.open("rb") as file:
+    with opened(path) as file:
+        try:
             packed = file.read(2) == b"\x1f\x8b"
             file.seek(0)
             if not packed:
                 return _read(file, path, rank)
             with gzip.open(file) as unpacked:
                 return _read(unpacked, path, rank)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(
-            f"{path}: cannot be read to its end, the file is damaged or cut off ({error}); fetch it again"
-        ) from error
+        except (OSError, EOFError, zlib.error, MemoryError) as error:
+            raise DataError(
+                f"{path}: cannot be read to its end, the file is damaged or cut off ({error}); fetch it again"
+            ) from error
 
 
 def _read(file: "IO[bytes] | gzip.GzipFile", path: Path, rank: int) -> NDArray[np.uint8]:
@@ -49,11 +49,10 @@ def _read(file: "IO[bytes] | gzip.GzipFile", path: Path, rank: int) -> NDArray[n
     if len(head) < 4 + 4 * rank:
         raise DataError(f"{path}: cut off inside its header, {len(head)} of {4 + 4 * rank} bytes; fetch it again")
     shape = struct.unpack(f">{rank}I", head[4:])
-    size = int(np.prod(shape, dtype=object))
-    if not 0 < size <= MAX_BYTES:
-        raise DataError(
-            f"{path}: its header says {' × '.join(map(str, shape))} = {size} bytes; expected 1 to {MAX_BYTES}"
-        )
+    size = prod(shape)
+    if not size:
+        raise DataError(f"{path}: its header says {' × '.join(map(str, shape))}, which is empty")
+    require_memory(f"{path}: {' × '.join(map(str, shape))} bytes", bytes_in_memory(shape, np.dtype(np.uint8)))
     data = file.read(size + 1)  # one more, to notice a longer file and to make gzip check its sum
     if len(data) != size:
         found = "more" if len(data) > size else str(len(data))

@@ -1,11 +1,15 @@
 """Classes from raw labels: sorted, named, numbered from 0."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nas.errors import DataError
+
+MOST_CLASSES = 10_000
+LONGEST_NAME = 1_000
+"""Characters of a class name: the names are written into every exported file."""
 
 
 def number_classes(
@@ -35,6 +39,26 @@ def number_classes(
                 f"{where}: {part} has the class {str(values[at])!r} at index {at}, which {first} does not have"
             )
         numbered[part] = np.searchsorted(known, values).astype(np.int64)
-    if len(known) < 2:
-        raise DataError(f"{where}: all labels of {first} are {str(known[0])!r}; a task needs at least two classes")
-    return numbered, tuple(str(name) for name in known)
+    names = tuple(str(name) for name in known[: MOST_CLASSES + 1])
+    _require_classes(names, first, where)
+    return numbered, names
+
+
+def number_texts(values: Sequence[str], name: str, where: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """As `number_classes`, for one column of texts, whose longest does not decide how much memory all of them take."""
+    names = tuple(sorted(set(values)))
+    _require_classes(names, name, where)
+    numbers = {text: number for number, text in enumerate(names)}
+    return np.array([numbers[value] for value in values], np.int64), names
+
+
+def _require_classes(names: tuple[str, ...], first: str, where: str) -> None:
+    if len(names) < 2:
+        raise DataError(f"{where}: all labels of {first} are {names[0]!r}; a task needs at least two classes")
+    if len(names) > MOST_CLASSES:
+        raise DataError(f"{where}: {first} has more than {MOST_CLASSES:,} classes")
+    longest = max(names, key=len)
+    if len(longest) > LONGEST_NAME:
+        raise DataError(
+            f"{where}: a class of {first} has a name of {len(longest):,} characters, {longest[:40]!r}…; expected at most {LONGEST_NAME:,}"
+        )

@@ -1,20 +1,29 @@
-"""Safe reading of npz files: no pickled objects, and no array larger than its header may claim.
+"""Safe reading of npz files: no pickled objects, and no array larger than the memory that data may take.
 
-The header of each array is read and checked before any of its data: a file of a few bytes can claim terabytes.
+The header of each array is checked before any of its data is read: a file of a few bytes can claim terabytes, and a packed file
+of a megabyte can hold a gigabyte of zeros.
 """
 
+import os
 import tokenize
 import zipfile
 import zlib
 from pathlib import Path
-from typing import IO
+from typing import IO, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.errors import DataError
+from nas.errors import DataError, NasError
+from nas.input_file import opened
+from nas.tasks.memory_limit import bytes_in_memory, require_memory
 
-MAX_BYTES = 8 << 30
+MOST_MEMBERS = 1000
+"""Files in an archive; each costs a look at its header."""
+
+MOST_RATIO = 1100
+"""Bytes that one packed byte can become: deflate reaches 1,032."""
+
 DAMAGED = (
     zipfile.BadZipFile,
     ValueError,
@@ -25,6 +34,8 @@ DAMAGED = (
     RuntimeError,
     KeyError,
     SyntaxError,
+    TypeError,
+    OverflowError,
     tokenize.TokenError,
     MemoryError,
 )
@@ -34,32 +45,51 @@ def read_npz(path: Path, names: frozenset[str] | None = None) -> dict[str, NDArr
     """All arrays, or those of the given names, in lower case, of numbers, bools or texts.
 
     Raises:
-        DataError: missing, not an npz file, damaged, arrays of objects or records, or more than 8 GiB in all.
+        DataError: missing, not an npz file, damaged, arrays of objects or records, or more than `require_memory` allows.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: {'is a folder, not a file' if path.is_dir() else 'no such file'}")
-    if not zipfile.is_zipfile(path):
-        raise DataError(f"{path}: not an npz file (numpy.savez writes one); its first bytes are {_first_bytes(path)!r}")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = [member for member in archive.infolist() if member.filename.endswith(".npy")]
-            wanted = [m for m in members if names is None or _name(m) in names]
-            _refuse_large(path, archive, wanted)
-            return {_name(member): _read(path, archive, member) for member in wanted}
-    except DataError:
-        raise
-    except DAMAGED as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"{path}: damaged npz file ({reason}); write it again with numpy.savez") from error
+    with opened(path) as file:
+        if not zipfile.is_zipfile(file):
+            file.seek(0)
+            raise DataError(f"{path}: not an npz file (numpy.savez writes one); its first bytes are {file.read(16)!r}")
+        try:
+            return _read_archive(path, file, names)
+        except NasError:
+            raise
+        except DAMAGED as error:
+            reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+            raise DataError(f"{path}: damaged npz file ({reason}); write it again with numpy.savez") from error
+
+
+def _read_archive(path: Path, file: BinaryIO, names: frozenset[str] | None) -> dict[str, NDArray[np.generic]]:
+    with zipfile.ZipFile(file) as archive:
+        members = [member for member in archive.infolist() if member.filename.endswith(".npy")]
+        if len(members) > MOST_MEMBERS:
+            raise DataError(f"{path}: {len(members):,} arrays, expected at most {MOST_MEMBERS:,}")
+        wanted = [member for member in members if names is None or _name(member) in names]
+        _refuse_impossible(path, file, wanted)
+        _refuse_large(path, archive, wanted)
+        return {_name(member): _read(path, archive, member) for member in wanted}
 
 
 def _name(member: zipfile.ZipInfo) -> str:
     return member.filename.removesuffix(".npy").lower()
 
 
-def _first_bytes(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(16)
+def _refuse_impossible(path: Path, file: BinaryIO, members: list[zipfile.ZipInfo]) -> None:
+    """Refuse sizes that the archive's directory states and the bytes of the file cannot hold, overlapping members too."""
+    for member in members:
+        packed = member.compress_type == zipfile.ZIP_DEFLATED
+        if (
+            not packed and member.compress_type != zipfile.ZIP_STORED
+        ):  # to unpack LZMA takes as much memory as it asks for
+            raise DataError(f"{path}: array {_name(member)!r} is packed by another method than numpy's; write it again")
+        if member.file_size > member.compress_size * (MOST_RATIO if packed else 1):
+            raise DataError(
+                f"{path}: array {_name(member)!r} is damaged: {member.compress_size:,} bytes cannot hold {member.file_size:,}"
+            )
+    stated, there = sum(member.compress_size for member in members), os.fstat(file.fileno()).st_size
+    if stated > there:
+        raise DataError(f"{path}: damaged npz file: its arrays take {stated:,} bytes of {there:,}")
 
 
 def _refuse_large(path: Path, archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> None:
@@ -68,11 +98,8 @@ def _refuse_large(path: Path, archive: zipfile.ZipFile, members: list[zipfile.Zi
     for member in members:
         with archive.open(member) as file:
             shape, dtype = _header(path, member, file)
-        total += int(np.prod(shape, dtype=object)) * dtype.itemsize
-        if total > MAX_BYTES:
-            raise DataError(
-                f"{path}: array {_name(member)!r} of shape {shape} claims {total} bytes, more than the {MAX_BYTES} allowed"
-            )
+        total += bytes_in_memory(shape, dtype)
+        require_memory(f"{path}: array {_name(member)!r} of shape {shape} and type {dtype}", total)
 
 
 def _header(path: Path, member: zipfile.ZipInfo, file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[np.generic]]:
@@ -83,6 +110,8 @@ def _header(path: Path, member: zipfile.ZipInfo, file: IO[bytes]) -> tuple[tuple
     if dtype.kind not in "biufcUSM":
         what = "Python objects (they are never loaded)" if dtype.hasobject else f"{dtype}"
         raise DataError(f"{path}: array {_name(member)!r} holds {what}; expected numbers or texts")
+    if any(size < 0 for size in shape):
+        raise DataError(f"{path}: array {_name(member)!r} is damaged: its shape is {shape}")
     return shape, dtype
 
 

@@ -1,7 +1,6 @@
 """From raw examples to a task: normalised float32 splits and the fingerprint of all that was prepared."""
 
 import hashlib
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +39,7 @@ def prepare(
     parts: Parts,
     *,
     outputs: int,
-    metric: Literal["accuracy", "legality"] = "accuracy",
+    metric: str = "accuracy",
     normalisation: Normalisation | None = None,
     classes: tuple[str, ...] = (),
     features: tuple[str, ...] = (),

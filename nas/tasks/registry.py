@@ -1,42 +1,65 @@
-"""The table of tasks, third parties' tasks from the entry points ``nas.tasks``, and the user's own files."""
+"""Tasks by name: those of this package, those of the entry points ``nas.tasks``, and the user's own files.
 
+An entry point names a function ``load(data_dir) → Task``, where `data_dir` is a path or None. It may also take `subset` and
+`seed`. The first line of its docstring is shown by ``nas list tasks``.
+"""
+
+import dataclasses
+import inspect
 import os
-from collections.abc import Mapping
-from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any
 
-from nas.errors import DataError, UsageError
-from nas.names import nearest
+from nas.errors import DataError, NasError, PluginError, UsageError
 from nas.tasks.task import Task
+from onnx_graph import Builtin, Registry, nearest
 
-TASKS: Mapping[str, str] = {
-    "digits": "nas.tasks.digits:digits",
-    "reber": "nas.tasks.reber:reber",
-    "embedded-reber": "nas.tasks.reber:embedded_reber",
-    "reber-strings": "nas.tasks.reber:reber_strings",
-    "embedded-reber-strings": "nas.tasks.reber:embedded_reber_strings",
-    "mnist": "nas.tasks.mnist:mnist",
-    "fashion-mnist": "nas.tasks.mnist:fashion_mnist",
-    "cifar10": "nas.tasks.cifar:cifar10",
-}
+TaskLoader = Callable[..., Task]
+
+
+def _told_by_itself(place: str) -> Builtin:
+    return Builtin(place, told_by=place)
+
+
+def _fault(found: Any, name: str) -> str:
+    if not callable(found):
+        return "it must be a function load(data_dir) that returns a Task"
+    needed = [parameter.name for parameter in _parameters(found).values() if parameter.default is parameter.empty]
+    surplus = [name for name in needed if name not in ("data_dir", "subset", "seed")]
+    if surplus:
+        return (
+            f"it must be a function of data_dir, and if it likes of subset and seed; it also needs {', '.join(surplus)}"
+        )
+    return ""
+
+
+TASKS: Registry[TaskLoader] = Registry(
+    "task",
+    {
+        "digits": _told_by_itself("nas.tasks.digits:digits"),
+        "reber": _told_by_itself("nas.tasks.reber:reber"),
+        "embedded-reber": _told_by_itself("nas.tasks.reber:embedded_reber"),
+        "reber-strings": _told_by_itself("nas.tasks.reber:reber_strings"),
+        "embedded-reber-strings": _told_by_itself("nas.tasks.reber:embedded_reber_strings"),
+        "mnist": _told_by_itself("nas.tasks.mnist:mnist"),
+        "fashion-mnist": _told_by_itself("nas.tasks.mnist:fashion_mnist"),
+        "cifar10": _told_by_itself("nas.tasks.cifar:cifar10"),
+    },
+    "nas.tasks",
+    fault=_fault,
+    unknown=UsageError,
+    broken=PluginError,
+)
 NEEDS: Mapping[str, str] = {
     "mnist": "IDX files in --data-dir",
     "fashion-mnist": "IDX files in --data-dir",
-    "cifar10": "binary batches, npz or python batches in --data-dir",
+    "cifar10": "binary batches or an npz file in --data-dir",
 }
 OWN_FILES = (
     ("FILE.npz", "Your own arrays x and y, validation and test parts if you have them.", "the file"),
     ("FILE.csv", "Your own table, a column of classes.", "the file and --target COLUMN"),
 )
-
-
-class TaskLoader(Protocol):
-    """What the table and the entry points name. The docstring's first line is the description in `nas list tasks`."""
-
-    def __call__(self, *, data_dir: Path | None, subset: int | None, seed: int) -> Task:
-        """The task, its rows divided by `seed` and cut to `subset` (see `nas.tasks.split`)."""
 
 
 def load_task(
@@ -50,7 +73,7 @@ def load_task(
     """The task of that name, or of a file that ends in .npz or .csv.
 
     Args:
-        name_or_path: a name of `describe`, or a path.
+        name_or_path: a name of `TASKS`, or a path.
         data_dir: folder of the data files; the environment variable NAS_DATA_DIR where None.
         subset: at most so many rows for training and validation together, and at most so many for test; stratified.
         target: the column of classes of a csv file.
@@ -67,38 +90,58 @@ def load_task(
     suffix = Path(name_or_path).suffix.lower()
     if target is not None and suffix != ".csv":
         raise UsageError(f"target {target!r} names a column of a csv file; {name_or_path!r} is none")
-    third_parties = _third_parties()
-    if name_or_path not in (*TASKS, *third_parties):
-        return _load_file(name_or_path, suffix, [*TASKS, *third_parties], target=target, subset=subset, seed=seed)
-    loader = _loader(name_or_path, third_parties)
+    if name_or_path not in TASKS:
+        return _load_file(name_or_path, suffix, target=target, subset=subset, seed=seed)
     if data_dir is None and os.environ.get("NAS_DATA_DIR"):
         data_dir = Path(os.environ["NAS_DATA_DIR"])
-    return loader(data_dir=data_dir, subset=subset, seed=seed)
+    loader = TASKS.load(name_or_path)
+    if name_or_path in TASKS.builtins:
+        return loader(data_dir=data_dir, subset=subset, seed=seed)
+    return _load_plugin(name_or_path, loader, data_dir=data_dir, subset=subset, seed=seed)
 
 
-def describe() -> list[tuple[str, str, str]]:
-    """Name, description and what it needs of each task, then of the user's own files; for `nas list tasks`."""
-    third_parties = _third_parties()
-    rows = []
-    for name in (*TASKS, *third_parties):
-        lines = (_loader(name, third_parties).__doc__ or "").strip().splitlines()
-        rows.append((name, lines[0] if lines else "", NEEDS.get(name, "")))
-    return [*rows, *OWN_FILES]
+def _load_plugin(name: str, loader: TaskLoader, *, data_dir: Path | None, subset: int | None, seed: int) -> Task:
+    """The task of another package, given the arguments that its function takes, and checked."""
+    from nas.tasks.preparation import fingerprint
+    from nas.tasks.soundness import fault
+
+    place = f"task {name!r} of {TASKS.origin(name)}"
+    arguments: dict[str, Any] = {"data_dir": data_dir, "subset": subset, "seed": seed}
+    parameters = _parameters(loader)
+    for option, unset in (("subset", None), ("seed", 0)):
+        if option not in parameters and arguments[option] != unset:
+            raise UsageError(f"{place} takes no {option}; leave it out")
+    try:
+        task = loader(**{option: value for option, value in arguments.items() if option in parameters})
+    except (NasError, OSError):
+        raise
+    except Exception as error:
+        raise DataError(f"{place} cannot be loaded: {type(error).__name__}: {error}") from error
+    wrong = fault(task)
+    if wrong:
+        raise PluginError(f"{place} is not sound: {wrong}")
+    if task.fingerprint:
+        return task
+    return dataclasses.replace(task, fingerprint=fingerprint([task.train, task.validation, task.test], task.classes))
 
 
-def _third_parties() -> dict[str, EntryPoint]:
-    """Entry points by name; a name of the table cannot be taken over."""
-    return {entry.name: entry for entry in entry_points(group="nas.tasks") if entry.name not in TASKS}
+def _parameters(loader: TaskLoader) -> dict[str, inspect.Parameter]:
+    """The named parameters of a loader; one with ``**options`` takes subset and seed too."""
+    found = dict(inspect.signature(loader).parameters)
+    kinds = {parameter.kind for parameter in found.values()}
+    named = {
+        name: parameter
+        for name, parameter in found.items()
+        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    }
+    if inspect.Parameter.VAR_KEYWORD in kinds:
+        kind = inspect.Parameter.KEYWORD_ONLY
+        for name in ("data_dir", "subset", "seed"):
+            named.setdefault(name, inspect.Parameter(name, kind, default=None))
+    return named
 
 
-def _loader(name: str, third_parties: Mapping[str, EntryPoint]) -> TaskLoader:
-    if name in third_parties:
-        return cast("TaskLoader", third_parties[name].load())
-    module, function = TASKS[name].split(":")
-    return cast("TaskLoader", getattr(import_module(module), function))
-
-
-def _load_file(text: str, suffix: str, names: list[str], *, target: str | None, subset: int | None, seed: int) -> Task:
+def _load_file(text: str, suffix: str, *, target: str | None, subset: int | None, seed: int) -> Task:
     path = Path(text)
     if suffix == ".npz":
         from nas.tasks.array_file import load_array_file
@@ -110,7 +153,7 @@ def _load_file(text: str, suffix: str, names: list[str], *, target: str | None, 
         return load_table_file(path, name=text, target=target, subset=subset, seed=seed)
     if path.exists() or len(path.parts) > 1:
         raise DataError(f"{text}: {'expected a .npz or .csv file' if path.exists() else 'no such file'}")
-    known = nearest(text, names)
+    known = nearest(text, TASKS)
     raise UsageError(
         f"unknown task {text!r}; did you mean {known[0]!r}? Known: {', '.join(known)}, or a .npz or .csv file"
     )

@@ -87,8 +87,8 @@ def divide_groups(
         )
     order = stratified_order(groups, rng)
     part = np.empty(len(groups), np.intp)
-    for name in names:
-        rows = order[groups[order] == name]
+    by_group = order[np.argsort(groups[order], kind="stable")]
+    for rows in np.split(by_group, np.cumsum(counts)[:-1]):
         part[rows] = np.repeat(np.arange(len(shares)), _whole_shares(len(rows), shares))
     return [order[part[order] == i] for i in range(len(shares))]
 

@@ -7,22 +7,99 @@ The delimiter is whichever of comma, semicolon and tab the header has most of.
 """
 
 import csv
-import math
-from collections.abc import Sequence
+import io
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
+from sys import getsizeof
+from typing import TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nas.errors import DataError, UsageError
-from nas.names import require
-from nas.tasks.labels import number_classes
+from nas.input_file import opened
+from nas.tasks.labels import number_classes, number_texts
+from nas.tasks.memory_limit import require_memory
 from nas.tasks.preparation import prepare, standard_normalisation
 from nas.tasks.split import Examples, divide
 from nas.tasks.task import Normalisation, Task
 
+MOST_OF_A_ROW = 1 << 24
+"""Characters in one row: a file without line ends must not be read into memory as one."""
+MOST_COMPARED = 1_000
+"""Column names that a misspelt target is compared with."""
 MISSING = frozenset(("", "na", "nan", "n/a", "null", "?"))
 MAX_CATEGORIES = 100
+LONGEST_NAME = 1_000
+"""Characters of a column name or of a text that becomes a feature: both are written into every exported file."""
+MOST_SHOWN = 20
+"""Column names in an error."""
+BYTES_OF_A_VALUE = 36
+"""Of a feature in one row: float64, divided into parts, in float32, averaged."""
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """The cells of a csv file, column by column.
+
+    Attributes:
+        columns: texts by column name, one a row. `load_table_file` takes them out one by one to free their memory.
+        lines: the line of the file on which each row ends.
+    """
+
+    columns: dict[str, list[str]]
+    lines: list[int]
+
+
+class Rows:
+    """The rows of a csv file as lists of texts; a row longer than `MOST_OF_A_ROW` is a `DataError`."""
+
+    def __init__(self, path: Path, text: TextIO, delimiter: str) -> None:
+        """Begin where `text` stands."""
+        self._path, self._text = path, text
+        self._length = 0
+        self._reader = csv.reader(iter(self._next_line, ""), delimiter=delimiter, strict=True)
+
+    def __iter__(self) -> "Rows":
+        """Itself."""
+        return self
+
+    def __next__(self) -> list[str]:
+        """The next row."""
+        self._length = 0
+        return next(self._reader)
+
+    @property
+    def line(self) -> int:
+        """The line on which the last row ended, from 1."""
+        return self._reader.line_num
+
+    def _next_line(self) -> str:
+        line = self._text.readline(MOST_OF_A_ROW + 1)
+        self._length += len(line)
+        if self._length > MOST_OF_A_ROW:
+            raise DataError(
+                f"{self._path}: line {self._reader.line_num + 1} begins a row of more than {MOST_OF_A_ROW:,} characters"
+            )
+        return line
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """One column as features.
+
+    Attributes:
+        names: of the features.
+        numbers: float64 ``(N,)`` where the column is a feature to standardise, else None.
+        codes: int64 ``(N,)``: which feature is 1, where each category is one; else None.
+    """
+
+    names: tuple[str, ...]
+    numbers: NDArray[np.float64] | None = None
+    codes: NDArray[np.int64] | None = None
 
 
 def load_table_file(path: Path, *, name: str, target: str | None, subset: int | None = None, seed: int = 0) -> Task:
@@ -32,23 +109,24 @@ def load_table_file(path: Path, *, name: str, target: str | None, subset: int | 
         DataError: what a file can be wrong in, one line that names the file, column and line.
         UsageError: no such target column, or a subset too small.
     """
-    header, rows, lines = _read(path)
+    table = _read(path)
+    columns = table.columns
     if target is None:
         raise UsageError(
-            f"{path}: say which column holds the classes, --target COLUMN; the columns are {', '.join(header)}"
+            f"{path}: say which column holds the classes, --target COLUMN; the columns are {_some(columns)}"
         )
-    require(f"target column of {path.name}", target, header)
-    columns = {column: [row[i].strip() for row in rows] for i, column in enumerate(header)}
+    _require_column(path, target, columns)
     for column, values in columns.items():
-        _refuse_missing(path, column, values, lines)
-    labels, classes = number_classes({target: _labels(path, target, columns.pop(target))}, str(path))
+        _refuse_missing(path, column, values, table.lines)
+    y, classes = _labels(path, target, columns.pop(target))
     if not columns:
         raise DataError(f"{path}: no column beside the target {target!r}")
-    encoded = [_encode(path, column, values, lines) for column, values in columns.items()]
-    features = tuple(feature for names, _, _ in encoded for feature in names)
-    x = np.concatenate([values for _, values, _ in encoded], axis=1)
-    parts = divide(Examples(x=x, y=labels[target]), where=str(path), classes=classes, seed=seed, subset=subset)
-    numeric = np.array([is_number for names, _, is_number in encoded for _ in names])
+    count = len(columns)
+    encoded = [_encode(path, column, columns.pop(column), table.lines) for column in list(columns)]
+    features = tuple(feature for column in encoded for feature in column.names)
+    require_memory(f"{path}: {len(y):,} rows of {len(features):,} features", len(y) * len(features) * BYTES_OF_A_VALUE)
+    parts = divide(Examples(x=_matrix(encoded), y=y), where=str(path), classes=classes, seed=seed, subset=subset)
+    numeric = np.array([column.numbers is not None for column in encoded for _ in column.names])
     return prepare(
         name,
         parts,
@@ -56,47 +134,88 @@ def load_table_file(path: Path, *, name: str, target: str | None, subset: int | 
         normalisation=_normalisation(parts[0].x, numeric),
         classes=classes,
         features=features,
-        description=f"{path.name}, {len(features)} features of {len(columns)} columns, {len(classes)} classes of {target}",
+        description=f"{path.name}, {len(features)} features of {count} columns, {len(classes)} classes of {target}",
     )
 
 
-def _read(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
-    """Header, rows, and the line on which each row ends."""
+def _read(path: Path) -> Table:
+    """All cells, without the blanks around them."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            first = file.readline()
-            file.seek(0)
-            reader = csv.reader(file, delimiter=max(",;\t", key=first.count), strict=True)
-            header = [column.strip() for column in next(reader, [])]
-            numbered = [(reader.line_num, row) for row in reader if row]
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+        with opened(path) as file:
+            text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+            delimiter = max(",;\t", key=text.readline(MOST_OF_A_ROW).count)
+            text.seek(0)
+            rows = Rows(path, text, delimiter)
+            header = [column.strip() for column in next(rows, [])]
+            _check_header(path, header)
+            return _cells(path, header, rows)
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not a text file in UTF-8 (byte {error.start}: {error.reason})") from None
     except csv.Error as error:
         raise DataError(f"{path}: not a csv file: {error}") from None
-    if not numbered:
+
+
+def _check_header(path: Path, header: Sequence[str]) -> None:
+    if not header:
+        raise DataError(f"{path}: expected a header and rows, found an empty file")
+    counts = Counter(header)
+    repeated = next((column for column in header if counts[column] > 1 or not column), None)
+    if repeated is not None:
         raise DataError(
-            f"{path}: expected a header and rows, found {'an empty file' if not header else 'a header only'}"
+            f"{path}: the column name {_short(repeated)} is {'there twice' if repeated else 'empty'}; each column needs its own"
         )
-    repeated = [column for column in header if header.count(column) > 1 or not column]
-    if repeated:
+    longest = max(header, key=len)
+    if len(longest) > LONGEST_NAME:
         raise DataError(
-            f"{path}: the column name {repeated[0]!r} is {'empty' if not repeated[0] else 'there twice'}; each column needs its own"
+            f"{path}: the column name {_short(longest)} has {len(longest):,} characters, expected at most {LONGEST_NAME:,}"
         )
-    for line, row in numbered:
+
+
+def _cells(path: Path, header: Sequence[str], rows: Rows) -> Table:
+    columns: list[list[str]] = [[] for _ in header]
+    lines: list[int] = []
+    memory = checked = 0
+    for row in rows:
+        if not row:
+            continue
         if len(row) != len(header):
-            raise DataError(f"{path}: line {line} has {len(row)} values, expected {len(header)} as in the header")
-    return header, [row for _, row in numbered], [line for line, _ in numbered]
+            raise DataError(f"{path}: line {rows.line} has {len(row)} values, expected {len(header)} as in the header")
+        cells = [cell.strip() for cell in row]
+        memory += sum(map(getsizeof, cells)) + 8 * len(cells)
+        if memory > checked + (1 << 24):
+            require_memory(f"{path}: the table up to line {rows.line:,}", memory)
+            checked = memory
+        for column, cell in zip(columns, cells, strict=True):
+            column.append(cell)
+        lines.append(rows.line)
+    if not lines:
+        raise DataError(f"{path}: expected a header and rows, found a header only")
+    return Table(dict(zip(header, columns, strict=True)), lines)
+
+
+def _require_column(path: Path, target: str, columns: Mapping[str, object]) -> None:
+    """`UsageError` with the nearest names; comparing all of 100,000 names would take minutes."""
+    if target not in columns:
+        near = get_close_matches(target[:LONGEST_NAME], list(columns)[:MOST_COMPARED], n=1, cutoff=0)
+        raise UsageError(
+            f"unknown target column of {path.name} {_short(target)}; did you mean {near[0]!r}? Known: {_some(columns)}"
+        )
+
+
+def _some(columns: Mapping[str, object]) -> str:
+    more = len(columns) - MOST_SHOWN
+    return ", ".join(list(columns)[:MOST_SHOWN]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _short(text: str) -> str:
+    return repr(text) if len(text) <= 80 else f"{text[:80]!r}…"
 
 
 def _refuse_missing(path: Path, column: str, values: Sequence[str], lines: Sequence[int]) -> None:
     missing = [line for value, line in zip(values, lines, strict=True) if value.lower() in MISSING]
     if missing:
         raise DataError(
-            f"{path}: column {column!r} has {len(missing)} missing values, the first in line {missing[0]}; fill or drop them"
+            f"{path}: column {_short(column)} has {len(missing)} missing values, the first in line {missing[0]}; fill or drop them"
         )
 
 
@@ -108,42 +227,65 @@ def _number(value: str) -> float | None:
         return None
 
 
-def _labels(path: Path, column: str, values: Sequence[str]) -> NDArray[np.generic]:
-    """Whole numbers where all are, so that 10 comes after 9; else texts."""
+def _labels(path: Path, column: str, values: Sequence[str]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Class numbers and names: whole numbers where all are, so that 10 comes after 9; else texts."""
     numbers = [_number(value) for value in values]
     known = [number for number in numbers if number is not None]
     if len(known) < len(numbers):
-        return np.array(values)
+        return number_texts(values, column, str(path))
     broken = next((number for number in known if not number.is_integer() or abs(number) > 1e15), None)
     if broken is not None:
         raise DataError(
-            f"{path}: target column {column!r} holds numbers such as {broken:g}; expected classes (regression is not supported)"
+            f"{path}: target column {_short(column)} holds numbers such as {broken:g}; expected classes (regression is not supported)"
         )
-    return np.array(known).astype(np.int64)
+    numbered, classes = number_classes({column: np.array(known).astype(np.int64)}, str(path))
+    return numbered[column], classes
 
 
-def _encode(
-    path: Path, column: str, values: Sequence[str], lines: Sequence[int]
-) -> tuple[tuple[str, ...], NDArray[np.float64], bool]:
-    """Names of the features of a column, their values ``(N, features)``, and whether they are numbers to standardise."""
+def _encode(path: Path, column: str, values: Sequence[str], lines: Sequence[int]) -> Column:
     numbers = [_number(value) for value in values]
     strange = [i for i, number in enumerate(numbers) if number is None]
     if not strange:
         array = np.array(numbers, np.float64)
-        wrong = [i for i, number in enumerate(array.tolist()) if not math.isfinite(number)]
-        if wrong:
-            raise DataError(f"{path}: column {column!r}, line {lines[wrong[0]]}: {values[wrong[0]]!r} is not finite")
-        return (column,), array[:, None], True
+        wrong = np.flatnonzero(~np.isfinite(array))
+        if len(wrong):
+            raise DataError(
+                f"{path}: column {_short(column)}, line {lines[wrong[0]]}: {_short(values[wrong[0]])} is not finite"
+            )
+        return Column((column,), numbers=array)
     if len(strange) * 2 < len(values):
         raise DataError(
-            f"{path}: column {column!r}, line {lines[strange[0]]}: {values[strange[0]]!r} is not a number, unlike most of the column"
+            f"{path}: column {_short(column)}, line {lines[strange[0]]}: {_short(values[strange[0]])} is not a number, "
+            "unlike most of the column"
         )
-    categories, codes = np.unique(np.array(values), return_inverse=True)
+    categories = sorted(set(values))
     if len(categories) > MAX_CATEGORIES or (len(categories) > 10 and len(categories) * 2 > len(values)):
         raise DataError(
-            f"{path}: column {column!r} has {len(categories)} different texts, too many for one feature each; drop or group them"
+            f"{path}: column {_short(column)} has {len(categories)} different texts, too many for one feature each; drop or group them"
         )
-    return tuple(f"{column}={category}" for category in categories), np.eye(len(categories))[codes.reshape(-1)], False
+    longest = max(categories, key=len)
+    if len(longest) > LONGEST_NAME:
+        raise DataError(
+            f"{path}: column {_short(column)} holds a text of {len(longest):,} characters, {_short(longest)}; "
+            f"expected numbers, or categories of at most {LONGEST_NAME:,}"
+        )
+    numbers_of = {category: number for number, category in enumerate(categories)}
+    codes = np.array([numbers_of[value] for value in values], np.int64)
+    return Column(tuple(f"{column}={category}" for category in categories), codes=codes)
+
+
+def _matrix(columns: Sequence[Column]) -> NDArray[np.float64]:
+    """All features, float64 ``(N, features)``: numbers as they are, 1 for the category of a row."""
+    first = columns[0].numbers if columns[0].numbers is not None else columns[0].codes
+    x = np.zeros((0 if first is None else len(first), sum(len(column.names) for column in columns)))
+    at = 0
+    for column in columns:
+        if column.numbers is not None:
+            x[:, at] = column.numbers
+        elif column.codes is not None:
+            x[np.arange(len(x)), at + column.codes] = 1
+        at += len(column.names)
+    return x
 
 
 def _normalisation(x: NDArray[np.generic], numeric: NDArray[np.bool_]) -> Normalisation:

@@ -1,7 +1,6 @@
 """A task: data split into train, validation and test, a loss and a metric."""
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +45,17 @@ class Normalisation:
         x *= self.scale
         return x
 
+    def undo(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The raw rows behind normalised ones, as far as float32 can tell."""
+        return np.asarray(x / self.scale + self.offset, np.float32)
+
+    def same_as(self, other: "Normalisation | None") -> bool:
+        """Whether both give the same numbers for every input."""
+        if other is None:
+            return False
+        pairs = ((self.offset, other.offset), (self.scale, other.scale))
+        return all(a.shape == b.shape and np.array_equal(a, b) for a, b in pairs)
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Task:
@@ -56,7 +66,8 @@ class Task:
     Attributes:
         name: as given on the command line.
         signature: what a network for this task takes and gives.
-        metric: ``accuracy`` (share of right classes) or ``legality`` (share of predicted next symbols that are legal).
+        metric: name of what is measured on a trained network, see `nas.metrics.METRICS`.
+        loss: name of what a training makes small, see `nas.losses.LOSSES`.
         normalisation: to be built into an exported model so that it takes raw inputs; None where inputs are as they come.
         classes: names of the outputs.
         features: names of the inputs of a table, ``column`` or ``column=category``; empty for other data.
@@ -69,9 +80,28 @@ class Task:
     train: Split
     validation: Split
     test: Split
-    metric: Literal["accuracy", "legality"] = "accuracy"
+    metric: str = "accuracy"
+    loss: str = "cross-entropy"
     normalisation: Normalisation | None = None
     classes: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
     fingerprint: str = ""
     description: str = ""
+
+    def raw(self, split: Split) -> NDArray[np.float32]:
+        """The inputs of a split as they were before normalisation."""
+        return split.x if self.normalisation is None else self.normalisation.undo(split.x)
+
+    def normalised_by(self, normalisation: Normalisation | None) -> "Task":
+        """The same examples normalised in another way, or with raw inputs where that is None."""
+        if normalisation is None and self.normalisation is None:
+            return self
+        if normalisation is not None and normalisation.same_as(self.normalisation):
+            return self
+        splits = {}
+        for name in ("train", "validation", "test"):
+            split = getattr(self, name)
+            raw = self.raw(split)
+            x = raw if normalisation is None else normalisation.apply(raw)
+            splits[name] = replace(split, x=np.ascontiguousarray(x, np.float32))
+        return replace(self, normalisation=normalisation, **splits)

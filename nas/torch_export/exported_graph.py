@@ -4,6 +4,8 @@ import numpy as np
 import onnx_ir as ir
 from onnx_ir.passes import common as passes
 
+import onnx_graph
+
 BATCH = "N"
 _NO_LIMIT = 1 << 40
 
@@ -27,23 +29,14 @@ def tidy(model: ir.Model) -> ir.Model:
     passes.CommonSubexpressionEliminationPass()(model)
     _rename(model, sources)
     passes.NameFixPass()(model)
-    passes.ClearMetadataAndDocStringPass()(model)
+    onnx_graph.drop_notes(model)
     passes.RemoveUnusedOpsetsPass()(model)
-    _forget_values(model)
     for value in model.graph.initializers.values():
         if value.const_value is not None:
             array = np.array(value.const_value.numpy())
             value.const_value = ir.Tensor(array, dtype=value.const_value.dtype, name=value.name)
     model.producer_name, model.producer_version, model.graph.name = "nas", None, "network"
     return model
-
-
-def _forget_values(model: ir.Model) -> None:
-    """Drop the exporter's notes on values, which the pass for metadata leaves."""
-    named = (*model.graph.inputs, *model.graph.outputs, *model.graph.initializers.values())
-    for value in (*named, *(value for node in model.graph for value in node.outputs)):
-        value.metadata_props.clear()
-        value.doc_string = None
 
 
 def _sources(model: ir.Model) -> dict[str, str]:

@@ -1,16 +1,13 @@
 """A PyTorch module as an ONNX graph, through `torch.onnx.export`."""
 
 import copy
-import io
-import logging
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, suppress
 
 import onnx_ir as ir
 import torch
 from torch import nn
-from torch.nn.utils import parametrize
+from torch.nn.utils import parametrize, prune, remove_spectral_norm, remove_weight_norm
 
 from nas.errors import UnsupportedModuleError, UsageError
 from nas.torch_export.exported_graph import tidy
@@ -24,6 +21,8 @@ def from_torch(module: nn.Module, example_input: torch.Tensor) -> ir.Model:
 
     Weights that `torch.nn.utils.prune`, `weight_norm`, `spectral_norm` or `parametrize` compute are baked: the graph has
     their present values. Batch normalisation stays a node of its own. The module itself is not changed.
+
+    `torch.onnx.export` has a lot to say: its warnings and its log messages reach the caller's handlers unfiltered.
 
     Args:
         module: takes one tensor; the graph's first output is its output, or the first of several.
@@ -53,10 +52,7 @@ def _frozen_copy(module: nn.Module) -> nn.Module:
     with _leaves_only(module):
         frozen = copy.deepcopy(module).cpu().eval()
     for part in frozen.modules():
-        for hook in list(part._forward_pre_hooks.values()):
-            # Pruning, weight norm and spectral norm are hooks that set a weight before each call.
-            if hasattr(hook, "remove") and (hasattr(hook, "_tensor_name") or hasattr(hook, "name")):
-                _bake(part, hook)
+        _bake(part)
         if parametrize.is_parametrized(part):
             _own_class(part)
             for name in list(part.parametrizations):  # type: ignore[arg-type]
@@ -66,16 +62,18 @@ def _frozen_copy(module: nn.Module) -> nn.Module:
     return frozen
 
 
-def _bake(part: nn.Module, hook: object) -> None:
-    from torch.nn.utils import prune
-
-    if isinstance(hook, prune.BasePruningMethod):
-        prune.remove(part, hook._tensor_name)  # type: ignore[no-untyped-call]
-        return
-    hook.remove(part)  # type: ignore[attr-defined]
-    for key, value in list(part._forward_pre_hooks.items()):
-        if value is hook:
-            del part._forward_pre_hooks[key]
+def _bake(part: nn.Module) -> None:
+    """Replace weights that are computed before each call by their values: of pruning, spectral norm and weight norm."""
+    own = {name for name, _ in (*part.named_parameters(recurse=False), *part.named_buffers(recurse=False))}
+    for first, second, remove in (
+        ("_orig", "_mask", prune.remove),
+        ("_orig", "_u", remove_spectral_norm),
+        ("_g", "_v", remove_weight_norm),
+    ):
+        for name in [one.removesuffix(first) for one in own if one.endswith(first)]:
+            if name + second in own:
+                with suppress(ValueError):  # parameters of the user's own that happen to have such names
+                    remove(part, name)
 
 
 def _own_class(part: nn.Module) -> None:
@@ -122,16 +120,15 @@ def _check_runs(frozen: nn.Module, example: torch.Tensor, module: nn.Module) -> 
 def _export(frozen: nn.Module, example: torch.Tensor, module: nn.Module) -> ir.Model:
     """Without the exporter's own optimisation, which would merge batch normalisation into convolutions."""
     try:
-        with _quiet():
-            program = torch.onnx.export(
-                frozen,
-                (example,),
-                dynamo=True,
-                optimize=False,
-                verbose=False,
-                opset_version=_OPSET,
-                dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
-            )
+        program = torch.onnx.export(
+            frozen,
+            (example,),
+            dynamo=True,
+            optimize=False,
+            verbose=False,
+            opset_version=_OPSET,
+            dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
+        )
     except torch.onnx.OnnxExporterError as error:
         reason = _reason(error)
         raise UnsupportedModuleError(
@@ -141,19 +138,6 @@ def _export(frozen: nn.Module, example: torch.Tensor, module: nn.Module) -> ir.M
     if program is None:
         raise UnsupportedModuleError(f"{type(module).__name__} cannot become a graph: the exporter gave no program")
     return program.model
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """The exporter tells a failure at length on the screen and by warnings; the error has it in one line."""
-    disabled = logging.root.manager.disable
-    with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-        warnings.simplefilter("ignore")
-        logging.disable(logging.CRITICAL)
-        try:
-            yield
-        finally:
-            logging.disable(disabled)
 
 
 def _reason(error: BaseException) -> str:

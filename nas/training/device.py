@@ -6,6 +6,10 @@ from contextlib import contextmanager
 import torch
 
 from nas.errors import UsageError
+from onnx_graph.openmp import limit_this_thread, openmp_threads
+
+THREADED = 200_000_000
+"""From this many multiply-accumulates in a batch on, a second thread gains more than the synchronisation costs."""
 
 
 def torch_device(name: str) -> torch.device:
@@ -20,10 +24,13 @@ def torch_device(name: str) -> torch.device:
 
 @contextmanager
 def arithmetic(device: torch.device, threads: int) -> Iterator[None]:
-    """Use `threads` CPU threads and, on CUDA, full float32 precision and deterministic convolutions; restored at the end."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
+    """Use `threads` CPU threads for what the calling thread computes; on CUDA, full precision and deterministic convolutions.
+
+    Precision and determinism on CUDA are settings of the whole process, for which torch has no narrower place; they are
+    restored at the end.
+    """
+    torch.get_num_threads()  # sets the number of a new thread, which the limit then replaces
+    with openmp_threads(threads):
         if device.type == "cuda":
             with (
                 torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False),
@@ -32,8 +39,12 @@ def arithmetic(device: torch.device, threads: int) -> Iterator[None]:
                 yield
         else:
             yield
-    finally:
-        torch.set_num_threads(before)
+
+
+def compute_on_one_thread() -> None:
+    """Give the calling thread, one of a pool, one CPU thread until it ends."""
+    torch.get_num_threads()
+    limit_this_thread(1)
 
 
 @contextmanager
@@ -45,3 +56,8 @@ def _full_products() -> Iterator[None]:
         yield
     finally:
         torch.set_float32_matmul_precision(before)
+
+
+def threads_for(work: int) -> int:
+    """CPU threads for a step of so many multiply-accumulates."""
+    return torch.get_num_threads() if work > THREADED else 1

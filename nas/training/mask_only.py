@@ -3,14 +3,15 @@
 import onnx_ir as ir
 
 from nas.tasks.task import Task
-from nas.training.device import arithmetic, torch_device
+from nas.training.device import arithmetic, threads_for, torch_device
+from nas.training.inputs import with_any_batch, without_normalisation
 from nas.training.loop.session import Session
 from nas.training.methods.before import Before
 from nas.training.methods.method import Method, MethodError, begin
 from nas.training.methods.registry import create
 from nas.training.options import DEFAULTS
-from nas.training.single import check_fit, threads_for
 from nas.training.stack.stack import Member
+from nas.training.task_fit import check_fit
 from nas.training.trained import with_weights
 
 
@@ -45,10 +46,12 @@ def masked_model(
         )
     if method.needs_data and task is None:
         raise MethodError(f"{type(method).__name__} ranks weights with examples; give a task")
+    bare = model
     if task is not None:
-        check_fit(model, task)
+        bare, task = without_normalisation(model, task)
+        check_fit(bare, task)
     where = torch_device(device)
-    first, keep = begin(method, model, density, seed, DEFAULTS)
+    first, keep = begin(method, with_any_batch(bare), density, seed, DEFAULTS)
     member = Member.of(first, seed)
     with arithmetic(where, threads_for(member.shape.cost * DEFAULTS.batch_size)):
         session = Session([member], task if method.needs_data else None, DEFAULTS, where, keep=[keep])

@@ -8,11 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.errors import UsageError
+from nas.ranges import require_number, require_whole
+
+LARGEST_RATE = 1e6
+"""No learning rate or weight decay is larger."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingOptions:
-    """How a network is trained.
+    """Options of one training.
 
     Attributes:
         epochs: passes over the training split, ≥ 1.
@@ -36,14 +40,12 @@ class TrainingOptions:
 
     def __post_init__(self) -> None:
         """Refuse values that no training can have."""
-        if self.epochs < 1 or self.batch_size < 1:
-            raise UsageError(f"epochs and batch_size must be at least 1, got {self.epochs} and {self.batch_size}")
-        if not self.learning_rate > 0 or self.weight_decay < 0:
-            raise UsageError(
-                f"learning_rate must be positive and weight_decay not negative, got {self.learning_rate} and {self.weight_decay}"
-            )
-        if self.patience is not None and self.patience < 1:
-            raise UsageError(f"patience must be at least 1, got {self.patience}")
+        require_whole("epochs", self.epochs, 1)
+        require_whole("batch_size", self.batch_size, 1)
+        require_number("learning_rate", self.learning_rate, 0, LARGEST_RATE, above=True)
+        require_number("weight_decay", self.weight_decay, 0, LARGEST_RATE)
+        if self.patience is not None:
+            require_whole("patience", self.patience, 1)
         for name, known in (
             ("optimizer", ("adam", "sgd")),
             ("schedule", ("cosine", "constant")),
@@ -58,7 +60,7 @@ DEFAULTS = TrainingOptions()
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TrainingResult:
-    """What one training gave.
+    """The result of one training.
 
     Attributes:
         accuracy: the task's metric on the validation split, measured with `weights`.
@@ -66,9 +68,10 @@ class TrainingResult:
         losses: mean training loss of each epoch.
         accuracies: validation metric of each epoch.
         dead_units: units that no input reaches or that reach no output.
+        dead: why the network answers every example alike; empty where it does not.
         seconds: wall time; in a population, the batch's time shared out evenly.
         seed: the seed of initialisation and batch order.
-        notes: what the method has to tell of the training, by name.
+        notes: numbers that the method reports about the training, by name.
     """
 
     accuracy: float
@@ -78,4 +81,5 @@ class TrainingResult:
     dead_units: int
     seconds: float
     seed: int
+    dead: str = ""
     notes: Mapping[str, float] = field(default_factory=dict)

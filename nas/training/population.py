@@ -12,23 +12,25 @@ import torch
 
 from nas.errors import UsageError
 from nas.tasks.task import Task
-from nas.training.device import arithmetic, torch_device
+from nas.training.device import arithmetic, compute_on_one_thread, threads_for, torch_device
+from nas.training.inputs import all_without_normalisation, with_any_batch
 from nas.training.loop.history import History
 from nas.training.loop.session import Session
 from nas.training.methods.method import Method, begin
 from nas.training.methods.registry import create
 from nas.training.options import DEFAULTS, TrainingOptions, TrainingResult
-from nas.training.single import check_fit, result_of, threads_for
+from nas.training.single import result_of
 from nas.training.stack.stack import Member
+from nas.training.task_fit import check_fit
 
 LARGEST = 32
 """Networks in a stack at most."""
 WORK = 250_000_000
 """Multiply-accumulates of one step of a stack at most: above, a step is bound by arithmetic and memory, not by overhead."""
 OVERHEAD = 1_500_000
-"""What a step costs whatever its size, in multiply-accumulates."""
+"""Fixed cost of a step, in multiply-accumulates."""
 PARTS = 2
-"""A population is divided at least so often, if its parts keep `SMALLEST` networks, so that all processors have work."""
+"""A population is divided into at least this many parts, if each keeps `SMALLEST` networks, so that all processors have work."""
 SMALLEST = 8
 
 Stacked = list[int]
@@ -63,8 +65,10 @@ def train_population(
     if len(densities) != len(models):
         raise UsageError(f"{len(models)} models need as many densities, got {len(densities)}")
     where = torch_device(device)
+    models, task = all_without_normalisation(models, task)
     for model in models:
         check_fit(model, task)
+    models = [with_any_batch(model) for model in models]
     method = create(method) if isinstance(method, str) else method
     begun = [
         begin(method, model, share, seed, options) for model, share, seed in zip(models, densities, seeds, strict=True)
@@ -75,13 +79,14 @@ def train_population(
     histories = _run(job, parts)
     seconds = (time.perf_counter() - started) / max(len(models), 1)
     return [
-        history.error or result_of(history, model, seconds) for history, model in zip(histories, models, strict=True)
+        history.error or result_of(history, model, task, seconds)
+        for history, model in zip(histories, models, strict=True)
     ]
 
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """What is trained: networks, the non-zeros that each keeps, and how."""
+    """A population to train: networks, the number of non-zeros that each keeps, and the options."""
 
     members: Sequence[Member]
     keep: Sequence[int]
@@ -159,8 +164,7 @@ def _run(job: Job, parts: Sequence[Stacked]) -> list[History]:
 def _side_by_side(loops: Sequence[Callable[[Event], list[History]]], workers: int) -> list[list[History]]:
     """Run on threads; an interrupt ends all of them after their epoch."""
     stop = Event()
-    # The number of threads of torch belongs to the thread that sets it.
-    with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+    with ThreadPoolExecutor(workers, initializer=compute_on_one_thread) as pool:
         try:
             return list(pool.map(lambda loop: loop(stop), loops))
         finally:

@@ -1,4 +1,4 @@
-"""The trained network as what it was before: an ONNX graph."""
+"""A trained network as an ONNX graph."""
 
 from collections.abc import Mapping
 

@@ -1,23 +1,94 @@
 """Can this model be trained on this task and exported afterwards? Asked before anything is trained."""
 
-import onnx_ir as ir
+import math
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
-from nas.errors import UsageError
-from nas.exporters.onnx_export import raw_inputs, run
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+import onnx_graph
+from nas.errors import UnsupportedModelError, UsageError
+from nas.exporters.onnx_export import TOLERANCE, largest_error, run
 from nas.tasks.task import Task
+from nas.training.inputs import with_any_batch
+from nas.training.task_fit import check_fit
+
+Inputs = NDArray[np.float32]
+
+_COMPUTING = (RuntimeError, ValueError, IndexError, TypeError)
+"""What PyTorch raises for tensors that do not fit together."""
+
+_MOST_ELEMENTS = 1 << 27
+"""Numbers in a batch that a model is tried with: half a gigabyte."""
+
+_EXAMPLES = 5
+"""Examples that a model answers when it is tried: more than a batch of the usual one or two."""
+
+
+def read_trainable(path: Path) -> ir.Model:
+    """The network of a file, simplified, for any number of examples at a time.
+
+    Raises:
+        UsageError: its input is of another type than float32, or of no known shape.
+        GraphError: the file is no sound model, or is fixed to a batch size that it cannot do without.
+        UnsupportedModelError: for other batch sizes the model would compute something else.
+    """
+    model = onnx_graph.simplify(onnx_graph.load(path))
+    _require_float_input(model)
+    free = with_any_batch(model)
+    if free is not model:
+        require_same(model, partial(run, free))
+    elif onnx_graph.fixed_batch(model) is not None:
+        require_same(model, partial(_answers, model))
+    onnx_graph.drop_notes(free)
+    return free
+
+
+def require_same(fixed: ir.Model, answers: Callable[[Inputs], Inputs]) -> None:
+    """Compare a model of a fixed batch size with a function that shall answer as it does, for any number of examples.
+
+    Raises:
+        UnsupportedModelError: they differ: an answer depends on the other examples of the batch.
+        ExportError: onnxruntime refuses one of them.
+    """
+    size = onnx_graph.fixed_batch(fixed) or 1
+    x = _random_inputs(fixed, size + _EXAMPLES)
+    expected = run(fixed, x)
+    for count in (1, size, len(x)):
+        # Examples in other company, to notice answers that depend on it.
+        error = largest_error(expected[-count:], answers(x[-count:]))
+        if not error <= TOLERANCE:
+            raise UnsupportedModelError(
+                f"the model is fixed to a batch of {size} and answers differently in a batch of {count} (by {error:.2g}); "
+                "export it with a free batch axis (dynamic_shapes, or nas.from_torch)"
+            )
 
 
 def require_trainable(model: ir.Model, task: Task) -> None:
     """Refuse a model that could not be trained or would fail at the export.
 
+    Args:
+        model: takes the inputs of `task`, as they are in its splits.
+        task: the data.
+
     Raises:
         UsageError: input or output do not fit the task.
+        UnsupportedModelError: the model cannot take batches of any size.
         UnsupportedOperatorError: a node that the importer cannot run.
         ExportError: onnxruntime refuses the model.
     """
-    from nas.importer.torch_network import import_model
-    from nas.training.single import check_fit
+    _require_float_input(model)
+    check_fit(model, task)
+    x = task.validation.x[:_EXAMPLES]
+    for count in {1, len(x)}:
+        _require_answers(model, x[:count])
+    run(model, x)
 
+
+def _require_float_input(model: ir.Model) -> None:
     value = next((value for value in model.graph.inputs if not value.is_initializer()), None)
     if value is None or value.shape is None:
         raise UsageError("the model has no input of a known shape; export it with the shape of its input")
@@ -25,6 +96,47 @@ def require_trainable(model: ir.Model, task: Task) -> None:
         raise UsageError(
             f"the model's input {value.name!r} is of type {value.dtype}; only float32 models are supported"
         )
-    check_fit(model, task)
-    import_model(model)
-    run(model, raw_inputs(task, task.validation.x[:2]))
+
+
+def _require_answers(model: ir.Model, x: Inputs) -> None:
+    """Run the imported model on a batch; what it cannot compute is a refusal."""
+    output = _answers(model, x)
+    if output.ndim == 0 or len(output) != len(x):
+        raise UnsupportedModelError(
+            f"the model gives an output of shape {output.shape} for {len(x)} examples; its first axis must be theirs"
+        )
+
+
+def _answers(model: ir.Model, x: Inputs) -> Inputs:
+    """The imported model's outputs; `UnsupportedModelError` where it has nothing to train or cannot take that batch."""
+    import torch
+
+    from nas.importer.torch_network import import_model
+
+    try:
+        network = import_model(model)
+        with torch.no_grad():
+            output, _ = network(network.parameters, network.buffers, torch.from_numpy(np.ascontiguousarray(x)))
+    except onnx_graph.GraphError:  # says by itself what is wrong
+        raise
+    except _COMPUTING as error:
+        node = next(iter(getattr(error, "__notes__", [])), "in one of its nodes")
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise UnsupportedModelError(
+            f"the model cannot answer {len(x)} examples at once: {node}: {reason}; if it was exported for one batch size, "
+            "export it with a free batch axis (dynamic_shapes, or nas.from_torch)"
+        ) from error
+    if not network.parameters:
+        raise UnsupportedModelError("the model has no weights to train")
+    answers: Inputs = output.numpy()
+    return answers
+
+
+def _random_inputs(model: ir.Model, count: int) -> Inputs:
+    value = next(value for value in model.graph.inputs if not value.is_initializer())
+    shape = [size if isinstance(size, int) else 1 for size in list(value.shape or ())[1:]]
+    if count * math.prod(shape) > _MOST_ELEMENTS:
+        raise UnsupportedModelError(
+            f"the model's input {value.name!r} of shape {value.shape} is too large to try the model; export it with a batch of 1"
+        )
+    return np.random.default_rng(0).standard_normal((count, *shape)).astype(np.float32)

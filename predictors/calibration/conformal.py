@@ -1,7 +1,7 @@
-"""The accuracy that a predicted score means on average: increasing, learnt from networks that were left out.
+"""The mean accuracy that a predicted score stands for: an increasing curve, learnt from left-out networks; and conformal quantiles.
 
-A median on a bent scale is no mean: where accuracies are noisy and lie near 1 or in two heaps, a score taken back through the
-scale is far from the average of what is measured there, though it ranks as well.
+The scale of targets is not linear, so the accuracy of the mean target is not the mean accuracy. Where accuracies are noisy and lie
+near 1 or in two groups, the two are far apart, although they rank networks alike.
 """
 
 from collections.abc import Callable
@@ -17,25 +17,25 @@ Floats = NDArray[np.float64]
 
 IN_A_BIN, MOST_BINS = 10, 25
 FEWEST = 20
-"""Networks below which those that were left out are too few to tell anything."""
+"""With fewer networks than this, left-out ones are too few to learn from."""
 FEWEST_BINS = 5
-"""Of a curve that does more good than harm: with fewer, chance bends it."""
+"""Least number of bins of a curve; with fewer, chance shapes the curve."""
 FOLDS = 5
 COVERAGE = 0.9
-"""Share of networks that a stated interval shall hold."""
+"""Share of networks that an interval should contain."""
 CURVE = "curve_"
-"""Before the names of a curve's arrays."""
+"""Prefix of the names of a curve's arrays."""
 
 
 def folds(count: int, seed: int) -> NDArray[np.int64]:
-    """The fold of every network, as many in each as can be; those of a fold are left out together."""
+    """The fold of every network; folds are of nearly equal size, and the networks of a fold are left out together."""
     return np.random.default_rng(seed).permutation(count) % min(FOLDS, count)
 
 
 def conformal(errors: Floats) -> float:
-    """The error that the next one exceeds once in ten times at most, if all are of one kind (Lei et al. 2018, arXiv:1604.04173).
+    """The error that a new one exceeds with probability ≤ 0.1, if all errors are exchangeable (Lei et al. 2018, arXiv:1604.04173).
 
-    Of fewer than nine errors it is the largest, which one in so many and one exceeds.
+    Of n < 9 errors it is the largest, which a new one exceeds with probability 1 / (n + 1).
     """
     rank = min(int(np.ceil(COVERAGE * (len(errors) + 1))), len(errors))
     return float(np.sort(errors)[rank - 1])
@@ -43,7 +43,7 @@ def conformal(errors: Floats) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Piecewise linear and increasing.
+    """A piecewise linear, increasing curve from score to accuracy.
 
     Attributes:
         scores: knots, float64 ``(knots,)``, increasing.
@@ -60,7 +60,7 @@ class Curve:
 
     @classmethod
     def of(cls, scores: Floats, accuracies: Floats) -> "Curve":
-        """Means of about ten networks of neighbouring scores, neighbours pooled until they increase (isotonic regression)."""
+        """Fit: means of about ten networks of neighbouring scores; neighbours are pooled until the means increase (isotonic regression)."""
         order = np.argsort(scores, kind="stable")
         bins = np.array_split(order, int(np.clip(len(order) // IN_A_BIN, 1, MOST_BINS)))
         blocks: list[tuple[float, float, int]] = []

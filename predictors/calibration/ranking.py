@@ -44,14 +44,14 @@ def rmse(measured: ArrayLike, predicted: ArrayLike) -> float:
 def kendall_inside(measured: ArrayLike, predicted: ArrayLike, cells: Sequence[Hashable]) -> float:
     """Kendall's τ-b among the networks of one cell, averaged over the cells weighted by their pairs.
 
-    What a task or density alone explains counts for nothing here. Cells whose measurements are all equal (or of one network)
-    have nothing to rank and are left out; NaN where no cell remains.
+    Differences between tasks or densities do not count here. Cells with one network, or with equal measurements, have nothing to rank
+    and are left out; NaN where no cell remains.
     """
     return _inside(kendall, measured, predicted, cells)
 
 
 def spearman_inside(measured: ArrayLike, predicted: ArrayLike, cells: Sequence[Hashable]) -> float:
-    """Spearman's ρ in the same way."""
+    """As `kendall_inside`, with Spearman's ρ."""
     return _inside(spearman, measured, predicted, cells)
 
 
@@ -76,7 +76,7 @@ def _inside(
 
 @dataclass(frozen=True, kw_only=True)
 class NoiseCeiling:
-    """What two trainings of the same networks agree on: no predictor of one training's accuracy can be expected to do better.
+    """How far two trainings of the same networks agree: no predictor of one training's accuracy can be expected to do better.
 
     Attributes:
         tau: Kendall's τ between the two trainings.
@@ -104,9 +104,9 @@ def noise_ceiling(first: ArrayLike, second: ArrayLike, cells: Sequence[Hashable]
 def attainable_tau(agreement: float, trainings: float = 1.0) -> float:
     """The τ of a perfect predictor against the mean of so many trainings, where two single trainings agree with τ `agreement`.
 
-    By the normal law that belongs to a τ (Greiner's relation, r = sin(πτ/2)): the correlation of two trainings is the reliability
-    of one, Spearman–Brown gives that of their mean, and its root is the correlation with the truth. Not above 1; 0 where
-    trainings do not agree at all.
+    For normally distributed values a τ belongs to a correlation (Greiner's relation, r = sin(πτ/2)). The correlation of two trainings
+    is the reliability of one; Spearman–Brown gives the reliability of their mean, and its root is the correlation with the truth. At
+    most 1; 0 where trainings do not agree at all.
     """
     if not agreement > 0:
         return float("nan") if agreement != agreement else 0.0

@@ -1,8 +1,8 @@
 """Scales on which targets are learnt: monotone, invertible maps of the targets, extended beyond their knots.
 
-Normal scores of ranks (rank-based inverse normal transformation) spread the networks of one task evenly whatever the range of their
-accuracies, which is what a ranking needs; accuracies themselves suit noisy ones. For networks of several tasks, whose ranks mean
-different things, there is `predictors.calibration.target` alone.
+Normal scores of ranks (rank-based inverse normal transformation) spread the networks of one task evenly, however narrow the range of
+their accuracies is; a ranking needs that. Plain accuracies are better where they are noisy. For networks of several tasks, whose ranks
+mean different things, only the scale of `predictors.calibration.target` is used.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,12 +21,12 @@ Floats = NDArray[np.float64]
 
 MOST_KNOTS = 256
 SCALE = "scale_"
-"""Before the names of a scale's arrays."""
+"""Prefix of the names of a scale's arrays."""
 
 
 @dataclass(frozen=True, eq=False)
 class Scale:
-    """Piecewise linear and increasing.
+    """A piecewise linear, increasing map from targets to scores.
 
     Attributes:
         targets: knots, targets of `predictors.calibration.target`, float64 ``(knots,)``, increasing.
@@ -91,17 +91,17 @@ class Scale:
 
 
 def scores_at(targets: Floats, scale: Scale | None) -> Floats:
-    """Scores on a scale that targets of `predictors.calibration.target` have; None is that of the targets."""
+    """Targets as scores on a scale; None is the scale of the targets themselves."""
     return targets if scale is None else scale.forward(targets)
 
 
 def accuracies_at(scores: Floats, scale: Scale | None) -> Floats:
-    """Accuracies that scores on a scale stand for; None is that of `predictors.calibration.target`."""
+    """Scores on a scale as accuracies; None is the scale of `predictors.calibration.target`."""
     return accuracy_of(scores if scale is None else scale.backward(scores))
 
 
 def of_several_tasks(graphs: Sequence[StructureGraph]) -> bool:
-    """Whether networks are for tasks that differ; those that do not tell theirs are taken for networks of the same."""
+    """Whether the networks are for different tasks; networks that do not state their task count as one task."""
     return len({tuple(graph.task) for graph in graphs if graph.task is not None}) > 1
 
 

@@ -1,7 +1,7 @@
-"""Is a network like those that a predictor was fitted on? A distance, and the word *outside*.
+"""Support: is a network like those that a predictor was fitted on? A distance; above 1 the network is *outside*.
 
-Two things make a network strange: that none of the fit lies near it, and that its features lie beyond those of all of them. The
-first alone would not see a network that is like the others in most features and far larger than any.
+A network is strange if no network of the fit is near it, or if its features lie beyond those of all of them. The first test alone
+would miss a network that resembles the others in most features but is far larger than any of them.
 """
 
 from collections.abc import Mapping
@@ -14,36 +14,35 @@ from numpy.typing import NDArray
 from predictors.errors import InvalidPredictorError
 from predictors.features.matrix import matrix_width
 from predictors.state import array, positive
-from predictors.threads import one_thread
 
 Floats = NDArray[np.float64]
 
 FALSE_ALARMS = 0.015
-"""Share of the networks that it was made from that each of the two would call outside were they left out."""
+"""Share of the networks of the fit that each of the two tests would call outside if they were left out."""
 FOLDS = 5
 ODD = 3
-"""Features that may lie beyond those of the fit however far."""
+"""Number of features that may lie beyond those of the fit by any amount."""
 LEAST = 0.02
-"""Spreads that are always usual."""
+"""Distance, in spreads, that is always accepted."""
 MOST_ROWS = 800
 FARTHEST = 5.0
-"""Spreads from the centre that one feature may lie at most: one odd feature must not hide that all others agree."""
+"""Largest distance, in spreads, that one feature counts: one odd feature must not hide that all others agree."""
 ANY = 1e9
-"""Limit where too few networks were seen to tell what is usual."""
+"""The limit where the networks are too few to estimate it."""
 FLOOR = 0.05
-"""Least spread of a feature, as a share of its centre or 1: what never varied is allowed to vary by so much."""
+"""Least spread of a feature, as a share of its centre or of 1: a feature that never varied may vary by so much."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Support:
-    """Where a predictor was fitted.
+    """The region of features in which a predictor was fitted.
 
     Attributes:
         centre, spread: of the features, float32 ``(features,)``.
         rows: standardised features of some of the networks, float16 ``(rows, features)``.
         low, high: of all networks' standardised features, float32 ``(features,)``.
-        limit: distance to the nearest row that is still usual.
-        reach: distance beyond low and high that is still usual.
+        limit: largest accepted distance to the nearest row.
+        reach: largest accepted distance beyond low and high.
     """
 
     centre: NDArray[np.float32]
@@ -64,7 +63,7 @@ class Support:
         kept = np.sort(order[:MOST_ROWS])
         scaled = _scaled(features, centre, spread)
         rows = _held(scaled[kept]).astype(np.float16)
-        # The others are judged by the rows; where there are no others, every row by the rest.
+        # Networks that are not rows are measured against the rows; if every network is a row, each is measured against the rest.
         judged = np.sort(order[MOST_ROWS : 2 * MOST_ROWS]) if len(features) > 2 * MOST_ROWS else kept
         return cls(
             centre=centre,
@@ -103,22 +102,21 @@ class Support:
         )
 
     def distances(self, features: NDArray[np.floating]) -> Floats:
-        """How strange networks are, ``(networks,)``, as a multiple of what is still usual: above 1 they are outside."""
+        """Distance of networks, ``(networks,)``, as a multiple of the largest accepted one: above 1 they are outside."""
         scaled = _scaled(features, self.centre, self.spread)
         near = _nearest(_held(scaled), self._single_rows) / self.limit
         return np.asarray(np.maximum(near, _excess(scaled, self.low, self.high) / self.reach))
 
 
 def _usual(distances: Floats) -> float:
-    """What few of the networks' own distances exceed."""
+    """The distance that only a few of the networks themselves exceed."""
     return max(float(np.quantile(distances, 1 - FALSE_ALARMS)), LEAST) if len(distances) > 2 else ANY
 
 
 def _nearest(scaled: NDArray[np.float32], rows: NDArray[np.floating], *, skip_itself: bool = False) -> Floats:
     """Root mean squared difference to the nearest row over the features, in spreads."""
     rows = rows.astype(np.float32, copy=False)
-    with one_thread():
-        squares = (scaled**2).sum(axis=1)[:, None] + (rows**2).sum(axis=1) - 2 * scaled @ rows.T
+    squares = (scaled**2).sum(axis=1)[:, None] + (rows**2).sum(axis=1) - 2 * scaled @ rows.T
     if skip_itself:
         np.fill_diagonal(squares, np.inf)
     nearest = squares.min(axis=1, initial=np.inf).astype(np.float64)
@@ -126,14 +124,14 @@ def _nearest(scaled: NDArray[np.float32], rows: NDArray[np.floating], *, skip_it
 
 
 def _excess(scaled: NDArray[np.float32], low: NDArray[np.float32], high: NDArray[np.float32]) -> Floats:
-    """Root mean squared amount by which features lie beyond those of the fit, in spreads; the few farthest do not count."""
+    """Root mean square of how far features lie beyond those of the fit, in spreads; the few farthest features are ignored."""
     beyond = np.maximum(low - scaled, scaled - high).clip(0.0, FARTHEST).astype(np.float64)
     squares = np.sort(beyond**2, axis=1)[:, : max(beyond.shape[1] - ODD, 1)]
     return np.asarray(np.sqrt(squares.sum(axis=1) / beyond.shape[1]))
 
 
 def _left_out_excess(scaled: NDArray[np.float32]) -> Floats:
-    """The excess of every network over the others, a fifth at a time."""
+    """How far every network lies beyond the others, computed for a fifth of them at a time."""
     parts = np.array_split(scaled, min(FOLDS, len(scaled)))
     found = [np.zeros(0)]
     for place, part in enumerate(parts):

@@ -13,7 +13,6 @@ import onnx_ir as ir
 
 import onnx_graph
 from onnx_graph.boundary import typed
-from onnx_graph.collector import at_rest
 from onnx_graph.simplification import is_idle
 from predictors.errors import ModelTypeError, PredictorError
 from predictors.features.graph_features import GRAPH_FEATURES, graph_features
@@ -24,7 +23,6 @@ from predictors.reading.canonical import canonical_graph
 from predictors.reading.canonical_graph import CanonicalGraph
 from predictors.reading.node_order import canonical_order
 from predictors.structure_graph import StructureGraph
-from predictors.threads import one_thread
 
 if TYPE_CHECKING:
     import onnx
@@ -48,12 +46,10 @@ def encode(model: "str | PathLike[str] | ir.Model | onnx.ModelProto") -> Structu
             larger weights than can be read.
         ModelTypeError: neither a path nor a model.
     """
-    with at_rest():
-        model = in_memory(model)
-        if _needs_folding(model):
-            model = onnx_graph.simplify(_one_example(model))
-        with one_thread():
-            return _encoded(model)
+    model = in_memory(model)
+    if _needs_folding(model):
+        model = onnx_graph.simplify(_one_example(model))
+    return _encoded(model)
 
 
 def in_memory(model: object) -> ir.Model:

@@ -131,7 +131,7 @@ def graph_features(table: NodeTable, flow: Flow, inputs: list[Shape], outputs: l
 def _totals(
     table: NodeTable, layers: NDArray[np.int64], inputs: list[Shape], outputs: list[Shape]
 ) -> NDArray[np.float64]:
-    """A weight that several nodes share counts once, its work once a node."""
+    """A weight that several nodes share is counted once; its work is counted once for each node."""
     owners: dict[object, tuple[int, int]] = {}
     effective: dict[object, int] = {}
     for row in layers.tolist():
@@ -156,7 +156,7 @@ def _elements(shapes: list[Shape]) -> int:
 
 
 def _widths(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Units of the layers, all and live; the smallest live width is the bottleneck."""
+    """Total and live units of the layers; the smallest live width is the bottleneck."""
     if not len(rows):
         return np.zeros(len(_WIDTHS))
     columns = rows[:, [COLUMN["log_out_channels"], COLUMN["flow_log_live"]]]
@@ -164,7 +164,7 @@ def _widths(rows: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _paths(table: NodeTable, flow: Flow) -> NDArray[np.float64]:
-    if not flow.outputs or not flow.sources:  # nothing goes from an input to an output
+    if not flow.outputs or not flow.sources:  # no path leads from an input to an output
         return np.array([flow.covered, *[0.0] * (len(_PATHS) - 1)])
     matrix = np.concatenate([array for array, _ in flow.outputs])
     reached, participation = reach(matrix, flow.sources)
@@ -183,7 +183,7 @@ def _paths(table: NodeTable, flow: Flow) -> NDArray[np.float64]:
 
 
 def _output_fan_in(table: NodeTable) -> tuple[float, float]:
-    """Log fan-in, least and mean, of the last layers: those with no other layer behind them."""
+    """Least and mean log fan-in of the last layers, those that no other layer reads."""
     layers = {row for row, operator in enumerate(table.operators) if operator.blocks}
     followed = [False] * len(table.operators)
     for source, target in zip(*table.edges[:, np.argsort(-table.edges[1], kind="stable")].tolist(), strict=True):
@@ -212,7 +212,7 @@ def _first_layers(rows: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _operator_paths(table: NodeTable) -> NDArray[np.float64]:
-    """Fewest and most operators of each group on a way from an input to an output."""
+    """Fewest and most operators of each group on a path from an input to an output."""
     member = _MEMBERS[:, table.kinds]
     windows = _windows(table) & (member[1] > 0)
     weight = np.concatenate([member, windows[None]]).T

@@ -1,12 +1,13 @@
-"""How the units of one mask lie to one another: distances, clustering, return of random walks, effective rank.
+"""Relations between the units of one mask: distances, clustering, return of random walks, effective rank.
 
-A mask is read as the bipartite graph of its layer. Units of a large mask that it treats alike are merged first and weighted by
-their number, so that the figures of a mask grown from a small graph are those of the whole. Up to 48 output units nothing depends on
-their order; beyond, distances are measured from evenly spaced ones, and of a core above 256 × 256 evenly spaced units stand for all.
+A mask is read as the bipartite graph of its layer. In a large mask, units with the same connections are merged first and weighted by
+their number, so that a mask grown from a small graph has the same figures as if it were read whole. With up to 48 output units nothing
+depends on their order. With more, distances are measured from evenly spaced units only, and a core above 256 × 256 is represented by
+evenly spaced units.
 
-Of a relational graph grown into a mask (You et al. 2020, arXiv:2007.06559; every node joined to itself) the mean distance from
-unit to unit is the graph's average path length plus one half, and the clustering grows with the graph's: the two that tell its
-accuracy.
+For a relational graph grown into a mask (You et al. 2020, arXiv:2007.06559; every node is connected to itself), the mean distance
+between units is the graph's average path length plus one half, and the clustering grows with that of the graph. Those two
+predict its accuracy.
 """
 
 from collections.abc import Sequence
@@ -36,7 +37,7 @@ ROWS = 48  # output units, evenly spaced, from which distances are measured
 
 @dataclass(frozen=True, eq=False)
 class Core:
-    """A mask without dead units.
+    """A mask with its dead units removed and equal units merged.
 
     Attributes:
         edges: bool ``(out, in)``.
@@ -64,7 +65,7 @@ class Stack:
 
     @classmethod
     def of(cls, cores: Sequence[Core]) -> "Stack":
-        """Of cores of about one size."""
+        """Stack cores of about one size."""
         out, inner = (max(core.edges.shape[side] for core in cores) for side in (0, 1))
         edges, rows, columns = (np.zeros((len(cores), *shape)) for shape in ((out, inner), (out,), (inner,)))
         for place, core in enumerate(cores):
@@ -77,7 +78,7 @@ class Stack:
         return cls(edges, rows, columns)
 
     def fans(self) -> tuple[Array, Array]:
-        """Inputs of every row and outputs of every column, 1 where there is no unit: what is divided by them is 0."""
+        """Inputs of every row and outputs of every column, at least 1, so that dividing by them gives 0 where there is no unit."""
         fan_in = (self.edges @ self.columns[:, :, None])[:, :, 0]
         fan_out = (self.rows[:, None, :] @ self.edges)[:, 0]
         return np.where(fan_in > 0, fan_in, 1.0), np.where(fan_out > 0, fan_out, 1.0)

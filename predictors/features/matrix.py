@@ -1,6 +1,6 @@
 """Structure graphs as the rows of a matrix: whole-graph features, and node features pooled over each graph.
 
-A function of the set of nodes, so the order of the nodes and their number do not matter.
+Nodes are pooled, so neither their order nor their number changes the width of the matrix.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ SUMMARY_FEATURES: tuple[str, ...] = (*GRAPH_FEATURES, *(f"task_{name}" for name 
 
 
 def summaries(graphs: Sequence[StructureGraph]) -> NDArray[np.float64]:
-    """Whole-graph features and those of the task (0 where it is not told), float64 ``(graphs, len(SUMMARY_FEATURES))``, finite."""
+    """Whole-graph features and those of the task (0 where it is not stated), float64 ``(graphs, len(SUMMARY_FEATURES))``, finite."""
     table = np.zeros((len(graphs), len(SUMMARY_FEATURES)))
     for row, graph in enumerate(graphs):
         if graph.summary.shape != (len(GRAPH_FEATURES),):
@@ -91,7 +91,7 @@ def matrix(graphs: Sequence[StructureGraph]) -> NDArray[np.float32]:
 
 
 _ROWS: WeakKeyDictionary[StructureGraph, NDArray[np.float32]] = WeakKeyDictionary()
-"""Rows of the matrix by graph, as long as the graph lives: members of an ensemble ask for them again and again."""
+"""Cache: rows of the matrix by graph, kept while the graph exists, because the members of an ensemble all ask for them."""
 
 
 def _matrix(graphs: Sequence[StructureGraph]) -> NDArray[np.float32]:
@@ -113,7 +113,7 @@ def _matrix(graphs: Sequence[StructureGraph]) -> NDArray[np.float32]:
 
 
 def column_groups() -> tuple[str, ...]:
-    """What every column of `matrix` tells of: its group, for models that weigh groups and for explanations."""
+    """The group of every column of `matrix`, for models that weight groups and for explanations."""
     pooled = [f"nodes {pool}" for pool in ("mean", "spread", "least", "most") for _ in NODE_FEATURES]
     return (
         *map(graph_feature_group, GRAPH_FEATURES),

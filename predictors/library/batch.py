@@ -1,4 +1,4 @@
-"""Encoding many networks, files on as many processes as one likes."""
+"""Encoding of many networks; files may be encoded by several processes."""
 
 import multiprocessing
 from collections.abc import Iterable, Iterator
@@ -7,6 +7,8 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from os import PathLike
 from typing import TYPE_CHECKING, TypeAlias
+
+import threadpoolctl  # type: ignore[import-untyped]
 
 from onnx_graph.errors import GraphError
 from predictors.errors import PredictorError
@@ -27,13 +29,14 @@ def encode_all(models: Iterable[ModelLike], *, workers: int = 1) -> list[Structu
 
     Args:
         models: as for `predictors.encode`.
-        workers: processes for files, ≥ 1; they are worth their start, a second or two, from some hundred files on. Models in memory
-            are encoded here. A script that asks for several must guard its main part (``if __name__ == "__main__":``), as
-            `multiprocessing` imports it anew.
+        workers: processes for files, ≥ 1. Starting them takes a second or two, which pays from some hundred files on. Models in
+            memory are encoded in this process. A script that asks for several must guard its main part
+            (``if __name__ == "__main__":``), because `multiprocessing` imports it again.
 
     Raises:
-        ValueError: no worker.
-        PredictorError: a process died; else as `predictors.encode`, of a network that fails.
+        ValueError: `workers` is below 1.
+        PredictorError: a process died.
+        onnx_graph.errors.GraphError: a network cannot be read, as for `predictors.encode`.
     """
     found = []
     for one in encode_each(models, workers=workers):
@@ -75,10 +78,15 @@ def _attempt(model: ModelLike) -> StructureGraph | GraphError:
         return error
 
 
+def _compute_on_one_thread() -> None:
+    """For a process that is one of many: together they keep all processors busy."""
+    threadpoolctl.threadpool_limits(limits=1, user_api="blas")
+
+
 @contextmanager
 def _processes(workers: int) -> Iterator[ProcessPoolExecutor]:
     context = multiprocessing.get_context("spawn")  # a fork would inherit torch's threads in an unusable state
-    pool = ProcessPoolExecutor(workers, mp_context=context)
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_compute_on_one_thread)
     try:
         yield pool
     finally:

@@ -23,11 +23,11 @@ class StructureRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     Args:
         predictor: a name in `predictors.PREDICTORS`; None as for `predictors.fit`.
         task: what the networks are for, as for `predictors.fit`.
-        random_state: of everything random, a whole number: one number, one predictor.
+        random_state: seed of everything random, an integer; the same number gives the same predictor.
     """
 
     def __init__(self, predictor: str | None = None, *, task: Task = None, random_state: int = 0) -> None:
-        """Nothing is checked before `fit`."""
+        """Store the arguments; as scikit-learn asks, they are checked by `fit`."""
         self.predictor = predictor
         self.task = task
         self.random_state = random_state

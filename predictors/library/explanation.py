@@ -1,7 +1,8 @@
-"""What moved a prediction: which layers, by changing their masks and asking again, and which features, by Shapley values.
+"""Explanation of a prediction: effects of layers, by changing their masks and predicting again, and of features, by Shapley values.
 
-**Layers** are explained by networks that could be built. Of every weight: what its sparsity costs (the prediction with all its
-connections, less the prediction as it is) and what its pattern is worth (as it is, less the mean over random masks of the same count).
+**Layers** are explained with networks that could be built. Two numbers for every weight: the cost of its sparsity (the prediction with
+all its connections minus the prediction as it is), and the worth of its pattern (the prediction as it is minus the mean over random
+masks with as many non-zeros).
 
 **Features** are explained group by group against the typical network of the fit: the Shapley value of a group is its mean effect
 over random orders in which the network's own features take the place of the typical ones (Štrumbelj and Kononenko 2014). They sum
@@ -23,12 +24,12 @@ from predictors.features.encoder import encode, in_memory
 from predictors.features.graph_features import graph_feature_group
 from predictors.features.matrix import GRAPH_FEATURES, NODE_FEATURES, SUMMARY_FEATURES
 from predictors.features.node_features import node_feature_group
+from predictors.predictor import Predictor
 from predictors.structure_graph import StructureGraph
+from predictors.task_description import TaskDescription
 
 if TYPE_CHECKING:
     from predictors.library.batch import ModelLike
-    from predictors.library.fitted import FittedPredictor
-    from predictors.task_description import TaskDescription
 
 Said: TypeAlias = "Callable[[Sequence[StructureGraph]], NDArray[np.float64]]"
 """Predicted accuracies of structure graphs."""
@@ -56,10 +57,10 @@ FAMILIES: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class LayerEffect:
-    """A weight.
+    """The effect of one layer's mask on a prediction.
 
     Attributes:
-        name: of the initializer.
+        name: name of the weight's initializer.
         density: share of its connections that is kept.
         sparsity_cost: accuracy that the prediction would gain with all its connections.
         pattern_worth: accuracy by which its pattern is predicted to be better than random ones of the same count.
@@ -84,7 +85,7 @@ class FeatureEffect:
 
 @dataclass(frozen=True, kw_only=True)
 class Explanation:
-    """Why a network is predicted what it is.
+    """The explanation of one prediction.
 
     Attributes:
         predicted: its predicted accuracy.
@@ -100,10 +101,10 @@ class Explanation:
 
 
 def explain(
-    fitted: "FittedPredictor",
+    predictor: Predictor,
     model: "ModelLike",
     *,
-    task: "str | TaskDescription | Mapping[str, object] | None" = None,
+    task: TaskDescription | None = None,
     seed: int = 0,
 ) -> Explanation:
     """Explain the prediction for a model (path, model in memory; a structure graph has no masks to change).
@@ -111,22 +112,20 @@ def explain(
     Raises:
         PredictorError: a structure graph, a predictor that keeps no typical features, or more than 64 weights.
         onnx_graph.errors.GraphError: a model that cannot be read.
-        InvalidTaskError: see `FittedPredictor.predict`.
     """
     if isinstance(model, StructureGraph):
         raise PredictorError("a structure graph has no masks to change; explain the ONNX model itself")
     network = onnx_graph.simplify(in_memory(model))
-    description = fitted.described(task)
     rng = np.random.default_rng(seed)
 
     def said(graphs: Sequence[StructureGraph]) -> NDArray[np.float64]:
-        return fitted.predict([graph.on(description) for graph in graphs]).mean
+        return predictor.predict([graph.on(task) for graph in graphs]).mean
 
     weights = onnx_graph.weights(network)
     if len(weights) > MOST_LAYERS:
         raise PredictorError(f"the network has {len(weights)} weights; at most {MOST_LAYERS} are explained")
     graph, masks = encode(network), onnx_graph.masks(network)
-    typical = _typical(fitted)
+    typical = _typical(predictor)
     predicted = float(said([graph])[0])
     return Explanation(
         predicted=predicted,
@@ -175,16 +174,18 @@ class _Typical:
     node: NDArray[np.float32]
 
 
-def _typical(fitted: "FittedPredictor") -> _Typical:
-    centre = getattr(fitted.predictor, "typical_features", None)
+def _typical(predictor: Predictor) -> _Typical:
+    centre = getattr(predictor, "typical_features", None)
     if centre is None:
-        raise PredictorError(f"predictor {fitted.name!r} keeps no typical features to compare with; an ensemble does")
+        raise PredictorError(
+            f"predictor {predictor.name!r} keeps no typical features to compare with; an ensemble does"
+        )
     first, last = len(SUMMARY_FEATURES), len(SUMMARY_FEATURES) + len(NODE_FEATURES)  # then come the means over nodes
     return _Typical(centre[: len(GRAPH_FEATURES)].astype(np.float32), centre[first:last].astype(np.float32))
 
 
 def _mixed(graph: StructureGraph, typical: _Typical, own: frozenset[str]) -> StructureGraph:
-    """The graph with its own features of some families and the typical ones of all others; those of no family stay."""
+    """The graph with its own features in the families of `own` and typical features in the other families."""
     summary, nodes = graph.summary.copy(), graph.features.copy()
     for family in FAMILIES:
         if family not in own:

@@ -1,9 +1,9 @@
-"""A fitted predictor with what it knows of tasks: it answers for ONNX files and models, not for structure graphs alone."""
+"""A fitted predictor with the tasks that it knows: it answers for ONNX files and models, and for structure graphs."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, TypeAlias, overload
+from dataclasses import dataclass, fields
+from typing import TypeAlias, overload
 
 import numpy as np
 
@@ -12,43 +12,23 @@ from predictors.errors import InvalidTargetError, InvalidTaskError
 from predictors.features.encoder import in_memory
 from predictors.features.matrix import GRAPH_FEATURES
 from predictors.library.batch import ModelLike, encode_all
-from predictors.names import nearest
-from predictors.predictor import Prediction, Predictor
+from predictors.library.explanation import Explanation, explain
+from predictors.library.persistence import SavedPredictor, read
+from predictors.predictor import Prediction
 from predictors.reading.operators import INDEX
-from predictors.registry import COSTS
+from predictors.registry import COST_PREDICTORS
 from predictors.structure_graph import StructureGraph
 from predictors.task_description import TaskDescription
-
-if TYPE_CHECKING:
-    from predictors.library.explanation import Explanation
 
 _SEQUENTIAL = ("rnn", "gru", "lstm", "attention")
 LATENCY, TARGETS = "latency", ("accuracy", "latency", "bytes")
 
-Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Task: TypeAlias = "str | TaskDescription | Mapping[str, object] | None"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class FittedPredictor:
-    """A predictor that answers for models as well as for structure graphs.
-
-    Attributes:
-        predictor: the fitted predictor itself.
-        training_graphs: how many networks it was fitted on; 0 where it does not say.
-        provenance: what `save` was told about the origin.
-        tasks: what it knows of tasks, by name; empty where it was fitted on networks of one task.
-    """
-
-    predictor: Predictor
-    training_graphs: int
-    provenance: Mapping[str, Json]
-    tasks: Mapping[str, TaskDescription] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        """Name of the predictor."""
-        return self.predictor.name
+class FittedPredictor(SavedPredictor):
+    """A fitted predictor that answers for ONNX files and models as well as for structure graphs."""
 
     @overload
     def predict(
@@ -85,18 +65,19 @@ class FittedPredictor:
 
         Args:
             models: the networks.
-            task: what they are for: a name in `tasks`, or a description. A predictor of several tasks needs it, except for
-                structure graphs that have theirs; one of a single task does not, and takes none if it was told of none.
-            targets: several things at once, by name: ``accuracy``, ``latency`` in milliseconds, ``bytes`` of the file without
-                metadata (exact). The last two are those of the network in the form that it is exported in, its dead units removed.
-            latency: for that target: what `nas predictor calibrate-latency` wrote on the machine that is asked about.
+            task: the task of the networks: a name in `tasks`, or a description. A predictor of several tasks needs it, except for
+                structure graphs that hold theirs. A predictor of a single task does not need it, and accepts none if it was fitted
+                without a task.
+            targets: what to predict, by name: ``accuracy``, ``latency`` in milliseconds, ``bytes`` of the file without metadata
+                (exact). Latency and bytes are those of the exported form of the network, with its dead units removed.
+            latency: for the target latency: the folder that `nas predictor calibrate-latency` wrote on the machine in question.
             workers: processes that encode files, see `predictors.library.batch.encode_all`.
 
         Raises:
             onnx_graph.errors.GraphError: a model that cannot be read.
-            ModelTypeError: something that is no model.
+            ModelTypeError: something that is not a model.
             InvalidTaskError: a task that is missing, unknown, or not wanted.
-            InvalidTargetError: another target, latency without a calibration, or bytes of a structure graph.
+            InvalidTargetError: an unknown target, latency without a calibration, or latency or bytes of a structure graph.
         """
         if targets is not None:
             return self._targets(models, targets, task, latency, workers)
@@ -137,7 +118,7 @@ class FittedPredictor:
                 raise InvalidTargetError(
                     "latency is a machine's: give the folder that `nas predictor calibrate-latency` wrote on it"
                 )
-            calibration = latency if isinstance(latency, FittedPredictor) else _loaded(latency)
+            calibration = latency if isinstance(latency, FittedPredictor) else _fitted(read(os.fspath(latency)))
             if calibration.name != LATENCY:
                 raise InvalidTargetError(f"predictor {calibration.name!r} predicts no latency")
             found["latency"] = calibration.predict(exported)
@@ -147,12 +128,12 @@ class FittedPredictor:
         return found
 
     def require_accuracy(self) -> None:
-        """`InvalidTargetError` where it predicts something else."""
-        if self.name in COSTS:
+        """Raise `InvalidTargetError` where this predictor predicts something other than accuracy."""
+        if self.name in COST_PREDICTORS:
             raise InvalidTargetError(f"this predictor predicts {self.name}, not accuracy")
 
     def tasks_for(self, graph: StructureGraph) -> list[str]:
-        """Names of the known tasks whose examples a network can take in and whose answers it gives, one name a task."""
+        """Names of the known tasks that fit a network's inputs and outputs; one name for each task."""
         names: dict[TaskDescription, str] = {}
         for name, task in self.tasks.items():
             if _fits(graph, task):
@@ -165,14 +146,12 @@ class FittedPredictor:
         *,
         task: Task = None,
         seed: int = 0,
-    ) -> "Explanation":
+    ) -> Explanation:
         """Which layers and which features moved the prediction: see `predictors.library.explanation`."""
-        from predictors.library.explanation import explain
-
-        return explain(self, model, task=task, seed=seed)
+        return explain(self.predictor, model, task=self.described(task), seed=seed)
 
     def described(self, task: Task) -> TaskDescription | None:
-        """The description of a task; for None the only one that is known, if it is. `InvalidTaskError` as for `predict`."""
+        """The description of a task; for None, the task of a predictor that knows only one. `InvalidTaskError` as for `predict`."""
         if task is None:
             known = set(self.tasks.values())
             return known.pop() if len(known) == 1 else None
@@ -181,7 +160,7 @@ class FittedPredictor:
         if isinstance(task, str):
             if task not in self.tasks:
                 raise InvalidTaskError(
-                    f"this predictor knows no task {task!r}; it knows {', '.join(nearest(task, self.tasks))}; describe yours by "
+                    f"this predictor knows no task {task!r}; it knows {', '.join(onnx_graph.nearest(task, self.tasks))}; describe yours by "
                     f"{', '.join(field_.name for field_ in fields(TaskDescription))}"
                 )
             return self.tasks[task]
@@ -193,7 +172,7 @@ def _several(models: "ModelLike | Iterable[ModelLike]") -> "list[ModelLike]":
 
 
 def _fits(graph: StructureGraph, task: TaskDescription) -> bool:
-    """Whether inputs and outputs are those of the task, of a sequence at every step."""
+    """Whether inputs and outputs of a network fit the task; for sequences, at every step."""
     inputs, outputs = (
         round(float(np.expm1(graph.summary[GRAPH_FEATURES.index(name)]))) for name in ("log_inputs", "log_outputs")
     )
@@ -202,7 +181,5 @@ def _fits(graph: StructureGraph, task: TaskDescription) -> bool:
     return not left and (steps == 1 or several) and outputs in (task.classes, steps * task.classes)
 
 
-def _loaded(folder: "os.PathLike[str] | str") -> FittedPredictor:
-    from predictors.library.persistence import load
-
-    return load(os.fspath(folder))
+def _fitted(saved: SavedPredictor) -> FittedPredictor:
+    return FittedPredictor(**vars(saved))

@@ -1,4 +1,4 @@
-"""Fitting on networks of one's own: any ONNX files and their accuracies, with what the shipped predictor knows as a start."""
+"""Fit a predictor on a user's own ONNX files and their accuracies, starting from what the shipped predictor knows."""
 
 from collections.abc import Iterable
 
@@ -6,14 +6,14 @@ from numpy.typing import ArrayLike
 
 from predictors.library.batch import ModelLike, encode_all
 from predictors.library.fitted import FittedPredictor, Task
-from predictors.registry import create
+from predictors.library.loading import create, shipped
 from predictors.state import check_accuracies
 from predictors.task_description import TaskDescription
 
 COLD, WARM = "ensemble", "warm"
-"""What is fitted without and with a task."""
+"""The predictors that are fitted by default: without a task, and with one."""
 DESCRIBED = "described"
-"""Name of a task that has none."""
+"""Name given to a task that was only described."""
 
 
 def fit(
@@ -25,20 +25,20 @@ def fit(
     seed: int = 0,
     workers: int = 1,
 ) -> FittedPredictor:
-    """A predictor of the accuracies of one task, learnt from a few networks: 30 to 500 take seconds to a minute.
+    """Fit a predictor of accuracy for one task on a few networks; 30 to 500 take seconds to a minute.
 
     Args:
         models: paths of ONNX files, models in memory, or structure graphs.
         accuracies: measured, ``(models,)`` in [0, 1].
-        task: what they are for: a name that the shipped predictor knows, or a description. With it, the shipped predictor's
-            scores are one more member of the ensemble, weighed by cross-validation.
+        task: the task of the networks: a name that the shipped predictor knows, or a description. With it, the shipped predictor's
+            scores are one more member of the ensemble, weighted by cross-validation.
         predictor: name in the registry; None for ``warm`` where there is a task and ``ensemble`` where there is none.
-        seed: of everything random; one seed, one predictor.
+        seed: seed of everything random; the same seed gives the same predictor.
         workers: processes that encode files, see `predictors.library.batch.encode_all`.
 
     Raises:
         InvalidTrainingSetError: fewer than two networks, or not one accuracy in [0, 1] for each.
-        InvalidTaskError: a task that is unknown or no description.
+        InvalidTaskError: an unknown task, or a value that is not a description.
         onnx_graph.errors.GraphError: a model that cannot be read.
     """
     several, description = list(models), known_task(task)
@@ -58,9 +58,7 @@ def fit(
 
 
 def known_task(task: Task) -> TaskDescription | None:
-    """The description of a task: its own, or that of a name that the shipped predictor knows; None for None."""
-    from predictors.library.persistence import shipped
-
+    """The description of a task that is given as such or by a name that the shipped predictor knows; None for None."""
     if isinstance(task, str):
         return shipped().described(task)
     return task if task is None or isinstance(task, TaskDescription) else TaskDescription.from_json(task)

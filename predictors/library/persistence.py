@@ -6,57 +6,87 @@ The feature names are saved with it: a predictor fitted on other features than t
 import hashlib
 import io
 import json
-import os
-import secrets
 import shutil
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from math import prod
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from onnx_graph import remove_stale, temporary_path
 from predictors.errors import InvalidPredictorError, InvalidTaskError, UnknownPredictorError
 from predictors.features.encoder import ENCODING
 from predictors.features.matrix import CLASSES, GRAPH_FEATURES, NODE_FEATURES
-from predictors.library.fitted import FittedPredictor, Json
-from predictors.predictor import Predictor
+from predictors.predictor import Predictor, WarmStarted
 from predictors.registry import saved_class
+from predictors.state import digest
 from predictors.task_description import TaskDescription
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 FORMAT = 3
 MOST_BYTES = 512 << 20
-"""Of all arrays of a saved predictor together, in memory."""
+"""Most bytes of memory that all arrays of a saved predictor may take together."""
 DESCRIPTION, ARRAYS = "predictor.json", "arrays.npz"
+MOST_ON_DISK = {DESCRIPTION: 16 << 20, ARRAYS: 512 << 20}
+"""Bytes of each file."""
 DEFAULT = "default"
 """Name of the predictor that comes with this package, fitted on the project's corpus."""
 INNER, RUN_MARK = "predictor", "config.toml"  # in the folder of a run
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SavedPredictor:
+    """The content of a folder that holds a saved predictor.
+
+    Attributes:
+        predictor: the fitted predictor itself.
+        training_graphs: how many networks it was fitted on; 0 where it does not say.
+        provenance: its origin, as given to `save`.
+        tasks: descriptions of the tasks that it knows, by name; empty where it was fitted without one.
+    """
+
+    predictor: Predictor
+    training_graphs: int
+    provenance: Mapping[str, Json]
+    tasks: Mapping[str, TaskDescription] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Name of the predictor."""
+        return self.predictor.name
+
+
 def save(
-    predictor: Predictor | FittedPredictor,
+    predictor: Predictor | SavedPredictor,
     path: Path | str,
     *,
     provenance: Mapping[str, Json] | None = None,
     tasks: Mapping[str, TaskDescription] | None = None,
 ) -> None:
-    """Write a fitted predictor as a folder, in place of a predictor that is there; anything else there is an error.
+    """Write a fitted predictor as a folder. It replaces a predictor in that folder; other content there is an error.
 
     Raises:
         NotFittedError: the predictor is not fitted.
-        InvalidPredictorError: `path` is a file, a folder that holds something other than a saved predictor, or ``default``.
+        InvalidPredictorError: `path` is a file, a folder that holds something other than a saved predictor, or ``default``; or the
+            predictor starts from another one than the shipped one, which could not be found again.
     """
-    if isinstance(predictor, FittedPredictor):
+    if isinstance(predictor, SavedPredictor):
         provenance = predictor.provenance if provenance is None else provenance
         tasks = predictor.tasks if tasks is None else tasks
         predictor = predictor.predictor
     if path == DEFAULT:
         raise InvalidPredictorError(f"{DEFAULT!r} is the shipped predictor's name: choose another, or ./{DEFAULT}")
+    _require_known_source(predictor)
     arrays = predictor.arrays()
     target = Path(path)
     require_free(target)
@@ -86,7 +116,7 @@ def require_free(path: Path | str) -> None:
         raise InvalidPredictorError(f"{target} exists and is not a saved predictor: choose another folder")
 
 
-def load(path: Path | str) -> FittedPredictor:
+def read(path: Path | str) -> SavedPredictor:
     """Read what `save` wrote.
 
     Args:
@@ -96,7 +126,13 @@ def load(path: Path | str) -> FittedPredictor:
     Raises:
         InvalidPredictorError: not a saved predictor, a damaged one, or one of another format or other features.
     """
-    folder = Path(__file__).parents[1] / DEFAULT if path == DEFAULT else _home(Path(path))
+    try:
+        return _load(Path(__file__).parents[1] / DEFAULT if path == DEFAULT else _home(Path(path)))
+    except RecursionError as error:  # objects inside objects, a thousand deep
+        raise InvalidPredictorError(f"{path} is not a saved predictor: {DESCRIPTION} is nested too deep") from error
+
+
+def _load(folder: Path) -> SavedPredictor:
     description = _description(folder)
     content = _read(folder, ARRAYS)
     if hashlib.sha256(content).hexdigest() != description.get("arrays_sha256"):
@@ -104,12 +140,14 @@ def load(path: Path | str) -> FittedPredictor:
     try:
         kind = saved_class(str(description.get("name")))
         predictor = kind.from_arrays(_arrays(content))
+        if isinstance(predictor, WarmStarted) and predictor.source_digest is not None:
+            predictor.attach_source(shipped_predictor())
     except UnknownPredictorError as error:
         raise InvalidPredictorError(f"{folder / DESCRIPTION}: {error}") from error
     except InvalidPredictorError as error:
         raise InvalidPredictorError(f"{folder / ARRAYS}: {error}") from error
     count, provenance = description.get("training_graphs"), description.get("provenance")
-    return FittedPredictor(
+    return SavedPredictor(
         predictor=predictor,
         training_graphs=count if isinstance(count, int) else 0,
         provenance=provenance if isinstance(provenance, dict) else {},
@@ -118,9 +156,15 @@ def load(path: Path | str) -> FittedPredictor:
 
 
 @cache
-def shipped() -> FittedPredictor:
+def shipped_predictor() -> Predictor:
     """The predictor that comes with this package, read once."""
-    return load(DEFAULT)
+    return read(DEFAULT).predictor
+
+
+def _require_known_source(predictor: Predictor) -> None:
+    mark = predictor.source_digest if isinstance(predictor, WarmStarted) else None
+    if mark is not None and mark != digest(shipped_predictor()):
+        raise InvalidPredictorError("a predictor that starts from another one than the shipped one cannot be saved")
 
 
 def _tasks(folder: Path, told: Json) -> dict[str, TaskDescription]:
@@ -189,7 +233,7 @@ def _difference(saved: Json, names: list[str]) -> str:
 
 
 def _arrays(content: bytes) -> dict[str, NDArray[np.generic]]:
-    """The arrays of an npz archive that claims no more memory than it may; a stranger's file gives an error, nothing else."""
+    """The arrays of an npz archive of limited size; a damaged or hostile file raises `InvalidPredictorError`."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = archive.infolist()
@@ -197,14 +241,17 @@ def _arrays(content: bytes) -> dict[str, NDArray[np.generic]]:
                 raise InvalidPredictorError(f"it would take more than {MOST_BYTES >> 20} MiB of memory")
             found = {}
             for member in members:
-                with archive.open(member) as file:  # no more is read than was promised
+                # Other methods than numpy's take as much memory as the file asks for.
+                if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    raise InvalidPredictorError("it is packed by another method than numpy's")
+                with archive.open(member) as file:  # reads no more than the size that was checked
                     found[member.filename.removesuffix(".npy")] = _array(file.read(member.file_size))
             return found
     except InvalidPredictorError:
         raise
     except (
         *(ValueError, OSError, EOFError, KeyError, TypeError, MemoryError),
-        *(zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError),
+        *(zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, SyntaxError, tokenize.TokenError),
     ) as error:
         raise InvalidPredictorError(f"not an archive of arrays: {error}") from error
 
@@ -222,8 +269,14 @@ def _array(content: bytes) -> NDArray[np.generic]:
 
 
 def _read(folder: Path, name: str) -> bytes:
+    path = folder / name
     try:
-        return (folder / name).read_bytes()
+        size = path.stat().st_size
+        if not path.is_file():  # a pipe would be waited for, a device read for ever
+            raise InvalidPredictorError(f"{path} is not a regular file")
+        if size > MOST_ON_DISK[name]:
+            raise InvalidPredictorError(f"{path} has {size:,} bytes, expected at most {MOST_ON_DISK[name]:,}")
+        return path.read_bytes()
     except OSError as error:
         raise InvalidPredictorError(
             f"{folder} is not a saved predictor: {name} cannot be read ({error.strerror}); expected {DESCRIPTION} and {ARRAYS}"
@@ -231,10 +284,17 @@ def _read(folder: Path, name: str) -> bytes:
 
 
 def _write(target: Path, files: Mapping[str, bytes]) -> None:
-    """A complete folder under a temporary name first, then renamed; an old one is moved aside before and removed after."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    mark = f".{os.getpid()}-{secrets.token_hex(4)}"
-    fresh, old = target.with_name(f".{target.name}{mark}.new"), target.with_name(f".{target.name}{mark}.old")
+    """Write a complete folder under a temporary name, then rename it; an old one is moved aside before and removed afterwards."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        remove_stale(target.parent)
+        _write_beside(target, files)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(target)) from error
+
+
+def _write_beside(target: Path, files: Mapping[str, bytes]) -> None:
+    fresh, old = (temporary_path(target, ending) for ending in ("new", "old"))
     fresh.mkdir()
     try:
         for name, content in files.items():

@@ -1,7 +1,7 @@
 """Tables of models and measured accuracies (CSV): fit a predictor on anybody's ONNX files, and judge predictors by cross-validation.
 
-Columns ``model`` (path of an ONNX file, relative to the table's folder), ``accuracy`` (0 to 1) and, if wanted, ``cell`` (what
-is compared only with its own kind, such as a task or a density). Other columns are ignored.
+Columns: ``model`` (path of an ONNX file, relative to the table's folder), ``accuracy`` (0 to 1) and, optionally, ``cell`` (a group
+such as a task or a density; networks are compared inside their group only). Other columns are ignored.
 """
 
 import csv
@@ -17,16 +17,19 @@ from onnx_graph.errors import GraphError
 from predictors.calibration import ranking
 from predictors.errors import InvalidTableError
 from predictors.library.batch import encode_each
-from predictors.library.fitted import FittedPredictor, Json, Task
+from predictors.library.fitted import FittedPredictor, Task
 from predictors.library.fitting import fit, known_task
-from predictors.library.persistence import require_free, save
+from predictors.library.loading import create
+from predictors.library.persistence import Json, require_free, save
 from predictors.predictor import Prediction
-from predictors.registry import create, predictor_class
+from predictors.registry import PREDICTORS
 from predictors.structure_graph import StructureGraph
 
 BASELINES = ("constant", "density")
 MOST_LINES = 20  # that an error lists
 FEWEST = 2  # rows that a predictor can be fitted on
+MOST_BYTES = 64 << 20
+"""Of a table: a million rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +39,8 @@ class Row:
     Attributes:
         model: path of the ONNX file.
         accuracy: measured, in [0, 1].
-        cell: its cell, None where the table has no such column.
-        line: line of the file, the header being 1.
+        cell: its cell; None where the table has no such column.
+        line: line of the file; the header is line 1.
     """
 
     model: Path
@@ -49,6 +52,7 @@ class Row:
 def read_table(path: Path | str) -> tuple[Row, ...]:
     """Read a table; `InvalidTableError` names the line and column that is wrong."""
     table = Path(path)
+    _require_small_file(table)
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, strict=True)
@@ -56,7 +60,7 @@ def read_table(path: Path | str) -> tuple[Row, ...]:
             for column in ("model", "accuracy"):
                 if columns.count(column) != 1:
                     raise InvalidTableError(
-                        f"{table} needs one column {column!r}; it has {', '.join(columns) or 'none'}"
+                        f"{table} needs one column {column!r}; it has {', '.join(columns[:20]) or 'none'}"
                     )
             rows = tuple(_row(table, reader.line_num, record) for record in reader)
     except OSError as error:
@@ -67,6 +71,18 @@ def read_table(path: Path | str) -> tuple[Row, ...]:
     if len(rows) < FEWEST:
         raise InvalidTableError(f"{table} has {len(rows)} rows, at least {FEWEST} are needed")
     return rows
+
+
+def _require_small_file(table: Path) -> None:
+    """Refuse pipes and devices, which could be read for ever, and sizes that no table of networks has."""
+    try:
+        size = table.stat().st_size
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        raise InvalidTableError(f"{table} cannot be read: {getattr(error, 'strerror', error)}") from error
+    if not table.is_file():
+        raise InvalidTableError(f"{table} cannot be read: it is not a regular file")
+    if size > MOST_BYTES:
+        raise InvalidTableError(f"{table} has {size:,} bytes, expected at most {MOST_BYTES:,}")
 
 
 def encode_rows(path: Path | str, rows: Sequence[Row], *, workers: int = 1) -> list[StructureGraph]:
@@ -98,7 +114,7 @@ def fit_table(
 ) -> FittedPredictor:
     """Fit a predictor (see `predictors.library.fitting.fit`) on all rows of a table and save it in the folder `out`."""
     if name is not None:
-        predictor_class(name)
+        PREDICTORS.load(name)
     known_task(task)
     require_free(out)
     rows = read_table(path)
@@ -138,7 +154,7 @@ def evaluate_table(
         over repeats of ``tau``, ``rho``, ``r2``, ``rmse``, ``tau_inside`` (None where no cell ranks anything) and ``coverage_90``
         (share of measurements in the stated 90 % interval), and under ``spread`` their standard deviations over repeats.
     """
-    kinds = {name: predictor_class(name) for name in (*BASELINES, *names)}
+    kinds = {name: PREDICTORS.load(name) for name in (*BASELINES, *names)}
     description = known_task(task)
     if folds < 2 or repeats < 1:
         raise InvalidTableError(f"need folds ≥ 2 and repeats ≥ 1, got {folds} and {repeats}")

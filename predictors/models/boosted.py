@@ -1,6 +1,6 @@
-"""Gradient boosted trees (Friedman 2001) on the features of ways, sizes and densities: few columns, so that few labels suffice.
+"""Gradient boosted trees (Friedman 2001) on the features of paths, sizes and densities: few columns, so that few labels suffice.
 
-The forest reads every column; on all of them boosting gains nothing, and on architectures without a mask it loses.
+The forest reads every column. Boosting on every column gains nothing over it, and on architectures without a mask it is worse.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ READ = frozenset(
 
 @dataclass(frozen=True, kw_only=True)
 class BoostedOptions:
-    """How the trees are grown.
+    """Options of the boosted trees.
 
     Attributes:
         trees: number of trees, ≥ 1.
@@ -33,7 +33,7 @@ class BoostedOptions:
         max_features: share of the features tried at a split, in (0, 1].
         subsample: share of the networks that a tree sees, in (0, 1].
         min_leaf: networks in a leaf, ≥ 1.
-        states_noise: whether the std is the error on a left-out fifth, which takes a second fit, or the spread of the targets.
+        states_noise: True: the std is the error on a left-out fifth, which takes a second fit; False: the spread of the targets.
     """
 
     trees: int = 300
@@ -54,7 +54,7 @@ class BoostedOptions:
 
 @dataclass(frozen=True, eq=False)
 class Boosted:
-    """Trees that are added up, the learning rate in their values, and their error on networks that were left out."""
+    """Trees whose values, already multiplied by the learning rate, are added up; and their error on left-out networks."""
 
     trees: Trees
     offset: float
@@ -73,7 +73,7 @@ class BoostedPredictor(TargetPredictor):
         self._boosted: Boosted | None = None
 
     def _learn(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], seed: int) -> None:
-        """Grow the trees; one seed, one predictor. The noise is the error on a fifth that trees of the others did not see."""
+        """Grow the trees; same seed, same predictor. The noise is the error on a left-out fifth of the networks."""
         rows = matrix(graphs)[:, COLUMNS]
         noise = float(targets.std())
         if self.options.states_noise and len(targets) >= FEWEST:
@@ -113,7 +113,7 @@ class BoostedPredictor(TargetPredictor):
 def _grown(
     rows: NDArray[np.float32], targets: NDArray[np.float64], options: BoostedOptions, seed: int
 ) -> tuple[Trees, float]:
-    """The trees, and what they are added to."""
+    """The trees, and the constant that they are added to."""
     from sklearn.ensemble import GradientBoostingRegressor
 
     model = GradientBoostingRegressor(

@@ -1,4 +1,4 @@
-"""The constant predictor: the mean of what was measured, the baseline below which nothing counts."""
+"""The constant predictor: the mean measured accuracy. A predictor that is not better than this one is useless."""
 
 from collections.abc import Sequence
 from typing import Self
@@ -12,7 +12,7 @@ from predictors.structure_graph import StructureGraph
 
 
 class ConstantPredictor:
-    """Says the mean accuracy of the training networks of every network, with their standard deviation."""
+    """Predicts the mean accuracy of the training networks for every network, with their standard deviation."""
 
     name = "constant"
 

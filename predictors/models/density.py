@@ -1,6 +1,6 @@
 """Accuracy from the count of non-zeros alone, by the scaling law ``error = c + a · nnz^−b`` (Rosenfeld et al. 2021, arXiv:2006.10621).
 
-The baseline that a predictor of structure has to beat: monotone in the number of connections, blind to where they lie.
+The baseline that a predictor of structure has to beat: it grows with the number of connections and ignores where they lie.
 ``b`` is searched on a grid and ``a, c ≥ 0`` follow by least squares, so the fit is exact, fast and has no local minima.
 """
 

@@ -1,15 +1,15 @@
 """The ensemble: forest, Gaussian process, boosted trees and two-level graph network, judged on networks that they did not see.
 
-All members are fitted with the same folds left out in turn. What they say of the left-out networks decides
+All members are fitted with the same folds left out in turn. Their predictions for the left-out networks decide
 
-- their weights: least squares on the simplex, drawn towards equal ones where labels are few;
-- a line that calibrates the weighted mean, and the accuracy that a score means on average (isotonic);
-- the interval: the conformal quantile of the errors, each divided by the spread that the members state there
-  (Lei et al. 2018, arXiv:1604.04173), so that about nine in ten of new networks fall inside if they come from the same source; for a
-  task that was not among those of the fit, or another kind of network than was seen for it, it is at least as wide as tasks that were
-  left out asked for (`predictors.models.known_tasks`).
+- the weights of the members: least squares on the simplex, with a pull towards equal weights where labels are few;
+- a line that calibrates the weighted mean, and an isotonic curve from score to mean accuracy;
+- the interval: the conformal quantile of the errors, each divided by the spread that the members predict there
+  (Lei et al. 2018, arXiv:1604.04173). About nine in ten new networks fall inside it if they come from the same source. For a task
+  that was not in the fit, or a kind of network that was not seen for its task, the interval is at least as wide as the intervals
+  that left-out tasks needed (`predictors.models.known_tasks`).
 
-Whether they do is what the support distance is for.
+The support distance tells whether a network comes from the same source.
 """
 
 from collections.abc import Sequence
@@ -41,17 +41,17 @@ Floats = NDArray[np.float64]
 SHRINKAGE = 0.05
 """Pull of the weights towards equal ones, in units of the targets' variance."""
 FEWEST = 10
-"""Networks below which nothing is left out: the members are averaged, and the interval is that of a normal law."""
+"""With fewer networks nothing is left out: the members are averaged, and the interval is that of a normal distribution."""
 OWN = "ensemble"
 
 
 @dataclass(frozen=True, kw_only=True)
 class EnsembleOptions:
-    """The members, and how they are judged.
+    """Options of the ensemble: its members, and how they are judged.
 
     Attributes:
-        folds: in which the training networks are left out, ≥ 2; the graph network has a member for each.
-        forest, process, boosted, network: of the members.
+        folds: number of folds, ≥ 2; each is left out once, and the graph network has one member for each.
+        forest, process, boosted, network: options of the members.
     """
 
     folds: int = 5
@@ -68,12 +68,12 @@ class EnsembleOptions:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Stack:
-    """What the left-out networks taught.
+    """How the members are combined, learnt from left-out networks.
 
     Attributes:
         weights: of the members in order, sum 1.
         offset, slope: of the line from the weighted mean to the calibrated one.
-        width: stated spreads to either side that hold nine tenths of the errors.
+        width: nine tenths of the errors lie within this many predicted spreads to either side.
     """
 
     weights: Floats
@@ -83,7 +83,7 @@ class Stack:
 
 
 class EnsemblePredictor:
-    """Members of `TargetPredictor`, stacked."""
+    """A stack of several `TargetPredictor` members."""
 
     name = "ensemble"
 
@@ -151,7 +151,7 @@ class EnsemblePredictor:
 
     @property
     def weights(self) -> dict[str, float]:
-        """What every member counts, by name; they sum to 1."""
+        """The weight of every member, by name; they sum to 1."""
         stack = require_fitted(self._stack, self.name)
         return {member.name: float(weight) for member, weight in zip(self._members, stack.weights, strict=True)}
 
@@ -187,7 +187,6 @@ class EnsemblePredictor:
         parts = divided({key: value for key, value in arrays.items() if key != "training_graphs"}, [OWN, *names])
         own = parts[OWN]
         predictor._members = tuple(kind.from_arrays(parts[kind.name]) for kind in kinds)
-        predictor._source = next((one.source for one in predictor._members if isinstance(one, TransferPredictor)), None)
         predictor._stack = Stack(
             weights=array(own, "weights", "f", (len(names),)).astype(np.float64),
             offset=number(own, "offset"),
@@ -196,15 +195,27 @@ class EnsemblePredictor:
         )
         weights = predictor._stack.weights
         if weights.min() < 0 or abs(weights.sum() - 1) > 1e-6:
-            raise InvalidPredictorError("saved ensemble is damaged: its weights are no shares")
+            raise InvalidPredictorError("saved ensemble is damaged: its weights must be ≥ 0 and sum to 1")
         predictor._scale = Scale.from_arrays(own)
         predictor._curve = Curve.from_arrays(own)
         predictor._support = Support.from_arrays(own)
         predictor._tasks = KnownTasks.from_arrays(own)
         if predictor._scale is not None and predictor._tasks is not None and predictor._tasks.error:
-            raise InvalidPredictorError("saved ensemble is damaged: it learnt ranks of several tasks")
+            raise InvalidPredictorError("saved ensemble is damaged: ranks of several tasks cannot be on one scale")
         predictor._training_graphs = int(number(arrays, "training_graphs", low=2))
         return predictor
+
+    @property
+    def source_digest(self) -> bytes | None:
+        """Digest of the predictor that it starts from; None where it starts from nothing."""
+        return next((one.source_digest for one in self._members if isinstance(one, TransferPredictor)), None)
+
+    def attach_source(self, source: Predictor) -> None:
+        """Give a loaded ensemble the predictor that it starts from; `InvalidPredictorError` where that was another one."""
+        for member in self._members:
+            if isinstance(member, TransferPredictor):
+                member.attach_source(source)
+        self._source = source
 
     def _fresh(self) -> tuple[TargetPredictor, ...]:
         options = self.options
@@ -220,9 +231,9 @@ class EnsemblePredictor:
 def _left_out(
     member: TargetPredictor, graphs: Sequence[StructureGraph], scores: Floats, folds: NDArray[np.int64], seed: int
 ) -> Scores:
-    """What the member says of every network when it does not see it; it is fitted on all of them afterwards.
+    """The member's prediction for every network when that network is left out; afterwards it is fitted on all of them.
 
-    A graph network's members each leave out a fold and stay so: their mean has seen all. It states no spread.
+    Each member of a graph network leaves out one fold and stays so: together they have seen all networks. It predicts no spread.
     """
     if isinstance(member, GNNPredictor):
         return Scores(member.fit_folds(graphs, scores, folds, seed), np.zeros(len(graphs)))
@@ -236,7 +247,7 @@ def _left_out(
 
 
 def _judges() -> tuple[TargetPredictor, ...]:
-    """Small members that err on tasks left out about as the ensemble does, in a tenth of its time."""
+    """Small members whose errors on left-out tasks are about those of the ensemble, in a tenth of its time."""
     return (
         ForestPredictor(ForestOptions(trees=100)),
         GaussianProcessPredictor(GaussianProcessOptions(scaled=300, inducing=600, iterations=40)),
@@ -244,7 +255,7 @@ def _judges() -> tuple[TargetPredictor, ...]:
 
 
 def _stacked(left_out: Sequence[Scores], scores: Floats) -> Stack:
-    """Weights, calibration and width of the interval from what was said of left-out networks."""
+    """Weights, calibration and width of the interval, from the predictions for left-out networks."""
     from scipy.optimize import nnls  # slow to import, and not needed to predict
 
     said = np.stack([one.mean for one in left_out], axis=1)
@@ -267,7 +278,7 @@ def _stacked(left_out: Sequence[Scores], scores: Floats) -> Stack:
 
 
 def _combined(said: Sequence[Scores], stack: Stack) -> tuple[Floats, Floats]:
-    """Calibrated weighted mean, and the spread that is stated: of the members that state one, joined by their disagreement."""
+    """Calibrated weighted mean, and the predicted spread: that of the members that predict one, combined with their disagreement."""
     means = np.stack([one.mean for one in said])
     mean = stack.offset + stack.slope * (stack.weights @ means)
     stated = np.mean([one.std**2 for one in said[:STATING]], axis=0)
@@ -275,4 +286,4 @@ def _combined(said: Sequence[Scores], stack: Stack) -> tuple[Floats, Floats]:
 
 
 STATING = 2
-"""The first members, forest and process, state a spread of its own for every network; the others' is nearly constant."""
+"""Forest and process, the first members, predict a separate spread for every network; that of the others is nearly constant."""

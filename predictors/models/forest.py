@@ -18,13 +18,13 @@ from predictors.models.target_predictor import Scores, TargetPredictor
 from predictors.state import array, number, require_fitted
 from predictors.structure_graph import StructureGraph
 
-ENOUGH = 2000  # networks of which one fold tells what all would
+ENOUGH = 2000  # with so many networks, one fold is enough to measure the errors
 CHUNK = 4096  # graphs traversed at once: bounds the memory, not the result
 
 
 @dataclass(frozen=True, kw_only=True)
 class ForestOptions:
-    """How the forest is grown.
+    """Options of the forest.
 
     Attributes:
         trees: number of trees, ≥ 1.
@@ -44,7 +44,7 @@ class ForestOptions:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Trees:
-    """All trees, flat.
+    """All trees of a forest as flat arrays.
 
     Attributes:
         roots: first node of every tree, int32 ``(trees,)``, increasing from 0.
@@ -61,7 +61,7 @@ class Trees:
     value: NDArray[np.float64]
 
     def __call__(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
-        """What every tree says of every row, ``(rows, trees)``."""
+        """The prediction of every tree for every row, ``(rows, trees)``."""
         count, width = rows.shape
         values = np.ascontiguousarray(rows).ravel()
         node = np.tile(self.roots, count)
@@ -77,7 +77,7 @@ class Trees:
 
 
 class ForestPredictor(TargetPredictor):
-    """Extra trees on `predictors.features.matrix.matrix`, on the scale of `predictors.calibration.target`; the std is that of the trees."""
+    """Extra trees on `predictors.features.matrix.matrix`; the std is the standard deviation over the trees."""
 
     name = "forest"
 
@@ -92,7 +92,7 @@ class ForestPredictor(TargetPredictor):
         self._training_graphs = len(targets)
 
     def _learn_left_out(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], seed: int) -> Scores:
-        """All folds together take about as long as the forest itself: theirs have fewer trees. Of many networks one fold is enough."""
+        """Left-out predictions by smaller forests, which together take about as long as the forest itself; of many networks, one fold."""
         self._learn(graphs, targets, seed)
         rows, said = matrix(graphs), Scores(*np.full((2, len(targets)), np.nan))
         options = replace(self.options, trees=-(-self.options.trees // FOLDS))
@@ -137,7 +137,7 @@ def _grown(rows: NDArray[np.float32], targets: NDArray[np.float64], options: For
 
 
 def _said(trees: Trees, rows: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The target that every tree says of every row, ``(rows, trees)``."""
+    """The target that every tree predicts for every row, ``(rows, trees)``."""
     return np.concatenate([trees(rows[start : start + CHUNK]) for start in range(0, max(len(rows), 1), CHUNK)])
 
 

@@ -2,9 +2,9 @@
 
 The kernel is ``s² · Matérn-5/2(√Σ_g a_g d_g²) + Σ_g b_g ⟨x, x'⟩_g``, with d_g² the mean squared difference and ⟨·,·⟩_g the mean
 product over the standardised features of group g. The scales a_g, b_g, s and the noise maximise the marginal likelihood times a
-log-normal prior (Rasmussen and Williams 2006, chapters 4 and 5); the prior is what keeps two dozen scales honest at 30 labels.
-Where there are many networks, the scales come from some of them, and the prediction from so many *inducing* ones
-(projected process, ibid. section 8.3.4), so that a saved predictor stays small.
+log-normal prior (Rasmussen and Williams 2006, chapters 4 and 5). Without the prior, two dozen scales would overfit 30 labels.
+Where there are many networks, the scales are learnt on a part of them, and the prediction uses a limited number of *inducing*
+networks (projected process, ibid. section 8.3.4), so that a saved predictor stays small.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,6 @@ from predictors.features.matrix import column_groups, matrix, matrix_width
 from predictors.models.target_predictor import Scores, TargetPredictor, every_scale
 from predictors.state import array, number, require_fitted
 from predictors.structure_graph import StructureGraph
-from predictors.threads import one_thread
 
 Floats = NDArray[np.float64]
 
@@ -33,12 +32,12 @@ PRIOR_SPREAD = 1.0  # of the logarithm of every scale
 
 @dataclass(frozen=True, kw_only=True)
 class GaussianProcessOptions:
-    """How much is computed.
+    """Limits of the computation.
 
     Attributes:
-        scaled: networks from which the scales are learnt at most, ≥ 2.
-        inducing: networks that are kept at most, ≥ 2.
-        iterations: of the optimiser at most, ≥ 1.
+        scaled: most networks from which the scales are learnt, ≥ 2.
+        inducing: most networks that are kept, ≥ 2.
+        iterations: most iterations of the optimiser, ≥ 1.
     """
 
     scaled: int = 600
@@ -113,17 +112,15 @@ class GaussianProcessPredictor(TargetPredictor):
         self._learn_kept(graphs, targets, seed)
 
     def _learn_left_out(self, graphs: Sequence[StructureGraph], targets: Floats, seed: int) -> Scores:
-        """In closed form, the scales being those of all networks (Rasmussen and Williams 2006, section 5.4.2)."""
+        """Left-out predictions in closed form, with the scales learnt on all networks (Rasmussen and Williams 2006, section 5.4.2)."""
         process, kept = self._learn_kept(graphs, targets, seed)
-        with one_thread():
-            return _left_out(process, targets, kept)
+        return _left_out(process, targets, kept)
 
     def _learn_kept(
         self, graphs: Sequence[StructureGraph], targets: Floats, seed: int
     ) -> tuple[Process, NDArray[np.int64]]:
         rng = np.random.default_rng(seed)
-        with one_thread():
-            self._process, kept = _fit(matrix(graphs).astype(np.float64), targets, self.options, rng)
+        self._process, kept = _fit(matrix(graphs).astype(np.float64), targets, self.options, rng)
         return self._process, kept
 
     def _candidates(self, graphs: Sequence[StructureGraph], targets: Floats, seed: int) -> Sequence[Scale | None]:
@@ -132,8 +129,7 @@ class GaussianProcessPredictor(TargetPredictor):
     def predict_targets(self, graphs: Sequence[StructureGraph]) -> Scores:
         """Posterior mean, and the standard deviation of a new measurement."""
         process = require_fitted(self._process, self.name)
-        with one_thread():
-            return _predict(process, matrix(graphs).astype(np.float64))
+        return _predict(process, matrix(graphs).astype(np.float64))
 
     @property
     def typical_features(self) -> NDArray[np.float32]:
@@ -167,7 +163,7 @@ class GaussianProcessPredictor(TargetPredictor):
             training_graphs=int(number(arrays, "training_graphs", low=2)),
         )
         if not count or not (np.diag(predictor._process.data_factor) > 0).all():
-            raise InvalidPredictorError("saved Gaussian process is damaged: its factor is none")
+            raise InvalidPredictorError("saved Gaussian process is damaged: its factor is not a Cholesky factor")
         return predictor
 
 
@@ -176,7 +172,7 @@ def _fit(
 ) -> tuple[Process, NDArray[np.int64]]:
     """The process, and the rows of the inducing networks."""
     centre, spread = features.mean(axis=0), features.std(axis=0)
-    spread[spread < 1e-6 * np.maximum(1.0, np.abs(centre))] = 0.0  # float32 rounding is no variation
+    spread[spread < 1e-6 * np.maximum(1.0, np.abs(centre))] = 0.0  # a smaller spread is only rounding of float32
     rows = _standardised(features, centre, spread)
     intercept, unit = float(targets.mean()), float(targets.std())
     unit = unit if unit > 1e-9 else 1e-9
@@ -206,7 +202,7 @@ def _fit(
 
 
 def _left_out(process: Process, targets: Floats, kept: NDArray[np.int64]) -> Scores:
-    """What a process on the inducing networks alone says of each when it is left out; of others NaN."""
+    """Left-out predictions of a process on the inducing networks alone; NaN for the other networks."""
     covariance = _Terms(process.inducing, process.inducing).kernel(process.scales)
     covariance[np.diag_indices_from(covariance)] += float(np.exp(process.scales[-1])) + JITTER
     inverse = cho_solve(cho_factor(covariance, lower=True), np.eye(len(kept)))
@@ -312,7 +308,7 @@ def _weights(
     if exact:
         own[np.diag_indices_from(own)] += noise
         factor = np.linalg.cholesky(own)
-        # The variance falls by what the data explain; there is no second term.
+        # The variance is the prior's, minus the part that the data explain; there is no second term.
         return np.zeros_like(factor), factor, np.asarray(cho_solve((factor, True), targets), np.float64)
     own[np.diag_indices_from(own)] += JITTER * (1 + noise)
     inner, right = own * noise, np.zeros(len(inducing))
@@ -347,7 +343,7 @@ def _prior_variance(rows: _Rows, scales: Floats) -> Floats:
 
 
 def _explained(process: Process, cross: Floats) -> Floats:
-    """What the data take off the prior variance (negative), ``(rows,)``."""
+    """Change of the prior variance by the data (negative), ``(rows,)``."""
     factors = process.factors
     data = solve_triangular(factors[0], cross.T, lower=True, check_finite=False)
     if len(factors) == 1:

@@ -1,10 +1,10 @@
-"""The tasks that a predictor learnt from, with which kinds of networks, and how far it errs on a task that it never saw.
+"""The tasks that a predictor learnt from, the kinds of networks seen for each, and how large its error is on a task that it never saw.
 
-Left-out networks of a known task do not tell: the accuracies of another task lie higher or lower all together. So whole tasks are left
-out in turn, and a bad one of them (of fewer than nineteen the worst) stands for the next: of k exchangeable tasks and a new one, the new
-one is the worst with a chance of 1 in k + 1 (Dunn, Wasserman and Ramdas 2023, "Distribution-free prediction sets for two-layer
-hierarchical models", arXiv:1809.07441). A kind of network that was never seen for a task is as new; how far predictors err on those is
-not measured, it is taken for the same.
+Left-out networks of a known task cannot tell this: all accuracies of another task may be higher or lower together. So whole tasks are
+left out in turn, and one of the largest errors (the largest, with fewer than nineteen tasks) is expected on a new task: of k
+exchangeable tasks and a new one, the new one has the largest error with probability 1 / (k + 1) (Dunn, Wasserman and Ramdas 2023,
+"Distribution-free prediction sets for two-layer hierarchical models", arXiv:1809.07441). A kind of network that was never seen for a
+task counts as a new task; the error on those is not measured but assumed to be the same.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,36 +24,38 @@ from predictors.task_description import TASK_FEATURES
 Floats = NDArray[np.float64]
 
 TASKS = "tasks_"
-"""Before the names of their arrays."""
+"""Prefix of the names of their arrays."""
 MOST_FOLDS = 8
-"""Of more tasks several are left out together."""
+"""Most times that tasks are left out; with more tasks, several are left out together."""
 FAMILIES = (("conv", "conv_transpose"), ("rnn", "gru", "lstm"), ("matmul", "attention"))
 """Classes of operators that tell kinds of networks apart; saved predictors hold them in this order."""
 TASK = len(TASK_FEATURES)
 _KINDS = [[INDEX[name] for name in family] for family in FAMILIES]
 NEAR = np.array([np.log(2.5), 1e-3, 1e-3, 0.25, 0.25, *[0.0] * len(FAMILIES)])
-"""Differences up to which two tasks count as one: with the same classes and inputs, with up to 2.5 times the examples, and with errors
-of the two simple readers that differ by up to a quarter."""
+"""Largest differences at which two tasks count as one: the same classes and inputs, up to 2.5 times the examples, and errors of the two
+simple classifiers that differ by up to a quarter."""
 
 
 @dataclass(frozen=True, eq=False)
 class KnownTasks:
-    """What is known of tasks.
+    """Tasks and kinds of networks that were seen, and the error to expect on others.
 
     Attributes:
         seen: `TASK_FEATURES` of every task that was seen with a kind of networks, zeros where they did not tell theirs, and for each of
             `FAMILIES` whether it is in them; float64 ``(pairs, features + families)``.
-        error: distance in scores that about nine tenths of the networks of a new task keep to what is said of them; 0 where there was one
-            task alone, and nothing could be left out.
+        error: about nine tenths of the networks of a new task have a score within this distance of the prediction; 0 where there was
+            only one task, so that none could be left out.
     """
 
     seen: Floats
     error: float
 
     def __post_init__(self) -> None:
-        """Refuse what no networks tell."""
+        """Refuse values that cannot come from any networks."""
         if not len(self.seen) or not np.isin(self.seen[:, TASK:], (0.0, 1.0)).all():
-            raise InvalidPredictorError("saved tasks are damaged: none, or kinds of networks that are neither 0 nor 1")
+            raise InvalidPredictorError(
+                "saved tasks are damaged: there are none, or a kind of network is neither 0 nor 1"
+            )
 
     @classmethod
     def of(
@@ -63,13 +65,13 @@ class KnownTasks:
         judges: Callable[[], Iterable[TargetPredictor]],
         seed: int,
     ) -> "KnownTasks | None":
-        """Learnt by leaving tasks out; None where no network tells its task.
+        """Learn by leaving tasks out; None where no network states its task.
 
         Args:
             graphs: the networks.
             scores: their targets ``(networks,)``.
-            judges: fresh predictors, whose mean is judged.
-            seed: of their fits.
+            judges: predictors to fit; the error is that of their mean.
+            seed: seed of their fits.
         """
         if all(graph.task is None for graph in graphs):
             return None
@@ -86,7 +88,7 @@ class KnownTasks:
         return cls(seen, conformal(np.array([conformal(errors[task == one]) for one in np.unique(task)])))
 
     def unseen(self, graphs: Sequence[StructureGraph]) -> NDArray[np.bool_]:
-        """Which networks are for another task, or of a kind that was not seen for theirs, ``(networks,)``."""
+        """Whether each network is for an unknown task, or of a kind that was not seen for its task, bool ``(networks,)``."""
         return np.asarray(~_near(_told(graphs), self.seen).any(axis=1))
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
@@ -95,7 +97,7 @@ class KnownTasks:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> "KnownTasks | None":
-        """The tasks among a predictor's arrays, if its networks told theirs."""
+        """The tasks stored among a predictor's arrays; None where there are none."""
         if not any(name.startswith(TASKS) for name in arrays):
             return None
         seen = array(arrays, f"{TASKS}seen", "f", (None, TASK + len(FAMILIES))).astype(np.float64)
@@ -114,12 +116,12 @@ def _told(graphs: Sequence[StructureGraph]) -> Floats:
 
 
 def _near(some: Floats, others: Floats) -> NDArray[np.bool_]:
-    """Which rows stand for the same, ``(some, others)``."""
+    """Whether each row of the one and each of the other mean the same task and kind, ``(some, others)``."""
     return np.asarray((np.abs(some[:, None] - others) <= NEAR[: others.shape[1]]).all(axis=2))
 
 
 def _joined(tasks: Floats) -> NDArray[np.int64]:
-    """The number of the group of every task: those that are near one another, be it by others between them."""
+    """The group number of every task: tasks are in one group if a chain of similar tasks connects them."""
     from scipy.sparse.csgraph import connected_components  # slow to import, and not needed to predict
 
     return np.asarray(connected_components(_near(tasks, tasks), directed=False)[1], np.int64)
@@ -133,7 +135,7 @@ def _mean(
     held: NDArray[np.int64],
     seed: int,
 ) -> Floats:
-    """What judges that are fitted on the rest say of the held-out networks, on average."""
+    """Mean prediction of the judges for the held-out networks; the judges are fitted on the rest."""
     fitted = [judge.fit_targets([graphs[row] for row in rest], scores[rest], seed=seed) for judge in judges]
     said = np.stack([one.predict_targets([graphs[row] for row in held]).mean for one in fitted])
     return np.asarray(said.mean(axis=0))

@@ -1,9 +1,9 @@
-"""Milliseconds of one example, from structure: every operator costs something by itself, by its products and by what it writes.
+"""Milliseconds for one example, from structure: every operator has a cost per call, per multiplication and per number that it writes.
 
-A sum over operators carries over to larger and other networks, where a smooth function of totals would not: the costs are the
-non-negative least squares of relative errors (Lawson and Hanson 1974). What the sum leaves, a factor near one, is a Gaussian
-process of a few totals that fades away from the networks of the fit. Zeros cost as much as any weight: onnxruntime multiplies
-densely, so that only what `onnx_graph.shrink` removes is saved.
+A sum over operators is valid for larger and different networks too, where a smooth function of totals is not. The costs minimise the
+squared relative errors and are not negative (Lawson and Hanson 1974). A Gaussian process on a few totals corrects the sum by a factor
+near one; the correction fades far from the networks of the fit. Zeros cost as much as any weight, because onnxruntime multiplies
+densely: only what `onnx_graph.shrink` removes saves time.
 """
 
 from collections.abc import Sequence
@@ -25,13 +25,13 @@ from predictors.structure_graph import StructureGraph
 Floats = NDArray[np.float64]
 
 PARTS = ("count", "products", "weights", "outputs")
-"""What an operator's cost is made of, by class."""
+"""The parts of an operator's cost; each has a price for every operator class."""
 SCALES = (0.5, 1.0, 2.0, 4.0)
 NOISES = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
 FEWEST = 8
 FOLDS = 5
 LEAST = 1e-6
-"""Milliseconds that a network takes at least."""
+"""Least number of milliseconds that any network takes."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -83,9 +83,9 @@ class LatencyPredictor:
         return self
 
     def predict(self, graphs: Sequence[StructureGraph]) -> Prediction:
-        """Milliseconds, their standard deviation, the interval that holds nine in ten, and as distance whether all is known.
+        """Milliseconds, their standard deviation, the 90 % interval, and the distance.
 
-        A network is outside where it has operators of which none was ever measured; its distance is 1 and their number.
+        The distance is 0 where all operators were measured, else 1 plus the number of operators that were not: such a network is outside.
         """
         fitted = require_fitted(self._costs, self.name)
         if not graphs:
@@ -120,7 +120,7 @@ class LatencyPredictor:
             )
         }
         if not 0 <= number(arrays, "noise") < 10:
-            raise InvalidPredictorError("saved latency predictor is damaged: its noise is impossible")
+            raise InvalidPredictorError("saved latency predictor is damaged: its noise must be positive")
         predictor._costs = Costs(
             **vectors,
             spread=positive(arrays, "spread", (_TOTALS,)).astype(np.float64),
@@ -132,7 +132,7 @@ class LatencyPredictor:
 
 
 def _fitted(parts: Floats, totals: Floats, times: Floats) -> Costs:
-    """Costs and factors; the noise is still that of the factors alone."""
+    """Costs and factors; the noise is that of the factors alone until it is cross-validated."""
     from scipy.optimize import nnls  # slow to import, and not needed to predict
 
     costs, _ = nnls(parts / times[:, None], np.ones(len(times)))
@@ -160,7 +160,7 @@ def _said(fitted: Costs, parts: Floats, totals: Floats) -> Floats:
 
 
 def _left_out_error(parts: Floats, totals: Floats, times: Floats) -> float:
-    """Standard deviation of the logarithm of networks that neither costs nor factors have seen."""
+    """Standard deviation of the log error on networks that neither the costs nor the factors were fitted on."""
     fold = np.random.default_rng(0).permutation(len(times)) % FOLDS
     errors = []
     for place in range(FOLDS):
@@ -171,7 +171,7 @@ def _left_out_error(parts: Floats, totals: Floats, times: Floats) -> float:
 
 
 def _parts(graphs: Sequence[StructureGraph]) -> Floats:
-    """One, then count, thousand products, thousand weights and thousand outputs by class, ``(graphs, 1 + parts · classes)``."""
+    """Ones, then for every class: calls, thousands of products, of weights and of outputs, ``(graphs, 1 + parts · classes)``."""
     features, operators, owner = node_table(graphs)
     columns = [COLUMN["log_macs"], COLUMN["log_weights"], COLUMN["log_out_elements"]]
     values = np.concatenate([np.ones((len(owner), 1)), np.expm1(features[:, columns].astype(np.float64)) / 1e3], axis=1)
@@ -209,7 +209,7 @@ def _kernel(one: Floats, other: Floats, scale: float) -> Floats:
 
 
 def _factor(rows: Floats, rest: Floats) -> tuple[float, Floats, float]:
-    """Scale, weights and left-out error of a process whose height is the variance of what is left."""
+    """Scale, weights and left-out error of a process whose prior variance is the variance of the residuals."""
     best: tuple[float, float, Floats] | None = None
     height = max(float(rest.var()), 1e-8)
     for scale in SCALES:

@@ -1,14 +1,13 @@
 """A straight line on whole-graph and pooled node features: the mean of a Bayesian line and of an elastic net.
 
-Features are standardised. The Bayesian line (ridge regression) reads them all, its strength chosen by leave-one-out error in closed
-form; the elastic net (Zou and Hastie 2005) leaves most of them out, its penalty chosen by networks left out in turn. Where few
-features tell something the second ranks better, where many do the first, and their mean is about as good as the better one.
-The std is that of a new
-measurement (posterior of the Bayesian line's weights plus noise) and grows with the distance from the training networks. For the
-mean, features are held to the training range widened by one standard deviation: a straight line says nothing far outside.
+Features are standardised. The Bayesian line (ridge regression) uses all of them; its penalty has the least leave-one-out error, in
+closed form. The elastic net (Zou and Hastie 2005) leaves most features out; its penalty is chosen by cross-validation. The net ranks
+better where few features matter, the line where many do, and their mean is about as good as the better of the two.
+The std is that of a new measurement (posterior of the line's weights plus noise) and grows with the distance from the training
+networks. For the mean, features are clipped to the training range widened by one standard deviation: far outside of it a straight
+line is meaningless.
 """
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
@@ -20,18 +19,18 @@ from predictors.calibration.conformal import folds
 from predictors.calibration.scale import Scale
 from predictors.features.matrix import matrix, matrix_width
 from predictors.models.target_predictor import Scores, TargetPredictor, every_scale
+from predictors.silenced import silenced
 from predictors.state import array, number, require_fitted
 from predictors.structure_graph import StructureGraph
-from predictors.threads import one_thread
 
 Floats = NDArray[np.float64]
 
 STRENGTHS = np.geomspace(1e-2, 1e5, 36)
-"""Of the Bayesian line."""
+"""Penalties of the Bayesian line to choose from."""
 PENALTIES = np.geomspace(1.0, 1e-2, 30)
-"""Of the elastic net, as shares of the smallest that leaves every feature out."""
+"""Penalties of the elastic net to choose from, as shares of the smallest one that leaves every feature out."""
 ABSOLUTE = 0.1
-"""Share of the elastic net's penalty on absolute weights, the rest being on squared ones."""
+"""Share of the elastic net's penalty that is on absolute weights; the rest is on squared weights."""
 WIDENED = 1.0  # standard deviations
 
 
@@ -65,7 +64,7 @@ class Line:
 
 
 class LinearPredictor(TargetPredictor):
-    """Bayesian line and elastic net on `predictors.features.matrix.matrix`, standardised, on the scale that suits."""
+    """Bayesian line and elastic net on the standardised columns of `predictors.features.matrix.matrix`, on the best of three scales."""
 
     name = "linear"
 
@@ -74,7 +73,7 @@ class LinearPredictor(TargetPredictor):
         self._line: Line | None = None
 
     def _learn(self, graphs: Sequence[StructureGraph], targets: Floats, seed: int) -> None:
-        """Fit the line; `seed` divides the networks into those that are left out together."""
+        """Fit the line; `seed` decides which networks are left out together."""
         self._line, _ = _fit(matrix(graphs).astype(np.float64), targets, seed)
 
     def _learn_left_out(self, graphs: Sequence[StructureGraph], targets: Floats, seed: int) -> Scores:
@@ -125,15 +124,14 @@ def _standardise(features: Floats, centre: Floats, spread: Floats) -> Floats:
 
 
 def _fit(features: Floats, targets: Floats, seed: int) -> tuple[Line, Floats]:
-    """The line, and what such lines say of networks that they did not see ``(networks,)``."""
+    """The line, and left-out predictions of such lines ``(networks,)``."""
     centre, spread = features.mean(axis=0), features.std(axis=0)
-    spread[spread < 1e-6 * np.maximum(1.0, np.abs(centre))] = 0.0  # float32 rounding is no variation
+    spread[spread < 1e-6 * np.maximum(1.0, np.abs(centre))] = 0.0  # a smaller spread is only rounding of float32
     scaled = _standardise(features, centre, spread)
     intercept, unit = float(targets.mean()), max(float(targets.std()), 1e-9)
-    own = (targets - intercept) / unit  # a penalty on squares hangs on the unit
-    with one_thread():
-        bayesian = _bayesian(scaled, own)
-        sparse, left_out = _sparse(scaled, own, spread > 0, folds(len(targets), seed))
+    own = (targets - intercept) / unit  # a penalty on squares depends on the unit
+    bayesian = _bayesian(scaled, own)
+    sparse, left_out = _sparse(scaled, own, spread > 0, folds(len(targets), seed))
     line = Line(
         centre=centre,
         spread=spread,
@@ -151,7 +149,7 @@ def _fit(features: Floats, targets: Floats, seed: int) -> tuple[Line, Floats]:
 
 
 class _Bayesian(NamedTuple):
-    """A ridge regression on centred targets; `left_out` is what it says of every network when that one is left out."""
+    """A ridge regression on centred targets; `left_out` holds its leave-one-out predictions."""
 
     weights: Floats
     directions: Floats
@@ -162,7 +160,7 @@ class _Bayesian(NamedTuple):
 
 
 def _bayesian(scaled: Floats, targets: Floats) -> _Bayesian:
-    """The strength of the least mean squared leave-one-out error, all in closed form from one decomposition."""
+    """The penalty with the least mean squared leave-one-out error, in closed form from one decomposition."""
     left, singular, right = np.linalg.svd(scaled, full_matrices=False)
     squares = left**2
     tried = [_leave_one_out(left, squares, singular, targets, strength) for strength in STRENGTHS]
@@ -174,7 +172,7 @@ def _bayesian(scaled: Floats, targets: Floats) -> _Bayesian:
         directions=right,
         singular=singular,
         strength=strength,
-        # (residual / (1 − leverage))² is the error squared; the noise is what of it the weights' uncertainty does not explain.
+        # (residual / (1 − leverage))² is the squared error; the noise is the part that the uncertainty of the weights does not explain.
         noise=float(np.sqrt(np.mean((targets - said) ** 2 * (1.0 - leverage)))),
         left_out=said,
     )
@@ -183,7 +181,7 @@ def _bayesian(scaled: Floats, targets: Floats) -> _Bayesian:
 def _leave_one_out(
     left: Floats, squares: Floats, singular: Floats, targets: Floats, strength: float
 ) -> tuple[Floats, Floats]:
-    """What is said of every network when it is left out, and its leverage, each ``(networks,)``."""
+    """Leave-one-out prediction and leverage of every network, each ``(networks,)``."""
     share = singular**2 / (singular**2 + strength)
     residual = targets - left @ (share * (left.T @ targets))
     leverage = np.minimum(squares @ share + 1.0 / len(targets), 1.0 - 1e-6)
@@ -193,7 +191,7 @@ def _leave_one_out(
 def _sparse(
     scaled: Floats, targets: Floats, varied: NDArray[np.bool_], fold_of: NDArray[np.int64]
 ) -> tuple[Floats, Floats]:
-    """Weights of the elastic net ``(features,)``, and what it says of networks that it did not see ``(networks,)``."""
+    """Weights of the elastic net ``(features,)``, and its left-out predictions ``(networks,)``."""
     kept = np.asfortranarray(scaled[:, varied])
     penalties = _penalties(kept, targets)
     said = _left_out(kept, targets, penalties, fold_of)
@@ -204,13 +202,13 @@ def _sparse(
 
 
 def _penalties(scaled: Floats, targets: Floats) -> Floats:
-    """Falling, from the smallest that leaves every feature out."""
+    """Penalties in falling order, from the smallest one that leaves every feature out."""
     pull = float(np.abs(scaled.T @ (targets - targets.mean())).max(initial=0.0)) / len(targets)
     return PENALTIES * max(pull / ABSOLUTE, 1e-9)
 
 
 def _left_out(scaled: Floats, targets: Floats, penalties: Floats, fold_of: NDArray[np.int64]) -> Floats:
-    """What the elastic net of every penalty says of every network that it did not see, ``(networks, penalties)``."""
+    """Left-out prediction of the elastic net for every penalty, ``(networks, penalties)``."""
     said = np.empty((len(targets), len(penalties)))
     for fold in np.unique(fold_of):
         seen = fold_of != fold
@@ -221,21 +219,21 @@ def _left_out(scaled: Floats, targets: Floats, penalties: Floats, fold_of: NDArr
 
 
 def _paths(scaled: Floats, targets: Floats, penalties: Floats) -> Floats:
-    """Weights of the elastic net ``(features, penalties)``, features and targets being centred."""
+    """Weights of the elastic net ``(features, penalties)`` for centred features and targets."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import enet_path
 
     if not scaled.shape[1]:
         return np.zeros((0, len(penalties)))
-    with warnings.catch_warnings():
-        # The weakest penalties of a path may not converge; left-out networks judge what comes of it.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        found = enet_path(scaled, targets, l1_ratio=ABSOLUTE, alphas=penalties, max_iter=1000, tol=1e-3)
+    # The weakest penalties of a path may not converge; cross-validation judges the result.
+    with silenced(ConvergenceWarning):
+        # The order is cyclic, so that nothing is drawn; without a seed, one would be taken from numpy's global generator.
+        found = enet_path(scaled, targets, l1_ratio=ABSOLUTE, alphas=penalties, max_iter=1000, tol=1e-3, random_state=0)
     return np.asarray(found[1], np.float64)
 
 
 def _doubt(line: Line, scaled: Floats) -> Floats:
-    """Posterior variance of the straight line at every row, per unit of noise: 1/strength along what was never seen to vary."""
+    """Posterior variance of the line at every row, per unit of noise; along directions without training variation it is 1 / strength."""
     along = (scaled @ line.directions.T) ** 2
     across = np.maximum(np.sum(scaled**2, axis=1) - along.sum(axis=1), 0.0)
     return np.asarray(along @ (1.0 / (line.singular**2 + line.strength)) + across / line.strength)

@@ -1,7 +1,7 @@
-"""Gaussian process, linear model and forest together, fitted in about two seconds on a hundred networks: what a search refits every round.
+"""Gaussian process, linear model and forest together, fitted in about two seconds on a hundred networks: a search refits it every round.
 
-The process sees smooth trends through few networks, the line goes on where a search leaves what it has seen, and the trees see
-thresholds through many; their errors differ, so their mean ranks better than each.
+The process fits smooth trends through few networks, the line extrapolates, and the trees find thresholds in many networks. Their
+errors differ, so their mean ranks better than each of them.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ from predictors.structure_graph import StructureGraph
 
 
 class QuickPredictor(TargetPredictor):
-    """Mean of the members; the std joins theirs and their disagreement."""
+    """Mean of three members; the std combines their own and their disagreement."""
 
     name = "quick"
 
@@ -52,11 +52,11 @@ class QuickPredictor(TargetPredictor):
     def _candidates(
         self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], seed: int
     ) -> Sequence[Scale | None]:
-        """That on which the line ranks best: of the members it takes the least time to ask."""
+        """The scale on which the linear member ranks best; it is the quickest member to try."""
         return [LinearPredictor().fit(graphs, accuracy_of(targets), seed=seed).scale]
 
     def predict(self, graphs: Sequence[StructureGraph]) -> Prediction:
-        """As every predictor, with the distance to the networks of the fit."""
+        """Predict as every predictor does, with the distance to the networks of the fit."""
         said, support = super().predict(graphs), require_fitted(self._support, self.name)
         return replace(said, distance=support.distances(matrix(graphs)))
 

@@ -1,10 +1,9 @@
-"""What the predictors that learn by regression share: accuracies are put on the scale of `predictors.calibration.target`, and taken back.
+"""The base of predictors that are regressions: accuracies become targets (`predictors.calibration.target`), and predictions accuracies.
 
-Where a predictor knows what it would have said of networks that it did not see, that tells two more things: of several scales
-(`predictors.calibration.scale`) the one on which it ranks best, and which accuracy a score means on average
-(`predictors.calibration.conformal`): the mean of accuracies is not the accuracy of the mean target.
-The errors on left-out networks also tell how much doubt the predictor's own std leaves out, and how many standard deviations to
-either side hold nine tenths of them.
+Predictions for left-out networks, where a predictor has them, decide three more things: the scale on which it ranks best
+(`predictors.calibration.scale`); the mean accuracy that a score stands for (`predictors.calibration.conformal`), because the mean of
+accuracies is not the accuracy of the mean target; and the interval: how much larger than the predictor's own std the errors are, and
+how many standard deviations to either side hold nine tenths of them.
 """
 
 from abc import ABC, abstractmethod
@@ -25,28 +24,28 @@ from predictors.structure_graph import StructureGraph
 
 MISSED, WIDTH = "missed", "width"
 MOST_STD = 0.5
-"""Of numbers between 0 and 1."""
+"""Largest standard deviation of numbers between 0 and 1."""
 LEAST_WIDTH, LEAST_STD = 0.25, 1e-9
-"""Where accuracies are all but equal, rounding must not decide."""
+"""Accuracies that differ by less count as equal, so that rounding decides nothing."""
 
 
 class Scores(NamedTuple):
-    """What a regression says on the scale of its targets: mean and standard deviation, each ``(networks,)``."""
+    """Prediction of a regression on the scale of its targets: mean and standard deviation, each ``(networks,)``."""
 
     mean: NDArray[np.float64]
     std: NDArray[np.float64]
 
 
 class TargetPredictor(ABC):
-    """A regression of targets, which an ensemble may choose on a scale of its own, and so a predictor of accuracies."""
+    """A regression of targets, and so a predictor of accuracies; an ensemble may fit it on a scale of the ensemble's own."""
 
     name: ClassVar[str]
     _scale: Scale | None = None
     _curve: Curve | None = None
     _missed: float = 0.0
-    """Standard deviation of accuracies that is added to the stated one."""
+    """Standard deviation of accuracies that is added to the regression's own."""
     _width: float = NORMAL_90
-    """Standard deviations to either side that the stated interval reaches."""
+    """How many standard deviations the interval reaches to either side."""
 
     @abstractmethod
     def predict_targets(self, graphs: Sequence[StructureGraph]) -> Scores:
@@ -57,7 +56,7 @@ class TargetPredictor(ABC):
         """Fit the regression."""
 
     def _learn_left_out(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], seed: int) -> Scores:
-        """As `_learn`, with what `fit_left_out` returns."""
+        """As `_learn`, and return the left-out predictions for `fit_left_out`."""
         self._learn(graphs, targets, seed)
         return Scores(*np.full((2, len(targets)), np.nan))
 
@@ -77,7 +76,7 @@ class TargetPredictor(ABC):
         return self
 
     def fit_left_out(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], *, seed: int = 0) -> Scores:
-        """As `fit_targets`; what would be said of every network had it been left out, NaN where that is unknown."""
+        """As `fit_targets`, and return the left-out prediction for every network, NaN where it is unknown."""
         self._forget()
         return self._learn_left_out(graphs, targets, seed)
 
@@ -90,7 +89,7 @@ class TargetPredictor(ABC):
         targets = to_target(measured)
         if len(targets) < FEWEST:
             return self.fit_targets(graphs, targets, seed=seed)
-        # Fitted beside this predictor, so that a fit that is broken off leaves it as it was.
+        # Fitted on copies, so that an interrupted fit leaves this predictor as it was.
         tried = [self._tried(graphs, targets, scale, seed) for scale in self._candidates(graphs, targets, seed)]
         best, left_out = max(tried, key=lambda one: _agreement(one[1].mean, measured))
         best._calibrate(left_out, measured)
@@ -100,7 +99,7 @@ class TargetPredictor(ABC):
     def _candidates(
         self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], seed: int
     ) -> Sequence[Scale | None]:
-        """Scales to choose from; None is that of the targets themselves."""
+        """Scales to choose from; None is the scale of the targets themselves."""
         return [None]
 
     def _tried(
@@ -113,7 +112,7 @@ class TargetPredictor(ABC):
         return fresh, left_out
 
     def _calibrate(self, left_out: Scores, measured: NDArray[np.float64]) -> None:
-        """Which accuracies scores mean on average, and what their stated std misses of the errors."""
+        """Learn the mean accuracy that each score stands for, and how much of the errors the predicted std misses."""
         known = np.isfinite(left_out.mean)
         if known.sum() < FEWEST:
             return
@@ -123,13 +122,13 @@ class TargetPredictor(ABC):
         found = self._prediction(said)
         unsaid = float(np.mean((found.mean - truth) ** 2 - found.std**2))
         self._missed = max(unsaid, 0.0) ** 0.5
-        # A normal law's width at most: some networks with errors and without a stated std would make all intervals endless.
+        # At most the width of a normal distribution: a few networks with errors but a std of 0 would make all intervals endless.
         in_std = np.abs(found.mean - truth) / np.maximum(self._prediction(said).std, LEAST_STD)
         self._width = float(np.clip(conformal(in_std), LEAST_WIDTH, NORMAL_90))
 
     @property
     def scale(self) -> Scale | None:
-        """That on which `fit` learnt; None is that of `predictors.calibration.target`."""
+        """The scale on which `fit` learnt; None is the scale of `predictors.calibration.target`."""
         return self._scale
 
     def predict(self, graphs: Sequence[StructureGraph]) -> Prediction:
@@ -167,11 +166,11 @@ class TargetPredictor(ABC):
 
 
 def every_scale(graphs: Sequence[StructureGraph], targets: NDArray[np.float64]) -> Sequence[Scale | None]:
-    """That of the targets, for networks of one task also accuracies and ranks."""
+    """The scale of the targets; for networks of one task also those of accuracies and ranks."""
     return [None] if of_several_tasks(graphs) else [None, Scale.of_accuracies(), Scale.of_ranks(targets)]
 
 
 def _agreement(said: NDArray[np.float64], measured: NDArray[np.float64]) -> float:
-    """Spearman's ρ of what was said of left-out networks."""
+    """Spearman's ρ of the left-out predictions."""
     known = np.isfinite(said)
     return spearman(measured[known], said[known])

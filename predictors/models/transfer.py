@@ -1,10 +1,9 @@
-"""What a predictor knows from other networks, brought to new ones by a line: a warm start for few labels.
+"""A warm start for few labels: the score of a predictor of other networks, adjusted to the new ones by a straight line.
 
-Networks of another task or space are not pooled with one's own: the other predictor's score is one voice of an ensemble, and what
-it is worth is judged on networks that were left out.
+Networks of another task or space are not pooled with the user's own. The other predictor's score is one member of an ensemble, and
+left-out networks decide its weight.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -13,23 +12,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictors.calibration.target import to_target
-from predictors.errors import InvalidPredictorError
+from predictors.errors import InvalidPredictorError, NotFittedError
 from predictors.models.target_predictor import Scores, TargetPredictor
 from predictors.predictor import Predictor
-from predictors.state import array, number, require_fitted
+from predictors.state import array, digest, number, require_fitted
 from predictors.structure_graph import StructureGraph
 
 Floats = NDArray[np.float64]
 
 PRIOR = 1.0
-"""Networks' worth of trust that the source ranks rightly."""
+"""Prior belief that the source ranks correctly, as a number of networks."""
 LEAST = 0.05
-"""Spread of the source's scores below which it is taken to tell the networks of the fit apart by chance."""
+"""Below this spread of the source's scores, differences between networks are taken for chance."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """From the source's score to the target; the slope is never negative."""
+    """A straight line from the source's score to the target; its slope is never negative."""
 
     offset: float
     slope: float
@@ -38,17 +37,18 @@ class Line:
 
 
 class TransferPredictor(TargetPredictor):
-    """A fitted predictor's scores, scaled and shifted. The source is saved as its digest alone: it is the shipped one."""
+    """The scores of a fitted predictor, the source, scaled and shifted. What is saved names the source by its digest alone."""
 
     name = "transfer"
 
     def __init__(self, source: Predictor | None = None) -> None:
-        """`source`: a fitted predictor; None for the one that comes with this package, read when it is needed."""
+        """`source`: a fitted predictor; None where `attach_source` gives it later."""
         self._source = source
+        self._saved_digest: bytes | None = None
         self._line: Line | None = None
 
     def _learn(self, graphs: Sequence[StructureGraph], targets: Floats, seed: int) -> None:
-        """The line of least squares, drawn towards slope 1 in units of the standard deviations; `seed` changes nothing."""
+        """Fit the line by least squares, with a pull towards slope 1 in units of the standard deviations; `seed` changes nothing."""
         scores = self._scores(graphs)
         unit, spread = max(float(scores.std()), LEAST), float(targets.std())
         correlation = float(np.mean((scores - scores.mean()) * (targets - targets.mean()))) / unit
@@ -66,40 +66,47 @@ class TransferPredictor(TargetPredictor):
         return Scores(line.offset + line.slope * self._scores(graphs), np.full(len(graphs), line.noise))
 
     def _scores(self, graphs: Sequence[StructureGraph]) -> Floats:
-        """What the source says on the scale of targets.
+        """The source's predictions on the scale of targets.
 
-        Nothing is remembered: the last bits of a score depend on the others in the call, and so would they on earlier calls.
+        Nothing is cached: the last bits of a score depend on the other networks of the call, so a cache would make results depend on
+        earlier calls.
         """
         return to_target(self.source.predict(graphs).mean)
 
     @property
     def source(self) -> Predictor:
-        """The predictor whose scores these are."""
+        """The predictor whose scores these are; `NotFittedError` where it was loaded and not attached yet."""
         if self._source is None:
-            self._source = _shipped()
+            raise NotFittedError(
+                "the predictor that this one starts from is not attached; load it with `predictors.load`"
+            )
         return self._source
 
-    def _state(self) -> dict[str, NDArray[np.generic]]:
-        """The fields of `Line`, and ``source`` uint8 ``(32,)``: the digest of the source's arrays.
+    @property
+    def source_digest(self) -> bytes:
+        """Digest of the source, known also before the source of a loaded predictor is attached."""
+        return self._saved_digest if self._source is None and self._saved_digest is not None else digest(self.source)
 
-        `InvalidPredictorError` for any other source than the shipped predictor: it could not be found again.
-        """
-        own: dict[str, NDArray[np.generic]] = {
-            name: np.asarray(value) for name, value in vars(require_fitted(self._line, self.name)).items()
-        }
-        mark = digest(self.source)
-        if mark != digest(_shipped()):
-            raise InvalidPredictorError("a predictor that starts from another one than the shipped one cannot be saved")
-        return own | {"source": np.frombuffer(mark, np.uint8)}
-
-    @classmethod
-    def _from_state(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
-        """The predictor that `arrays` came from; `InvalidPredictorError` where its source was another shipped predictor."""
-        predictor = cls()
-        if array(arrays, "source", "u", (32,)).astype(np.uint8).tobytes() != digest(predictor.source):
+    def attach_source(self, source: Predictor) -> None:
+        """Give a loaded predictor its source; `InvalidPredictorError` where it was fitted with another one."""
+        if digest(source) != self.source_digest:
             raise InvalidPredictorError(
                 "saved predictor was started from another version of the shipped one: fit it again"
             )
+        self._source = source
+
+    def _state(self) -> dict[str, NDArray[np.generic]]:
+        """The fields of `Line`, and ``source`` uint8 ``(32,)``: the digest of the source."""
+        own: dict[str, NDArray[np.generic]] = {
+            name: np.asarray(value) for name, value in vars(require_fitted(self._line, self.name)).items()
+        }
+        return own | {"source": np.frombuffer(self.source_digest, np.uint8)}
+
+    @classmethod
+    def _from_state(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
+        """The predictor that `arrays` came from; its source is to be attached."""
+        predictor = cls()
+        predictor._saved_digest = array(arrays, "source", "u", (32,)).astype(np.uint8).tobytes()
         predictor._line = Line(
             offset=number(arrays, "offset"),
             slope=number(arrays, "slope", low=0.0),
@@ -107,17 +114,3 @@ class TransferPredictor(TargetPredictor):
             training_graphs=int(number(arrays, "training_graphs", low=2)),
         )
         return predictor
-
-
-def _shipped() -> Predictor:
-    from predictors.library.persistence import shipped
-
-    return shipped().predictor
-
-
-def digest(predictor: Predictor) -> bytes:
-    """Of the fitted state, 32 bytes."""
-    found = hashlib.sha256()
-    for name, value in sorted(predictor.arrays().items()):
-        found.update(f"{name} {value.dtype} {value.shape}".encode() + np.ascontiguousarray(value).tobytes())
-    return found.digest()

@@ -42,6 +42,11 @@ class UnitGraph:
     features: NDArray[np.float32]
     edges: Numbers
 
+    @classmethod
+    def without_units(cls) -> "UnitGraph":
+        """The unit graph of a network that has none."""
+        return cls(np.zeros(0, np.int32), np.zeros((0, len(UNIT_FEATURES)), np.float32), np.zeros((2, 0), np.int32))
+
 
 class _TooLargeError(Exception):
     """More connections than a unit graph may have."""

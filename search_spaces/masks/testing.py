@@ -3,7 +3,7 @@
 A test class inherits a contract and gives its fixture, for example::
 
     class TestPatterns(PatternContract):
-        @pytest.fixture(params=recipe.patterns.names())
+        @pytest.fixture(params=recipe.PATTERNS.names())
         def pattern(self, request): return request.param
 """
 

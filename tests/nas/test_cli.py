@@ -210,7 +210,7 @@ def test_predictor_fit_evaluate_and_predict_on_ones_own_files(capsys, tmp_path):
     code, _, _ = run(capsys, "predictor", "fit", "--table", table, "--predictor", "forest", "--out", tmp_path / "mine")
     assert code == 0
     code, line = refused(capsys, "predictor", "fit", "--table", table, "--out", tmp_path / "other", "--workers", 0)
-    assert (code, "--workers must be at least 1" in line) == (2, True)
+    assert (code, "--workers must be a whole number from 1 to 1,024, got 0" in line) == (2, True)
     _, out, _ = run(capsys, "predict", tmp_path / "3.onnx", "--predictor", tmp_path / "mine", "--format", "json")
     told = json.loads(out)[0]
     assert told["model"].endswith("3.onnx")

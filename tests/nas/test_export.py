@@ -8,10 +8,10 @@ import onnx_graph
 import search_spaces
 from nas.errors import ExportError
 from nas.exporters import onnx_export as exports
-from nas.exporters.normalise import prepend
 from nas.exporters.onnx_export import TOLERANCE, as_exported, copy_of, export, largest_error, run
 from nas.exporters.provenance import provenance
-from nas.measure.metrics import counts, latency
+from nas.measure.costs import counts
+from nas.measure.costs.latency import latency
 from nas.tasks import load_task
 from nas.tasks.task import Normalisation
 
@@ -95,7 +95,8 @@ def test_an_exported_model_takes_raw_inputs(task, trained, tmp_path):
 def test_prepending_leaves_the_original_alone(trained):
     model, _ = trained
     before = ir.to_proto(model).SerializeToString()
-    longer = prepend(model, Normalisation(np.zeros((1, 1, 1), np.float32), np.ones((1, 1, 1), np.float32)))
+    nothing = Normalisation(np.zeros((1, 1, 1), np.float32), np.ones((1, 1, 1), np.float32))
+    longer = onnx_graph.prepend_normalisation(model, nothing.offset, nothing.scale)
     assert ir.to_proto(model).SerializeToString() == before
     assert [node.op_type for node in longer.graph][:2] == ["Sub", "Mul"]
 
@@ -103,7 +104,7 @@ def test_prepending_leaves_the_original_alone(trained):
 def test_a_copy_keeps_bytes_and_metadata(task, trained, tmp_path):
     model, candidate = trained
     export(model, tmp_path / "a.onnx", task=task, origin=provenance(task, candidate, 0.5, 7))
-    copied = copy_of(tmp_path / "a.onnx", tmp_path / "b.onnx")
+    copied = copy_of(tmp_path / "a.onnx", tmp_path / "b.onnx", task)
     assert (tmp_path / "a.onnx").read_bytes() == (tmp_path / "b.onnx").read_bytes()
     assert copied.largest_error <= TOLERANCE
 

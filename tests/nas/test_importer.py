@@ -8,6 +8,7 @@ import torch
 
 from nas.importer import import_model
 from nas.importer.roles import roles
+from nas.importer.stacking import vmap
 from onnx_graph.errors import InvalidModelError, UnsupportedOperatorError
 from onnx_graph.weight import set_weights
 
@@ -169,7 +170,7 @@ def test_stacked_networks_equal_single_ones(text: str, shape: tuple[int, ...], s
     def run(p, b, x):
         return network(p, b, x, training=True)
 
-    y, after = torch.func.vmap(run, in_dims=(0, 0, None if shared else 0))(
+    y, after = vmap(run, in_dims=(0, 0, None if shared else 0))(
         parameters, stack(buffers), xs[0] if shared else torch.stack(xs)
     )
     gradients = torch.autograd.grad(y.square().sum(), list(parameters.values()))

@@ -14,6 +14,7 @@ import torch
 
 import onnx_graph
 from nas.importer import import_model
+from nas.importer.stacking import vmap
 from nas.importer.torch_network import Network
 from onnx_graph.errors import UnsupportedOperatorError
 
@@ -82,7 +83,7 @@ def _examples(row: dict[str, str]) -> tuple[np.ndarray, np.ndarray]:
 def _outputs(network: Network, x: np.ndarray) -> np.ndarray:
     """Every example by itself, many at once: most of these files state a batch of one."""
     with torch.no_grad():
-        run = torch.func.vmap(lambda x: network(network.parameters, network.buffers, x)[0])
+        run = vmap(lambda x: network(network.parameters, network.buffers, x)[0])
         return torch.cat([run(part) for part in torch.from_numpy(x).split(500)]).numpy()
 
 

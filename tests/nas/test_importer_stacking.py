@@ -37,7 +37,7 @@ CASES = [
 )
 def test_rule_equals_that_of_torch(function, operands, dims) -> None:
     leaves = [operand.clone().requires_grad_() for operand in operands]
-    found = torch.func.vmap(function(stacking), dims)(*leaves)
+    found = stacking.vmap(function(stacking), dims)(*leaves)
     expected = torch.func.vmap(function(functional), dims)(*leaves)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
     for mine, theirs in zip(*(torch.autograd.grad(y.square().sum(), leaves) for y in (found, expected)), strict=True):
@@ -46,7 +46,7 @@ def test_rule_equals_that_of_torch(function, operands, dims) -> None:
 
 def test_batch_norm_rule_equals_single_networks() -> None:
     x, scale, shift = (value.clone().requires_grad_() for value in (X, _draw(5, 4, seed=1), _draw(5, 4, seed=2)))
-    y, mean, inverse = torch.func.vmap(lambda x, s, b: stacking.batch_norm(x, s, b, 0.1))(x, scale, shift)
+    y, mean, inverse = stacking.vmap(lambda x, s, b: stacking.batch_norm(x, s, b, 0.1))(x, scale, shift)
     singles = [functional.batch_norm(x[i], None, None, scale[i], shift[i], True, 0.0, 0.1) for i in range(5)]
     torch.testing.assert_close(y, torch.stack(singles), rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(mean, x.mean((1, 3, 4)), rtol=1e-4, atol=1e-5)
@@ -59,7 +59,8 @@ def test_batch_norm_rule_equals_single_networks() -> None:
 
 def test_nested_vmap_equals_that_of_torch() -> None:
     x, w = _draw(2, 5, 3, 4, 7, 8), _draw(2, 5, 6, 4, 3, 3)
-    found, expected = (torch.func.vmap(torch.func.vmap(_conv(module)))(x, w) for module in (stacking, functional))
+    found = stacking.vmap(stacking.vmap(_conv(stacking)))(x, w)
+    expected = torch.func.vmap(torch.func.vmap(_conv(functional)))(x, w)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
 
@@ -69,8 +70,25 @@ def test_gradient_is_the_same_inside_and_outside_of_vmap() -> None:
         return stacking.max_pool2d(y, 2, 2, 0, 1).pow(3).sum()
 
     w = W.clone().requires_grad_()
-    (outside,) = torch.autograd.grad(torch.func.vmap(loss)(w, X).sum(), w)
+    (outside,) = torch.autograd.grad(stacking.vmap(loss)(w, X).sum(), w)
     inside = torch.func.vmap(torch.func.grad(loss))(W, X)
-    around = torch.func.grad(lambda w: torch.func.vmap(loss)(w, X).sum())(W)
+    around = torch.func.grad(lambda w: stacking.vmap(loss)(w, X).sum())(W)
     torch.testing.assert_close(inside, outside, rtol=1e-3, atol=1e-2)
     torch.testing.assert_close(around, outside, rtol=1e-3, atol=1e-2)
+
+
+def test_the_rules_are_used_under_our_vmap_alone(monkeypatch) -> None:
+    used = []
+    rule = stacking._Convolution.vmap
+    monkeypatch.setattr(stacking._Convolution, "vmap", staticmethod(lambda *args: used.append(1) or rule(*args)))
+    _conv(stacking)(X[0], W[0])
+    torch.func.vmap(_conv(stacking))(X, W)
+    assert used == []
+    stacking.vmap(_conv(stacking))(X, W)
+    assert used == [1]
+
+
+def test_after_an_error_under_vmap_the_functions_are_those_of_torch_again() -> None:
+    with pytest.raises(RuntimeError):
+        stacking.vmap(_conv(stacking))(X, W[:, :, :3])
+    torch.testing.assert_close(_conv(stacking)(X[0], W[0]), _conv(functional)(X[0], W[0]))

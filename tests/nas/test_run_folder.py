@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+import onnx_graph
 from nas.errors import RunError
 from nas.study import run_folder
 from nas.study.config import SearchConfig
@@ -68,3 +69,32 @@ def test_trials_csv_keeps_scores_and_accuracies_apart(tmp_path, make_trial):
     folder.write_trials([make_trial()])
     (row,) = csv.DictReader(folder.trials_file.read_text().splitlines())
     assert (row["accuracy"], row["score"], row["nnz"]) == ("0.9", "0.8", "100")
+
+
+def test_what_killed_processes_left_is_removed_when_the_run_is_opened(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.create(SearchConfig())
+    script = (
+        "import sys\nfrom pathlib import Path\nfrom onnx_graph import temporary_path\n"
+        "for name in sys.argv[1:]: temporary_path(Path(name)).write_text('half')"
+    )
+    targets = [folder.report, folder.models / "a-0.onnx"]
+    subprocess.run([sys.executable, "-c", script, *map(str, targets)], check=True)
+    mine = onnx_graph.temporary_path(folder.page)
+    mine.touch()
+    (folder.path / "notes.tmp").touch()
+    assert len(list(folder.path.rglob(".*.tmp"))) == 3
+    with folder.lock():
+        pass
+    assert set(folder.path.rglob("*.tmp")) == {mine, folder.path / "notes.tmp"}
+
+
+def test_a_writer_keeps_readers_out_but_readers_do_not(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.create(SearchConfig())
+    with folder.reading(), folder.reading():
+        assert not (folder.path / ".lock").exists()
+    with folder.lock(), pytest.raises(RunError, match="in use by another process"), folder.reading():
+        pass
+    with folder.reading(), folder.reading(), pytest.raises(RunError, match="in use"), folder.lock():
+        pass

@@ -10,6 +10,7 @@ import pytest
 
 from nas.errors import DataError, UsageError
 from nas.tasks import Task, load_task
+from nas.tasks.split import divide_groups
 
 RNG = np.random.default_rng(0)
 Y = np.arange(100) % 2
@@ -212,12 +213,12 @@ def archive(path: Path, name: str, header: str, data: bytes, version: bytes = b"
     [
         (
             "{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000, 3)}",
-            "claims 24000000000000 bytes, more than",
+            "type float64 would take 78,231.1 GiB of memory, more than the 1.5 GiB",
         ),
         ("{'descr': '<f8', 'fortran_order': False, 'shape': (100, 3)}", "needs 2400 bytes, found 16"),
         ("{'descr': '|O', 'fortran_order': False, 'shape': (2,)}", "Python objects"),
         ("{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (2,)}", "expected numbers or texts"),
-        ("{'descr': '<f8', 'fortran_order': False, 'shape': (-2, -1)}", "damaged"),
+        ("{'descr': '<f8', 'fortran_order': False, 'shape': (-2, -1)}", "its shape is"),
         ("__import__('os').getcwd()", "damaged"),
         ("(" * 110, "damaged"),
     ],
@@ -240,3 +241,50 @@ def test_a_header_of_another_version_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(DataError, match=r"npy format 3\.0"):
         load_task(str(tmp_path / "data.npz"))
+
+
+def test_a_packed_gigabyte_of_zeros_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "data.npz"
+    archive(path, "x.npy", "{'descr': '|u1', 'fortran_order': False, 'shape': (1048576, 1024)}", bytes(1 << 20))
+    with pytest.raises(
+        DataError, match=r"'x' of shape \(1048576, 1024\) and type uint8 would take 14\.0 GiB of memory"
+    ):
+        load_task(str(path))
+
+
+def test_the_memory_that_data_may_take_can_be_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAS_DATA_MEMORY", "0.0001")
+    with pytest.raises(DataError, match=r"more than the 0\.0001 GiB that data may take"):
+        load(tmp_path, x=RNG.random((100, 50)), y=Y)
+    monkeypatch.setenv("NAS_DATA_MEMORY", "0.001")
+    assert len(load(tmp_path, x=RNG.random((100, 50)), y=Y).train) == 60
+    monkeypatch.setenv("NAS_DATA_MEMORY", "much")
+    with pytest.raises(UsageError, match="NAS_DATA_MEMORY must be a positive number of GiB, got 'much'"):
+        load(tmp_path, x=RNG.random((100, 50)), y=Y)
+
+
+def test_sizes_that_the_bytes_cannot_hold_are_damage(tmp_path: Path) -> None:
+    path = tmp_path / "data.npz"
+    np.savez(path, x=np.zeros((100, 20)), y=Y)
+    content = path.read_bytes()
+    directory = content.index(b"PK\x01\x02")
+    stated = struct.unpack_from("<I", content, directory + 24)[0]  # size of the first array, unpacked
+    path.write_bytes(content[: directory + 24] + struct.pack("<I", stated * 2) + content[directory + 28 :])
+    with pytest.raises(DataError, match=r"'x' is damaged: 16,128 bytes cannot hold 32,256"):
+        load_task(str(path))
+
+
+def test_only_numpys_own_ways_to_pack_are_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "data.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as file:
+        file.writestr("x.npy", b"")
+        file.writestr("y.npy", b"")
+    with pytest.raises(DataError, match="packed by another method than numpy's"):
+        load_task(str(path))
+
+
+def test_the_first_rows_of_many_classes_are_divided_at_once() -> None:
+    groups = np.repeat(np.arange(9_000), 5)  # one comparison of all rows for each class took minutes
+    parts = divide_groups(groups, (0.6, 0.2, 0.2), np.random.default_rng(0), "here")
+    assert [len(part) for part in parts] == [27_000, 9_000, 9_000]
+    assert all((np.bincount(groups[part], minlength=9_000) == len(part) // 9_000).all() for part in parts)

@@ -1,6 +1,5 @@
 """The table of tasks: every name loads, wrong names and options say what would be right."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +9,8 @@ import pytest
 
 import nas.tasks
 from nas.errors import DataError, UsageError
-from nas.tasks import Task, describe, load_task
-from nas.tasks.registry import TASKS
+from nas.tasks import TASKS, Task, load_task
+from nas.verbs.plugins import listed
 
 FILES = ("mnist", "fashion-mnist", "cifar10")
 
@@ -51,11 +50,12 @@ def test_digits_normalisation_gives_back_the_raw_pixels() -> None:
     np.testing.assert_array_equal(task.normalisation.apply(raw), task.train.x)
 
 
-def test_describe_lists_every_task_and_the_own_files() -> None:
-    rows = describe()
-    assert [name for name, _, _ in rows] == [*TASKS, "FILE.npz", "FILE.csv"]
-    assert all(text.endswith(".") for _, text, _ in rows)
-    assert {name for name, _, needs in rows if needs} == {*FILES, "FILE.npz", "FILE.csv"}
+def test_every_task_is_described_without_importing_it() -> None:
+    assert all(listed.summary.endswith(".") for listed in TASKS.listed())
+    rows, problems = listed("tasks")
+    assert problems == []
+    assert [row["name"] for row in rows] == [*TASKS, "FILE.npz", "FILE.csv"]
+    assert {row["name"] for row in rows if row["needs"]} == {*FILES, "FILE.npz", "FILE.csv"}
 
 
 def test_an_unknown_name_names_the_nearest() -> None:
@@ -91,32 +91,8 @@ def test_options_that_do_not_fit(tmp_path: Path) -> None:
         load_task(str(tmp_path / "data.txt"))
 
 
-def test_a_third_party_adds_a_task_by_entry_point(tmp_path: Path) -> None:
-    (tmp_path / "mytask.py").write_text(
-        "from nas.tasks.reber import reber\n\ndef tiny(*, data_dir, subset, seed):\n    '''Fifty strings.'''\n"
-        "    return reber(data_dir=data_dir, subset=subset or 50, seed=seed)\n"
-    )
-    info = tmp_path / "mytask-1.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mytask\nVersion: 1\n")
-    (info / "entry_points.txt").write_text("[nas.tasks]\ntiny = mytask:tiny\ndigits = mytask:none\n")
-    code = "from nas.tasks import load_task, describe; print(len(load_task('tiny').train), [r for r in describe() if r[0] == 'tiny'])"
-    root = str(Path(nas.tasks.__file__).parents[2])
-    paths = os.pathsep.join((str(tmp_path), root))
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": paths},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.strip() == "40 [('tiny', 'Fifty strings.', '')]"
-
-
 def test_the_package_is_lazy_and_lists_what_is_public() -> None:
-    code = (
-        "import sys, nas.tasks as t; t.describe(); print(any(m in sys.modules for m in ('sklearn', 'torch', 'onnx')))"
-    )
+    code = "import sys, nas.tasks as t; t.TASKS.listed(); print(any(m in sys.modules for m in ('sklearn', 'torch', 'onnx')))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
     assert all(getattr(nas.tasks, name) for name in nas.tasks.__all__)

@@ -1,5 +1,8 @@
 """The user's own csv: numbers standardised, texts one-hot, and one clear line for each fault."""
 
+import os
+import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -110,5 +113,56 @@ def test_files_that_are_no_csv(tmp_path: Path) -> None:
         load_task(str(path), target="class")
     path.unlink()
     path.mkdir()
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="is a folder, not a file"):
         load_task(str(path), target="class")
+
+
+def test_what_is_not_a_regular_file_is_never_read(tmp_path: Path) -> None:
+    for name, target in (("zero.csv", "/dev/zero"), ("terminal.csv", "/dev/tty")):
+        (tmp_path / name).symlink_to(target)
+    os.mkfifo(tmp_path / "pipe.csv")
+    for name in ("zero.csv", "pipe.csv"):
+        with pytest.raises(DataError, match=f"{name}: is not a regular file but a device, a pipe or a socket"):
+            load_task(str(tmp_path / name), target="class")
+    with pytest.raises(DataError, match=r"terminal\.csv"):
+        load_task(str(tmp_path / "terminal.csv"), target="class")
+    with pytest.raises(DataError, match=r"its name holds a zero byte"):
+        load_task("da\0ta.csv", target="class")
+
+
+def test_a_table_of_100_000_columns_is_read_in_seconds(tmp_path: Path) -> None:
+    names = [f"c{i}" for i in range(20_000)]
+    text = ",".join((*names, "class")) + "\n" + "".join("1," * 20_000 + f"{i % 2}\n" for i in range(8))
+    begin = time.process_time()
+    assert load(tmp_path, text).signature.input_shape == (20_000,)
+    with pytest.raises(UsageError, match=r"Known: c0, .*, c19 and 19,981 more"):
+        load(tmp_path, text, "klass")
+    assert time.process_time() - begin < 10  # it took 20 seconds when names were counted one by one
+
+
+def test_one_long_text_does_not_decide_the_memory_of_all(tmp_path: Path) -> None:
+    text = "a,class\n" + "x" * 100_000 + ",u\n" + "".join(f"{'pq'[i % 2]},{'uv'[i % 2]}\n" for i in range(5_000))
+    tracemalloc.start()
+    with pytest.raises(DataError, match="column 'a' holds a text of 100,000 characters"):
+        load(tmp_path, text)
+    with pytest.raises(DataError, match="a class of a has a name of 100,000 characters"):
+        load(tmp_path, text, "a")
+    assert tracemalloc.get_traced_memory()[1] < 50e6  # an array of texts took 2 GB
+    tracemalloc.stop()
+
+
+def test_a_file_without_line_ends_is_not_read_as_one_row(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="line 1 begins a row of more than 16,777,216 characters"):
+        load(tmp_path, "ab," * (6 << 20))
+
+
+def test_a_table_too_large_for_the_memory_is_refused_while_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NAS_DATA_MEMORY", "0.02")
+    with pytest.raises(DataError, match=r"the table up to line \d+,\d+ would take .* more than the 0\.02 GiB"):
+        load(tmp_path, "a,b,class\n" + "10,20,30\n" * 200_000)
+    wide = ",".join(f"c{i}" for i in range(100))
+    rows = "".join(",".join([f"v{i % 100}"] * 100) + f",{i % 2}\n" for i in range(1_000))
+    with pytest.raises(DataError, match=r"1,000 rows of 10,000 features would take 0\.3 GiB"):
+        load(tmp_path, f"{wide},class\n{rows}")

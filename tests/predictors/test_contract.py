@@ -2,11 +2,11 @@ import functools
 
 import pytest
 
-from predictors.library.persistence import shipped
+from predictors.library.loading import create, shipped
 from predictors.models.ensemble import EnsembleOptions, EnsemblePredictor
 from predictors.models.gnn.gnn import GNNOptions, GNNPredictor
 from predictors.models.warm import WarmPredictor
-from predictors.registry import create, names, needs_task
+from predictors.registry import PREDICTORS, needs_task
 from predictors.testing import PredictorContract
 
 SMALL = GNNOptions(members=2, hidden=16, layers=2, unit_hidden=8, unit_layers=1, steps=100, epochs=1)
@@ -28,7 +28,7 @@ def _contract(name):
 
 
 @pytest.mark.parametrize("check", PredictorContract.checks())
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", PREDICTORS)
 def test_contract(name, check):
     _contract(name).run(check)
 

@@ -9,7 +9,8 @@ import pytest
 
 import predictors
 import search_spaces
-from predictors.library.persistence import DEFAULT, shipped
+from predictors.library.loading import shipped
+from predictors.library.persistence import DEFAULT
 from predictors.predictor import Prediction
 from search_spaces.signature import Signature
 

@@ -81,7 +81,7 @@ def test_what_cannot_be_explained_is_refused(fitted):
     predictor, models = fitted
     graph = encode(models[0])
     with pytest.raises(PredictorError, match="no masks to change"):
-        explain(predictor, graph)
+        predictor.explain(graph)
     constant = create("constant").fit([graph, graph], np.array([0.4, 0.5]))
     with pytest.raises(PredictorError, match="typical features"):
-        explain(FittedPredictor(predictor=constant, training_graphs=2, provenance={}), models[0])
+        explain(constant, models[0])

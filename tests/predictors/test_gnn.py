@@ -76,7 +76,7 @@ def test_what_members_say_of_their_left_out_networks_is_returned():
 def test_means_over_neighbours_and_their_gradients():
     import torch
 
-    from predictors.models.gnn.message_passing import Neighbours
+    from predictors.models.gnn.neighbours import Neighbours
 
     edges = np.array([[0, 1, 2, 0], [2, 2, 3, 3]])
     neighbours = Neighbours.of(edges, 5)

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from predictors.features.matrix import CLASSES, GRAPH_FEATURES, NODE_FEATURES
-from predictors.library.persistence import load, save
+from predictors.library.loading import load
+from predictors.library.persistence import save
 from predictors.models.forest import ForestOptions, ForestPredictor
 from predictors.structure_graph import StructureGraph
 

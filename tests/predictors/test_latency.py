@@ -6,7 +6,8 @@ import pytest
 import search_spaces
 from predictors import encode
 from predictors.errors import InvalidPredictorError, InvalidTrainingSetError
-from predictors.library.persistence import load, save
+from predictors.library.loading import load
+from predictors.library.persistence import save
 from predictors.models.latency import LatencyPredictor, _parts
 from search_spaces.signature import Signature
 

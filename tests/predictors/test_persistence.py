@@ -1,6 +1,7 @@
 import hashlib
 import io
 import json
+import os
 import zipfile
 from pathlib import Path
 
@@ -282,6 +283,25 @@ HOSTILE = {
 def test_a_strangers_arrays_give_an_error_and_nothing_else(saved, kind):
     _replace_arrays(saved, HOSTILE[kind])
     with pytest.raises(InvalidPredictorError):
+        predictors.load(saved)
+
+
+def test_a_description_of_a_thousand_levels_and_files_that_are_none_are_refused(saved):
+    description = saved / "predictor.json"
+    whole = description.read_text()
+    for value in ("[" * 100_000, '{"format":' + "[" * 900 + "]" * 900 + "}"):
+        description.write_text(value)
+        with pytest.raises(InvalidPredictorError, match=r"predictor\.json|has format"):
+            predictors.load(saved)
+    description.unlink()
+    os.mkfifo(description)
+    with pytest.raises(InvalidPredictorError, match=r"predictor\.json"):
+        predictors.load(saved)
+    description.unlink()
+    description.write_text(whole)
+    (saved / "arrays.npz").unlink()
+    (saved / "arrays.npz").symlink_to("/dev/zero")
+    with pytest.raises(InvalidPredictorError, match=r"arrays\.npz is not a regular file"):
         predictors.load(saved)
 
 

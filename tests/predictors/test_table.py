@@ -80,6 +80,13 @@ def test_a_file_that_is_no_table(tmp_path):
     (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00\x01")
     with pytest.raises(InvalidTableError, match="is not a CSV file"):
         table.read_table(tmp_path / "binary.csv")
+    (tmp_path / "zero.csv").symlink_to("/dev/zero")
+    with pytest.raises(InvalidTableError, match=r"zero\.csv cannot be read: it is not a regular file"):
+        table.read_table(tmp_path / "zero.csv")
+    with (tmp_path / "huge.csv").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(InvalidTableError, match=r"huge\.csv has 1,099,511,627,776 bytes, expected at most 67,108,864"):
+        table.read_table(tmp_path / "huge.csv")
 
 
 def test_a_model_that_cannot_be_read_is_named_with_its_line(tmp_path, monkeypatch):

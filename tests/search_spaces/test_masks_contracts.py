@@ -15,13 +15,13 @@ EXAMPLES = {
 
 
 class TestDistributions(DistributionContract):
-    @pytest.fixture(params=recipe.distributions.names())
+    @pytest.fixture(params=recipe.DISTRIBUTIONS.names())
     def distribution(self, request: pytest.FixtureRequest) -> str:
         return str(request.param)
 
 
 class TestPatterns(PatternContract):
-    @pytest.fixture(params=recipe.patterns.names())
+    @pytest.fixture(params=recipe.PATTERNS.names())
     def pattern(self, request: pytest.FixtureRequest) -> str:
         return str(request.param)
 

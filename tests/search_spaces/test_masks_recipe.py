@@ -5,7 +5,7 @@ import pytest
 
 from search_spaces.candidate import MaskRecipe
 from search_spaces.errors import InvalidOptionError, UnknownNameError
-from search_spaces.masks import MaskLayer, accepted_options, check, counts, draw, recipe
+from search_spaces.masks import MaskLayer, accepted_options, check, counts, draw
 
 MLP = [
     MaskLayer(name=f"layers.{i}.weight", shape=shape)
@@ -117,23 +117,3 @@ def test_accepted_options():
         "m": False,
         "share_gates": False,
     }
-
-
-def test_names_of_other_packages_are_found(monkeypatch):
-    class Point:
-        name = "diagonal"
-
-        def load(self):
-            return lambda layer, nnz, rng, *, offset: np.eye(*layer.shape, offset, dtype=bool)
-
-    def entry_points(*, group, name="diagonal"):
-        return [Point()] if (group, name) == ("search_spaces.patterns", "diagonal") else []
-
-    monkeypatch.setattr("search_spaces.masks.registry.entry_points", entry_points)
-    monkeypatch.setattr(recipe.patterns, "_loaded", {})
-    assert "diagonal" in recipe.patterns.names()
-    layer = MaskLayer(name="w", shape=(3, 3))
-    mask = draw(MaskRecipe(pattern="diagonal", density=0.2, options={"offset": 1}), [layer])["w"]
-    assert mask.astype(int).tolist() == [[0, 1, 0], [0, 0, 1], [0, 0, 0]]
-    with pytest.raises(InvalidOptionError, match="lacks 'offset'; add it"):
-        check(MaskRecipe(pattern="diagonal"))

@@ -80,27 +80,6 @@ def test_bad_signatures(arguments):
         Signature(**arguments)
 
 
-def test_entry_points_add_spaces(monkeypatch):
-    from search_spaces import registry
-    from search_spaces.mlp import MLPSpace
-
-    class Point:
-        name = "mine"
-
-        @staticmethod
-        def load():
-            return MLPSpace
-
-    def points(**wanted):
-        return [Point] if wanted.get("group") == "search_spaces" and wanted.get("name", "mine") == "mine" else []
-
-    monkeypatch.setattr(registry, "entry_points", points)
-    assert registry.names() == ["mlp", "rnn", "cnn", "onnx", "mine"]
-    assert isinstance(create("mine", SIGNATURE), MLPSpace)
-    with pytest.raises(UnknownNameError, match="mine"):
-        create("yours", SIGNATURE)
-
-
 def test_public_names_exist():
     assert all(hasattr(search_spaces, name) for name in search_spaces.__all__)
     with pytest.raises(AttributeError):

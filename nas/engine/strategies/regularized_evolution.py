@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nas.engine.pool import Pool
 from nas.engine.strategies.random_search import RandomSearch
 from nas.engine.strategies.strategy import patience
-from nas.study.objectives import fronts, losses, values
+from nas.study.objectives import fronts, losses, main_of, values
 from nas.study.trial import CandidateResult, Proposal, Trial, results_by_candidate
 from search_spaces.candidate import Candidate
 
@@ -86,7 +86,8 @@ def _tournament(fitness: NDArray[np.float64], rng: np.random.Generator) -> int:
 
 def _fitness(pool: Pool, population: Sequence[CandidateResult]) -> NDArray[np.float64]:
     """Measured fitness: the accuracy, or minus the non-dominated rank with the accuracy breaking ties."""
-    accuracies = np.array([result.accuracy for result in population])
+    metric = main_of(pool.objectives)
+    accuracies = np.array([metric.to_share(result.accuracy) for result in population])
     if len(pool.objectives) == 1:
         return accuracies
     rows = [values(pool.objectives, s.accuracy, s.metrics) for s in population]

@@ -1,23 +1,14 @@
-"""The interface of a strategy and the table of names."""
+"""The interface of a strategy, and the strategies by name."""
 
-from collections.abc import Mapping, Sequence
-from importlib import import_module
-from importlib.metadata import entry_points
-from typing import Protocol, cast
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
 from nas.engine.pool import Pool
-from nas.names import require
+from nas.errors import PluginError, UsageError
 from nas.study.trial import Trial
-
-STRATEGIES: Mapping[str, str] = {
-    "random": "nas.engine.strategies.random_search:RandomSearch",
-    "tpe": "nas.engine.strategies.tpe:TPE",
-    "nsga2": "nas.engine.strategies.nsga2:NSGA2",
-    "evolution": "nas.engine.strategies.regularized_evolution:RegularizedEvolution",
-}
-"""Name → ``module:class``. Third parties add theirs through the entry points ``nas.engine.strategies``."""
+from onnx_graph import Registry
 
 
 class Strategy(Protocol):
@@ -42,8 +33,29 @@ def patience(count: int) -> int:
     return 20 * count + 200
 
 
+def _fault(found: Any, name: str) -> str:
+    return (
+        ""
+        if isinstance(found, type) and callable(getattr(found, "fill", None))
+        else "it must be a class with a method fill"
+    )
+
+
+STRATEGIES: Registry[type[Strategy]] = Registry(
+    "strategy",
+    {
+        "random": "nas.engine.strategies.random_search:RandomSearch",
+        "tpe": "nas.engine.strategies.tpe:TPE",
+        "nsga2": "nas.engine.strategies.nsga2:NSGA2",
+        "evolution": "nas.engine.strategies.regularized_evolution:RegularizedEvolution",
+    },
+    "nas.strategies",
+    fault=_fault,
+    unknown=UsageError,
+    broken=PluginError,
+)
+
+
 def create(name: str) -> Strategy:
-    """The strategy of that name; `UsageError` listing the known ones otherwise."""
-    table = dict(STRATEGIES) | {entry.name: entry.value for entry in entry_points(group="nas.engine.strategies")}
-    module, _, attribute = table[require("strategy", name, table)].partition(":")
-    return cast(Strategy, getattr(import_module(module), attribute)())
+    """The strategy of that name; `UsageError` listing the known ones otherwise, `PluginError` where it cannot be used."""
+    return STRATEGIES.load(name)()

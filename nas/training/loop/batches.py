@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nas.metrics import IGNORED
 from nas.tasks.task import Split
-from nas.training.loop.loss import IGNORED, counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,15 +18,13 @@ class Examples:
     """A whole split as tensors: ``x (N, …)``, ``y (N,)`` or ``(N, T)``, ``legal (N, T, K)`` or None.
 
     Attributes:
-        padded: whether some targets do not count.
-        targets: how many do.
+        padded: whether some targets are ignored.
     """
 
     x: Tensor
     y: Tensor
     legal: Tensor | None
     padded: bool
-    targets: int
 
     def __len__(self) -> int:
         """Number of examples."""
@@ -38,13 +36,13 @@ def examples(split: Split, device: torch.device) -> Examples:
     y = torch.from_numpy(np.asarray(split.y, np.int64)).to(device)
     legal = None if split.legal is None else torch.from_numpy(np.asarray(split.legal)).to(device)
     x = torch.from_numpy(np.ascontiguousarray(split.x, np.float32)).to(device)
-    return Examples(x=x, y=y, legal=legal, padded=bool((y == IGNORED).any()), targets=counted(y))
+    return Examples(x=x, y=y, legal=legal, padded=bool((y == IGNORED).any()))
 
 
 def bounds(count: int, batch_size: int) -> list[tuple[int, int]]:
     """Start and end of each batch of an epoch: as few as `batch_size` allows, equal to within one example.
 
-    A short last batch would weigh its examples more, and a single example has no batch statistics.
+    A short last batch would give its examples more weight, and a single example has no batch statistics.
     """
     batches = -(-count // batch_size)
     edges = [round(index * count / batches) for index in range(batches + 1)]

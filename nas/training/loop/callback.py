@@ -1,16 +1,16 @@
 """A callback: what a method does inside the training loop. Every hook does nothing unless it is overridden."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import Generic, TypeVar
 
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from nas.training.loop.session import Session
+SessionT = TypeVar("SessionT")
+"""The session that calls: `nas.training.loop.session.Session`, which stands above this file."""
 
 
-class Callback:
-    """Hooks of one phase of training, called in the order in which they stand here.
+class Callback(Generic[SessionT]):
+    """The hooks of one phase of training, called in the order in which they stand here.
 
     Tensors named by parameter are in the stack's own orientation; `Stack.canonical` turns them. Steps count from 0 within
     the phase, which has `steps` of them.
@@ -21,12 +21,12 @@ class Callback:
 
     leaves: tuple[Tensor, ...] = ()
 
-    def begin(self, session: "Session", steps: int) -> None:
+    def begin(self, session: SessionT, steps: int) -> None:
         """Before the first step."""
         self.session, self.steps = session, steps
 
     def effective(self, parameters: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """What the network computes with, in training and evaluation; gradients flow through it."""
+        """The parameters that the network computes with, in training and evaluation; gradients flow through them."""
         return parameters
 
     def penalty(self) -> Tensor | None:
@@ -34,7 +34,7 @@ class Callback:
         return None
 
     def on_gradients(self, step: int, gradients: dict[str, Tensor]) -> None:
-        """Read or change the gradients by parameter, in place; masked weights have theirs still."""
+        """Read or change the gradients by parameter, in place; masked weights still have theirs."""
 
     def learn(self, gradients: tuple[Tensor, ...], learning_rate: float) -> None:
         """Update `leaves`."""

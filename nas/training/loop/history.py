@@ -1,4 +1,4 @@
-"""How the training of one network went."""
+"""The history of one network's training."""
 
 from dataclasses import dataclass, field
 
@@ -8,20 +8,24 @@ from nas.training.stack.initialisation import Arrays
 
 @dataclass(kw_only=True)
 class History:
-    """Attributes:
-    seed: of its initial weights and batch order.
-    losses: mean training loss of each epoch, of all phases.
-    accuracies: validation metric of each epoch, of all phases.
-    start: the epoch with which the phase in work began.
-    accuracy: the metric that goes with `weights`.
-    weights: in the end, or of the best epoch where the training may stop early; empty before.
-    error: why there are none.
-    notes: what the method has to tell of its training, by name.
+    """What the training of one network has given so far.
+
+    Attributes:
+        seed: seed of its initial weights and batch order.
+        losses: mean training loss of each epoch, over all phases.
+        accuracies: validation metric of each epoch, over all phases.
+        sign: 1 where more of that metric is better, −1 where less is.
+        start: first epoch of the current phase.
+        accuracy: the metric measured with `weights`.
+        weights: final weights, or those of the best epoch where the training may stop early; empty until then.
+        error: why there are no weights.
+        notes: numbers that the method reports about the training, by name.
     """
 
     seed: int
     losses: list[float] = field(default_factory=list)
     accuracies: list[float] = field(default_factory=list)
+    sign: float = 1.0
     start: int = 0
     accuracy: float = 0.0
     weights: Arrays = field(default_factory=dict)
@@ -31,5 +35,5 @@ class History:
     @property
     def best(self) -> int:
         """The first epoch of the phase with the phase's best metric, counted from the phase's start."""
-        phase = self.accuracies[self.start :]
+        phase = [self.sign * accuracy for accuracy in self.accuracies[self.start :]]
         return max(range(len(phase)), key=phase.__getitem__)

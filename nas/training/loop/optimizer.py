@@ -1,7 +1,8 @@
 """Adam (Kingma & Ba 2014, arXiv:1412.6980) and SGD with momentum on lists of tensors, with weight decay decoupled
 (Loshchilov & Hutter 2017, arXiv:1711.05101) and applied to the maskable weights only.
 
-The arithmetic is torch's own fused kernel; its `Optimizer` classes cost more per step than a small network's training.
+The arithmetic is that of torch's fused kernels, called through its functional API: the `torch.optim.Optimizer` classes cost more
+per step than training a small network.
 """
 
 import math
@@ -9,6 +10,8 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.optim.adam import adam
+from torch.optim.sgd import sgd
 
 from nas.training.options import TrainingOptions
 
@@ -19,23 +22,23 @@ EPSILON = 1e-6
 
 
 class Optimizer:
-    """Updates `parameters` in place. What has always had a zero gradient is never changed, so masked zeros stay zero."""
+    """Updates `parameters` in place. Entries whose gradient was always zero never change, so masked zeros stay zero."""
 
     def __init__(self, parameters: Sequence[Tensor], options: TrainingOptions, *, decayed: Sequence[Tensor]) -> None:
-        """`decayed` are those of the parameters that weight decay shrinks."""
+        """`decayed` are the parameters that weight decay applies to."""
         self.parameters = list(parameters)
         self._options = options
         self._decayed = list(decayed)
         moments = 2 if options.optimizer == "adam" else 1
         self._moments = [[torch.zeros_like(p) for p in self.parameters] for _ in range(moments)]
         self._steps = [torch.zeros((), device=p.device) for p in self.parameters]
-        self._first = True
 
     @torch.no_grad()
     def step(self, gradients: Sequence[Tensor], learning_rate: float) -> None:
         """One step down the gradients."""
         if self._options.weight_decay and self._decayed:
-            torch._foreach_mul_(self._decayed, 1 - learning_rate * self._options.weight_decay)
+            for weight in self._decayed:
+                weight.mul_(1 - learning_rate * self._options.weight_decay)
         if self._options.optimizer == "adam":
             self._adam(list(gradients), learning_rate)
         else:
@@ -52,38 +55,37 @@ class Optimizer:
             moments[index].mul_(mask)
 
     def _adam(self, gradients: list[Tensor], learning_rate: float) -> None:
-        torch._foreach_add_(self._steps, 1)
         means, squares = self._moments
-        torch._fused_adam_(
+        adam(
             self.parameters,
             gradients,
             means,
             squares,
             [],
             self._steps,
-            lr=learning_rate,
+            fused=True,
+            amsgrad=False,
             beta1=BETAS[0],
             beta2=BETAS[1],
+            lr=learning_rate,
             weight_decay=0.0,
             eps=EPSILON,
-            amsgrad=False,
             maximize=False,
         )
 
     def _sgd(self, gradients: list[Tensor], learning_rate: float) -> None:
-        torch._fused_sgd_(
+        sgd(
             self.parameters,
             gradients,
-            self._moments[0],
+            list[Tensor | None](self._moments[0]),
+            fused=True,
             weight_decay=0.0,
             momentum=MOMENTUM,
             lr=learning_rate,
             dampening=0.0,
             nesterov=False,
             maximize=False,
-            is_first_step=self._first,
         )
-        self._first = False
 
 
 def learning_rate(options: TrainingOptions, step: int, steps: int) -> float:
@@ -101,4 +103,5 @@ def clip(gradients: Sequence[Tensor], limit: float, *, lead: int) -> None:
         for gradient in gradients:
             gradient.mul_(scale.reshape(-1, *[1] * (gradient.dim() - 1)))
     else:
-        torch._foreach_mul_(list(gradients), scale)
+        for gradient in gradients:
+            gradient.mul_(scale)

@@ -1,7 +1,7 @@
 """Choosing exactly so many weights by their saliency, for every network of a stack; ties go to the earlier weight.
 
 Saliencies and masks are canonical tensors ``(P, out, in, *kernel)`` by weight name, in node order; counts are int64 ``(P,)``.
-A threshold would keep one weight too many or, on ties, all of them: what is compared here is the rank.
+A threshold would keep one weight too many or, on ties, all of them; so ranks are compared instead.
 """
 
 from collections.abc import Mapping
@@ -18,8 +18,8 @@ def keep_largest(
     """The `counts` largest saliencies of each network, all weights together.
 
     Args:
-        saliencies: larger is more worth keeping; not a number counts as worst.
-        counts: how many, for each network.
+        saliencies: weights with larger values are kept first; NaN counts as the smallest.
+        counts: how many to keep, for each network.
         among: bool, True where a weight may be kept.
         least: weights that every layer keeps at least, its best ones, where `counts` allows it.
     """

@@ -1,7 +1,7 @@
 """A training session: the networks of a stack, their masks and data, and the loop that trains them phase by phase."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from threading import Event
@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from nas.errors import TrainingError
+from nas.losses import LOSSES
+from nas.metrics import METRICS, Answers, Metric
 from nas.tasks.task import Task
 from nas.training.loop.batches import Examples, bounds, examples, orders
 from nas.training.loop.callback import Callback
 from nas.training.loop.history import History
-from nas.training.loop.loss import cross_entropy, right_answers
 from nas.training.loop.optimizer import Optimizer, clip, learning_rate
 from nas.training.loop.selection import Masks, keep_largest
 from nas.training.options import TrainingOptions
@@ -51,12 +52,13 @@ class Session:
     it sees are canonical, ``(P, out, in, *kernel)`` for P networks, by weight name in node order.
 
     Attributes:
-        task: with the data; there is none, nor `train` and `validation`, where a mask is sought without data.
-        options: of one training; `fit` trains for ``options.epochs`` unless told otherwise.
+        task: the task with its data; there is none, nor `train`, `validation`, `metric` and `criterion`, where a mask is found
+            without data.
+        options: options of one training; `fit` trains for ``options.epochs`` unless told otherwise.
         stack: the networks.
         layers: the maskable weights.
-        keep: non-zeros that each network shall have in the end, int64 ``(P,)``.
-        histories: what came out so far.
+        keep: number of non-zeros that each network ends with, int64 ``(P,)``.
+        histories: one history for each network.
     """
 
     def __init__(
@@ -75,10 +77,12 @@ class Session:
         if task is not None:
             self.task = task
             self.train, self.validation = examples(task.train, device), examples(task.validation, device)
+            self.metric, self.criterion = METRICS.load(task.metric), LOSSES.load(task.loss).compute
         self.stack = Stack(members, fresh=options.init == "fan-in", device=device)
         self.layers: tuple[Layer, ...] = self.stack.layers
         self.keep = torch.tensor(list(keep), dtype=torch.int64, device=device)
-        self.histories = [History(seed=member.seed) for member in members]
+        better = 1.0 if task is None else self.metric.sign
+        self.histories = [History(seed=member.seed, sign=better) for member in members]
         self._active = list(self.histories)
         self._progress, self._stop = progress, stop or Event()
         self._clip = any(node.op_type in ("RNN", "GRU", "LSTM") for node in members[0].model.graph)
@@ -140,7 +144,7 @@ class Session:
             self._optimizer.forget(names.index(name), self.stack.set_mask(name, mask & self.exists[name]))
 
     def prune(self, worth: Mapping[str, Tensor], counts: Tensor | None = None) -> None:
-        """Of the weights that each network has, keep the `counts` (default: `keep`) of largest `worth`, one a layer at least."""
+        """Keep the `counts` (default: `keep`) present weights of largest `worth` in each network, at least one in each layer."""
         counts = self.keep if counts is None else counts
         self.set_masks(keep_largest(worth, counts, self.masks(), least=1))
 
@@ -191,7 +195,7 @@ class Session:
         logits = self.stack.forward(x, parameters)
         self.stack.buffers = buffers
         logits = logits if temperature == 1.0 else logits / temperature
-        return cross_entropy(logits, y, lead=self.stack.lead, padded=self.train.padded).reshape(-1)
+        return self.criterion(logits, y, lead=self.stack.lead, padded=self.train.padded).reshape(-1)
 
     def gradients(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         """Gradient of the loss with respect to every weight, masked ones too; canonical."""
@@ -208,7 +212,7 @@ class Session:
         self,
         epochs: int | None = None,
         *,
-        callback: Callback | None = None,
+        callback: "Callback[Session] | None" = None,
         last: bool = False,
         rate: float = 1.0,
         within: tuple[int, int] | None = None,
@@ -218,7 +222,7 @@ class Session:
         Args:
             epochs: default ``options.epochs``.
             callback: what the method does at every step.
-            last: nothing comes after, so that a network may stop early (``options.patience``).
+            last: this is the last phase, so a network may stop early (``options.patience``).
             rate: factor of the learning rate.
             within: (epochs before, epochs in all) of a schedule of which this call is a part; momentum goes on from
                 part to part.
@@ -244,12 +248,13 @@ class Session:
             if not self._active:
                 break
 
-    def evaluate(self, callback: Callback | None = None) -> list[float]:
+    def evaluate(self, callback: "Callback[Session] | None" = None) -> list[float]:
         """Validation metric of each network as it is now."""
         parameters = self.stack.parameters
         with torch.no_grad():
             effective = parameters if callback is None else callback.effective(parameters)
-        return accuracy(self.stack, self.validation, EVALUATION_BATCHES * self.options.batch_size, effective)
+        size = EVALUATION_BATCHES * self.options.batch_size
+        return measured(self.metric, self.stack, self.validation, size, effective)
 
     def finish(self) -> list[History]:
         """Take the weights of the networks that still train; returns all histories."""
@@ -264,7 +269,7 @@ class Session:
         self,
         epoch: int,
         batches: Sequence[tuple[int, int]],
-        callback: Callback | None,
+        callback: "Callback[Session] | None",
         within: tuple[int, int],
         rate: float,
     ) -> list[float]:
@@ -280,11 +285,11 @@ class Session:
             total += self._step(*self._batch(order[:, start:stop]), callback, epoch * len(batches) + index, lr)
         return (total / len(batches)).tolist()
 
-    def _step(self, x: Tensor, targets: Tensor, callback: Callback | None, step: int, lr: float) -> Tensor:
+    def _step(self, x: Tensor, targets: Tensor, callback: "Callback[Session] | None", step: int, lr: float) -> Tensor:
         """One step of every network; the losses."""
         stack, leaves = self.stack, self._leaves()
         parameters = stack.parameters if callback is None else callback.effective(stack.parameters)
-        loss = cross_entropy(stack.forward(x, parameters), targets, lead=stack.lead, padded=self.train.padded)
+        loss = self.criterion(stack.forward(x, parameters), targets, lead=stack.lead, padded=self.train.padded)
         penalty = None if callback is None else callback.penalty()
         extra = () if callback is None else callback.leaves
         found = torch.autograd.grad(
@@ -315,7 +320,7 @@ class Session:
     def _record(
         self, losses: Sequence[float], accuracies: Sequence[float], *, epochs: int, last: bool, may_leave: bool
     ) -> None:
-        """Note the epoch for every network, and let go of those that are done."""
+        """Record the epoch for every network, and drop the networks that are done."""
         if self._progress is not None:
             self._progress(len(self._active[0].losses), losses[0], accuracies[0])
         going = []
@@ -357,7 +362,7 @@ class Session:
 
 
 def _masked(gradients: Sequence[Tensor], masks: Sequence[Tensor | None]) -> list[Tensor]:
-    """Gradients of the kept weights, contiguous: the fused optimiser kernels pay no heed to strides."""
+    """Gradients of the kept weights, contiguous, because the fused optimiser kernels ignore strides."""
     found = []
     for gradient, mask in zip(gradients, masks, strict=True):
         if mask is None:
@@ -369,14 +374,18 @@ def _masked(gradients: Sequence[Tensor], masks: Sequence[Tensor | None]) -> list
     return found
 
 
-def accuracy(stack: Stack, data: Examples, size: int, parameters: Mapping[str, Tensor] | None = None) -> list[float]:
-    """The metric of each network on the examples, `size` at a time."""
-    right = torch.zeros(len(stack), device=data.x.device)
-    for start in range(0, len(data), size):
-        part = slice(start, start + size)
-        legal = None if data.legal is None else data.legal[part]
-        right += right_answers(stack.predict(data.x[part], parameters), data.y[part], legal)
-    return [float(count) / max(data.targets, 1) for count in right]
+def measured(
+    metric: Metric, stack: Stack, data: Examples, size: int, parameters: Mapping[str, Tensor] | None = None
+) -> list[float]:
+    """A metric of each network on the examples, `size` at a time."""
+
+    def answers() -> Iterator[Answers]:
+        for start in range(0, len(data), size):
+            part = slice(start, start + size)
+            legal = None if data.legal is None else data.legal[part]
+            yield Answers(stack.predict(data.x[part], parameters), data.y[part], legal)
+
+    return [float(value) for value in metric.measure(answers()).reshape(-1).tolist()]
 
 
 def _diverged(epoch: int, options: TrainingOptions) -> TrainingError:

@@ -1,4 +1,4 @@
-"""Second moments of what each weight of a network multiplies: E[x xᵀ], the curvature of its layer's squared error."""
+"""Second moments E[x xᵀ] of the inputs of each weight: the curvature of its layer's squared error."""
 
 import math
 from collections.abc import Callable
@@ -14,11 +14,11 @@ from nas.training.stack.layer import Layer
 from onnx_graph.weight import GATES, WeightUse, integer, weight_uses
 
 CHUNK = 64
-"""Examples at once."""
+"""Examples that are run at once."""
 
 
 def input_moments(network: OwnNetwork, x: Tensor) -> dict[str, Tensor]:
-    """By weight, float64 ``(groups, d, d)``: mean over examples, positions and steps of x xᵀ, for the examples `x`.
+    """Moments by weight, float64 ``(groups, d, d)``: the mean of x xᵀ over examples `x`, positions and steps.
 
     x is the input of one row of the weight, d = in · kernel; where `_has_bias`, a last entry of x stands for the bias, so that
     d is one more. A recurrent matrix, a transposed convolution and a weight that multiplies from the left have the identity:
@@ -73,7 +73,7 @@ def convolution(node: ir.Node, groups: int) -> Callable[..., Tensor]:
     other = ir.Node("", "Conv", [None, None], attributes=[*attributes, ir.AttrInt64("group", groups)])
     kernel = OPERATORS["Conv"](Node(other, 17, [None, None]))
     if not callable(kernel):
-        raise TypeError("the kernel of Conv is no function")
+        raise TypeError("the kernel of Conv must be a function")
     return kernel
 
 

@@ -18,11 +18,11 @@ _BECOMES: Mapping[str, str] = {
     ),
     "Sub": "Add",
 }  # fmt: skip
-"""Operators that are not linear where all values are positive, or make them negative, and what stands for them."""
+"""Replacements of operators that are not linear for positive values, or that make them negative."""
 
 
 def linearised(model: ir.Model) -> ir.Model:
-    """A copy without saturation, normalisation and subtraction; rectifiers stay, which do nothing to positive values.
+    """A copy without saturation, normalisation and subtraction; rectifiers stay, because they do not change positive values.
 
     With absolute weights and an input of ones, an output is the sum over all paths of the products of their weights. The
     gates of GRU and LSTM stay as they are; a plain RNN becomes linear.

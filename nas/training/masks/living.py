@@ -1,4 +1,4 @@
-"""Which weights can count once units are gone: those on a path from an input to an output of what is left."""
+"""Weights that stay connected after units are removed: those on a path from an input to an output of the remaining network."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def living(model: ir.Model, masks: Mapping[str, Mask]) -> dict[str, Mask]:
-    """What is left of canonical masks, by weight, on such paths; the model gives the architecture."""
+    """The part of canonical masks that lies on such paths, by weight; the model gives the architecture."""
     copy = model.clone()
     arrays = {weight.name: np.asarray(weight.stored(masks[weight.name]), np.float32) for weight in weights(copy)}
     set_weights(copy, arrays)
@@ -27,11 +27,11 @@ def living(model: ir.Model, masks: Mapping[str, Mask]) -> dict[str, Mask]:
 
 
 def living_in_stack(session: "Session", rows: Mapping[str, Tensor]) -> Masks:
-    """The same for every network of a session without some of its rows.
+    """The same for every network of a session after some rows were removed.
 
     Args:
         session: gives the networks.
-        rows: bool ``(P, out)`` by weight, False where a row is gone.
+        rows: bool ``(P, out)`` by weight, False where a row is removed.
     """
     stay = {name: rows[name].unsqueeze(-1) & tensor.flatten(2) for name, tensor in session.exists.items()}
     stay = {name: mask.reshape(session.exists[name].shape) for name, mask in stay.items()}

@@ -10,16 +10,16 @@ from torch import Tensor
 Loss = Callable[[Tensor], Tensor]
 
 CHUNK = 1 << 18
-"""Numbers of layer outputs whose loss is taken at once: they fit into a processor's cache."""
+"""Number of layer outputs whose loss is computed at once, small enough for a processor's cache."""
 
 
 @dataclass(frozen=True, eq=False)
 class MeanField:
-    """What the units of a layer add to the sum behind it, on N examples.
+    """The contributions of a layer's units to the sum after it, on N examples.
 
     Attributes:
         contributions: ``(units, N, …)``.
-        rest: what is added besides, ``(N, …)``, such as a bias.
+        rest: everything else in the sum, ``(N, …)``, such as a bias.
         target: the sum in the trained network ``(N, …)``.
         loss: mean loss of the network ``(K,)`` for K such sums ``(K, N, …)``.
     """
@@ -53,12 +53,12 @@ class MeanField:
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """Units that were chosen.
+    """A choice of units.
 
     Attributes:
         coefficients: ``(units,)`` by which their contributions are multiplied; 0 for those that were not chosen.
         units: how many were chosen after each step; a unit may be chosen again.
-        errors: what the method lowers, after each step.
+        errors: the quantity that the method lowers, after each step.
     """
 
     coefficients: Tensor
@@ -72,6 +72,6 @@ def candidates(chosen: Tensor, live: Tensor, count: int, step: int) -> Tensor:
 
 
 def comparable(values: Tensor) -> Tensor:
-    """With the largest number for what is none, so that it still comes before what may not be chosen."""
+    """Replace NaN by the largest number, so that such a unit still comes before units that may not be chosen."""
     largest = torch.finfo(values.dtype).max
     return values.nan_to_num(nan=largest, posinf=largest, neginf=-largest)

@@ -1,4 +1,4 @@
-"""One network of a stack by itself: a graph at its own shapes, and the way of its tensors back into the stack."""
+"""One network taken out of a stack: a graph at its own shapes, and the mapping of its tensors back into the stack."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -126,12 +126,12 @@ def place(session: "Session", found: Sequence[Mapping[str, Tensor]]) -> dict[str
 
 
 def finite(tensor: Tensor) -> Tensor:
-    """With zeros for what is no number, as a network has them that diverged; its training is reported as failed anyway."""
+    """Replace NaN and infinity by zero: a network that diverged has them, and its training is reported as failed anyway."""
     return tensor.detach().nan_to_num(0.0, 0.0, 0.0)
 
 
 def some_examples(session: "Session", count: int) -> tuple[Tensor, Tensor]:
-    """`count` training examples at most and their targets, evenly spaced: files may be sorted by class."""
+    """At most `count` training examples and their targets, evenly spaced, because files may be sorted by class."""
     data = session.train
     chosen = torch.linspace(0, len(data) - 1, max(1, min(count, len(data)))).long().to(session.device)
     return data.x[chosen], data.y[chosen]

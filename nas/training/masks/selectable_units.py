@@ -1,8 +1,8 @@
-"""Hidden units that one later weight reads: those that can be chosen one by one, each with a contribution to a sum.
+"""Hidden units that can be chosen one by one: exactly one later weight reads them, and each adds its contribution to a sum.
 
-Units are the rows of a dense weight or of a convolution. Between them and their reader there may be what keeps units apart:
-activations, batch normalisation, pooling, a flattening. The units of recurrent operators, and those that several operators read (a
-skip connection, attention), are none.
+Units are the rows of a dense weight or of a convolution. Operators that keep units apart may lie between them and their reader:
+activations, batch normalisation, pooling, a flattening. Units of recurrent operators, and units that several operators read (a skip
+connection, attention), cannot be chosen.
 """
 
 from dataclasses import dataclass
@@ -25,10 +25,12 @@ _POOLS = frozenset({"MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPoo
 
 @dataclass(frozen=True, eq=False)
 class SelectableUnits:
-    """Attributes:
-    layer: whose rows they are.
-    reader: the weight that reads them.
-    node: that multiplies them with it.
+    """The selectable units of one layer.
+
+    Attributes:
+        layer: its rows are the units.
+        reader: the weight that reads them.
+        node: the node that multiplies them by the reader.
     """
 
     layer: Layer
@@ -126,7 +128,7 @@ def _checked(use: WeightUse, reader: WeightUse, *, in_channels: bool) -> WeightU
     data, inputs = reader.node.inputs[1 - reader.index], reader.weight.groups * reader.weight.shape[1]
     if data is None or data.shape is None:
         return None
-    # Examples come first in an image and in a matrix; in (T, N, F) they do not, and of a fixed shape nobody knows.
+    # Examples come first in an image and in a matrix; in (T, N, F) they do not; in a fixed shape it cannot be known.
     by_example = in_channels or len(data.shape) == 2 or not isinstance(data.shape[0], int)
     return reader if by_example and inputs % use.weight.shape[0] == 0 else None
 

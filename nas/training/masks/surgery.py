@@ -1,8 +1,8 @@
-"""Optimal Brain Surgeon of one layer: in which order its weights go, and how those left take over (Hassibi & Stork 1993).
+"""Optimal Brain Surgeon of one layer: the order in which weights are removed, and how the others compensate (Hassibi & Stork 1993).
 
-Rows of a layer share no weights, so each is a least squares problem of its own: with H = E[x xᵀ] and S the weights that a row still
-has, leaving out q costs ½·w_q² / [H_SS⁻¹]_qq and changes the others by −w_q / [H_SS⁻¹]_qq · H_SS⁻¹e_q. Whatever the order in which
-weights went, those left are then the minimum [H_SS]⁻¹ (H w)_S of the row's error.
+Rows of a layer share no weights, so each is a separate least squares problem: with H = E[x xᵀ] and S the weights that a row still
+has, removing q costs ½·w_q² / [H_SS⁻¹]_qq and changes the others by −w_q / [H_SS⁻¹]_qq · H_SS⁻¹e_q. The remaining weights are then
+the minimum [H_SS]⁻¹ (H w)_S of the row's error, in whatever order the others were removed.
 """
 
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ class Surgery:
     def of(cls, network: OwnNetwork, layer: Layer, moments: Tensor) -> "Surgery":
         """A layer of a network with the damped moments of its inputs (see `input_moments`).
 
-        Of a network that diverged, values that are no numbers count as zero.
+        In a network that diverged, NaN and infinity count as zero.
         """
         weight, bias = finite(network.weight(layer)), None
         if layer.bias is not None and moments.shape[1] > weight[0].numel():
@@ -45,7 +45,7 @@ class Surgery:
         return cls(weight, bias, moments)
 
     def worth(self, mask: Tensor) -> Tensor:
-        """What each kept weight costs when its turn comes, as a share of the layer's mean squared output; canonical."""
+        """The cost of each kept weight at the moment when it is removed, as a share of the layer's mean squared output; canonical."""
         found = [
             elimination(rows, moments, support, support & self._may_go(support))
             for rows, moments, support in self._groups(mask)
@@ -81,7 +81,7 @@ class Surgery:
 
 
 def refit(rows: Tensor, moments: Tensor, support: Tensor) -> Tensor:
-    """Of rows ``(n, d)`` on their supports (bool), the weights that change their outputs least; zero off the support."""
+    """The weights on given supports (bool) that change the outputs of rows ``(n, d)`` least; zero outside of the support."""
     size = _at_once(support)
     return torch.cat(
         [
@@ -92,10 +92,10 @@ def refit(rows: Tensor, moments: Tensor, support: Tensor) -> Tensor:
 
 
 def elimination(rows: Tensor, moments: Tensor, support: Tensor, may_go: Tensor) -> Tensor:
-    """Saliencies ``(n, d)`` by the order in which the weights of each row go, the cheapest first, until none is left.
+    """Saliencies ``(n, d)`` by the order in which the weights of each row are removed, the cheapest first, until none is left.
 
-    A weight's saliency is the largest cost up to and with its own: it rises along the order, so that the weights above any
-    threshold are what is left when those below it have gone one by one. Zero where `may_go` is False.
+    A weight's saliency is the largest cost up to and including its own. So it rises along the order, and the weights above any
+    threshold are those that remain when the others have been removed one by one. Zero where `may_go` is False.
     """
     size = _at_once(support)
     parts = zip(torch.split(rows, size), torch.split(support, size), torch.split(may_go, size), strict=True)

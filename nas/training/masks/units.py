@@ -10,7 +10,7 @@ from nas.training.stack.layer import Layer
 
 @dataclass(frozen=True, kw_only=True)
 class Units:
-    """The units that an operator gives out. A recurrent one has ``directions · hidden`` of them.
+    """The output units of an operator. A recurrent operator has ``directions · hidden`` of them.
 
     Attributes:
         layers: the weights whose rows make them.

@@ -1,6 +1,6 @@
 """Mask methods: how the weights and the mask of a network are found together; one file a method."""
 
 from nas.training.methods.method import Method, MethodError
-from nas.training.methods.registry import METHODS, create, describe
+from nas.training.methods.registry import METHODS, create, facts
 
-__all__ = ["METHODS", "Method", "MethodError", "create", "describe"]
+__all__ = ["METHODS", "Method", "MethodError", "create", "facts"]

@@ -12,9 +12,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Before(Method):
-    """Attributes:
-    redraw: whether the kept initial weights are scaled up for the fan-in that the mask leaves; else they stay as they were
-        when the mask was chosen. The model's own weights (``init`` "keep") stay in either case.
+    """A method that finds its mask before training. A subclass chooses the mask.
+
+    Attributes:
+        redraw: whether the kept initial weights are scaled up for the fan-in that the mask leaves; else they stay as they were
+            when the mask was chosen. The model's own weights (``init`` "keep") stay in either case.
     """
 
     kind: ClassVar[Kind] = "before"

@@ -30,11 +30,13 @@ _STREAM = 32
 
 @dataclass(frozen=True, kw_only=True)
 class Bingo(Method):
-    """Attributes:
-    search: epochs before the cut, as a share of a training.
-    warmup: share of the search before the first reset.
-    interval: steps between two resets.
-    fraction: share of the weights that is reset at once.
+    """BINGO: train with random resets, cut the least significant weights, train the rest.
+
+    Attributes:
+        search: epochs before the cut, as a share of a training.
+        warmup: share of the search before the first reset.
+        interval: steps between two resets.
+        fraction: share of the weights that is reset at once.
     """
 
     kind: ClassVar[Kind] = "after"
@@ -57,7 +59,7 @@ class Bingo(Method):
         session.fit(last=True)
 
 
-class Resets(Callback):
+class Resets(Callback["Session"]):
     """Accumulates the significance, and cuts in the end.
 
     Attributes:

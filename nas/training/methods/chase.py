@@ -1,13 +1,13 @@
-"""Chase: channels leave while weights move (Yin et al. 2023, arXiv:2305.19454).
+"""Chase: channels are removed while weights move (Yin et al. 2023, arXiv:2305.19454).
 
-As in RigL, weights are dropped and grown every `interval` steps, but over all layers at once: the smallest of all go, and
-those with the largest gradient of all come. With every such move some units go for good, those whose weights have the smallest
-mean magnitude (masked ones count as zero), so that along a cubic curve a share `units` of the hidden ones is gone in the end.
-Their weights are grown elsewhere: the number of non-zeros never changes. A unit that is gone keeps neither its row (of a
-recurrent operator: the rows of all gates of both matrices) nor the columns that read it, wherever in the graph these are.
+As in RigL, weights are dropped and grown every `interval` steps, but over all layers at once: the smallest of all are dropped, and
+those with the largest gradient of all are grown. With every such move some units are removed for good, those whose weights have the
+smallest mean magnitude (masked ones count as zero); along a cubic curve the share of removed hidden units rises to `units`. Their
+weights are grown elsewhere: the number of non-zeros never changes. A removed unit keeps neither its row (in a recurrent operator:
+the rows of all gates of both matrices) nor the columns that read it, wherever in the graph these are.
 
-Outputs of the network stay. The units of a depthwise convolution go with their channel, and are not counted. Where layers are
-added (residuals), each loses rows by itself, and a unit of the sum is gone with the last of them. The paper lets the number of
+Outputs of the network stay. The units of a depthwise convolution are removed with their channel and not counted. Where layers are
+added (residuals), each loses rows separately, and a unit of the sum is removed with the last of them. The paper lets the number of
 weights grow for a while after each move; here it is constant. Costs one training.
 """
 
@@ -36,16 +36,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Chase(Grow):
-    """Attributes:
-    units: share of the hidden units that are gone in the end, in [0, 1).
-    floor: share of its units that a layer keeps at least; 1 − `units` where the weights would not fit otherwise.
+    """Chase: weights move between layers while whole units are removed.
+
+    Attributes:
+        units: share of the hidden units that are removed at the end, in [0, 1).
+        floor: share of its units that a layer keeps at least; 1 − `units` where the weights would not fit otherwise.
     """
 
     units: float = 0.4
     floor: float = 0.2
 
     def __post_init__(self) -> None:
-        """Refuse shares that cannot be."""
+        """Refuse impossible shares."""
         super().__post_init__()
         if not 0 <= self.units < 1 or not 0 <= self.floor <= 1 - self.units:
             raise MethodError(
@@ -53,7 +55,7 @@ class Chase(Grow):
             )
 
     def run(self, session: "Session") -> None:
-        """Train with weights moving and units leaving."""
+        """Train while weights move and units are removed."""
         session.fit(callback=ChannelsLeave(self), last=True)
 
     def check(self, model: ir.Model, keep: int) -> None:
@@ -125,7 +127,7 @@ class ChannelsLeave(DropAndGrow):
         return self.chase.floor if fits else 1 - self.chase.units
 
     def _remove(self, progress: float) -> None:
-        """Let the weakest units go, of networks in which there is room for all weights without them."""
+        """Remove the weakest units of those networks that have room for all weights without them."""
         if not self.units:
             return
         left = self._held - ((1 - cubic(progress, 0.0)) * self._goal).round().long()
@@ -157,7 +159,7 @@ def hidden(found: Sequence[Layer]) -> list[Units]:
 
 
 def staying(held: Tensor, share: Tensor) -> Tensor:
-    """How many of a layer's units stay at least, when it keeps that share of them."""
+    """Least number of units that a layer keeps, for this share of its units."""
     return (share * held + 1e-6).floor().long().clamp(min=1)
 
 
@@ -167,11 +169,11 @@ def moved_globally(
     """The masks of all layers after a drop and a growth; the count of each network is as before.
 
     Args:
-        masks: as they were.
-        magnitude: by which weights are dropped.
-        growth: by which weights are grown.
-        allowed: bool, False where a weight must go, or not come; for each network at least as many as its weights.
-        moving: weights to drop, ``(P,)``, at least: those that must go may be more.
+        masks: the present masks.
+        magnitude: the smallest are dropped.
+        growth: the largest are grown.
+        allowed: bool, False where no weight may be; for each network at least as many True as it has weights.
+        moving: least number of weights to drop, ``(P,)``; more are dropped where more are not allowed.
     """
     held = selection.count(masks)
     free = {name: allowed[name] & ~mask for name, mask in masks.items()}

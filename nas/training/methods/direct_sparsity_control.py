@@ -26,10 +26,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class DirectSparsityControl(Method):
-    """Attributes:
-    mu: how much faster weights go at first.
-    interval: steps between two prunings; 0 for one an epoch.
-    length: epochs, as a multiple of one training.
+    """Train from dense, and prune to a prescribed count at every interval.
+
+    Attributes:
+        mu: how much faster weights go at first.
+        interval: steps between two prunings; 0 for one an epoch.
+        length: epochs, as a multiple of one training.
     """
 
     kind: ClassVar[Kind] = "during"
@@ -50,7 +52,7 @@ class DirectSparsityControl(Method):
         session.fit(max(1, round(self.length * session.options.epochs)), callback=Annealing(self), last=True)
 
 
-class Annealing(Callback):
+class Annealing(Callback["Session"]):
     """Prunes to the prescribed count."""
 
     def __init__(self, method: DirectSparsityControl) -> None:

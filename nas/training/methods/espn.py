@@ -28,13 +28,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Espn(Method):
-    """Attributes:
-    pretrain: epochs before the search, as a share of a training.
-    search: epochs with factors, as a share of a training.
-    until: share of the search after which no more than the weights to keep have a factor.
-    rate: size of a step of the factors.
-    interval: steps between two thresholdings.
-    rewind: ``none``, or ``initial`` to train the kept weights from their first values.
+    """ESPN: learn a factor for each weight, keep the weights of largest factor.
+
+    Attributes:
+        pretrain: epochs before the search, as a share of a training.
+        search: epochs with factors, as a share of a training.
+        until: share of the search after which no more than the weights to keep have a factor.
+        rate: size of a step of the factors.
+        interval: steps between two thresholdings.
+        rewind: ``none``, or ``initial`` to train the kept weights from their first values.
     """
 
     kind: ClassVar[Kind] = "after"

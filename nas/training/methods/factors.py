@@ -16,12 +16,12 @@ MOMENTUM = 0.9
 STEPS = 500
 
 
-class Factors(Callback):
+class Factors(Callback["Session"]):
     """Every maskable weight is multiplied by `factor` of a learnt value, from which the mask is read in the end.
 
-    Values move by gradient descent with momentum on gradients that are divided by each network's root mean square, so that a
-    step has the same size in every network and at every time, whatever the weights' learning rate. Adam, which divides by
-    every value's own, would move those that hardly matter as far as those that matter much.
+    Values move by gradient descent with momentum on gradients that are divided by each network's root mean square. So a step has the
+    same size in every network and at every time, independent of the weights' learning rate. Adam divides by the root mean square of
+    each value and would move unimportant values as far as important ones.
 
     Attributes:
         values: by weight name, in the stack's orientation; 0 where a weight was masked from the start.

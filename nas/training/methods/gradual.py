@@ -1,8 +1,8 @@
 """Gradual magnitude pruning while training (Zhu & Gupta 2017, arXiv:1710.01878).
 
-The network starts dense. Every `interval` steps between `begin` and `until` of the training the smallest weights go, so that
-the number of those left falls from all to the target along a cubic curve, fast at first. The paper prunes each layer to the
-same density, and keeps the values of masked weights; here the weights of least `criterion` of all layers go, and for good.
+The network starts dense. Every `interval` steps between `begin` and `until` of the training the smallest weights are removed: the
+number of remaining weights falls from all to the target along a cubic curve, fast at first. The paper prunes each layer to the same
+density and keeps the values of masked weights; here the weights of least `criterion` over all layers are removed for good.
 Costs `length` trainings.
 """
 
@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Gradual(Method):
-    """Attributes:
-    interval: steps between two prunings.
-    begin: share of the training before the first weights go.
-    until: share of the training after which the mask stays.
-    length: epochs, as a multiple of one training.
-    criterion: saliency of a weight: magnitude, magnitude-over-deviation, layer-adaptive, obd or random.
+    """Gradual pruning by a saliency while training.
+
+    Attributes:
+        interval: steps between two prunings.
+        begin: share of the training before the first pruning.
+        until: share of the training after which the mask stays.
+        length: epochs, as a multiple of one training.
+        criterion: saliency of a weight: magnitude, magnitude-over-deviation, layer-adaptive, obd or random.
     """
 
     kind: ClassVar[Kind] = "during"
@@ -52,21 +54,21 @@ class Gradual(Method):
         session.fit(max(1, round(self.length * session.options.epochs)), callback=Shrink(self), last=True)
 
 
-class Shrink(Callback):
-    """Lets the smallest weights go between steps."""
+class Shrink(Callback["Session"]):
+    """Removes the smallest weights between steps."""
 
     def __init__(self, method: Gradual) -> None:
         """`method` holds the options."""
         self.method = method
 
     def begin(self, session: "Session", steps: int) -> None:
-        """Note the weights that there are."""
+        """Record the weights that are present."""
         super().begin(session, steps)
         self._held = selection.count(session.masks())
         self._start, self._stop = round(self.method.begin * steps), round(self.method.until * steps)
 
     def due(self, step: int) -> bool:
-        """Whether weights go after this step; the last of them go after the step in which the schedule ends."""
+        """Whether weights are removed after this step; the last ones are removed after the step in which the schedule ends."""
         regular = (step - self._start) % self.method.interval == 0
         return self._start <= step <= self._stop and (regular or step == self._stop)
 

@@ -23,14 +23,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Grasp(Saliency):
-    """Attributes:
-    temperature: divisor of the logits.
+    """GraSP: keep the weights whose removal would reduce the gradient flow most.
+
+    Attributes:
+        temperature: divisor of the logits.
     """
 
     temperature: float = 200.0
 
     def __post_init__(self) -> None:
-        """Refuse a divisor that is none."""
+        """Refuse a divisor that is not positive."""
         super().__post_init__()
         if not self.temperature > 0:
             raise MethodError(f"temperature is {self.temperature}; it must be positive")

@@ -56,7 +56,7 @@ def local_imitation(layer: MeanField, count: int) -> Choice:
 def _moves(gram: Tensor, product: Tensor, a: Tensor, every: float, largest: float) -> tuple[Tensor, Tensor]:
     """For every unit how ½·aᵀGa − aᵀb changes with the best γ, and that γ."""
     slope = gram @ a - product
-    # The way is U·e_i − a: the slope along it, and the curvature.
+    # The direction is U·e_i − a: the slope along it, and the curvature.
     along = every * slope - slope @ a
     curvature = every**2 * gram.diagonal() - 2 * every * (gram @ a) + a @ gram @ a
     gammas = (-along / curvature.clamp(min=1e-30)).clamp(SMALLEST, largest)

@@ -34,15 +34,17 @@ SCOPES = ("global", "uniform", "er", "erk")
 
 @dataclass(frozen=True, kw_only=True)
 class Greg(Method):
-    """Attributes:
-    separate: let the penalty grow on all weights in the first half of the growth (GReg-2).
-    picking: λ at which that ends.
-    ceiling: λ at the end of the growth.
-    interval: steps between two increases of λ.
-    scope: how many weights each layer keeps: the ``global``ly largest, or by a distribution: ``uniform``, ``er``, ``erk``.
-    pretrain: epochs before the growth, as a share of a training.
-    growth: epochs with the penalty, as a share of a training.
-    retrain: epochs after the cut, as a share of a training.
+    """Growing regularisation (GReg-1 and GReg-2): a growing penalty shrinks weights before they are cut.
+
+    Attributes:
+        separate: let the penalty grow on all weights in the first half of the growth (GReg-2).
+        picking: λ at which that ends.
+        ceiling: λ at the end of the growth.
+        interval: steps between two increases of λ.
+        scope: how many weights each layer keeps: the ``global``ly largest, or by a distribution: ``uniform``, ``er``, ``erk``.
+        pretrain: epochs before the growth, as a share of a training.
+        growth: epochs with the penalty, as a share of a training.
+        retrain: epochs after the cut, as a share of a training.
     """
 
     kind: ClassVar[Kind] = "after"
@@ -79,7 +81,7 @@ class Greg(Method):
         session.fit(after, within=(growing, growing + after), last=True)
 
 
-class Growing(Callback):
+class Growing(Callback["Session"]):
     """The penalty, and the cut in the end.
 
     Attributes:

@@ -29,11 +29,13 @@ _STREAM = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Grow(Static):
-    """Attributes:
-    by: ``gradient`` (RigL) or ``random`` (SET).
-    fraction: share of a layer's weights that the first update moves, in (0, 1).
-    interval: steps between two updates.
-    until: share of the training after which the mask stays.
+    """SET and RigL: drop the smallest weights and grow others while training.
+
+    Attributes:
+        by: ``gradient`` (RigL) or ``random`` (SET).
+        fraction: share of a layer's weights that the first update moves, in (0, 1).
+        interval: steps between two updates.
+        until: share of the training after which the mask stays.
     """
 
     kind: ClassVar[Kind] = "during"
@@ -61,7 +63,7 @@ class Grow(Static):
         session.fit(callback=DropAndGrow(self), last=True)
 
 
-class DropAndGrow(Callback):
+class DropAndGrow(Callback["Session"]):
     """Moves the mask between steps."""
 
     def __init__(self, method: Grow) -> None:
@@ -94,7 +96,7 @@ class DropAndGrow(Callback):
             )
 
     def _growth(self, step: int) -> Tensors:
-        """Score of each weight that may be grown."""
+        """Priority of each weight that may be grown."""
         return self._gradients if self.method.by == "gradient" else uniform(self.session, _STREAM, step)
 
 

@@ -37,14 +37,16 @@ _STREAM = 31
 
 @dataclass(frozen=True, kw_only=True)
 class Gumbel(Method):
-    """Attributes:
-    pretrain: epochs before the search, as a share of a training.
-    search: epochs with gates, as a share of a training.
-    until: share of the search after which the mean gate is the target.
-    logit: of every gate at the start.
-    rate: size of a step of the logits.
-    interval: steps between two shifts of the logits.
-    temperature: of the soft gates.
+    """Gumbel gates: learn the probability of keeping each weight.
+
+    Attributes:
+        pretrain: epochs before the search, as a share of a training.
+        search: epochs with gates, as a share of a training.
+        until: share of the search after which the mean gate is the target.
+        logit: of every gate at the start.
+        rate: size of a step of the logits.
+        interval: steps between two shifts of the logits.
+        temperature: of the soft gates.
     """
 
     kind: ClassVar[Kind] = "after"

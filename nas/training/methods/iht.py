@@ -27,10 +27,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Iht(Method):
-    """Attributes:
-    interval: optimiser steps between two thresholdings.
-    descent: share of the thresholded phase in which k comes down from all weights to the target; 0: at once.
-    until: share of the training after which the mask stays.
+    """Iterative hard thresholding while training.
+
+    Attributes:
+        interval: optimiser steps between two thresholdings.
+        descent: share of the thresholded phase in which k comes down from all weights to the target; 0: at once.
+        until: share of the training after which the mask stays.
     """
 
     kind: ClassVar[Kind] = "during"
@@ -55,7 +57,7 @@ class Iht(Method):
         session.fit(epochs - first, within=(first, epochs), last=True)
 
 
-class Threshold(Callback):
+class Threshold(Callback["Session"]):
     """Sets the smallest weights to zero without masking them, so that their gradients go on."""
 
     def __init__(self, method: Iht) -> None:

@@ -1,14 +1,14 @@
 """Layer-wise Optimal Brain Surgeon (Dong, Chen & Pan 2017, arXiv:1705.07565).
 
-Of a trained network every layer is pruned so that its own output changes least: with H = E[x xᵀ] over the inputs x of a layer,
-leaving out the weight w_q of a row raises the row's squared error by ½·w_q² / [H⁻¹]_qq, if the other weights of the row take over
-by δw = −w_q / [H⁻¹]_qq · H⁻¹e_q. What is left is trained on.
+Every layer of a trained network is pruned so that its own output changes least: with H = E[x xᵀ] over the inputs x of a layer,
+removing the weight w_q of a row raises the row's squared error by ½·w_q² / [H⁻¹]_qq, if the other weights of the row compensate by
+δw = −w_q / [H⁻¹]_qq · H⁻¹e_q. The pruned network is trained on.
 
-Where we differ: the paper takes all weights of a layer out by one H⁻¹; here the weights of a row go one by one, each by the H⁻¹ of
-those that are left, so that of two inputs that say the same one stays. The bias takes part and is never pruned. Among layers
-(`scope` global) costs are compared as shares of their layer's mean squared output; the paper asks its user for each layer's
-density. Recurrent matrices, transposed convolutions and weights that multiply from the left are pruned by w² over
-that of their layer, and nothing takes over.
+Where we differ: the paper removes all weights of a layer with one H⁻¹. Here the weights of a row are removed one by one, each with the
+H⁻¹ of the remaining ones, so that one of two equal inputs stays. The bias takes part and is never pruned. Across layers (`scope`
+global), costs are compared as shares of their layer's mean squared output; the paper asks its user for each layer's density.
+Recurrent matrices, transposed convolutions and weights that multiply from the left are pruned by w² relative to their layer, without
+compensation.
 
 Costs two trainings and, for each row of d weights, about d³ multiplications: 1e11 for 784 × 300 weights.
 """
@@ -33,10 +33,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class LayerwiseSurgeon(Method):
-    """Attributes:
-    scope: ``global``, or ``layer`` for the same density in every layer.
-    damping: added to the diagonal of H, as a share of its mean.
-    examples: of the training data, over which H is the mean.
+    """Layer-wise Optimal Brain Surgeon: train, prune each layer with compensation, train on.
+
+    Attributes:
+        scope: ``global``, or ``layer`` for the same density in every layer.
+        damping: added to the diagonal of H, as a share of its mean.
+        examples: of the training data, over which H is the mean.
     """
 
     kind: ClassVar[Kind] = "after"
@@ -60,7 +62,7 @@ class LayerwiseSurgeon(Method):
         session.fit(last=True)
 
     def prune(self, session: "Session") -> None:
-        """Leave ``session.keep`` weights of each network, which take over what the others did."""
+        """Keep ``session.keep`` weights of each network; they compensate for the removed ones."""
         x, _ = some_examples(session, self.examples)
         surgeries = [self._surgeries(OwnNetwork.of(session, row), x) for row in range(len(session))]
         own_masks = [own(session, session.masks(), row) for row in range(len(session))]

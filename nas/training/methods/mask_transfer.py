@@ -26,11 +26,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class MaskTransfer(Method):
-    """Attributes:
-    source: path of an ONNX file of the same layer shapes in node order; or
-    task: name of the task, or path of its file, on which the ticket is found (see `nas.tasks.load_task`).
-    by: the method that finds it, with its default options; one that starts dense.
-    subset: examples of the source task at most.
+    """Train under a mask that was found on another task, or that an ONNX file holds.
+
+    Attributes:
+        source: path of an ONNX file of the same layer shapes in node order; or
+        task: name of the task, or path of its file, on which the ticket is found (see `nas.tasks.load_task`).
+        by: the method that finds it, with its default options; one that starts dense.
+        subset: examples of the source task at most.
     """
 
     kind: ClassVar[Kind] = "after"
@@ -79,7 +81,7 @@ class MaskTransfer(Method):
 
     def _find(self, session: "Session") -> Sequence[Arrays]:
         """Each network's weights after the source training; a network that diverges there fails."""
-        from nas.training.single import check_fit
+        from nas.training.task_fit import check_fit
 
         task, members = load_task(self.task, subset=self.subset), session.stack.members
         for member in members:

@@ -2,13 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, ClassVar, Literal, get_type_hints
 
 import numpy as np
 import onnx_ir as ir
 
 from nas.errors import UsageError
+from nas.ranges import require_number, require_whole
 from nas.training.options import TrainingOptions
 from onnx_graph.weight import array_of, set_weights, weights
 from onnx_graph.weight import masks as masks_of
@@ -18,25 +19,28 @@ from search_spaces.masks.layer import Mask
 if TYPE_CHECKING:
     from nas.training.loop.session import Session
 
+LARGEST = 1_000_000_000
+"""No number among a method's options is larger."""
+
 Kind = Literal["before", "after", "during"]
 Start = Literal["sparse", "dense"]
 
 
 class MethodError(UsageError):
-    """A method that cannot do what is asked of it; said before any training."""
+    """A method cannot do what it is asked for; raised before any training."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Method(ABC):
     """How weights and mask are trained together: a short program on a session. Fields are the method's options.
 
-    A subclass is a frozen keyword-only dataclass in a file of its own and one line in `registry.METHODS`.
+    A subclass is a frozen keyword-only dataclass in a file of its own and one line in `registry.PRESETS`.
 
     Attributes:
         kind: when the mask is found: before training, after a training, or during it.
         start: the mask that a training begins with: ``sparse`` (drawn, or the model's own) or ``dense``.
         stacks: whether several networks can be trained as one stack.
-        moves: whether the mask at the end may be another than that at the start.
+        moves: whether the mask may change during training.
         needs_data: whether the mask depends on the data.
     """
 
@@ -63,6 +67,37 @@ class Method(ABC):
         raise NotImplementedError(f"{type(self).__name__} starts sparse and must draw its masks")
 
 
+def require_numbers(method: Method, name: str = "") -> None:
+    """`MethodError` where an option of a method is not finite, beyond every use, or no number where one is needed."""
+    types = get_type_hints(type(method))
+    for option in fields(method):
+        place = f"option {option.name!r} of method {name or type(method).__name__!r}"
+        value = getattr(method, option.name)
+        try:
+            if types[option.name] is int:
+                require_whole(place, value, -LARGEST, LARGEST)
+            elif types[option.name] is float:
+                require_number(place, value, -LARGEST, LARGEST)
+            else:
+                _require_finite(place, value)
+        except MethodError:
+            raise
+        except UsageError as error:
+            raise MethodError(str(error)) from error
+
+
+def _require_finite(place: str, value: object) -> None:
+    """The same for numbers inside of an option's lists and tables, and for an option that may be none."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            _require_finite(f"{place}, {key!r},", inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            _require_finite(place, inner)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        require_number(place, value, -LARGEST, LARGEST)
+
+
 def begin(
     method: Method, model: ir.Model, density: float | None, seed: int, options: TrainingOptions
 ) -> tuple[ir.Model, int]:
@@ -78,6 +113,7 @@ def begin(
     Raises:
         MethodError: the method cannot do that.
     """
+    require_numbers(method)
     own = masks_of(model)
     keep = _target(method, own, density, options)
     method.check(model, keep)

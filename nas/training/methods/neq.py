@@ -6,8 +6,8 @@ velocity v ← Δφ − μ·v. In the next epoch a unit with \\|v\\| ≤ ε is f
 not move them either. Outputs are taken before the activation. Normalisation is never frozen, and units whose row is all masked are
 not counted. The share of unit updates that was skipped is the note ``skipped`` of the history. Costs one training.
 
-The outputs of a unit with few inputs hardly turn however its weights grow, so it seems at rest: sparse networks need a
-smaller ε than the paper's, which is meant for dense ones.
+The direction of a unit's outputs hardly changes where it has few inputs, even while its weights grow, so the unit seems at rest:
+sparse networks need a smaller ε than the paper's, which is meant for dense ones.
 """
 
 from dataclasses import dataclass
@@ -32,10 +32,12 @@ Tensors = dict[str, Tensor]
 
 @dataclass(frozen=True, kw_only=True)
 class Neq(Static):
-    """Attributes:
-    momentum: μ, how much of the last velocity is taken off, in [0, 1).
-    epsilon: velocity up to which a unit is at rest, ≥ 0.
-    examples: validation inputs on which outputs are compared.
+    """Neurons at equilibrium: do not update units whose outputs stopped changing.
+
+    Attributes:
+        momentum: μ, how much of the last velocity is taken off, in [0, 1).
+        epsilon: velocity up to which a unit is at rest, ≥ 0.
+        examples: validation inputs on which outputs are compared.
     """
 
     kind: ClassVar[Kind] = "before"
@@ -57,7 +59,7 @@ class Neq(Static):
         session.fit(callback=Freeze(self), last=True)
 
 
-class Freeze(Callback):
+class Freeze(Callback["Session"]):
     """Holds the weights of units at rest.
 
     Attributes:

@@ -28,10 +28,12 @@ FOUND = 1e-10
 
 @dataclass(frozen=True, eq=False)
 class Recovered:
-    """Attributes:
-    weights: fused, ``(units, d)``; units that are not needed are zero.
-    signs: 1 or −1 ``(units,)``, of each unit's output.
-    error: mean squared residual over the variance of y; about 0 where the network was found.
+    """A recovered two-layer ReLU network.
+
+    Attributes:
+        weights: fused, ``(units, d)``; units that are not needed are zero.
+        signs: 1 or −1 ``(units,)``, of each unit's output.
+        error: mean squared residual over the variance of y; about 0 where the network was found.
     """
 
     weights: Array

@@ -2,9 +2,9 @@
 
 The network is trained, loses weights in `rounds` steps with re-training after each, and is trained to the end. By
 `rewind` the kept weights go back to their first values, as in the lottery ticket procedure (arXiv:1803.03635), to those after
-`early` epochs (arXiv:1903.01611), or to their first values scaled for the fan-in that is left, or they stay. Which weights
-go is said by `scope` (arXiv:1606.09274): the smallest of all (class-blinded), the same share of every layer (class-uniform), or
-the smallest of all in units of each layer's standard deviation (class-distributed).
+`early` epochs (arXiv:1903.01611), or to their first values scaled for the remaining fan-in, or they stay. `scope` decides which weights
+are removed (arXiv:1606.09274): the smallest of all (class-blinded), the same share of every layer (class-uniform), or the smallest of
+all in units of each layer's standard deviation (class-distributed).
 """
 
 from collections.abc import Mapping
@@ -30,13 +30,15 @@ Rewind = Literal["none", "initial", "early", "fan-in"]
 
 @dataclass(frozen=True, kw_only=True)
 class Prune(Method):
-    """Attributes:
-    criterion: saliency of a weight: magnitude, magnitude-over-deviation, obd (½·h·w²) or random.
-    scope: ``global``, or ``layer`` for the same density in every layer.
-    rounds: steps in which the weights go, the same share of what is left in each.
-    rewind: where the kept weights go back to after a round: ``none``, ``initial``, ``early`` or ``fan-in``.
-    early: epochs before the values that ``early`` goes back to.
-    retrain: epochs between two rounds, as a share of a training.
+    """Pruning after training, in one or several rounds, with or without rewinding.
+
+    Attributes:
+        criterion: saliency of a weight: magnitude, magnitude-over-deviation, obd (½·h·w²) or random.
+        scope: ``global``, or ``layer`` for the same density in every layer.
+        rounds: steps in which the weights go, the same share of what is left in each.
+        rewind: where the kept weights go back to after a round: ``none``, ``initial``, ``early`` or ``fan-in``.
+        early: epochs before the values that ``early`` goes back to.
+        retrain: epochs between two rounds, as a share of a training.
     """
 
     kind: ClassVar[Kind] = "after"

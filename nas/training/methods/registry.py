@@ -1,146 +1,157 @@
-"""The table of methods, and a method from a name and options."""
+"""Mask methods by name, and a method from a name and options.
+
+A method is a class with preset options. Other packages add classes through the entry points ``nas.methods``.
+"""
 
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
-from importlib import import_module
-from importlib.metadata import entry_points
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from typing import Any, get_type_hints
 
-from nas.names import nearest, require
-from nas.training.methods.method import Method, MethodError
-from search_spaces.masks.recipe import DISTRIBUTIONS, PATTERNS
+from nas.errors import PluginError, UsageError
+from nas.training.methods.method import Method, MethodError, require_numbers
+from onnx_graph import Builtin, Registry, nearest, require_name
+from search_spaces.masks.recipe import DISTRIBUTIONS, PATTERNS, accepted_options
 
 _STATIC = "nas.training.methods.static:Static"
 _PRUNE = "nas.training.methods.prune:Prune"
 _GRADUAL = "nas.training.methods.gradual:Gradual"
 _GROW = "nas.training.methods.grow:Grow"
+_MASK = {"before": "before training", "after": "from a trained network", "during": "while training"}
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A line of the table.
+class Preset(Builtin):
+    """A line of the table: a class, and the options that make the method of that name of it."""
 
-    Attributes:
-        place: ``module:class``.
-        preset: options that make the method of that name of it.
-        meaning: in a line; else that of the module is told, or of the pattern or distribution that a static mask is drawn by.
-    """
-
-    place: str
-    preset: Mapping[str, Any] = field(default_factory=dict)
-    meaning: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
-METHODS: Mapping[str, Entry] = {
-    "static": Entry(
-        _STATIC, meaning="The model's own mask, or one drawn at a density (ERK, random), fixed throughout."
+def _preset(place: str, options: Mapping[str, Any] | None = None, summary: str = "") -> Preset:
+    return Preset(place, summary, options=options or {})
+
+
+def _drawn(**option: str) -> Preset:
+    """A static mask of one pattern or distribution, told by its module."""
+    ((kind, name),) = option.items()
+    table = {"pattern": PATTERNS, "distribution": DISTRIBUTIONS}[kind]
+    return Preset(_STATIC, told_by=table.builtins[name].place.partition(":")[0], options=option)
+
+
+PRESETS: Mapping[str, Preset] = {
+    "static": _preset(
+        _STATIC, summary="The model's own mask, or one drawn at a density (ERK, random), fixed throughout."
     ),
-    "uniform": Entry(_STATIC, {"distribution": "uniform"}),
-    "er": Entry(_STATIC, {"distribution": "er"}),
-    "erk": Entry(_STATIC, {"distribution": "erk"}),
-    "layer-wise": Entry(_STATIC, {"distribution": "per-layer"}),
-    "watts-strogatz": Entry(_STATIC, {"pattern": "watts-strogatz"}),
-    "barabasi-albert": Entry(_STATIC, {"pattern": "barabasi-albert"}),
-    "erdos-renyi": Entry(_STATIC, {"pattern": "erdos-renyi"}),
-    "theme": Entry(_STATIC, {"pattern": "theme"}),
-    "expander": Entry(_STATIC, {"pattern": "expander"}),
-    "ramanujan": Entry(_STATIC, {"pattern": "ramanujan"}),
-    "full-spectrum": Entry(_STATIC, {"pattern": "full-spectrum"}),
-    "fixed-fan-in": Entry(_STATIC, {"pattern": "fixed-fan-in"}),
-    "n:m": Entry(_STATIC, {"pattern": "n:m"}),
-    "block": Entry(_STATIC, {"pattern": "block"}),
-    "channel": Entry(_STATIC, {"pattern": "channel"}),
-    "snip": Entry("nas.training.methods.snip:Snip"),
-    "grasp": Entry("nas.training.methods.grasp:Grasp"),
-    "synflow": Entry("nas.training.methods.synflow:Synflow"),
-    "random-pruning": Entry(
+    "uniform": _drawn(distribution="uniform"),
+    "er": _drawn(distribution="er"),
+    "erk": _drawn(distribution="erk"),
+    "layer-wise": _drawn(distribution="per-layer"),
+    "watts-strogatz": _drawn(pattern="watts-strogatz"),
+    "barabasi-albert": _drawn(pattern="barabasi-albert"),
+    "erdos-renyi": _drawn(pattern="erdos-renyi"),
+    "theme": _drawn(pattern="theme"),
+    "expander": _drawn(pattern="expander"),
+    "ramanujan": _drawn(pattern="ramanujan"),
+    "full-spectrum": _drawn(pattern="full-spectrum"),
+    "fixed-fan-in": _drawn(pattern="fixed-fan-in"),
+    "n:m": _drawn(pattern="n:m"),
+    "block": _drawn(pattern="block"),
+    "channel": _drawn(pattern="channel"),
+    "snip": _preset("nas.training.methods.snip:Snip"),
+    "grasp": _preset("nas.training.methods.grasp:Grasp"),
+    "synflow": _preset("nas.training.methods.synflow:Synflow"),
+    "random-pruning": _preset(
         _PRUNE,
         {"criterion": "random"},
-        meaning="Random pruning of a trained network, then re-training: the control of all others.",
+        summary="Random pruning of a trained network, then re-training: the control of all others.",
     ),
-    "magnitude": Entry(
+    "magnitude": _preset(
         _PRUNE,
-        meaning="One-shot magnitude pruning, class-blinded: the smallest weights of all layers (See et al. 2016, arXiv:1606.09274).",
+        summary="One-shot magnitude pruning, class-blinded: the smallest weights of all layers (See et al. 2016, arXiv:1606.09274).",
     ),
-    "magnitude-uniform": Entry(
+    "magnitude-uniform": _preset(
         _PRUNE,
         {"scope": "layer"},
-        meaning="One-shot magnitude pruning, class-uniform: the same share of every layer (arXiv:1606.09274).",
+        summary="One-shot magnitude pruning, class-uniform: the same share of every layer (arXiv:1606.09274).",
     ),
-    "magnitude-distributed": Entry(
+    "magnitude-distributed": _preset(
         _PRUNE,
         {"criterion": "magnitude-over-deviation"},
-        meaning="One-shot magnitude pruning, class-distributed: in units of each layer's deviation (arXiv:1606.09274).",
+        summary="One-shot magnitude pruning, class-distributed: in units of each layer's deviation (arXiv:1606.09274).",
     ),
-    "magnitude-iterative": Entry(
+    "magnitude-iterative": _preset(
         _PRUNE,
         {"rounds": 5, "retrain": 0.4},
-        meaning="Magnitude pruning in five rounds with re-training between (Han et al. 2015, arXiv:1506.02626).",
+        summary="Magnitude pruning in five rounds with re-training between (Han et al. 2015, arXiv:1506.02626).",
     ),
-    "magnitude-rewound": Entry(
+    "magnitude-rewound": _preset(
         _PRUNE,
         {"criterion": "layer-adaptive", "rewind": "initial"},
-        meaning="One-shot pruning by layer-adaptive magnitude, the kept weights rewound to their first values (arXiv:1803.03635).",
+        summary="One-shot pruning by layer-adaptive magnitude, the kept weights rewound to their first values (arXiv:1803.03635).",
     ),
-    "lamp": Entry(
+    "lamp": _preset(
         _PRUNE,
         {"criterion": "layer-adaptive"},
-        meaning="One-shot layer-adaptive magnitude pruning, LAMP (Lee et al. 2021, arXiv:2010.07611).",
+        summary="One-shot layer-adaptive magnitude pruning, LAMP (Lee et al. 2021, arXiv:2010.07611).",
     ),
-    "obd": Entry(
+    "obd": _preset(
         _PRUNE,
         {"criterion": "obd", "rounds": 10, "retrain": 0.1},
-        meaning="Optimal Brain Damage, ½·H_ii·w², in ten rounds (LeCun, Denker & Solla 1989).",
+        summary="Optimal Brain Damage, ½·H_ii·w², in ten rounds (LeCun, Denker & Solla 1989).",
     ),
-    "greedy-forward": Entry("nas.training.methods.greedy_forward:GreedyForward"),
-    "greedy-imitation": Entry("nas.training.methods.greedy_imitation:GreedyImitation"),
-    "l-obs": Entry("nas.training.methods.l_obs:LayerwiseSurgeon"),
-    "imp": Entry(
+    "greedy-forward": _preset("nas.training.methods.greedy_forward:GreedyForward"),
+    "greedy-imitation": _preset("nas.training.methods.greedy_imitation:GreedyImitation"),
+    "l-obs": _preset("nas.training.methods.l_obs:LayerwiseSurgeon"),
+    "imp": _preset(
         _PRUNE,
         {"criterion": "magnitude-over-deviation", "rounds": 5, "rewind": "initial"},
-        meaning="Iterative magnitude pruning with rewinding, the lottery ticket procedure (Frankle & Carbin 2018, arXiv:1803.03635).",
+        summary="Iterative magnitude pruning with rewinding, the lottery ticket procedure (Frankle & Carbin 2018, arXiv:1803.03635).",
     ),
-    "mask-transfer": Entry("nas.training.methods.mask_transfer:MaskTransfer"),
-    "espn": Entry("nas.training.methods.espn:Espn"),
-    "gumbel": Entry("nas.training.methods.gumbel:Gumbel"),
-    "greg-1": Entry(
+    "mask-transfer": _preset("nas.training.methods.mask_transfer:MaskTransfer"),
+    "espn": _preset("nas.training.methods.espn:Espn"),
+    "gumbel": _preset("nas.training.methods.gumbel:Gumbel"),
+    "greg-1": _preset(
         "nas.training.methods.greg:Greg",
-        meaning="GReg-1: a growing L2 penalty on the weights to go (Wang et al. 2020, arXiv:2012.09243).",
+        summary="GReg-1: a growing L2 penalty on the weights to go (Wang et al. 2020, arXiv:2012.09243).",
     ),
-    "greg-2": Entry(
+    "greg-2": _preset(
         "nas.training.methods.greg:Greg",
         {"separate": True},
-        meaning="GReg-2: the growing penalty first separates all weights, then some are chosen (arXiv:2012.09243).",
+        summary="GReg-2: the growing penalty first separates all weights, then some are chosen (arXiv:2012.09243).",
     ),
-    "bingo": Entry("nas.training.methods.bingo:Bingo"),
-    "direct-sparsity-control": Entry("nas.training.methods.direct_sparsity_control:DirectSparsityControl"),
-    "set": Entry(
+    "bingo": _preset("nas.training.methods.bingo:Bingo"),
+    "direct-sparsity-control": _preset("nas.training.methods.direct_sparsity_control:DirectSparsityControl"),
+    "set": _preset(
         _GROW,
         {"by": "random"},
-        meaning="SET: drop the smallest, grow at random (Mocanu et al. 2018, arXiv:1707.04780).",
+        summary="SET: drop the smallest, grow at random (Mocanu et al. 2018, arXiv:1707.04780).",
     ),
-    "rigl": Entry(
+    "rigl": _preset(
         _GROW,
         {"by": "gradient"},
-        meaning="RigL: drop the smallest, grow where the gradient is largest (Evci et al. 2020, arXiv:1911.11134).",
+        summary="RigL: drop the smallest, grow where the gradient is largest (Evci et al. 2020, arXiv:1911.11134).",
     ),
-    "iht": Entry("nas.training.methods.iht:Iht"),
-    "gradual": Entry(_GRADUAL),
-    "gradual-lamp": Entry(
+    "iht": _preset("nas.training.methods.iht:Iht"),
+    "gradual": _preset(_GRADUAL),
+    "gradual-lamp": _preset(
         _GRADUAL,
         {"criterion": "layer-adaptive"},
-        meaning="Gradual pruning by layer-adaptive magnitude (arXiv:1710.01878, arXiv:2010.07611).",
+        summary="Gradual pruning by layer-adaptive magnitude (arXiv:1710.01878, arXiv:2010.07611).",
     ),
-    "chase": Entry("nas.training.methods.chase:Chase"),
-    "sr-ste": Entry("nas.training.methods.sr_ste:SrSte"),
-    "neq": Entry("nas.training.methods.neq:Neq"),
+    "chase": _preset("nas.training.methods.chase:Chase"),
+    "sr-ste": _preset("nas.training.methods.sr_ste:SrSte"),
+    "neq": _preset("nas.training.methods.neq:Neq"),
 }
-"""Name → entry. Third parties add theirs through the entry points ``nas.methods`` (``module:class``)."""
 
 
-def names() -> list[str]:
-    """All known names, those of other packages included."""
-    return list(_table())
+def _fault(found: Any, name: str) -> str:
+    if isinstance(found, type) and issubclass(found, Method) and is_dataclass(found):
+        return ""
+    return "it must be a frozen dataclass derived from nas.training.methods.Method"
+
+
+METHODS: Registry[type[Method]] = Registry(
+    "method", PRESETS, "nas.methods", fault=_fault, unknown=UsageError, broken=PluginError
+)
 
 
 def create(name: str, options: Mapping[str, Any] | None = None) -> Method:
@@ -148,67 +159,60 @@ def create(name: str, options: Mapping[str, Any] | None = None) -> Method:
 
     Raises:
         UsageError: no such method (the nearest ones are named); an option that it has not, or a value that it cannot take.
+        PluginError: the method of another package cannot be used.
     """
-    table = _table()
-    entry = table[require("method", name, table)]
-    class_ = class_of(entry)
+    class_ = METHODS.load(name)
     own = {f.name: f for f in fields(class_)}
     types = get_type_hints(class_)
-    chosen: dict[str, Any] = dict(entry.preset)
+    chosen: dict[str, Any] = dict(_options_of(name))
+    others: dict[str, Any] = {}
     for key, value in (options or {}).items():
         known = key.replace("-", "_")
         if known in own:
             chosen[known] = _read(f"option {key!r} of method {name!r}", value, types[known])
-        elif "pattern_options" in own:
-            chosen["pattern_options"] = {**chosen.get("pattern_options", {}), known: _number(value)}
         else:
-            listed = ", ".join(nearest(known, own)) or "none"
-            raise MethodError(f"method {name!r} has no option {key!r}; it has: {listed}")
-    return class_(**chosen)
+            others[known] = _number(value)
+    _require_known(name, others, own, chosen)
+    if others:
+        chosen["pattern_options"] = {**chosen.get("pattern_options", {}), **others}
+    method = class_(**chosen)
+    require_numbers(method, repr(name))
+    return method
 
 
-def class_of(entry: Entry) -> type[Method]:
-    """The class behind an entry."""
-    module, _, attribute = entry.place.partition(":")
-    found: type[Method] = getattr(import_module(module), attribute)
-    return found
+def _require_known(
+    name: str, others: Mapping[str, Any], own: "Mapping[str, Field[Any]]", chosen: Mapping[str, Any]
+) -> None:
+    """`MethodError` where an option is neither one of the method's nor one of the pattern and distribution that it draws by."""
+    if not others:
+        return
+    known = list(own)
+    if "pattern_options" in own:
+        known.remove("pattern_options")
+        place = {field: chosen.get(field, own[field].default) for field in ("distribution", "pattern")}
+        require_name("distribution", str(place["distribution"]), DISTRIBUTIONS, UsageError)
+        require_name("pattern", str(place["pattern"]), PATTERNS, UsageError)
+        known += accepted_options(str(place["distribution"]), str(place["pattern"]))
+    for option in others:
+        if option not in known:
+            close = nearest(option, known)
+            meant = f"did you mean {close[0]!r}? It has" if close else "it has"
+            raise MethodError(f"method {name!r} has no option {option!r}; {meant}: {', '.join(close) or 'none'}")
 
 
-def describe() -> list[dict[str, str]]:
-    """Every method: when its mask is found, whether networks are trained as a stack, its options, what it is."""
-    rows = []
-    for name, entry in _table().items():
-        class_ = class_of(entry)
-        rows.append(
-            {
-                "name": name,
-                "mask": {"before": "before training", "after": "from a trained network", "during": "while training"}[
-                    class_.kind
-                ],
-                "stacked": "yes" if class_.stacks else "no",
-                "options": ", ".join(_option(field, entry.preset) for field in fields(class_)),
-                "meaning": entry.meaning or _first_line(module_of(entry)),
-            }
-        )
-    return rows
+def _options_of(name: str) -> Mapping[str, Any]:
+    """What makes the method of that name of its class."""
+    return PRESETS[name].options if name in PRESETS else {}
 
 
-def _table() -> dict[str, Entry]:
-    """Own names win over those of other packages."""
-    others = {entry.name: Entry(entry.value) for entry in entry_points(group="nas.methods")}
-    return {**METHODS, **{name: entry for name, entry in others.items() if name not in METHODS}}
-
-
-def module_of(entry: Entry) -> str:
-    """The module that says best what a method is."""
-    for option, table in (("pattern", PATTERNS), ("distribution", DISTRIBUTIONS)):
-        if entry.preset.get(option) in table:
-            return table[entry.preset[option]].partition(":")[0]
-    return entry.place.partition(":")[0]
-
-
-def _first_line(module: str) -> str:
-    return (import_module(module).__doc__ or "").strip().splitlines()[0]
+def facts(name: str) -> dict[str, str]:
+    """When a method finds its mask, whether networks are trained as a stack, and its options with their defaults."""
+    class_ = METHODS.load(name)
+    return {
+        "mask": _MASK[class_.kind],
+        "stacked": "yes" if class_.stacks else "no",
+        "options": ", ".join(_option(field, _options_of(name)) for field in fields(class_)),
+    }
 
 
 def _option(field: "Field[Any]", preset: Mapping[str, Any]) -> str:

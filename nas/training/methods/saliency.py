@@ -23,7 +23,7 @@ class Saliency(Before):
     """Keeps the weights of largest `saliencies`, all layers together, at least one a layer.
 
     Attributes:
-        examples: of the training split from which each network is scored; all of them where it has fewer.
+        examples: number of training examples for the saliencies of each network; all of them where there are fewer.
     """
 
     examples: int = 512
@@ -38,7 +38,7 @@ class Saliency(Before):
         """Larger is more worth keeping; canonical ``(P, out, in, *kernel)``."""
 
     def choose(self, session: "Session") -> None:
-        """Score once, keep the best."""
+        """Compute saliencies once, keep the largest."""
         x, y = session.sample(self.examples)
         found = self.saliencies(session, list(_parts(x, y, session.stack.lead, session.options.batch_size)))
         session.prune(found)

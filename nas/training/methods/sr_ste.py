@@ -33,10 +33,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class SrSte(Method):
-    """Attributes:
-    n: most weights of a group, 1 to m.
-    m: inputs of a group.
-    decay: λ, the pull on weights that are left out, ≥ 0.
+    """SR-STE: train N:M groups with a straight-through gradient.
+
+    Attributes:
+        n: most weights of a group, 1 to m.
+        m: inputs of a group.
+        decay: λ, the pull on weights that are left out, ≥ 0.
     """
 
     kind: ClassVar[Kind] = "during"
@@ -46,7 +48,7 @@ class SrSte(Method):
     decay: float = 2e-4
 
     def __post_init__(self) -> None:
-        """Refuse groups that there cannot be."""
+        """Refuse impossible groups."""
         if not 1 <= self.n <= self.m or self.decay < 0:
             raise MethodError(
                 f"n is {self.n}, m {self.m} and decay {self.decay}; give 1 ≤ n ≤ m and a decay that is not negative"
@@ -78,7 +80,7 @@ class SrSte(Method):
             )
 
 
-class Groups(Callback):
+class Groups(Callback["Session"]):
     """Masks what the network computes with; the weights themselves stay dense."""
 
     def __init__(self, method: SrSte) -> None:

@@ -14,8 +14,9 @@ from nas.training.methods.method import Kind, Method, MethodError, Start
 from nas.training.stack.layer import mask_layer
 from onnx_graph.weight import weights
 from search_spaces.candidate import Json, MaskRecipe
+from search_spaces.errors import SpaceError
 from search_spaces.masks.layer import Mask
-from search_spaces.masks.recipe import counts, draw
+from search_spaces.masks.recipe import accepted_options, check, counts, draw
 
 if TYPE_CHECKING:
     from nas.training.loop.session import Session
@@ -23,10 +24,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Static(Method):
-    """Attributes:
-    distribution: of the densities, where a density is asked for; else the model's own mask is trained.
-    pattern: where a layer's connections lie.
-    pattern_options: of distribution and pattern, by name.
+    """Train with a fixed mask that is drawn before training.
+
+    Attributes:
+        distribution: of the densities, where a density is asked for; else the model's own mask is trained.
+        pattern: where a layer's connections lie.
+        pattern_options: of distribution and pattern, by name.
     """
 
     kind: ClassVar[Kind] = "before"
@@ -37,6 +40,26 @@ class Static(Method):
     distribution: str = "erk"
     pattern: str = "random"
     pattern_options: Mapping[str, Json] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse unknown names and options now: a mask that is given is never drawn, and nobody would notice them."""
+        recipe = self._recipe(density=0.5, seed=0)
+        try:
+            if self.pattern_options:
+                check(recipe)
+            else:
+                accepted_options(self.distribution, self.pattern)
+        except SpaceError as error:
+            raise MethodError(str(error)) from error
+
+    def _recipe(self, *, density: float, seed: int) -> MaskRecipe:
+        return MaskRecipe(
+            distribution=self.distribution,
+            pattern=self.pattern,
+            density=density,
+            seed=seed,
+            options=self.pattern_options,
+        )
 
     @property
     def grouped(self) -> bool:
@@ -51,13 +74,7 @@ class Static(Method):
         """Exactly `keep` non-zeros."""
         layers = [mask_layer(weight) for weight in weights(model)]
         total = sum(layer.size for layer in layers)
-        recipe = MaskRecipe(
-            distribution=self.distribution,
-            pattern=self.pattern,
-            density=keep / total,
-            seed=seed,
-            options=self.pattern_options,
-        )
+        recipe = self._recipe(density=keep / total, seed=seed)
         found = sum(counts(recipe, layers).values())
         if found < keep:
             raise MethodError(
@@ -68,7 +85,7 @@ class Static(Method):
         return draw(recipe, layers)
 
     def _require_whole_groups(self, model: ir.Model) -> None:
-        """Groups of m inputs and blocks must fill a layer: hardware that reads them knows no ragged ones."""
+        """Groups of m inputs and blocks must fill a layer, because hardware for them reads whole groups only."""
         for weight in weights(model):
             out, inputs = weight.shape[:2]
             m, size = self.pattern_options.get("m", 4), self.pattern_options.get("size", 4)

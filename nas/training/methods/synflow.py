@@ -2,8 +2,9 @@
 
 R is the sum of the outputs for an input of ones, with all parameters absolute and nothing but the weights between input and
 output (see `linearised`): the sum over all paths of the products of their weights. A weight is worth |w · ∂R/∂w|. The mask is
-reached in `rounds`, each of which keeps the same share of what is left and saliencies anew: what keeps a layer from being emptied
-is that the layers' total worths are equal, so that a layer with few weights left holds large ones. In one round, one can be.
+reached in `rounds`; each round computes the saliencies again and keeps the same share of the remaining weights. No layer is emptied,
+because the sums of saliencies of all layers are equal, so that a layer with few weights left has large ones. With a single round a
+layer can be emptied.
 
 The gates of GRU and LSTM multiply values and saturate, for which the paper has no answer: in networks with recurrent operators
 every weight matrix is divided by its largest absolute row sum here, which keeps the gates half open and, where nothing recurs,
@@ -33,8 +34,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Synflow(Before):
-    """Attributes:
-    rounds: in which the weights go.
+    """SynFlow: the mask is found before training, without data.
+
+    Attributes:
+        rounds: number of pruning rounds.
     """
 
     needs_data: ClassVar[bool] = False
@@ -55,7 +58,7 @@ class Synflow(Before):
             )
 
     def choose(self, session: "Session") -> None:
-        """Score and prune, round by round; nothing but the saliencies keeps the layers from being emptied."""
+        """Compute saliencies and prune, round by round; only the saliencies keep layers from being emptied."""
         flow = Flow(session)
         masks = session.masks()
         start = selection.count(masks)

@@ -21,7 +21,6 @@ from torch import Tensor
 
 from nas.training import saliencies
 from nas.training.loop import selection
-from nas.training.loop.loss import cross_entropy
 from nas.training.masks.living import living
 from nas.training.masks.mean_field import Choice, MeanField
 from nas.training.masks.own_network import OwnNetwork, finite, place, some_examples
@@ -40,12 +39,14 @@ ENTRIES = 1 << 25
 
 @dataclass(frozen=True, kw_only=True)
 class UnitSelection(Method):
-    """Attributes:
-    fill: density to end with inside the network of the chosen units, in (0, 1].
-    examples: of the training data, on which units are compared.
-    criterion: saliency of a weight inside: a name of `saliencies.CRITERIA`.
-    rounds: steps in which the weights inside go.
-    retrain: epochs before each of these steps, as a share of a training.
+    """Choose hidden units of a trained network, then prune weights inside. A subclass chooses the units.
+
+    Attributes:
+        fill: density to end with inside the network of the chosen units, in (0, 1].
+        examples: of the training data, on which units are compared.
+        criterion: saliency of a weight inside: a name of `saliencies.CRITERIA`.
+        rounds: steps in which the weights inside go.
+        retrain: epochs before each of these steps, as a share of a training.
     """
 
     kind: ClassVar[Kind] = "after"
@@ -131,13 +132,13 @@ def mean_field(
     # Read in order many times: products leave it in another one.
     contributions = finite(units.contributions(values[units.reader.input], reduced.weight(units.reader))).contiguous()
     rest = finite(values[name] - contributions.sum(0))
-    # A unit that reads only units that were not chosen is none any more.
+    # A unit that reads only units that were not chosen is dead.
     contributions[~reduced.weight(units.layer).flatten(1).any(1)] = 0
     behind = reduced.behind(name)
 
     def loss(outputs: Tensor) -> Tensor:
         logits = torch.unflatten(behind(x, outputs.flatten(0, 1)), 0, (len(outputs), -1))
-        return cross_entropy(logits, y.expand(len(outputs), *y.shape), lead=1, padded=session.train.padded)
+        return session.criterion(logits, y.expand(len(outputs), *y.shape), lead=1, padded=session.train.padded)
 
     return MeanField(contributions, rest, finite(trained.values([name], x)[name]), loss)
 

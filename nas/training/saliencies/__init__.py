@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 
-from nas.names import require as require_name
+from nas.errors import UsageError
 from nas.training.saliencies.criterion import Criterion, Saliencies
 from nas.training.saliencies.curvature import optimal_brain_damage
 from nas.training.saliencies.layer_adaptive import layer_adaptive
 from nas.training.saliencies.magnitudes import magnitude, magnitude_over_deviation
 from nas.training.saliencies.random_order import random, uniform
+from onnx_graph import require_name
 
 CRITERIA: Mapping[str, Criterion] = {
     "magnitude": magnitude,
@@ -21,7 +22,7 @@ CRITERIA: Mapping[str, Criterion] = {
 
 def require(criterion: str) -> None:
     """`UsageError` naming the known criteria, the nearest first, where there is none of that name."""
-    require_name("criterion", criterion, CRITERIA)
+    require_name("criterion", criterion, CRITERIA, UsageError)
 
 
 __all__ = [

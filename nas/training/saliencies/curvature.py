@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nas.training.loop.loss import IGNORED
+from nas.metrics import IGNORED
 from nas.training.saliencies.criterion import Saliencies
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ def magnitude_over_deviation(session: "Session") -> Saliencies:
 
 
 def _deviation(weight: Tensor, mask: Tensor) -> Tensor:
-    """Of the kept weights of each network, shaped to divide them."""
+    """Standard deviation of the kept weights of each network, in a shape that divides them."""
     kept, count = weight * mask, mask.flatten(1).sum(1).clamp(min=1)
     mean = kept.flatten(1).sum(1) / count
     square = kept.square().flatten(1).sum(1) / count

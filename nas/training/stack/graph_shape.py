@@ -52,10 +52,12 @@ class Slot:
 
 @dataclass(frozen=True)
 class GraphShape:
-    """Attributes:
-    key: equal for two networks that can be stacked.
-    slots: initializers in order of first use; the k-th ones of two networks of one key correspond.
-    cost: multiply-accumulates of one example through the dense network.
+    """The graph shape of a model.
+
+    Attributes:
+        key: equal for two networks that can be stacked.
+        slots: initializers in order of first use; the k-th ones of two networks of one key correspond.
+        cost: multiply-accumulates of one example through the dense network.
     """
 
     key: Hashable
@@ -224,12 +226,12 @@ def _attribute(attribute: ir.Attr) -> str:
     if attribute.type == ir.AttributeType.TENSOR:
         array = attribute.as_tensor().numpy()
         return f"{array.dtype}{array.shape}{hashlib.sha256(array.tobytes()).hexdigest()}"
-    # A network with graphs inside its nodes is stacked with no other.
+    # A network with subgraphs in its nodes is never stacked with another.
     return str(id(value)) if attribute.type in (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS) else repr(value)
 
 
 def _stretched(node: ir.Node) -> Hashable:
-    """Which axes of the operands are broadcast: a layer of width 1 must not be taken for one that is stretched."""
+    """The axes of the operands that are broadcast: a layer of width 1 must not be confused with a broadcast one."""
     if node.op_type not in ("Add", "Sub", "Mul", "Sum", "PRelu") or node.outputs[0].shape is None:
         return ()
     result = list(node.outputs[0].shape)[::-1]

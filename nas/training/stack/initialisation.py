@@ -84,7 +84,7 @@ def _gains(model: ir.Model) -> dict[str, float]:
 
 
 def _scale(node: ir.Node) -> float:
-    """What a Gemm's factor takes from the weight's initial size."""
+    """The divisor of a weight's initial size that makes up for a Gemm's factor."""
     alpha = abs(node.attributes.get_float("alpha", 1.0)) if node.op_type == "Gemm" else 1.0
     if alpha in (0.0, 1.0):
         return 1.0
@@ -103,7 +103,7 @@ def _is_last(node: ir.Node) -> bool:
 
 
 def _rectifier_gain(rectifier: ir.Node) -> float:
-    """The factor that keeps the mean square, of a rectifier that lets a share of what is negative through."""
+    """The factor that keeps the mean square after a leaky rectifier of this slope."""
     slope = rectifier.attributes.get_float("alpha", 0.01) if rectifier.op_type == "LeakyRelu" else 0.0
     return math.sqrt(2 / (1 + slope**2))
 

@@ -12,13 +12,15 @@ _BIASES = {"Gemm": 2, "Conv": 2, "ConvTranspose": 2}
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
-    """Attributes:
-    name: of the initializer.
-    weight: its kind, canonical shape and orientation.
-    input: name of the value that it multiplies (a recurrent weight: the input of its operator).
-    output: name of the operator's first output.
-    bias: name of the bias vector ``(out,)`` that is added to the product; None where there is none, or gates share it.
-    head: its out units are outputs of the network, so that none of them can be left out.
+    """A maskable weight and its place in the graph.
+
+    Attributes:
+        name: name of the initializer.
+        weight: its kind, canonical shape and orientation.
+        input: name of the value that it multiplies (a recurrent weight: the input of its operator).
+        output: name of the operator's first output.
+        bias: name of the bias vector ``(out,)`` that is added to the product; None where there is none, or gates share it.
+        head: its output units are outputs of the network, so none of them can be removed.
     """
 
     name: str

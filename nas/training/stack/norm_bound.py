@@ -1,7 +1,7 @@
 """Projection of weights back into their norm bounds after a step (the bounds: `onnx_graph.norm_bound`).
 
-A weight that exceeds its bound is scaled down as a whole, which changes neither its mask nor its orientation. That is no
-Euclidean projection, but costs two sums and one product.
+A weight that exceeds its bound is scaled down as a whole, which changes neither its mask nor its direction. This is not the
+Euclidean projection, but it costs only two sums and one product.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ def project(parameters: Mapping[str, Tensor], bounds: Mapping[str, float], *, le
 
     Args:
         parameters: by name; those without a bound are left alone.
-        bounds: by name, > 0; a name that is no parameter means nothing.
+        bounds: by name, > 0; names that are not parameters are ignored.
         lead: 1 where axis 0 counts networks, each of which is scaled by itself; else 0.
     """
     for name, bound in bounds.items():

@@ -58,7 +58,7 @@ def perceptron_stack(model: ir.Model, learned: frozenset[str]) -> PerceptronStac
 
 
 def _function(node: ir.Node, learned: frozenset[str], *, turned: bool) -> Function | None:
-    """What the node computes for stacked inputs, None where it is not known how; `turned`: the stack holds its weight across."""
+    """The node's function for stacked inputs, None for an unknown operator; `turned`: the stack holds its weight transposed."""
     fixed = [value is not None and value.is_initializer() for value in node.inputs]
     if any(
         constant and value is not None and value.name not in learned

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from nas.importer.program import Program
 from nas.importer.roles import roles
+from nas.importer.stacking import vmap
 from nas.importer.torch_network import Network, import_model
 from nas.training.stack.graph_shape import GraphShape, Slot, graph_shape, is_depthwise
 from nas.training.stack.initialisation import Arrays, initial_values
@@ -99,7 +100,7 @@ class Stack:
         if self._perceptrons is not None:
             return self._perceptrons(chosen, x)
         if self.lead:
-            logits, self.buffers = torch.func.vmap(self._train)(self._upright(chosen), self.buffers, x)
+            logits, self.buffers = vmap(self._train)(self._upright(chosen), self.buffers, x)
         else:
             logits, self.buffers = self._network(dict(chosen), self.buffers, x, training=True)
         return logits
@@ -112,7 +113,7 @@ class Stack:
             return self._network(dict(chosen), self.buffers, x)[0]
         if self._perceptrons is not None:
             return self._perceptrons(chosen, x.expand(len(self), *x.shape))
-        return torch.func.vmap(self._evaluate, in_dims=(0, 0, None))(self._upright(chosen), self.buffers, x)
+        return vmap(self._evaluate, in_dims=(0, 0, None))(self._upright(chosen), self.buffers, x)
 
     @torch.no_grad()
     def values(self, names: Sequence[str], x: Tensor) -> dict[str, Tensor]:
@@ -124,7 +125,7 @@ class Stack:
             return program(parameters, buffers, (x,))[0]
 
         if self.lead:
-            found = torch.func.vmap(run, in_dims=(0, 0, None))(self._upright(self.parameters), self.buffers, x)
+            found = vmap(run, in_dims=(0, 0, None))(self._upright(self.parameters), self.buffers, x)
         else:
             found = tuple(value.unsqueeze(0) for value in run(self.parameters, self.buffers, x))
         by_name = dict(zip(inner, found, strict=True))
@@ -279,7 +280,7 @@ def _gate_shape(shape: tuple[int, ...], gates: int) -> tuple[int, ...]:
 
 
 def _envelope(models: Sequence[ir.Model], shapes: Sequence[GraphShape]) -> ir.Model:
-    """A graph in which each of the models fits: the largest of their widths everywhere. Its weights mean nothing."""
+    """A graph that each of the models fits into: it has the largest of their widths everywhere. Its weights are meaningless."""
     if len({tuple(slot.shape for slot in shape.slots) for shape in shapes}) == 1:
         return models[0]
     envelope = models[0].clone()

@@ -7,12 +7,12 @@ disagreement of the members the rest, and an ensemble of several predictors lear
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from threading import Lock
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from onnx_graph.openmp import limit_this_thread
 from predictors.errors import InvalidPredictorError
 from predictors.features.matrix import CLASSES, NODE_FEATURES, SUMMARY_FEATURES, node_table, summaries
 from predictors.models.gnn.graph_batch import GraphBatch
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 CLIP = 4.0  # standard deviations: a network far from all that was trained must not drive the ensemble anywhere
 CHUNK = 16  # graphs evaluated at once
 WORKERS = 2
-NO_UNITS = UnitGraph(np.zeros(0, np.int32), np.zeros((0, len(UNIT_FEATURES)), np.float32), np.zeros((2, 0), np.int32))
+NO_UNITS = UnitGraph.without_units()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,8 +119,6 @@ class GNNPredictor(TargetPredictor):
 
         `folds` ``(networks,)`` is the number of the member that leaves a network out; one that is left out by none gets 0.
         """
-        import torch
-
         scaling = self._new_scaling(graphs, targets)
         scaled = (targets - scaling.target_centre) / scaling.target_spread
 
@@ -128,8 +126,7 @@ class GNNPredictor(TargetPredictor):
             rows = np.flatnonzero(folds != place)
             return self._train([graphs[row] for row in rows.tolist()], scaled[rows], scaling, [seed, place])
 
-        # The number of threads of torch belongs to the thread that sets it.
-        with ThreadPoolExecutor(WORKERS, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        with ThreadPoolExecutor(WORKERS, initializer=_compute_on_one_thread) as pool:
             parameters = list(pool.map(member, range(self.options.members)))
         left_out = np.zeros(len(graphs))
         for place, one in enumerate(parameters):
@@ -219,8 +216,7 @@ class GNNPredictor(TargetPredictor):
             )
             for part in parts
         ]
-        with _LOCK:  # drawing the weights sets torch's generator for a moment
-            network = self._network(int(rng.integers(2**31)))
+        network = self._network(int(rng.integers(2**31)))
         train_network(
             network,
             batches,
@@ -246,7 +242,14 @@ def _require_sizes(arrays: dict[str, NDArray[np.generic]], sizes: dict[str, int]
 
 
 _SIZES = ("members", "hidden", "layers", "unit_hidden", "unit_layers")
-_LOCK = Lock()
+
+
+def _compute_on_one_thread() -> None:
+    """Give the calling thread, one of a pool, one CPU thread until it ends: networks of this size gain nothing from more."""
+    import torch
+
+    torch.get_num_threads()  # sets the number of a new thread, which the limit then replaces
+    limit_this_thread(1)
 
 
 def _folds(networks: int, members: int, seed: int) -> NDArray[np.int64]:

@@ -6,132 +6,66 @@ arXiv:2305.10498). A network that is too large for a unit graph, or has none, is
 This file imports torch and PyTorch Geometric; import it inside functions.
 """
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import cast
 
 import numpy as np
-import scipy.sparse
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch_geometric.nn import global_max_pool, global_mean_pool
 
+from predictors.models.gnn.directed_mean_conv import DirectedMeanConv, draw_linear
 from predictors.models.gnn.graph_batch import GraphBatch
-from predictors.models.gnn.neighbour_means import neighbour_means
+from predictors.models.gnn.neighbours import Neighbours
 from predictors.models.gnn.network_sizes import SMALLEST_VARIANCE, SUM_SCALE, NetworkSizes
-
-with warnings.catch_warnings():  # torch_geometric 2.8 calls the deprecated torch.jit.script when imported
-    warnings.simplefilter("ignore", DeprecationWarning)
-    from torch_geometric.nn import global_max_pool, global_mean_pool
-
-    # Sparse CSR tensors are in beta, says torch of the first one in a process.
-    warnings.simplefilter("ignore", UserWarning)
-    torch.eye(1, device="cpu").to_sparse_csr()
-
-
-@dataclass(frozen=True, eq=False)
-class Means:
-    """Means over neighbours, whose gradients need the transposed matrix.
-
-    PyTorch Geometric's convolutions scatter, or transpose a matrix at every step: six times slower on a CPU
-    (120,000 edges, 16 features) than products with matrices made once.
-
-    Attributes:
-        means: of `neighbour_means`.
-    """
-
-    means: scipy.sparse.csr_array
-
-    @cached_property
-    def matrix(self) -> Tensor:
-        """``(nodes, nodes)``."""
-        return _tensor(self.means)
-
-    @cached_property
-    def transpose(self) -> Tensor:
-        """Transpose of `matrix`."""
-        return _tensor(self.means.T.tocsr())
-
-    def __call__(self, state: Tensor) -> Tensor:
-        """Mean of the states ``(nodes, width)`` that every node hears."""
-        return cast("Tensor", _Product.apply(self, state))  # type: ignore[no-untyped-call]
-
-
-def _tensor(matrix: scipy.sparse.csr_array) -> Tensor:
-    # Products with 64-bit indices turn them into 32-bit ones, every time.
-    starts, columns = (torch.from_numpy(index.astype(np.int32)) for index in (matrix.indptr, matrix.indices))
-    return torch.sparse_csr_tensor(
-        starts, columns, torch.from_numpy(matrix.data), size=matrix.shape, check_invariants=False
-    )
-
-
-class _Product(torch.autograd.Function):
-    """Product with a sparse matrix whose transpose is at hand."""
-
-    @staticmethod
-    def forward(ctx: torch.autograd.function.FunctionCtx, means: Means, state: Tensor) -> Tensor:
-        ctx.means = means  # type: ignore[attr-defined]
-        return means.matrix @ state
-
-    @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, gradient: Tensor) -> tuple[None, Tensor]:  # type: ignore[override]
-        return None, ctx.means.transpose @ gradient  # type: ignore[attr-defined]
-
-
-@dataclass(frozen=True, eq=False)
-class Neighbours:
-    """Means over the sources and over the targets of every node."""
-
-    sources: Means
-    targets: Means
-
-    @classmethod
-    def of(cls, edges: NDArray[np.int64], nodes: int) -> "Neighbours":
-        """From edges ``(2, edges)``, source above target."""
-        return cls(*(Means(neighbour_means(*ends, nodes)) for ends in ((edges[1], edges[0]), (edges[0], edges[1]))))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Batch:
-    """A `GraphBatch` as tensors; neighbours as matrices in place of edges."""
+    """A `GraphBatch` as tensors.
+
+    Attributes:
+        neighbours, unit_neighbours: matrices made of the edges, or the edges themselves ``(2, edges)`` for the plain path of
+            PyTorch Geometric.
+    """
 
     features: Tensor
     operators: Tensor
-    neighbours: Neighbours
+    neighbours: Neighbours | Tensor
     owner: Tensor
     summary: Tensor
     units: Tensor
-    unit_neighbours: Neighbours
+    unit_neighbours: Neighbours | Tensor
     unit_owner: Tensor
 
     @classmethod
-    def of(cls, batch: GraphBatch) -> "Batch":
-        """Share the arrays."""
+    def of(cls, batch: GraphBatch, *, fused: bool = True) -> "Batch":
+        """Share the arrays; with matrices in place of edges if `fused`."""
         same = ("features", "operators", "owner", "summary", "units", "unit_owner")
+        edges = {
+            "neighbours": (batch.edges, len(batch.operators)),
+            "unit_neighbours": (batch.unit_edges, len(batch.units)),
+        }
         return cls(
             **{name: torch.from_numpy(getattr(batch, name)) for name in same},
-            neighbours=Neighbours.of(batch.edges, len(batch.operators)),
-            unit_neighbours=Neighbours.of(batch.unit_edges, len(batch.units)),
+            **{name: Neighbours.of(*one) if fused else torch.from_numpy(one[0]) for name, one in edges.items()},
         )
 
 
 class Rounds(nn.Module):
-    """Residual rounds of message passing: every node hears itself, the mean of its sources and that of its targets."""
+    """Residual rounds of message passing: x ← x + relu(conv(norm(x))) with `DirectedMeanConv`."""
 
-    def __init__(self, hidden: int, layers: int) -> None:
-        """Weights drawn from torch's current generator."""
+    def __init__(self, hidden: int, layers: int, generator: torch.Generator) -> None:
+        """Weights drawn from the generator."""
         super().__init__()
         self.norms = nn.ModuleList(nn.LayerNorm(hidden) for _ in range(layers))
-        self.mixers = nn.ModuleList(nn.Linear(3 * hidden, hidden) for _ in range(layers))
+        self.mixers = nn.ModuleList(DirectedMeanConv(hidden, hidden, generator) for _ in range(layers))
 
-    def forward(self, state: Tensor, neighbours: Neighbours) -> Tensor:
+    def forward(self, state: Tensor, neighbours: Neighbours | Tensor) -> Tensor:
         """New states ``(nodes, hidden)``."""
         for norm, mixer in zip(self.norms, self.mixers, strict=True):
-            own = norm(state)
-            heard = [own, neighbours.sources(own), neighbours.targets(own)]
-            state = state + torch.relu(mixer(torch.cat(heard, dim=1)))
+            state = state + torch.relu(mixer(norm(state), neighbours))
         return state
 
 
@@ -155,28 +89,27 @@ class StructureNetwork(nn.Module):
     """Units → operators → graph, joined by the features of the whole graph → one number a graph."""
 
     def __init__(self, sizes: NetworkSizes, seed: int = 0, *, dropout: float = 0.0) -> None:
-        """Weights and dropout follow from the seed; torch's own generator is left as it was."""
+        """Weights and dropout follow from the seed; torch's own generator is neither used nor changed."""
         super().__init__()
-        generator = torch.Generator().manual_seed(seed)
+        weights, dropped = torch.Generator().manual_seed(seed), torch.Generator().manual_seed(seed)
         hidden, inner = sizes.hidden, sizes.unit_hidden
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.units = nn.Linear(sizes.unit_features, inner)
-            self.unit_rounds = Rounds(inner, sizes.unit_layers)
-            self.pooled = nn.Linear(3 * inner, hidden)
-            self.operators = nn.Embedding(sizes.classes, hidden)
-            self.nodes = nn.Linear(sizes.node_features, hidden)
-            self.rounds = Rounds(hidden, sizes.layers)
-            self.summary = nn.Sequential(
-                Dropout(dropout, generator), nn.Linear(sizes.graph_features, hidden), nn.ReLU()
-            )
-            self.head = nn.Sequential(
-                nn.LayerNorm(4 * hidden),
-                Dropout(dropout, generator),
-                nn.Linear(4 * hidden, hidden),
-                nn.ReLU(),
-                nn.Linear(hidden, 1),
-            )
+        self.units = _linear(sizes.unit_features, inner, weights)
+        self.unit_rounds = Rounds(inner, sizes.unit_layers, weights)
+        self.pooled = _linear(3 * inner, hidden, weights)
+        self.operators = nn.utils.skip_init(nn.Embedding, sizes.classes, hidden)
+        nn.init.normal_(self.operators.weight, generator=weights)
+        self.nodes = _linear(sizes.node_features, hidden, weights)
+        self.rounds = Rounds(hidden, sizes.layers, weights)
+        self.summary = nn.Sequential(
+            Dropout(dropout, dropped), _linear(sizes.graph_features, hidden, weights), nn.ReLU()
+        )
+        self.head = nn.Sequential(
+            nn.LayerNorm(4 * hidden),
+            Dropout(dropout, dropped),
+            _linear(4 * hidden, hidden, weights),
+            nn.ReLU(),
+            _linear(hidden, 1, weights),
+        )
 
     def forward(self, batch: Batch) -> Tensor:
         """One number for every graph, ``(graphs,)``."""
@@ -205,6 +138,13 @@ class StructureNetwork(nn.Module):
         some = torch.bincount(batch.unit_owner, minlength=nodes + 1)[:, None] > 0
         told: Tensor = self.pooled(torch.cat([mean, spread, largest], dim=1)) * some
         return told[:nodes]
+
+
+def _linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
+    """A linear layer whose weights come from the generator."""
+    made = nn.utils.skip_init(nn.Linear, inputs, outputs)
+    draw_linear(made.weight, made.bias, generator)
+    return made
 
 
 def train_network(

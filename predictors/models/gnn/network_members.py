@@ -13,7 +13,6 @@ from predictors.models.gnn.graph_batch import Floats, GraphBatch, Numbers
 from predictors.models.gnn.neighbour_means import neighbour_means
 from predictors.models.gnn.network_sizes import SMALLEST_VARIANCE, SUM_SCALE
 from predictors.models.gnn.row_groups import RowGroups
-from predictors.threads import one_thread
 
 NORM_EPSILON = 1e-5
 Parameters = Mapping[str, Floats]
@@ -38,8 +37,7 @@ class NetworkMembers:
         """What every member says of every graph, float64 ``(members, graphs)``."""
         if not len(batch.summary):
             return np.zeros((len(self), 0))
-        with one_thread():
-            return np.ascontiguousarray(self._head(batch, self._states(batch)).T.astype(np.float64))
+        return np.ascontiguousarray(self._head(batch, self._states(batch)).T.astype(np.float64))
 
     def _states(self, batch: GraphBatch) -> Floats:
         """States of the nodes after all messages."""

@@ -7,7 +7,7 @@ import pytest
 import onnx_graph
 from nas.training.methods import registry
 from nas.training.methods.method import Method
-from nas.training.methods.testing import NETWORKS, MethodContract
+from nas.training.testing import NETWORKS, MethodContract
 
 UNSUPPORTED = {("greedy-forward", "gru")}
 """Pairs that a method refuses; every other one must train."""

@@ -10,8 +10,8 @@ from nas.training.loop.selection import count
 from nas.training.loop.session import Session
 from nas.training.methods import MethodError, create
 from nas.training.methods.espn import Espn, RealMask, thresholded
-from nas.training.methods.testing import OPTIONS, mlp, task_for
 from nas.training.stack.stack import Member
+from nas.training.testing import OPTIONS, mlp, task_for
 
 TASK = task_for((1, 4, 4), 0)
 

@@ -5,8 +5,8 @@ import torch
 
 from nas.training.loop.session import Session
 from nas.training.methods.factors import Factors, per_network, squares
-from nas.training.methods.testing import OPTIONS, cnn, mlp, task_for
 from nas.training.stack.stack import Member
+from nas.training.testing import OPTIONS, cnn, mlp, task_for
 
 
 def factors_of(*models, start=1.0, rate=0.5, shape=(1, 4, 4)):

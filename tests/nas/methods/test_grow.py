@@ -11,8 +11,8 @@ from nas.training.loop.session import Session
 from nas.training.methods import MethodError, create
 from nas.training.methods.grow import DropAndGrow, Grow, moved
 from nas.training.methods.method import begin
-from nas.training.methods.testing import OPTIONS, cnn, mlp, rnn, task_for
 from nas.training.stack.stack import Member
+from nas.training.testing import OPTIONS, cnn, mlp, rnn, task_for
 
 ALL = torch.ones(1, 2, 4, dtype=torch.bool)
 

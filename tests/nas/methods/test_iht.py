@@ -10,8 +10,8 @@ from nas.training.loop.session import Session
 from nas.training.methods import MethodError
 from nas.training.methods.iht import Iht, Threshold
 from nas.training.methods.method import begin
-from nas.training.methods.testing import OPTIONS, mlp, rnn, task_for
 from nas.training.stack.stack import Member
+from nas.training.testing import OPTIONS, mlp, rnn, task_for
 
 
 class Watch(Threshold):

@@ -10,8 +10,8 @@ from nas.tasks.task import Task
 from nas.training import TrainingResult, apply_result, train, train_population
 from nas.training.methods import MethodError, create, mask_transfer
 from nas.training.methods.mask_transfer import MaskTransfer
-from nas.training.methods.testing import OPTIONS, mlp, rnn, task_for
 from nas.training.options import TrainingOptions
+from nas.training.testing import OPTIONS, mlp, rnn, task_for
 from onnx_graph.weight import masks, set_weights, weights
 from search_spaces.network_builder import NetworkBuilder
 

@@ -8,7 +8,7 @@ import pytest
 from nas.errors import UsageError
 from nas.training import masked_model, train
 from nas.training.methods import MethodError, create
-from nas.training.methods.testing import OPTIONS, cnn, mlp, task_for
+from nas.training.testing import OPTIONS, cnn, mlp, task_for
 from onnx_graph.weight import masks
 
 TASK = task_for((1, 4, 4), 0)

@@ -10,8 +10,8 @@ from nas.training.loop.session import Session
 from nas.training.methods import MethodError, create
 from nas.training.methods.method import begin
 from nas.training.methods.neq import Freeze, Neq, by_unit
-from nas.training.methods.testing import NETWORKS, OPTIONS, mlp, task_for
 from nas.training.stack.stack import Member
+from nas.training.testing import NETWORKS, OPTIONS, mlp, task_for
 from onnx_graph.weight import weight_uses
 
 TASK = task_for((1, 4, 4), 0)

@@ -13,9 +13,9 @@ from nas.training.methods import MethodError, create
 from nas.training.methods.grasp import Grasp
 from nas.training.methods.method import begin
 from nas.training.methods.snip import Snip
-from nas.training.methods.testing import NETWORKS, OPTIONS, task_for
 from nas.training.options import TrainingOptions
 from nas.training.stack.stack import Member
+from nas.training.testing import NETWORKS, OPTIONS, task_for
 from onnx_graph.weight import masks, set_weights, weights
 from search_spaces.network_builder import NetworkBuilder
 

@@ -13,8 +13,8 @@ from nas.training.loop.selection import count
 from nas.training.loop.session import Session
 from nas.training.loop.target import of_each_layer
 from nas.training.methods.method import masked
-from nas.training.methods.testing import NETWORKS, OPTIONS, cnn, mlp, task_for
 from nas.training.stack.stack import Member
+from nas.training.testing import NETWORKS, OPTIONS, cnn, mlp, task_for
 from onnx_graph.weight import array_of, weights
 from onnx_graph.weight import masks as masks_of
 
@@ -124,7 +124,7 @@ def test_a_part_of_a_schedule_goes_on_where_the_last_one_stopped():
 def test_hooks_are_called_in_their_order():
     calls = []
 
-    class Spy(Callback):
+    class Spy(Callback["Session"]):
         def begin(self, session, steps):
             super().begin(session, steps)
             calls.append(f"begin {steps}")

@@ -12,8 +12,8 @@ from nas.training.loop.selection import count
 from nas.training.loop.session import Session
 from nas.training.methods import MethodError, create
 from nas.training.methods.sr_ste import Groups, SrSte, above_threshold, n_of_m
-from nas.training.methods.testing import OPTIONS, cnn, mlp, rnn, task_for
 from nas.training.stack.stack import Member
+from nas.training.testing import OPTIONS, cnn, mlp, rnn, task_for
 from onnx_graph.weight import masks
 
 TASK = task_for((1, 4, 4), 0)

@@ -10,9 +10,9 @@ from nas.training.masks.linear_flow import linearised
 from nas.training.methods import MethodError, create
 from nas.training.methods.method import begin
 from nas.training.methods.synflow import Flow, Synflow
-from nas.training.methods.testing import NETWORKS
 from nas.training.options import TrainingOptions
 from nas.training.stack.stack import Member
+from nas.training.testing import NETWORKS
 from onnx_graph.weight import set_weights
 from search_spaces.network_builder import NetworkBuilder
 

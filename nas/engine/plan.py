@@ -1,0 +1,170 @@
+"""A search with everything resolved: the one place where text from flags, TOML or a library call becomes objects.
+
+Whoever works on a search takes a `SearchPlan`. It keeps the configuration for its numbers; the texts in it were read here.
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nas.engine import strategies
+from nas.engine.strategies.strategy import Strategy
+from nas.errors import UsageError
+from nas.metrics import Metric
+from nas.study import constraints, objectives
+from nas.study.config import SearchConfig
+from nas.study.constraints import Constraint
+from nas.study.objectives import Objective
+from nas.study.vocabulary import is_cost
+from nas.tasks.registry import load_task
+from nas.tasks.task import Task
+from nas.training.options import TrainingOptions
+from onnx_graph import unknown_name
+from predictors.predictor import Predictor
+from search_spaces.space import SearchSpace
+
+if TYPE_CHECKING:
+    from nas.training.methods.method import Method
+
+NO_PREDICTOR = "none"
+"""The name with which a search is told to screen nothing."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SearchPlan:
+    """A search with everything resolved.
+
+    Attributes:
+        config: what it was resolved from; `epochs` and paths are resolved in it too.
+        task: the data; its metric is that of the search.
+        space: where candidates come from.
+        objectives: what makes a candidate better; one of them is the metric of the task.
+        constraints: what every candidate must meet.
+        strategy: proposes candidates.
+        predictor: class of what screens them before training; None where nothing does.
+        method: how mask and weights are trained.
+        training: options of one training.
+    """
+
+    config: SearchConfig
+    task: Task
+    space: SearchSpace
+    objectives: tuple[Objective, ...]
+    constraints: tuple[Constraint, ...]
+    strategy: Strategy
+    predictor: type[Predictor] | None
+    method: "Method"
+    training: TrainingOptions
+
+    @property
+    def metric(self) -> Metric:
+        """The metric of the search: what a training measures and a predictor predicts."""
+        return objectives.main_of(self.objectives)
+
+    @property
+    def further_metrics(self) -> tuple[str, ...]:
+        """Names of other metrics that objectives and constraints name, each once."""
+        named = [*(one.name for one in self.objectives), *(one.metric for one in self.constraints)]
+        return tuple(dict.fromkeys(name for name in named if not is_cost(name) and name != self.metric.name))
+
+    def random_baseline(self, trainings: int) -> "SearchPlan":
+        """Random search with the same objectives and constraints, and that many trainings."""
+        config = dataclasses.replace(
+            self.config,
+            strategy="random",
+            predictor=NO_PREDICTOR,
+            confirm=0.0,
+            random_baseline=False,
+            trainings=trainings,
+            timeout=None,
+        )
+        return dataclasses.replace(self, config=config, strategy=strategies.create("random"), predictor=None)
+
+
+def resolve(config: SearchConfig, task: Task | None = None) -> SearchPlan:
+    """Everything that a configuration names, as objects.
+
+    Args:
+        config: as the user gave it.
+        task: its data, where they are loaded already, or prepared for a model file.
+
+    Raises:
+        UsageError, ConstraintError, PluginError, SpaceError, PredictorError: something that does not exist or does not fit.
+        DataError: a data file that is missing, damaged or unfit.
+    """
+    task = data_of(config) if task is None else task
+    metric = objectives.main_metric(config.objective, task.metric)
+    if metric != task.metric:
+        task = dataclasses.replace(task, metric=metric)
+    bounds = constraints.parse_all(config.constraint, metric)
+    config = config.resolved(len(task.train))
+    return SearchPlan(
+        config=config,
+        task=task,
+        space=space_of(config, task, bounds),
+        objectives=objectives.parse(config.objective, metric),
+        constraints=bounds,
+        strategy=strategies.create(config.strategy),
+        predictor=predictor_of(config),
+        method=method_of(config),
+        training=config.training_options(),
+    )
+
+
+def data_of(config: SearchConfig) -> Task:
+    """The data that a configuration names, normalised by the task."""
+    data_dir = None if config.data_dir is None else Path(config.data_dir)
+    return load_task(config.task, data_dir=data_dir, subset=config.subset, target=config.target)
+
+
+def space_of(config: SearchConfig, task: Task, bounds: Sequence[Constraint]) -> SearchSpace:
+    """The space with the options of the configuration and, where they bound nnz, of the constraints."""
+    import search_spaces
+
+    options: dict[str, object] = dict(constraints.nnz_options(bounds))
+    if config.model is not None:
+        options["model"] = config.model
+    options |= {name.replace("-", "_"): _json(value) for name, value in _pairs("space", config.space_option).items()}
+    return search_spaces.create(config.space, task.signature, **options)
+
+
+def method_of(config: SearchConfig) -> "Method":
+    """The mask method with its options; `UsageError` where there is none of that name or it cannot take them."""
+    from nas.training.methods.registry import create
+
+    return create(config.method, _pairs("method", config.method_option))
+
+
+def predictor_of(config: SearchConfig) -> type[Predictor] | None:
+    """The class of the predictor; None where the configuration wants none."""
+    from predictors.registry import PREDICTORS
+
+    if config.predictor == NO_PREDICTOR:
+        return None
+    if config.predictor not in PREDICTORS:
+        raise UsageError(unknown_name("predictor", config.predictor, [*PREDICTORS, NO_PREDICTOR]))
+    return PREDICTORS.load(config.predictor)
+
+
+def _pairs(what: str, texts: Sequence[str]) -> Mapping[str, str]:
+    """``NAME=VALUE`` texts by name; the last one of a name counts."""
+    pairs = {}
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not sign or not name.strip():
+            raise UsageError(f"{what} option {text!r} must be NAME=VALUE")
+        pairs[name.strip()] = value.strip()
+    return pairs
+
+
+def _json(text: str) -> object:
+    """JSON where the text is such, else the text itself."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise UsageError(f"a space option is nested too deep: {text[:40]}…") from None
+    except ValueError:
+        return text

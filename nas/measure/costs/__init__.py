@@ -1,0 +1,7 @@
+"""Costs: what a network takes to store and run, known before it is trained; one file a way to measure."""
+
+from nas.measure.costs.cost import Cost
+from nas.measure.costs.counted import COUNTED, counts, counts_in_file
+from nas.measure.costs.registry import COSTS, measure_all
+
+__all__ = ["COSTS", "COUNTED", "Cost", "counts", "counts_in_file", "measure_all"]
