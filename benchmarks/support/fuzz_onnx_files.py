@@ -16,6 +16,7 @@ import json
 import sys
 import tempfile
 import time
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
@@ -93,13 +94,18 @@ def _command(words: list[str]) -> None:
     errors = [line for line in err.getvalue().splitlines() if line.startswith("nas: error: ")]
     if code not in (0, 2, 3) or (code != 0) != (len(errors) == 1):
         raise AssertionError(f"exit code {code} with {len(errors)} lines of error")
-    strange = {sign for sign in out.getvalue() + err.getvalue() if sign != "\n" and not sign.isprintable()}
+    strange = {sign for sign in out.getvalue() + err.getvalue() if sign != "\n" and _acts_on_terminal(sign)}
     if strange:
         raise AssertionError(f"{sorted(strange)} reach the screen")
     if words[0] == "predict" and Path(words[2]).name not in out.getvalue().replace("\n", ""):
         raise AssertionError("one bad file ended the batch")
     if code:
         raise _Refused(errors[0])
+
+
+def _acts_on_terminal(sign: str) -> bool:
+    """Control characters, halves of characters, breaks of lines, and what turns the direction of the text after it."""
+    return unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") or "\u202a" <= sign <= "\u202e"
 
 
 class _Refused(Exception):  # noqa: N818
