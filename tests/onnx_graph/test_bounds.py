@@ -221,7 +221,7 @@ def test_an_unforeseen_error_names_the_node_and_keeps_its_cause(monkeypatch):
     def fail(node, *_):
         raise IndexError("tuple index out of range")
 
-    monkeypatch.setattr("onnx_graph.units.live_units.rule", fail)
+    monkeypatch.setattr("onnx_graph.units.live_units.relation_of", fail)
     with pytest.raises(
         onnx_graph.UnreadableModelError, match=r"IndexError: tuple index out of range \(at node 'y', operator Relu\)"
     ) as caught:
