@@ -243,6 +243,7 @@ def test_a_fresh_process_finds_the_package(package):
 RIVAL = "class Evolution:\n    '''Ours, but worse.'''\n    def fill(self, *args, **options): raise AssertionError\n"
 
 
+@pytest.mark.takes(9, "two dry runs of the command line, whose imports fall on whichever test is first")
 def test_a_name_taken_twice_is_an_error_that_names_both_places(installed, capsys):
     installed("rival", RIVAL, "nas.strategies", evolution="Evolution")
     with pytest.raises(
