@@ -11,13 +11,13 @@ LONG = 24
 
 
 def table(rows: Sequence[Cells], *, sortable: bool = False, tall: bool = False) -> Markup:
-    """A table with the columns of its longest row; a sortable one can be sorted by a click on a head.
+    """A table with every column that any row has; a sortable one can be sorted by a click on a head.
 
     A row without one of the columns, such as a failed training without a further metric, has an empty cell there.
     """
     if not rows:
         return tag("p", "None.", class_="note")
-    columns = list(max(rows, key=lambda row: len(row)))
+    columns = list(dict.fromkeys(name for row in rows for name in row))
     filled = [{name: row.get(name, EMPTY) for name in columns} for row in rows]
     heads = [_head(name, any(isinstance(row[name].order, str) for row in filled), sortable) for name in columns]
     body = [tag("tr", *(_data(cell, sortable) for cell in row.values())) for row in filled]
