@@ -15,7 +15,8 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from onnx_graph.errors import FixedBatchError
-from onnx_graph.weight import GATES, initializer_of, integer, name_of
+from onnx_graph.operators import operator_of
+from onnx_graph.weight import initializer_of, integer, name_of
 
 BATCH = "N"
 """Name of the free axis."""
@@ -31,7 +32,6 @@ _INFERENCE_ERRORS = (
 )
 
 _TRIES = 64  # ways to read the Reshapes of a batch of one
-_NORMALISING = frozenset({"Hardmax", "LogSoftmax", "Softmax"})
 
 Shape = tuple[int, ...]
 
@@ -145,7 +145,7 @@ class _Walk:
             return
         if operator == "Expand":
             self._loosen_target(node)
-        elif operator in GATES:
+        elif operator_of(node).gates:
             self._loosen_states(node)
         elif operator == "Concat":
             self._repeat_operands(node)
@@ -169,7 +169,7 @@ class _Walk:
             raise self._refuse(node, "its result has a size that does not grow with the batch")
         places = [self.known[value].place for value in node.inputs if value in self.known]
         inner = next((place.inner for place in places if place.factor == factor), 1 if factor == 1 else 0)
-        if not inner or (node.op_type in _NORMALISING and axis == self._normalised_axis(node, len(shape))):
+        if not inner or (operator_of(node).kind == "softmax" and axis == self._normalised_axis(node, len(shape))):
             raise self._refuse(node, "it joins the examples of a batch")
         return _Place(axis, factor, inner)
 

@@ -8,22 +8,15 @@ from functools import partial
 import numpy as np
 import onnx_ir as ir
 
-from onnx_graph.moving_flow import constant_ints, ints, picked
-from onnx_graph.unit_map import length_of, rank_of
+from onnx_graph.node_call import NodeCall, integers_of
+from onnx_graph.operators import operator, operator_of
+from onnx_graph.operators.moving import slices
 from onnx_graph.weight import initializer_of
 
 MAX_FOLDED_BYTES = 512 * 2**20
 MAX_FILLED_BYTES = 2**31 - 1
 _ENDLESS = 2**31 - 1  # as the end of a Slice: no axis is that long
 _MAX_PRODUCTS = 10**10  # multiplications spent on one constant
-# Folding may evaluate any operator of the reference implementation; these are slow there, or can run on and on.
-_NEVER_NAMES = """
-    Conv ConvTranspose ConvInteger DeformConv AveragePool MaxPool LpPool RNN GRU LSTM Loop Scan If Einsum
-    NonMaxSuppression RoiAlign Resize Upsample GridSample DFT STFT MaxUnpool StringSplit RegexFullMatch
-    StringNormalizer TfIdfVectorizer RandomNormal RandomUniform RandomNormalLike RandomUniformLike Multinomial
-    Bernoulli
-"""
-_NEVER = frozenset(_NEVER_NAMES.split())
 
 
 def simplify(model: ir.Model) -> ir.Model:
@@ -48,7 +41,7 @@ def is_simple(model: ir.Model) -> bool:
     if model.functions:
         return False
     for node in graph:
-        if node.op_type in ("Constant", "Identity", "Dropout", "Shape", "Size") or is_idle(node):
+        if node.op_type == "Constant" or _is_simpler(node) or is_idle(node):
             return False
         if all(value is None or value.is_initializer() for value in node.inputs):
             return False
@@ -57,30 +50,37 @@ def is_simple(model: ir.Model) -> bool:
     return all(value.uses() or value.is_graph_output() for value in graph.initializers.values())
 
 
+def _is_simpler(node: ir.Node) -> bool:
+    """Whether a node may go as it does nothing, or as it reads but a shape."""
+    found = operator_of(node)
+    return (found.passes and not found.casts) or found.shape_only
+
+
 def is_idle(node: ir.Node) -> bool:
     """Whether a node is a Slice that takes everything or a Transpose that moves nothing."""
-    if node.op_type not in ("Slice", "Transpose") or node.domain not in ("", "ai.onnx") or not node.inputs:
+    facts = operator_of(node)
+    if not facts.moves or not node.inputs:
         return False
-    if node.op_type == "Transpose":
-        order = ints(node, "perm", 1)
+    call = NodeCall(node, 0, ())
+    if facts.name == "Transpose":
+        order = call.integers("perm")
         return order is not None and order == tuple(range(len(order)))
-    value, rank = node.inputs[0], rank_of(node.inputs[0])
+    return facts.name == "Slice" and _takes_everything(call)
+
+
+def _takes_everything(call: NodeCall) -> bool:
+    shape = call.inputs[0]
     try:
-        entries = picked(node, rank) if rank else None
-    except (ValueError, IndexError):  # axes or lengths that do not fit
+        found = slices(call, len(shape)) if shape else None
+    except ValueError:  # axes or lengths that do not fit
         return False
-    return entries is not None and all(_is_whole(entry, length_of(value, axis)) for axis, entry in enumerate(entries))
+    return found is not None and shape is not None and all(_is_whole(one, shape[axis]) for axis, one in found.items())
 
 
-def _is_whole(entry: object, length: int | None) -> bool:
-    if not isinstance(entry, slice):
-        return False
-    if entry == slice(None):
-        return True
-    if length is None:
-        return bool(entry.start == 0 and entry.step == 1 and entry.stop >= _ENDLESS)
-    first, end, step = entry.indices(length)
-    return (first, end, step) == (0, length, 1)
+def _is_whole(taken: slice, length: int | str | None) -> bool:
+    if not isinstance(length, int):
+        return bool(taken.start == 0 and taken.step == 1 and taken.stop is not None and taken.stop >= _ENDLESS)
+    return taken.indices(length) == (0, length, 1)
 
 
 def _inline(model: ir.Model) -> None:
@@ -133,7 +133,7 @@ def _fill(model: ir.Model) -> None:
     """Turn ConstantOfShape nodes into initializers that hold one number in memory, however large they are."""
     graph, total = model.graph, 0
     for node in list(graph):
-        shape = constant_ints(node.inputs[0]) if node.op_type == "ConstantOfShape" and node.inputs else None
+        shape = integers_of(node.inputs[0]) if node.op_type == "ConstantOfShape" and node.inputs else None
         if shape is None or shape.ndim != 1 or (shape < 0).any() or node.outputs[0].is_graph_output():
             continue
         fill = (
@@ -171,12 +171,12 @@ def _fold(model: ir.Model) -> None:
 
 def _affordable(node: ir.Node, *, spent: list[int]) -> bool:
     """Whether folding a node keeps within the limits of memory and time; what it takes is added to ``spent``."""
-    if node.op_type in _NEVER or len(node.outputs) != 1:
+    if not operator(node.domain, node.op_type).folds or len(node.outputs) != 1:
         return False
     size = _result_bytes(node)
     if size is None or spent[0] + size > MAX_FOLDED_BYTES:
         return False
-    if node.op_type in ("MatMul", "Gemm"):
+    if operator_of(node).kind == "dense":
         inner = node.inputs[0].shape if node.inputs[0] is not None else None
         if inner is None or not inner.is_static() or size // 4 * max(inner.numpy(), default=1) > _MAX_PRODUCTS:
             return False

@@ -1,4 +1,5 @@
 from .candidate import Candidate as Candidate
+from .candidate import Json as Json
 from .candidate import MaskEdit as MaskEdit
 from .candidate import MaskRecipe as MaskRecipe
 from .errors import InvalidCandidateError as InvalidCandidateError
@@ -19,6 +20,7 @@ __all__ = [
     "InvalidCandidateError",
     "InvalidOptionError",
     "InvalidPluginError",
+    "Json",
     "MaskEdit",
     "MaskRecipe",
     "MaskedSpace",

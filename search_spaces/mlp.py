@@ -3,7 +3,7 @@
 Further wirings, activations and scalings that no search draws unless its options name them:
 
 - ``auto-compressing`` (arXiv:2506.09714): the head reads the sum of all hidden layers, which have one width; the deepest can be
-  cut off after training (`onnx_graph.layer_cutting`).
+  cut off after training (`onnx_graph.cutting.layer_cutting`).
 - ``dynamical`` (arXiv:2210.02373): a first layer without activation, then `depth` non-expansive blocks of one width.
 - ``tailored`` (arXiv:2203.08120): leaky rectifiers whose slope follows from the depth, for deep plain networks.
 - ``mup``, maximal update parametrisation (arXiv:2203.03466), so that the best learning rate of Adam does not depend on the width.

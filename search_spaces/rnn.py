@@ -13,7 +13,7 @@ from search_spaces import genes, random_graph
 from search_spaces.errors import InvalidOptionError
 from search_spaces.masked_space import MaskedSpace
 from search_spaces.masks.layer import Mask
-from search_spaces.network_builder import CELLS, NetworkBuilder, dimensions
+from search_spaces.network_builder import CELLS, NetworkBuilder, dimensions, gates_of
 from search_spaces.options import SpaceOptions, check_names, check_range
 from search_spaces.signature import Signature
 from search_spaces.space import TrialLike
@@ -183,4 +183,4 @@ def _recurrence(design: RNNDesign, layer: int, hidden: int) -> Mask:
         design.recurrence, vertices=hidden, degree=design.degree, rewire=design.rewire, seed=design.seed + layer
     )
     np.fill_diagonal(graph, True)
-    return np.tile(graph, (CELLS[design.cell][1], 1))
+    return np.tile(graph, (gates_of(design.cell), 1))

@@ -31,15 +31,13 @@ from benchmarks.support.places import CORPUS, RESULTS
 from nas.corpus import splits
 from nas.corpus.corpus import Corpus
 from nas.corpus.plan import Spaces, candidates
+from predictors import StructureGraph, create, encode
 from predictors.calibration import ranking
 from predictors.calibration.target import to_target
-from predictors.features.encoder import encode
 from predictors.features.matrix import summary_column
-from predictors.library.loading import create
 from predictors.models.gnn import gnn
 from predictors.models.gnn.gnn import GNNPredictor, Scaling
 from predictors.models.gnn.message_passing import Batch, StructureNetwork, state_arrays
-from predictors.structure_graph import StructureGraph
 
 STORED = RESULTS / "label_free_pretraining.json"
 LABELS = (30, 100)

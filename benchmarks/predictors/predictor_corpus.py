@@ -34,14 +34,11 @@ from nas.corpus import splits
 from nas.corpus.ceiling import ceiling
 from nas.corpus.corpus import Corpus
 from nas.corpus.splits import Division
+from predictors import EnsemblePredictor, Predictor, StructureGraph, create
 from predictors.calibration import ranking
 from predictors.calibration.target import to_target
 from predictors.features.graph_features import GRAPH_FEATURES
 from predictors.features.matrix import summary_column
-from predictors.library.loading import create
-from predictors.models.ensemble import EnsemblePredictor
-from predictors.predictor import Predictor
-from predictors.structure_graph import StructureGraph
 
 STORED = RESULTS / "predictor_corpus.json"
 SEEDS: Mapping[str, Mapping[int, int]] = {

@@ -26,10 +26,9 @@ from rich.table import Table
 from benchmarks.support import encoding_cache, nasbench_data
 from benchmarks.support.nasbench_data import Table as Networks
 from benchmarks.support.places import RESULTS
+from predictors import StructureGraph, create
 from predictors.calibration import ranking
 from predictors.calibration.target import accuracy_of, to_target
-from predictors.library.loading import create
-from predictors.structure_graph import StructureGraph
 
 PREDICTORS = ("constant", "density", "linear", "forest", "gnn", "ensemble")
 BASELINES = ("params + MFLOPs, ridge", "params + MFLOPs, forest")

@@ -29,9 +29,8 @@ from rich.table import Table
 from benchmarks.support import encoding_cache, public_structures
 from benchmarks.support.places import RESULTS
 from benchmarks.support.public_structures import Floats, Structures
+from predictors import StructureGraph, create
 from predictors.calibration import ranking
-from predictors.library.loading import create
-from predictors.structure_graph import StructureGraph
 
 FOLDS = 10
 BARS: Mapping[str, float] = {

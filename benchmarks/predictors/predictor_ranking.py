@@ -22,10 +22,9 @@ from rich.table import Table
 from benchmarks.support.places import RESULTS
 from onnx_graph.counts import count
 from onnx_graph.weight import masks
+from predictors import StructureGraph, create
 from predictors.calibration import ranking
 from predictors.calibration.target import accuracy_of, to_target
-from predictors.library.loading import create
-from predictors.structure_graph import StructureGraph
 
 CELLS = 5
 Floats = NDArray[np.float64]
@@ -97,7 +96,7 @@ def make_networks(task_name: str, space_name: str, number: int, epochs: int, see
     from nas.tasks import load_task
     from nas.training.options import TrainingOptions, TrainingResult
     from nas.training.population import train_population
-    from predictors.features.encoder import encode
+    from predictors import encode
 
     task = load_task(task_name)
     space = search_spaces.create(space_name, task.signature)

@@ -24,10 +24,9 @@ from benchmarks.support.corpus_graphs import corpus_graphs
 from benchmarks.support.places import CORPUS, RESULTS
 from nas.corpus.corpus import Corpus
 from onnx_graph.errors import GraphError
-from predictors import encode
+from predictors import StructureGraph, encode
 from predictors.calibration.support import Support
 from predictors.features.matrix import matrix
-from predictors.structure_graph import StructureGraph
 
 STORED = RESULTS / "predictor_support.json"
 BARS = {"recall": 0.95, "false alarms": 0.05}

@@ -30,13 +30,11 @@ import onnx_graph
 import predictors
 from benchmarks.support.places import RESULTS
 from benchmarks.support.processor_time import milliseconds, times
-from predictors.features.encoder import encode
+from predictors import Predictor, encode
 from predictors.features.graph_features import GRAPH_FEATURES
 from predictors.features.matrix import summary_column
 from predictors.features.node_features import NODE_FEATURES
-from predictors.predictor import Predictor
-from search_spaces.registry import create
-from search_spaces.signature import Signature
+from search_spaces import Signature, create
 
 CANDIDATES = 100
 LABELS = 100

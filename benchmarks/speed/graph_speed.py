@@ -22,7 +22,7 @@ import onnx_graph
 from benchmarks.support.places import RESULTS
 from benchmarks.support.processor_time import milliseconds
 from nas.tasks import load_task
-from predictors.features.encoder import encode
+from predictors import encode
 from predictors.reading.canonical import canonical_graph
 
 LENGTHS = (5, 200, 800)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 
 from benchmarks.support.places import RESULTS
-from search_spaces.candidate import MaskRecipe
+from search_spaces import MaskRecipe
 from search_spaces.masks import PATTERNS, MaskLayer, draw
 
 REPEATS = 100

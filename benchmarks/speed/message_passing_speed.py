@@ -3,14 +3,15 @@
 The plain path gathers a message for every edge and scatters the means (`message`, `aggregate`); the fused one is a product with
 a sparse matrix that is made once (`message_and_aggregate`). One layer, forward and with its gradients, on random graphs of the
 size of a training batch: the units of 32 networks, and their operators. Then the whole network on both, forward only.
-Milliseconds on one thread, medians and least of the repeats. The largest difference between the answers stands beside them.
-Usage: python -m benchmarks.speed.message_passing_speed [--repeats 30]
+Milliseconds of processor time on one thread, median and least of the repeats, and the largest difference between the answers.
+Usage: python benchmarks/message_passing_speed.py [--repeats 30]
 """
 
 import argparse
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,7 +20,6 @@ from rich.table import Table
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from benchmarks.support.places import RESULTS
 from predictors.models.gnn.directed_mean_conv import DirectedMeanConv
 from predictors.models.gnn.graph_batch import GraphBatch
 from predictors.models.gnn.message_passing import Batch, StructureNetwork, state_arrays
@@ -47,9 +47,9 @@ def milliseconds(job: Callable[[], object], repeats: int) -> dict[str, float]:
     job()
     found = []
     for _ in range(repeats):
-        start = time.perf_counter()
+        start = time.process_time()
         job()
-        found.append(1000 * (time.perf_counter() - start))
+        found.append(1000 * (time.process_time() - start))
     return {"median": float(np.median(found)), "least": min(found)}
 
 
@@ -124,8 +124,14 @@ def main() -> None:
         for name, row in rows.items():
             table.add_row(name, *(f"{value:.3g}" for value in row.values()))
         Console(width=100).print(table)
-    result = {"unit": "ms, one thread", "graphs": GRAPHS, "torch": torch.__version__, "repeats": repeats, **found}
-    path = RESULTS / "message_passing_speed.json"
+    result = {
+        "unit": "ms of processor time, one thread",
+        "graphs": GRAPHS,
+        "torch": torch.__version__,
+        "repeats": repeats,
+        **found,
+    }
+    path = Path(__file__).parent / "results" / "message_passing_speed.json"
     path.write_text(json.dumps(result, indent=2) + "\n")
 
 

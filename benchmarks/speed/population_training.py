@@ -20,7 +20,7 @@ import torch
 from benchmarks.support.places import RESULTS
 from nas.tasks import Task, load_task
 from nas.training import TrainingOptions, TrainingResult, train, train_population
-from search_spaces.network_builder import NetworkBuilder
+from search_spaces import NetworkBuilder
 
 DENSITY = 0.3
 STORED = RESULTS / "population_training.json"

@@ -7,7 +7,7 @@ import onnx_ir as ir
 from benchmarks.support import encoding_cache
 from benchmarks.support.encoding_cache import Networks
 from nas.corpus.corpus import Corpus
-from predictors.structure_graph import StructureGraph
+from predictors import StructureGraph
 
 
 def corpus_graphs(corpus: Corpus, workers: int) -> list[StructureGraph]:

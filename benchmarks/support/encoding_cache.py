@@ -18,8 +18,8 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from benchmarks.support.places import CACHE
-from predictors.features.encoder import ENCODING, encode
-from predictors.structure_graph import StructureGraph
+from predictors import StructureGraph, encode
+from predictors.features.encoder import ENCODING
 
 SHARD = 100
 FOLDERS = (Path(__file__).parents[2],)

@@ -8,7 +8,7 @@ import onnx_ir as ir
 
 from nas.tasks import Task, load_task
 from nas.tasks.task import Split
-from search_spaces.network_builder import NetworkBuilder
+from search_spaces import NetworkBuilder
 
 SPLIT_SEED = 11
 """Not 7: the split on which the methods' defaults were tuned."""

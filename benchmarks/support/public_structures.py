@@ -18,7 +18,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from benchmarks.support.encoding_cache import Networks
-from search_spaces.network_builder import NetworkBuilder
+from search_spaces import NetworkBuilder
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -1,19 +1,16 @@
 """`nas predict`."""
 
 import argparse
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from nas.cli import output
 from nas.cli.task_file import read_task
 from nas.cli.workers import add_workers, workers
-from nas.errors import UsageError
-from nas.percent import percent
 from nas.reports.explained import feature_rows, layer_rows
 
 if TYPE_CHECKING:
-    from predictors import FittedPredictor, Prediction, StructureGraph
+    from nas.reports.prediction_row import PredictionRow
 
 EXAMPLES = """\
 examples:
@@ -55,125 +52,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print a score for every file, nine times in ten in an interval, and whether it is like what the predictor knows."""
     import predictors
+    from nas.verbs.predict import predict_files
 
     processes = workers(args)
     predictor = predictors.load(args.predictor)
-    predictor.require_accuracy()
-    task = read_task(args.task)
-    predictor.described(task)  # what is wrong with it is said before any file is read
-    graphs = predictors.encode_all(args.models, workers=processes)
-    questions = _questions(predictor, dict(zip(args.models, graphs, strict=True)), task)
-    prediction = predictor.predict([question.graph for question in questions])
-    rows = [_row(question, prediction, place) for place, question in enumerate(questions)]
-    if args.latency:
-        costs = _costs(predictor, args)
-        rows = [row | costs[row["model"]] for row in rows]
-    explained = (
-        [(row, predictor.explain(one.model, task=one.task)) for row, one in zip(rows, questions, strict=True)]
-        if args.explain
-        else []
+    rows = predict_files(
+        predictor,
+        args.models,
+        read_task(args.task),
+        latency=args.latency,
+        explain=args.explain,
+        workers=processes,
     )
-    for row, found in explained:
-        row["explanation"] = asdict(found)
-    output.emit(args, rows, [_shown(row) for row in rows], title="predicted accuracy")
+    shown = [{column: cell.text for column, cell in row.cells().items()} for row in rows]
+    output.emit(args, [row.to_json() for row in rows], shown, title="predicted accuracy")
     if args.format == "table":
-        for row, found in explained:
-            output.table(layer_rows(found), title=f"{row['model']}: layers, by changing their masks and asking again")
-            output.table(feature_rows(found), title=f"features, against {found.typical:.2%} with the typical ones")
-    if any(row["outside"] for row in rows):
-        output.remark("outside: unlike every network that the predictor was fitted on; do not trust the number")
-    if any(row["unseen"] for row in rows):
-        output.remark(
-            "unseen: a task, or a kind of network for it, that the predictor was not fitted on; trust the order more than the numbers"
-        )
-    if any(row.get("latency_outside") for row in rows):
-        output.remark("?: the network has operators that were never measured; do not trust its milliseconds")
+        _show_explanations(rows)
+    for remark in remarks(rows):
+        output.remark(remark)
     return 0
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Question:
-    """A model and a task that it may be for; None where the predictor knows one alone."""
-
-    model: str
-    graph: "StructureGraph"
-    task: Any
-
-    @property
-    def name(self) -> str | None:
-        """Of the task; a description has none."""
-        from predictors.library.fitting import DESCRIBED
-
-        return self.task if self.task is None or isinstance(self.task, str) else DESCRIBED
+def _show_explanations(rows: "Sequence[PredictionRow]") -> None:
+    """What moved each prediction, where it was asked for."""
+    for row in rows:
+        found = row.explanation
+        if found is not None:
+            output.table(layer_rows(found), title=f"{row.model}: layers, by changing their masks and asking again")
+            output.table(feature_rows(found), title=f"features, against {found.typical:.2%} with the typical ones")
 
 
-def _questions(predictor: "FittedPredictor", models: "Mapping[str, StructureGraph]", task: Any) -> list[_Question]:
-    """Every model for the task; without one, for every known task that it fits."""
-    found = []
-    if task is None and predictor.described(None) is not None:
-        task = next(iter(predictor.tasks))  # the only one
-    for model, graph in models.items():
-        open_ = task is None and predictor.tasks
-        for one in _tasks_for(predictor, model, graph) if open_ else [task]:
-            found.append(_Question(model=model, graph=graph.on(predictor.described(one)), task=one))
-    return found
-
-
-def _tasks_for(predictor: "FittedPredictor", model: str, graph: "StructureGraph") -> list[str]:
-    found = predictor.tasks_for(graph)
-    if found:
-        return found
-    sizes = dict.fromkeys(f"{task.inputs} inputs and {task.classes} classes" for task in predictor.tasks.values())
-    raise UsageError(
-        f"{model} fits no task that the predictor knows ({'; '.join(sizes)}): say with --task what it is for, by name or by "
-        "a description (`nas predictor describe DATA > my-task.json`)"
-    )
-
-
-def _row(question: _Question, prediction: "Prediction", place: int) -> dict[str, Any]:
-    distance = float(prediction.distance[place])
-    known = distance == distance
-    return {
-        "model": question.model,
-        "task": question.name,
-        "score": float(prediction.mean[place]),
-        "std": float(prediction.std[place]),
-        "low": float(prediction.low[place]),
-        "high": float(prediction.high[place]),
-        "distance": distance if known else None,
-        "outside": distance > 1 if known else None,
-        "unseen": bool(prediction.unseen[place]),
+def remarks(rows: "Sequence[PredictionRow]") -> list[str]:
+    """What the words in the table mean, said once."""
+    said = {
+        "outside: unlike every network that the predictor was fitted on; do not trust the number": any(
+            row.outside for row in rows
+        ),
+        "unseen: a task, or a kind of network for it, that the predictor was not fitted on; trust the order more than the "
+        "numbers": any(row.unseen for row in rows),
+        "?: the network has operators that were never measured; do not trust its milliseconds": any(
+            row.cost is not None and row.cost.latency_outside for row in rows
+        ),
     }
-
-
-def _costs(predictor: "FittedPredictor", args: argparse.Namespace) -> dict[str, dict[str, Any]]:
-    """Columns of latency and bytes by model: they are the same for every task."""
-    said = predictor.predict(args.models, targets=("latency", "bytes"), latency=args.latency)
-    return {
-        model: {
-            "latency": float(said["latency"].mean[place]),
-            "latency_std": float(said["latency"].std[place]),
-            "latency_outside": bool(said["latency"].outside[place]),
-            "bytes": int(said["bytes"].mean[place]),
-        }
-        for place, model in enumerate(args.models)
-    }
-
-
-def _shown(row: dict[str, Any]) -> dict[str, str]:
-    """A row for people."""
-    support = {None: "", True: "outside", False: "inside"}[row["outside"]]
-    if row["unseen"] and not row["outside"]:
-        support = "unseen"
-    interval = f"{100 * row['low']:.1f} to {100 * row['high']:.1f} %"
-    shown = {
-        "model": row["model"],
-        **({"task": row["task"]} if row["task"] else {}),
-        "predicted": percent(row["score"], row["std"]),
-        "9 times in 10": interval,
-        "support": support,
-    }
-    if "latency" in row:
-        doubt = " ?" if row["latency_outside"] else ""
-        shown |= {"ms": f"{row['latency']:.4f} ± {row['latency_std']:.4f}{doubt}", "bytes": f"{row['bytes']:,}"}
-    return shown
+    return [text for text, is_said in said.items() if is_said]

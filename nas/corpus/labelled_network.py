@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from nas.errors import DataError
 from onnx_graph.weight import masks
-from search_spaces.candidate import Candidate
-from search_spaces.errors import InvalidCandidateError
+from search_spaces import Candidate, InvalidCandidateError
 
 
 @dataclass(frozen=True, kw_only=True)

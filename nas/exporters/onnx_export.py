@@ -17,7 +17,7 @@ from nas.measure.costs.latency import latency
 from nas.measure.runtime import Runtime
 from nas.tasks.task import Task
 from nas.training.inputs import with_any_batch, without_normalisation
-from search_spaces.candidate import Candidate
+from search_spaces import Candidate
 
 TOLERANCE = 1e-4
 """Largest difference between the exported model's outputs and the trained network's, relative to outputs above 1."""

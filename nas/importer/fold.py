@@ -10,18 +10,8 @@ from onnx.reference import ReferenceEvaluator
 
 from nas.importer.node import Array, name_of, operator_of
 from onnx_graph.errors import UnsupportedOperatorError
+from onnx_graph.operators import TABLE
 
-# Each run of these gives something else.
-RANDOM = frozenset(
-    {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
-)
-
-# Operators that are folded beside those that have a kernel.
-FURTHER = frozenset({"Compress", "ConstantOfShape", "DequantizeLinear", "NonZero", "QuantizeLinear", "Range"})
-# Slow in the reference implementation: their kernels run on constants instead.
-SLOW = frozenset(
-    {"AveragePool", "Conv", "ConvTranspose", "Einsum", "GRU", "LSTM", "LpPool", "MaxPool", "RNN", "Resize", "Upsample"}
-)
 # Elements of one constant. A file of a few bytes can ask for more than there is memory.
 MAX_ELEMENTS = 1 << 28
 
@@ -66,7 +56,7 @@ def _elements(operator: str, inputs: Sequence[Array]) -> int:
         return int(abs(limit - start) / abs(delta)) if delta else 0
     if operator == "Tile":
         return inputs[0].size * math.prod(map(int, inputs[1]))
-    if operator in ("MatMul", "Gemm"):
+    if TABLE[operator].kind == "dense":
         # At most: every row of one with every column of the other.
         return math.prod(array.size // max(min(array.shape, default=1), 1) for array in inputs[:2])
     shapes = [array.shape for array in inputs]

@@ -11,7 +11,7 @@ import onnx_graph
 def inspect(path: Path | str) -> dict[str, Any]:
     """Layers and whole-network measures as plain JSON values. Errors as `onnx_graph.load`."""
     import predictors
-    from predictors.features.encoder import GRAPH_FEATURES
+    from predictors import GRAPH_FEATURES
 
     raw = onnx_graph.load(path)
     model = onnx_graph.simplify(raw)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nas.metrics import METRICS, Metric
-from search_spaces.candidate import Candidate
+from search_spaces import Candidate
 
 COLUMNS = (
     "number",

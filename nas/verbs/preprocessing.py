@@ -24,7 +24,8 @@ INPUT = "nas.input"
 """Metadata of an export: what it takes."""
 RAW = "raw"
 
-_ARITHMETIC = frozenset({"Add", "Div", "Mul", "Sub"})
+_ARITHMETIC = frozenset({"add", "mul"})
+"""Kinds of operators that a normalisation is made of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +133,7 @@ def _prepares(model: ir.Model) -> Iterator[str]:
     while value is not None:
         readers = {usage.node for usage in value.uses()}
         node = readers.pop() if len(readers) == 1 else None
-        if node is None or node.op_type not in _ARITHMETIC or len(node.inputs) != 2:
+        if node is None or operator_of(node).kind not in _ARITHMETIC or len(node.inputs) != 2:
             return
         other = node.inputs[1] if node.inputs[0] is value else node.inputs[0]
         if initializer_of(other) is None:

@@ -8,13 +8,13 @@ from typing import Any
 import onnx_ir as ir
 
 import onnx_graph
+from nas.conclusion.conclusion import conclude
 from nas.engine.plan import SearchPlan, data_of, resolve
 from nas.engine.preflight import preflight
 from nas.engine.search_loop import open_engine
 from nas.errors import UsageError
 from nas.measure.costs import COSTS
 from nas.measure.device_check import require_device
-from nas.reports.conclusion import conclude
 from nas.seeds import generator
 from nas.study.config import SearchConfig
 from nas.study.progress import Progress
@@ -166,4 +166,4 @@ def _run(
             raise UsageError(f"{folder.path} already holds {len(engine.record.trials)} trainings; give a larger total")
         write_text(folder.config_file, plan.config.to_toml())
         engine.run()
-        return conclude(engine, on_stage=on_stage)
+        return conclude(engine, on_stage=on_stage).to_json()

@@ -142,14 +142,14 @@ def export_trial(path: Path, number: int | None, out: Path) -> Exported:
     if number is None:
         return copy_of(folder.best, out, task)
     trial = _trial(engine.record.trials, number)
-    stored = folder.models / engine.model_file(trial.digest, trial.repeat)
+    stored = engine.recorder.networks.path(trial.digest, trial.repeat)
     if stored.exists():
         model = onnx_graph.load(stored)
     else:
         from nas.training.single import train
         from nas.training.trained import apply_result
 
-        model = engine.space.build(trial.candidate)
+        model = plan.space.build(trial.candidate)
         model = apply_result(
             model,
             train(

@@ -12,6 +12,7 @@ import numpy as np
 import onnx_ir as ir
 
 import onnx_graph
+from onnx_graph.operators import operator_of
 from onnx_graph.simplification import is_idle
 from predictors.errors import ModelTypeError
 from predictors.features.graph_features import GRAPH_FEATURES, graph_features
@@ -31,7 +32,6 @@ __all__ = ["GRAPH_FEATURES", "NODE_FEATURES", "encode"]
 ENCODING = 2
 """Raised with every change of what is read of a network, or of the networks that `search_spaces` builds: a predictor that was fitted on
 another encoding is refused, and benchmarks encode anew."""
-_FOLDABLE = frozenset({"Constant", "Shape", "Size"})
 
 
 def encode(model: "str | PathLike[str] | ir.Model | onnx.ModelProto") -> StructureGraph:
@@ -86,7 +86,7 @@ def _needs_folding(model: ir.Model) -> bool:
     if model.functions:
         return True
     for node in model.graph:
-        if node.op_type in _FOLDABLE or is_idle(node):
+        if node.op_type == "Constant" or operator_of(node).shape_only or is_idle(node):
             return True
         # ConstantOfShape is left out: weights made by it are known without making them.
         if node.op_type != "ConstantOfShape" and all(
@@ -98,7 +98,7 @@ def _needs_folding(model: ir.Model) -> bool:
 
 def _one_example(model: ir.Model) -> ir.Model:
     """The model for a batch of one, where it asks for shapes: only then are they constants that fold."""
-    if not any(node.op_type in ("Shape", "Size") for node in model.graph):
+    if not any(operator_of(node).shape_only for node in model.graph):
         return model
     copy = model.clone()
     for value in copy.graph.inputs:

@@ -5,7 +5,7 @@ import onnx_graph
 
 def test_functions_win_over_the_files_of_their_name():
     from onnx_graph.counts import Counts
-    from onnx_graph.shrinking import shrink
+    from onnx_graph.cutting.shrinking import shrink
 
     assert onnx_graph.shrink is shrink
     assert onnx_graph.count.__annotations__["return"] is Counts

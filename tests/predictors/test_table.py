@@ -159,6 +159,16 @@ def test_evaluation_is_the_same_for_the_same_seed(rows):
     assert table.evaluate_table(rows, [], seed=5) != table.evaluate_table(rows, [], seed=6)
 
 
+def test_evaluation_tells_how_far_it_is(rows):
+    told = []
+    table.evaluate_table(rows, [], folds=2, repeats=2, progress=told.append)
+    assert [one.fitted for one in told] == list(range(9))  # two baselines, two folds, twice
+    assert {one.fits for one in told} == {8}
+    assert [one.predictor for one in told[:5]] == ["", "constant", "density", "constant", "density"]
+    assert [one.left is None for one in told] == [True, True] + [False] * 7
+    assert told[-1].left == 0
+
+
 def test_noise_is_not_ranked(tmp_path, monkeypatch):
     """Scoring a network by a predictor that saw it would rank noise well; cross-validation must not."""
     graphs, _ = synthetic_graphs(60)

@@ -13,8 +13,8 @@ from nas.ranges import require_number, require_whole
 from nas.training.options import TrainingOptions
 from onnx_graph.weight import array_of, set_weights, weights
 from onnx_graph.weight import masks as masks_of
-from search_spaces.errors import SpaceError
-from search_spaces.masks.layer import Mask
+from search_spaces import SpaceError
+from search_spaces.masks import Mask
 
 if TYPE_CHECKING:
     from nas.training.loop.session import Session

@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 from nas.errors import PluginError, UsageError
 from nas.training.methods.method import Method, MethodError, require_numbers
 from onnx_graph import Builtin, Registry, nearest, require_name
-from search_spaces.masks.recipe import DISTRIBUTIONS, PATTERNS, accepted_options
+from search_spaces.masks import DISTRIBUTIONS, PATTERNS, accepted_options
 
 _STATIC = "nas.training.methods.static:Static"
 _PRUNE = "nas.training.methods.prune:Prune"

@@ -28,7 +28,7 @@ from nas.training.masks.selectable_units import SelectableUnits, selectable_unit
 from nas.training.methods.method import Kind, Method, MethodError
 from nas.training.methods.prune import counts_after
 from onnx_graph.weight import masks
-from search_spaces.masks.layer import Mask
+from search_spaces.masks import Mask
 
 if TYPE_CHECKING:
     from nas.training.loop.session import Session
