@@ -34,6 +34,7 @@ NEVER: dict[str, int] = {"README.md": 1, "docs/index.md": 1}
 """How many blocks of a page no test runs."""
 
 
+@pytest.mark.takes(40, "runs every block of a page, small searches and trainings among them")
 @pytest.mark.parametrize("page", PAGES)
 def test_the_blocks_of_a_page_run(page, tmp_path, monkeypatch):
     run_page(page, tmp_path, monkeypatch, slow=SHELL)
