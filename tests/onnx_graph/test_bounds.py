@@ -246,7 +246,7 @@ def test_an_unforeseen_error_names_the_node_and_keeps_its_cause(monkeypatch):
 
     monkeypatch.setattr("onnx_graph.units.live_units.relation_of", fail)
     with pytest.raises(
-        onnx_graph.UnreadableModelError, match=r"IndexError: tuple index out of range \(at node 'y', operator Relu\)"
+        onnx_graph.UnreadableModelError, match=r"IndexError: tuple index out of range \(at node 'h', operator MatMul\)"
     ) as caught:
         onnx_graph.liveness(model)
     assert isinstance(caught.value.__cause__, IndexError)
