@@ -11,8 +11,8 @@ from nas.importer.program import Program
 from nas.importer.roles import roles
 from onnx_graph.boundary import typed
 from onnx_graph.errors import InvalidModelError
-from onnx_graph.inlining import write_out
 from onnx_graph.operators.result_size import stored_bytes
+from onnx_graph.rewriting.inlining import write_out
 from onnx_graph.weight import array_of
 
 Tensors = dict[str, torch.Tensor]

@@ -17,7 +17,7 @@ from nas.tasks.registry import load_task
 from nas.training.loop import selection
 from nas.training.methods.method import Kind, Method, MethodError
 from nas.training.stack.initialisation import Arrays
-from onnx_graph.file import load
+from onnx_graph.files.file import load
 from onnx_graph.weight import Weight, array_of, weights
 
 if TYPE_CHECKING:

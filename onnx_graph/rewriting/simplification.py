@@ -8,12 +8,12 @@ import numpy as np
 import onnx_ir as ir
 
 from onnx_graph.boundary import typed
-from onnx_graph.folding_budget import MOST_BYTES, FoldingBudget
-from onnx_graph.growth import is_bounded
-from onnx_graph.inlining import write_out
+from onnx_graph.files.growth import is_bounded
 from onnx_graph.node_call import NodeCall, integers_of
 from onnx_graph.operators import operator, operator_of
 from onnx_graph.operators.moving import slices
+from onnx_graph.rewriting.folding_budget import MOST_BYTES, FoldingBudget
+from onnx_graph.rewriting.inlining import write_out
 from onnx_graph.weight import initializer_of
 
 MAX_FILLED = 2**29  # numbers: a mask of one byte for each must fit into memory a few times

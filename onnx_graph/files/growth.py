@@ -14,7 +14,7 @@ import onnx.numpy_helper
 import onnx_ir as ir
 
 from onnx_graph.boundary import FAMILIES
-from onnx_graph.model_parts import graphs_of
+from onnx_graph.files.model_parts import graphs_of
 from onnx_graph.operators.growth import (
     ANY,
     DRIVEN,
