@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from onnx_graph.boundary import typed
 from onnx_graph.errors import WeightError
-from onnx_graph.operators import CONVOLUTIONS, LAYERS, RECURRENT, operator, operator_of
+from onnx_graph.operators import CONVOLUTIONS, LAYERS, RECURRENT, facts_of, operator_of
 
 FLOATS = frozenset({ir.DataType.FLOAT, ir.DataType.FLOAT16, ir.DataType.BFLOAT16, ir.DataType.DOUBLE})
 
@@ -49,7 +49,7 @@ class Weight:
     @property
     def is_recurrent(self) -> bool:
         """Whether a recurrent operator uses it, for its input or its hidden units."""
-        return operator("", self.operator).kind in RECURRENT
+        return facts_of("", self.operator).kind in RECURRENT
 
     def canonical(self, array: NDArray[np.generic]) -> NDArray[np.generic]:
         """The stored array in canonical orientation ``(out, in, *kernel)`` (a view where possible)."""

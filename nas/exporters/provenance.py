@@ -6,8 +6,8 @@ import onnx_ir as ir
 
 from nas import __version__
 from nas.tasks.task import Task
+from onnx_graph.internals import OFFSET, SCALE
 from onnx_graph.operators import operator_of
-from onnx_graph.rewriting.normalisation import OFFSET, SCALE
 from search_spaces import Candidate
 
 

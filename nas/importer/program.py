@@ -29,11 +29,10 @@ from nas.importer.node import (
 )
 from nas.importer.operators import OPERATORS
 from nas.importer.roles import Roles
-from onnx_graph.errors import InvalidModelError, UnsupportedOperatorError
-from onnx_graph.files.limits import MOST_AXES
+from onnx_graph import InvalidModelError, UnsupportedOperatorError
+from onnx_graph.internals import MOST_AXES, FoldingBudget
 from onnx_graph.operators import STANDARD_DOMAINS, UNKNOWN
 from onnx_graph.operators import operator_of as operator_facts
-from onnx_graph.rewriting.folding_budget import FoldingBudget
 
 _ABSENT = 0
 _OLDEST_OPSET = 7

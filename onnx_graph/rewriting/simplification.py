@@ -10,7 +10,7 @@ import onnx_ir as ir
 from onnx_graph.boundary import typed
 from onnx_graph.files.growth import is_bounded
 from onnx_graph.node_call import NodeCall, integers_of
-from onnx_graph.operators import operator, operator_of
+from onnx_graph.operators import facts_of, operator_of
 from onnx_graph.operators.moving import slices
 from onnx_graph.rewriting.folding_budget import MOST_BYTES, FoldingBudget
 from onnx_graph.rewriting.inlining import write_out
@@ -173,7 +173,7 @@ def _fold(model: ir.Model) -> None:
 
 
 def _may_compute(node: ir.Node, budget: FoldingBudget) -> bool:
-    if not operator(node.domain, node.op_type).folds or len(node.outputs) != 1:
+    if not facts_of(node.domain, node.op_type).folds or len(node.outputs) != 1:
         return False
     return budget.takes(
         node,

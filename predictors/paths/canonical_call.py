@@ -8,15 +8,22 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from onnx_graph.node_call import shape_of
-from onnx_graph.operators.axes import made_by, spatial
-from onnx_graph.operators.operator import relation
-from onnx_graph.propagation.algebra import Algebra
-from onnx_graph.propagation.call import Product, Recurrence
-from onnx_graph.propagation.field import Dims, Field, widened
-from onnx_graph.propagation.relation import Path, Relation, mixing, paths
-from onnx_graph.propagation.step import Insert
-from onnx_graph.propagation.weighted import Through
+from onnx_graph.internals import shape_of
+from onnx_graph.operators import made_by, relation, spatial
+from onnx_graph.propagation import (
+    Algebra,
+    Dims,
+    Field,
+    Insert,
+    Path,
+    Product,
+    Recurrence,
+    Relation,
+    Through,
+    mixing,
+    paths,
+    widened,
+)
 from predictors.reading.attributes import Shape, integer, integers
 from predictors.reading.canonical_graph import Operator
 

@@ -11,8 +11,7 @@ from math import frexp, log, prod
 import numpy as np
 
 from onnx_graph.operators import CONVOLUTIONS, POOLS, RECURRENT
-from onnx_graph.propagation.algebra import NUMBERS
-from onnx_graph.propagation.relation import NOTHING, Relation, backward, forward, mixed, mixing
+from onnx_graph.propagation import NOTHING, NUMBERS, Relation, backward, forward, mixed, mixing
 from predictors.paths.canonical_call import relation_of
 from predictors.paths.weight_flow import Array, CountedWeights, Record
 from predictors.reading.attributes import Shape

@@ -13,10 +13,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from onnx_graph.propagation.algebra import NUMBERS
-from onnx_graph.propagation.places import Pick, Put
-from onnx_graph.propagation.relation import Relation, forward, without_gates
-from onnx_graph.propagation.step import Stretch
+from onnx_graph.propagation import NUMBERS, Pick, Put, Relation, Stretch, forward, without_gates
 from predictors.paths.canonical_call import relation_of
 from predictors.paths.connections import connections
 from predictors.paths.flow import source_axes
