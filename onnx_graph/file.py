@@ -9,7 +9,7 @@ import onnx
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from onnx_graph import limits, soundness, tensor_data, value_info
+from onnx_graph import limits, soundness, tensor_data, value_info, wire
 from onnx_graph.boundary import typed
 from onnx_graph.durable_file import write_durably
 from onnx_graph.errors import InvalidModelError
@@ -108,6 +108,7 @@ def _read(path: Path) -> bytes:
 def _parse(data: bytes) -> onnx.ModelProto:
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
+    wire.check(data)
     proto = onnx.ModelProto()
     try:
         proto.ParseFromString(data)

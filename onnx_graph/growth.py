@@ -8,7 +8,6 @@ gets three upper bounds by simple rules. Where one passes its limit, nothing is 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import NamedTuple
 
 import onnx
 import onnx.numpy_helper
@@ -16,40 +15,19 @@ import onnx_ir as ir
 
 from onnx_graph.boundary import FAMILIES
 from onnx_graph.model_parts import graphs_of
-
-SMALL = 128
-"""Numbers of a constant that are looked at."""
-
-MOST_AXES = 1 << 10
-"""Of one value: more than any array can have, as the bounds are not tight."""
-MOST_AXES_TOGETHER = 1 << 22
-MOST_CARRIED = 1 << 18
-"""Numbers of a list that inference carries along, and of all such lists together four times as many."""
-MOST_PARTS = 1 << 24
-"""Numbers of a tensor that is taken apart into a sequence."""
-_ANY = 1 << 62  # no bound
-
-
-class Bound(NamedTuple):
-    """Upper bounds of a value.
-
-    Attributes:
-        axes: its rank; sequences and optional values count one more than what they hold.
-        numbers: how many it holds where a library can know that, open sizes counted as 1.
-        longest: its longest axis, as far as a library can know it.
-        carried: how many numbers of its content a library carries along.
-        largest: the largest number of its content, where it is known to be one of whole numbers.
-    """
-
-    axes: int = 0
-    numbers: int = 1
-    longest: int = 1
-    carried: int = 0
-    largest: int = _ANY
-
-
-class _GrowthError(Exception):
-    """A bound passes its limit."""
+from onnx_graph.operators.growth import (
+    ANY,
+    DRIVEN,
+    DRIVERS,
+    MOST_AXES,
+    MOST_AXES_TOGETHER,
+    MOST_CARRIED,
+    MULTIPLIES,
+    SMALL,
+    Bound,
+    GrowthError,
+    made_by,
+)
 
 
 @dataclass(frozen=True)
@@ -124,7 +102,7 @@ def is_bounded(model: "onnx.ModelProto | ir.Model") -> bool:
     reader = _ModelReader(model) if isinstance(model, ir.Model) else _ProtoReader(model)
     try:
         _Walk().through(reader.part(), None)
-    except _GrowthError:
+    except GrowthError:
         return False
     return True
 
@@ -141,16 +119,16 @@ def _may_grow(model: onnx.ModelProto) -> bool:
     if model.functions:
         return True
     kinds = {node.op_type for node in graph.node}
-    if kinds & _MULTIPLIES:
+    if kinds & MULTIPLIES:
         return True
-    if not kinds & _DRIVERS.keys():
+    if not kinds & DRIVERS.keys():
         return False
     few = {one.name for one in graph.initializer if sum(one.dims) <= SMALL}
     few |= {
         node.output[0] for node in graph.node if node.op_type == "Constant" and node.output and node.ByteSize() <= SMALL
     }
     driving = (
-        node.input[_DRIVERS[node.op_type]] for node in graph.node if len(node.input) > _DRIVERS.get(node.op_type, _ANY)
+        node.input[DRIVERS[node.op_type]] for node in graph.node if len(node.input) > DRIVERS.get(node.op_type, ANY)
     )
     return not few.issuperset(driving)
 
@@ -166,15 +144,15 @@ class _Walk:
         found = _Scope(part, outer)
         found.update(zip(part.inputs, given, strict=False))
         for step in part.steps:
-            see = found.driving if step.operator in _DRIVEN else found.__getitem__
+            see = found.driving if step.operator in DRIVEN else found.__getitem__
             inputs = [see(name) for name in step.inputs] or [Bound()]
             outputs = self._called(step.call, inputs) if step.call is not None else self._computed(step, inputs, found)
             for name, bound in zip(step.outputs, outputs, strict=False):
                 self._axes, self._carried = self._axes + bound.axes, self._carried + bound.carried
                 if bound.axes > MOST_AXES or bound.carried > MOST_CARRIED:
-                    raise _GrowthError(name)
+                    raise GrowthError(name)
                 if self._axes > MOST_AXES_TOGETHER or self._carried > 4 * MOST_CARRIED:
-                    raise _GrowthError(name)
+                    raise GrowthError(name)
                 found[name] = bound
         return found
 
@@ -186,175 +164,17 @@ class _Walk:
         for graph in step.graphs:
             known = self.through(graph, found)
             inputs = [*inputs, *(known[name] for name in graph.outputs)]
-        return [_made(step, inputs)] * len(step.outputs)
-
-
-def _made(step: Step, inputs: Sequence[Bound]) -> Bound:
-    """The bound of the outputs of a step."""
-    if step.made is not None:
-        return step.made
-    if step.operator == "SplitToSequence" and inputs[0].numbers > MOST_PARTS:
-        raise _GrowthError(step.operator)
-    axes = _AXES.get(step.operator, _most_axes)(step, inputs)
-    numbers = _NUMBERS.get(step.operator, _most_numbers)(step, inputs)
-    carried = _CARRIED[step.operator](step, inputs) if step.operator in _CARRIED else 0
-    if not all(bound.carried for bound in inputs) and step.operator != "Shape":
-        carried = 0
-    largest = inputs[0].longest if step.operator == "Shape" else _ANY
-    if step.operator in _KEEPS_NUMBERS:
-        largest = max(bound.largest for bound in inputs)
-    if step.operator == "Range" and carried:
-        numbers = carried
-    longest = _LONGEST.get(step.operator, _most_long)(step, inputs)
-    return Bound(axes, min(numbers, _ANY), min(longest, numbers, _ANY), carried, largest)
-
-
-Rule = Callable[[Step, Sequence[Bound]], int]
-
-
-def _most_axes(step: Step, inputs: Sequence[Bound]) -> int:
-    return max(bound.axes for bound in inputs) + (1 if step.graphs else 0)
-
-
-def _most_numbers(step: Step, inputs: Sequence[Bound]) -> int:
-    return max(bound.numbers for bound in inputs)
-
-
-def _most_long(step: Step, inputs: Sequence[Bound]) -> int:
-    return max(bound.longest for bound in inputs) + step.lengths.get("pads", 0)
-
-
-def _most_carried(step: Step, inputs: Sequence[Bound]) -> int:
-    return max(bound.carried for bound in inputs)
-
-
-def _same_carried(step: Step, inputs: Sequence[Bound]) -> int:
-    return inputs[0].carried
-
-
-def _added(step: Step, inputs: Sequence[Bound]) -> int:
-    """The name of a sum of two open sizes is as long as their names together."""
-    alone = all(bound.numbers <= 1 for bound in inputs)
-    return sum(bound.carried for bound in inputs) if alone else _most_carried(step, inputs)
-
-
-def _ranged(step: Step, inputs: Sequence[Bound]) -> int:
-    """Numbers from a first to a last one, where all three inputs are carried along; the step is at least 1 in size."""
-    if not all(bound.carried for bound in inputs):
-        return 0
-    return min(2 * max(bound.largest for bound in inputs), _ANY)
-
-
-def _filled(step: Step, inputs: Sequence[Bound]) -> int:
-    """Numbers of a tensor whose shape, the first input, holds no large number."""
-    shape = inputs[0]
-    return int(min(shape.largest ** min(shape.numbers, 64), _ANY)) if shape.largest < _ANY else _ANY
-
-
-def _fixed(number: int) -> Rule:
-    return lambda step, inputs: number
-
-
-def _second(inputs: Sequence[Bound]) -> Bound:
-    return inputs[1] if len(inputs) > 1 else Bound()
-
-
-def _listed(name: str) -> Rule:
-    """Length of a list that is an attribute in old opsets, the second input in new ones."""
-    return lambda step, inputs: step.lengths.get(name, _second(inputs).numbers)
-
-
-def _one_more(step: Step, inputs: Sequence[Bound]) -> int:
-    return max(bound.axes for bound in inputs) + 1
-
-
-def _squeezed(step: Step, inputs: Sequence[Bound]) -> int:
-    return max(inputs[0].axes - step.lengths.get("axes", int(len(inputs) > 1)), 0)
-
-
-def _reduced(step: Step, inputs: Sequence[Bound]) -> int:
-    return max(inputs[0].axes - int(step.lengths.get("keepdims", 1) == 0), 0)
-
-
-def _gathered(step: Step, inputs: Sequence[Bound]) -> int:
-    data, indices = inputs[0], _second(inputs)
-    return indices.numbers if data.axes <= 1 else max(data.numbers, indices.numbers)
-
-
-_REDUCTIONS = (
-    "ArgMax", "ArgMin", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd",
-    "ReduceSum", "ReduceSumSquare",
-)  # fmt: skip
-_WRAPPING = (
-    "OneHot", "StringSplit", "SequenceConstruct", "SequenceInsert", "SplitToSequence", "Optional", "ConcatFromSequence", "SequenceMap",
-)  # fmt: skip
-_NESTS = frozenset({*_WRAPPING, "Unsqueeze", "GatherND", "If", "Loop", "Scan"})
-_MULTIPLIES = frozenset({*_NESTS, "Concat", "Range"})
-_DRIVERS = {"ConstantOfShape": 0, "Expand": 1, "Reshape": 1, "Gather": 1, "Col2Im": 1}
-"""Operators whose output has as many axes as that input has numbers (`Gather`: axes)."""
-_AXES: dict[str, Rule] = {
-    "Shape": _fixed(1),
-    "Size": _fixed(0),
-    "NonZero": _fixed(2),
-    "Range": _fixed(1),
-    "Flatten": _fixed(2),
-    "Gemm": _fixed(2),
-    **dict.fromkeys(("RNN", "GRU", "LSTM"), _fixed(4)),
-    **dict.fromkeys(("Reshape", "RandomNormal", "RandomUniform"), _listed("shape")),
-    "ConstantOfShape": lambda step, inputs: inputs[0].numbers,
-    "Expand": lambda step, inputs: max(inputs[0].axes, _second(inputs).numbers),
-    "Gather": lambda step, inputs: max(inputs[0].axes + _second(inputs).axes - 1, 0),
-    "GatherND": lambda step, inputs: inputs[0].axes + _second(inputs).axes,
-    "Unsqueeze": lambda step, inputs: inputs[0].axes + _listed("axes")(step, inputs),
-    "Squeeze": _squeezed,
-    **dict.fromkeys(_REDUCTIONS, _reduced),
-    "Einsum": lambda step, inputs: step.lengths.get("equation", 0),
-    "Col2Im": lambda step, inputs: 2 + _second(inputs).numbers,
-    **dict.fromkeys(_WRAPPING, _one_more),
-}
-_MAKES_MUCH = (
-    "Range", "Tile", "Expand", "ConstantOfShape", "Pad", "Resize", "Upsample", "OneHot", "NonZero", "CenterCropPad", "RandomNormal",
-    "RandomUniform", "MelWeightMatrix", "HannWindow", "HammingWindow", "BlackmanWindow", "STFT", "DFT", "ConvTranspose", "MatMul", "Gemm",
-    "Einsum", "Col2Im", "AffineGrid", "GridSample",
-)  # fmt: skip
-_NUMBERS: dict[str, Rule] = {
-    **dict.fromkeys(_MAKES_MUCH, _fixed(_ANY)),
-    "ConstantOfShape": _filled,
-    "Shape": lambda step, inputs: inputs[0].axes,
-    "Size": _fixed(1),
-    "Concat": lambda step, inputs: sum(bound.numbers for bound in inputs),
-    "Reshape": lambda step, inputs: inputs[0].numbers,
-    "Gather": _gathered,
-}
-_CARRIED: dict[str, Rule] = {
-    "Shape": lambda step, inputs: inputs[0].axes,
-    "Size": _fixed(1),
-    "Gather": lambda step, inputs: min(_gathered(step, inputs), MOST_CARRIED + 1) if inputs[0].carried else 0,
-    "Concat": lambda step, inputs: sum(bound.carried for bound in inputs),
-    "Add": _added,
-    "Range": _ranged,
-    **dict.fromkeys(("Sub", "Mul"), _most_carried),
-    **dict.fromkeys(("Cast", "Slice", "Squeeze", "Unsqueeze", "Identity", "Reshape", "Abs"), _same_carried),
-}
-_LONGEST: dict[str, Rule] = {
-    **dict.fromkeys(set(_MAKES_MUCH) - {"MatMul", "Gemm", "Einsum"}, _fixed(_ANY)),
-    **dict.fromkeys(("Reshape", "Flatten"), lambda step, inputs: inputs[0].numbers),
-    "ConstantOfShape": lambda step, inputs: inputs[0].largest,
-    "Expand": lambda step, inputs: max(inputs[0].longest, _second(inputs).largest),
-    "Concat": lambda step, inputs: sum(bound.longest for bound in inputs),
-}
-_KEEPS_NUMBERS = frozenset({"Gather", "Slice", "Concat", "Unsqueeze", "Squeeze", "Identity", "Cast"})
-_DRIVEN = frozenset({*_DRIVERS, "Unsqueeze", "GatherND"})
+        return [made_by(step, inputs)] * len(step.outputs)
 
 
 def _bound(dims: Sequence[int], content: Sequence[float] = ()) -> Bound:
     """Of an input or a constant; open sizes are 0 or less. Libraries carry numbers along one axis along."""
-    numbers = min(prod(size for size in dims if size > 0), _ANY)
+    numbers = min(prod(size for size in dims if size > 0), ANY)
     carried = min(numbers, MOST_CARRIED + 1) if len(dims) < 2 else 0
     whole = bool(content) and all(
-        number == number and abs(number) < _ANY and number == int(number) for number in content
+        number == number and abs(number) < ANY and number == int(number) for number in content
     )
-    return Bound(len(dims), numbers, max(dims, default=1), carried, int(max(map(abs, content))) if whole else _ANY)
+    return Bound(len(dims), numbers, max(dims, default=1), carried, int(max(map(abs, content))) if whole else ANY)
 
 
 _NUMBERS_OF = (onnx.TensorProto.INT64, onnx.TensorProto.INT32, onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE)

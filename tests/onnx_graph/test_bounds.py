@@ -164,6 +164,29 @@ def test_too_many_axes_are_refused():
         onnx_graph.from_proto(model)
 
 
+@pytest.mark.parametrize("tag", [b"\x0a\x00", b"\x0a\x02\x2a\x00"], ids=["nodes", "nodes with an attribute"])
+def test_a_large_file_of_empty_parts_is_not_parsed(tmp_path, monkeypatch, tag):
+    monkeypatch.setattr("onnx_graph.wire.SMALL_FILE", 100_000)
+    monkeypatch.setattr("onnx_graph.wire.MOST_PARTS", 50_000)
+    body = tag * 60_000
+    size = bytes([len(body) & 127 | 128, len(body) >> 7 & 127 | 128, len(body) >> 14])
+    path = tmp_path / "empty.onnx"
+    path.write_bytes(b"\x3a" + size + body)
+    with pytest.raises(onnx_graph.InvalidModelError, match="more than 50,000 parts"):
+        onnx_graph.load(path)
+
+
+def test_a_large_file_of_weights_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("onnx_graph.wire.SMALL_FILE", 1000)
+    monkeypatch.setattr("onnx_graph.wire.MOST_PARTS", 100)
+    model = parsed("g (float[N,100] x) => (float[N,100] y) { y = MatMul(x, w) }")
+    model.graph.initializer.append(numpy_helper.from_array(np.ones((100, 100), np.float32), "w"))
+    path = tmp_path / "weights.onnx"
+    path.write_bytes(model.SerializeToString())
+    assert len(path.read_bytes()) > 40_000
+    assert onnx_graph.count(onnx_graph.load(path)).weights == 10_000
+
+
 def node(text: str) -> ir.Node:
     return next(iter(ir.from_proto(parsed(f"g (float[2] x) => (float[2] y) {{ {text} }}")).graph))
 
@@ -221,9 +244,9 @@ def test_an_unforeseen_error_names_the_node_and_keeps_its_cause(monkeypatch):
     def fail(node, *_):
         raise IndexError("tuple index out of range")
 
-    monkeypatch.setattr("onnx_graph.live_units.rule", fail)
+    monkeypatch.setattr("onnx_graph.units.live_units.relation_of", fail)
     with pytest.raises(
-        onnx_graph.UnreadableModelError, match=r"IndexError: tuple index out of range \(at node 'y', operator Relu\)"
+        onnx_graph.UnreadableModelError, match=r"IndexError: tuple index out of range \(at node 'h', operator MatMul\)"
     ) as caught:
         onnx_graph.liveness(model)
     assert isinstance(caught.value.__cause__, IndexError)

@@ -13,25 +13,11 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 import onnx_graph
+from onnx_graph.operators import operator_of
 
-SILENT = frozenset(
-    {
-        "Flatten",
-        "Reshape",
-        "Transpose",
-        "Squeeze",
-        "Unsqueeze",
-        "Identity",
-        "Cast",
-        "Dropout",
-        "Shape",
-        "Gather",
-        "Slice",
-        "Expand",
-        "Constant",
-    }
-)
-"""Operators that are not drawn where they read one block alone."""
+_NORMALISING = frozenset({"add", "mul"})
+"""Kinds of operators that join a bias, or a part of a normalisation."""
+_JOINING = _NORMALISING | {"concat"}
 NORMALISED = ", normalised"
 
 
@@ -115,7 +101,7 @@ class _Reader:
         if not sources:  # computes constants only
             return
         block = self._weighted(node)
-        if block is None and len(sources) == 1 and node.op_type in SILENT:
+        if block is None and len(sources) == 1 and _is_silent(node):
             number = sources[0]
         elif block is None and (joined := self._joined(node, values, sources)) is not None:
             number = joined
@@ -133,9 +119,7 @@ class _Reader:
         ]
         if len(sources) == 1:
             block = self.diagram.blocks[sources[0]]
-            constant = (
-                node.op_type in ("Add", "Sub", "Mul", "Div") and len(values) == 1
-            )  # a bias, or a part of a normalisation
+            constant = operator_of(node).kind in _NORMALISING and len(values) == 1
             if sources[0] not in only or not (block.weights or (constant and block.entry)):
                 return None
             if not constant:
@@ -146,7 +130,8 @@ class _Reader:
         sums = [
             number for number in only if number is not None and self.diagram.blocks[number].operators == [node.op_type]
         ]
-        if node.op_type not in ("Add", "Mul", "Concat") or not sums:
+        facts = operator_of(node)
+        if facts.kind not in _JOINING or facts.ordered or not sums:
             return None
         self._link([source for source in sources if source != sums[0]], sums[0])
         return sums[0]
@@ -187,3 +172,9 @@ def _activations(node: ir.Node) -> Iterator[ir.Value]:
 def _shape(value: Any) -> str:
     """Shape of one example."""
     return "" if value.shape is None else " × ".join(str(size) for size in list(value.shape)[1:])
+
+
+def _is_silent(node: ir.Node) -> bool:
+    """Whether a node is not drawn where it reads one block alone: it moves numbers about, or reads their shape."""
+    facts = operator_of(node)
+    return facts.moves or facts.passes or facts.shape_only or node.op_type == "Constant"

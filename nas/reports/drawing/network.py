@@ -11,7 +11,6 @@ MOST_BLOCKS = 120
 MOST_BENDS = 2000
 """Rows that links pass, all together; beyond, the drawing would be a tangle."""
 HEIGHT, SPACE, MARGIN = 48.0, 26.0, 4.0
-SIGNS = {"Add": "+", "Mul": "×", "Concat": "joined", "Sub": "−"}
 
 
 def drawing(model: ir.Model) -> Markup | None:
@@ -95,7 +94,7 @@ def _box(block: Block, middle: float, top: float) -> Markup:
 
 def _label(block: Block, middle: float, top: float) -> Markup:
     """A step without weights."""
-    text = SIGNS.get(block.operators[0], " → ".join(block.operators))
+    text = _sign(block.operators[0]) or " → ".join(block.operators)
     text = _short(text, 16)
     width = max(HEIGHT / 2, 10 + 7.0 * len(text))
     y = top + HEIGHT / 4
@@ -122,3 +121,17 @@ def _detail(block: Block) -> str:
 
 def _short(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _sign(operator: str) -> str:
+    """How an operator is written in mathematics; empty where it has no sign."""
+    match operator:
+        case "Add":
+            return "+"
+        case "Mul":
+            return "×"
+        case "Sub":
+            return "−"
+        case "Concat":
+            return "joined"
+    return ""
