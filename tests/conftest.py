@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 raise pytest.UsageError(f"{item.nodeid}: takes(seconds, why) needs both")
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_terminal_summary(terminalreporter: "pytest.TerminalReporter") -> None:
     """List the tests that took longer than they say."""
     late = overdue(terminalreporter, 1.0)
     if late:
@@ -55,7 +55,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-def overdue(reporter: pytest.TerminalReporter, times: float) -> dict[str, list[float]]:
+def overdue(reporter: "pytest.TerminalReporter", times: float) -> dict[str, list[float]]:
     """Seconds and allowance of the tests that took more than `times` their allowance, the longest first."""
     found = {}
     for outcome in ("passed", "failed", "skipped"):
