@@ -16,6 +16,7 @@ from .tasks.task import Task as Task
 from .torch_export.torch_module import from_torch as from_torch
 from .training.mask_only import masked_model as masked_model
 from .training.methods.method import Method as Method
+from .training.methods.registry import method as method
 from .training.options import TrainingOptions as TrainingOptions
 from .training.options import TrainingResult as TrainingResult
 from .training.population import train_population as train_population
@@ -51,6 +52,7 @@ __all__ = [
     "from_torch",
     "load_task",
     "masked_model",
+    "method",
     "resume",
     "search",
     "train",

@@ -13,6 +13,7 @@ from .durable_file import write_durably as write_durably
 from .errors import FixedBatchError as FixedBatchError
 from .errors import GraphError as GraphError
 from .errors import InvalidModelError as InvalidModelError
+from .errors import UnreadableModelError as UnreadableModelError
 from .errors import UnsupportedOperatorError as UnsupportedOperatorError
 from .errors import WeightError as WeightError
 from .file import from_proto as from_proto
@@ -51,6 +52,7 @@ __all__ = [
     "Liveness",
     "Registry",
     "Separated",
+    "UnreadableModelError",
     "UnsupportedOperatorError",
     "Weight",
     "WeightError",
@@ -67,8 +69,8 @@ __all__ = [
     "load",
     "masks",
     "nearest",
-    "remove_stale",
     "prepend_normalisation",
+    "remove_stale",
     "require_name",
     "save",
     "set_weights",

@@ -6,6 +6,7 @@ from math import prod
 import numpy as np
 import onnx_ir as ir
 
+from onnx_graph.boundary import typed
 from onnx_graph.weight import FLOATS, WeightUse, array_of, integer, weight_uses
 
 
@@ -26,6 +27,7 @@ class Counts:
     macs: int
 
 
+@typed("counted")
 def count(model: ir.Model) -> Counts:
     """Count a model as it is; `trim` it first where unreachable weights should not count.
 

@@ -9,6 +9,13 @@ class InvalidModelError(GraphError, ValueError):
     """The file is not a readable ONNX model, or is one that reaches outside its folder."""
 
 
+class UnreadableModelError(InvalidModelError):
+    """A model on which a reader failed in a way that no check foresaw; the cause is chained.
+
+    Nearly always the model contradicts itself. If onnxruntime runs it, the defect is ours.
+    """
+
+
 class WeightError(GraphError, ValueError):
     """An array does not fit the initializer it is meant for, or there is no such initializer."""
 

@@ -9,14 +9,17 @@ import onnx
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from onnx_graph import soundness, tensor_data, value_info
+from onnx_graph import limits, soundness, tensor_data, value_info, wire
+from onnx_graph.boundary import typed
 from onnx_graph.durable_file import write_durably
 from onnx_graph.errors import InvalidModelError
+from onnx_graph.model_parts import ModelParts
 
 NEWEST_IR_VERSION = 13  # that onnxruntime reads
 _LEAST_READ = 1 << 20  # bytes: some file systems state no size
 
 
+@typed("read")
 def load(path: os.PathLike[str] | str) -> ir.Model:
     """Read an ONNX file with shapes inferred (left unknown where inference fails).
 
@@ -26,12 +29,10 @@ def load(path: os.PathLike[str] | str) -> ir.Model:
         InvalidModelError: anything that is not a sound model of at most 2 GiB.
     """
     path = Path(path)
-    try:
-        return _to_memory(_parse(_read(path)), path.parent)
-    except InvalidModelError as error:
-        raise InvalidModelError(f"{path}: {error}") from error.__cause__
+    return _to_memory(_parse(_read(path)), path.parent)
 
 
+@typed("read")
 def from_proto(proto: onnx.ModelProto) -> ir.Model:
     """The model that `load` would read from a file of this content; the protobuf itself is left as it is.
 
@@ -66,6 +67,7 @@ def size(model: ir.Model) -> int:
     return len(_serialize(model, {}))
 
 
+@typed("written")
 def _serialize(model: ir.Model, metadata: Mapping[str, str]) -> bytes:
     from google.protobuf.message import EncodeError  # type: ignore[import-untyped]
 
@@ -106,6 +108,7 @@ def _read(path: Path) -> bytes:
 def _parse(data: bytes) -> onnx.ModelProto:
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
+    wire.check(data)
     proto = onnx.ModelProto()
     try:
         proto.ParseFromString(data)
@@ -119,8 +122,10 @@ def _parse(data: bytes) -> onnx.ModelProto:
 
 def _to_memory(proto: onnx.ModelProto, folder: Path | None) -> ir.Model:
     """The model, its external data read from that folder; takes the protobuf to pieces."""
+    parts = ModelParts.of(proto)
+    limits.check(proto, parts.graphs)
     soundness.check(proto)
-    arrays = tensor_data.make_plain(proto, folder)
+    arrays = tensor_data.make_plain(proto, parts, folder)
     value_info.infer(proto, arrays)
     try:
         model = ir.from_proto(proto)

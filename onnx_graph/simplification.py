@@ -3,29 +3,32 @@
 import logging
 import math
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 import onnx_ir as ir
 
+from onnx_graph.boundary import typed
+from onnx_graph.folding_budget import MOST_BYTES, FoldingBudget
+from onnx_graph.growth import is_bounded
+from onnx_graph.inlining import write_out
 from onnx_graph.node_call import NodeCall, integers_of
 from onnx_graph.operators import operator, operator_of
 from onnx_graph.operators.moving import slices
 from onnx_graph.weight import initializer_of
 
-MAX_FOLDED_BYTES = 512 * 2**20
-MAX_FILLED_BYTES = 2**31 - 1
+MAX_FILLED = 2**29  # numbers: a mask of one byte for each must fit into memory a few times
 _ENDLESS = 2**31 - 1  # as the end of a Slice: no axis is that long
-_MAX_PRODUCTS = 10**10  # multiplications spent on one constant
 
 
+@typed("simplified")
 def simplify(model: ir.Model) -> ir.Model:
     """A simpler model, or the model itself where there is nothing to simplify.
 
     Functions are inlined; constant subgraphs (``Mul(weight, mask)``, ``Transpose(weight)``, shape arithmetic) are folded
-    up to 512 MiB in all, ConstantOfShape, which takes no memory, up to 2 GiB; Constant nodes become initializers; Identity,
-    inference Dropout, a Slice that takes everything, a Transpose that moves nothing, unused nodes and initializers go.
-    Inputs and outputs keep names and shapes. What cannot be evaluated is left as it is.
+    up to 512 MiB in all, of which 64 MiB for results that are larger than what they are computed from; ConstantOfShape,
+    which takes no memory, up to 2^29 numbers; Constant nodes become initializers; Identity, inference Dropout, a Slice
+    that takes everything, a Transpose that moves nothing, unused nodes and initializers go. Inputs and outputs keep names
+    and shapes. What cannot be evaluated is left as it is.
     """
     if is_simple(model):
         return model
@@ -85,9 +88,7 @@ def _is_whole(taken: slice, length: int | str | None) -> bool:
 
 def _inline(model: ir.Model) -> None:
     if model.functions:
-        from onnx_ir.passes.common import InlinePass
-
-        _attempt(lambda: InlinePass()(model))
+        _attempt(lambda: write_out(model))
 
 
 def _drop_dropout(model: ir.Model) -> None:
@@ -141,8 +142,8 @@ def _fill(model: ir.Model) -> None:
             if "value" in node.attributes
             else np.zeros(1, np.float32)
         )
-        total += math.prod(shape.tolist()) * fill.itemsize
-        if fill.size != 1 or total > MAX_FILLED_BYTES:
+        total += math.prod(shape.tolist())
+        if fill.size != 1 or total > MAX_FILLED:
             return
         old, name = node.outputs[0], node.outputs[0].name
         tensor = ir.Tensor(np.broadcast_to(fill, shape), name=name)
@@ -153,15 +154,17 @@ def _fill(model: ir.Model) -> None:
 
 
 def _fold(model: ir.Model) -> None:
+    if not is_bounded(model):  # the library infers shapes as it goes, and takes lists of sizes and sequences apart
+        return
     from onnxscript.optimizer import FOLDED_FROM_KEY, fold_constants_ir
 
-    spent = [0]
+    budget = FoldingBudget()
     _attempt(
         lambda: fold_constants_ir(
             model,
             onnx_shape_inference=True,
-            output_size_limit=MAX_FOLDED_BYTES,
-            should_fold=partial(_affordable, spent=spent),
+            output_size_limit=MOST_BYTES,
+            should_fold=lambda node: _may_compute(node, budget),
         )
     )
     for value in [*model.graph.initializers.values(), *(value for node in model.graph for value in node.outputs)]:
@@ -169,31 +172,13 @@ def _fold(model: ir.Model) -> None:
         value.metadata_props.pop(FOLDED_FROM_KEY, None)
 
 
-def _affordable(node: ir.Node, *, spent: list[int]) -> bool:
-    """Whether folding a node keeps within the limits of memory and time; what it takes is added to ``spent``."""
+def _may_compute(node: ir.Node, budget: FoldingBudget) -> bool:
     if not operator(node.domain, node.op_type).folds or len(node.outputs) != 1:
         return False
-    size = _result_bytes(node)
-    if size is None or spent[0] + size > MAX_FOLDED_BYTES:
-        return False
-    if operator_of(node).kind == "dense":
-        inner = node.inputs[0].shape if node.inputs[0] is not None else None
-        if inner is None or not inner.is_static() or size // 4 * max(inner.numpy(), default=1) > _MAX_PRODUCTS:
-            return False
-    spent[0] += size
-    return True
-
-
-def _result_bytes(node: ir.Node) -> int | None:
-    """Bytes of a constant before it is computed, None where that cannot be told."""
-    value = node.outputs[0]
-    width = 8 if value.dtype is None or value.dtype == ir.DataType.STRING else max(1, value.dtype.bitwidth // 8)
-    if node.op_type == "ConstantOfShape":
-        source = node.inputs[0].const_value if node.inputs and node.inputs[0] is not None else None
-        return None if source is None else math.prod(max(0, int(dim)) for dim in source.numpy().ravel()) * width
-    if value.shape is None or not value.shape.is_static():
-        return None
-    return math.prod(value.shape.numpy()) * width
+    return budget.takes(
+        node,
+        [None if value is None or value.const_value is None else value.const_value.numpy() for value in node.inputs],
+    )
 
 
 def _lift(model: ir.Model) -> None:

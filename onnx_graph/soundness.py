@@ -1,7 +1,7 @@
 """Soundness of a protobuf model: names defined once and before use, no cycles, outputs that exist."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from graphlib import CycleError, TopologicalSorter
 
 import onnx
@@ -18,10 +18,11 @@ def check(model: onnx.ModelProto) -> None:
         raise InvalidModelError("its graph has no outputs")
     if not model.opset_import and model.ir_version >= 3:
         raise InvalidModelError("it states no operator set (opset_import), so its operators have no meaning")
-    _check_graph(model.graph, frozenset())
+    _check_graph(model.graph, ())
 
 
-def _check_graph(graph: onnx.GraphProto, outer: frozenset[str]) -> None:
+def _check_graph(graph: onnx.GraphProto, outer: tuple[Set[str], ...]) -> None:
+    """`outer`: what the graphs around it define, one set each: a graph inside many others copies none of them."""
     held = {tensor.name for tensor in graph.initializer} | {sparse.values.name for sparse in graph.sparse_initializer}
     _unique("input", (value.name for value in graph.input))
     _unique(
@@ -30,19 +31,19 @@ def _check_graph(graph: onnx.GraphProto, outer: frozenset[str]) -> None:
     )
     produced = [name for node in graph.node for name in node.output if name]
     _unique("value", (*held.union(value.name for value in graph.input), *produced))
-    defined = outer | held | {value.name for value in graph.input} | set(produced)
+    own = held | {value.name for value in graph.input} | set(produced)
     for node in graph.node:
         for name in node.input:
-            if name and name not in defined:
+            if name and name not in own and not any(name in names for names in outer):
                 raise InvalidModelError(f"node {_name(node)!r} reads {name!r}, which nothing defines")
     for value in graph.output:
-        if value.name not in defined:
+        if value.name not in own and not any(value.name in names for names in outer):
             raise InvalidModelError(f"graph output {value.name!r} is computed by no node")
     _check_order(graph)
     for node in graph.node:
         for attribute in node.attribute:
             for inner in graphs_of(attribute):
-                _check_graph(inner, defined)
+                _check_graph(inner, (own, *outer))
 
 
 def _unique(kind: str, names: Iterable[str]) -> None:

@@ -15,6 +15,10 @@ from onnx_graph.model_parts import ModelParts
 MAX_BYTES = 2**31 - 1  # protobuf's own limit for a message
 SMALL = 1024  # bytes up to which a tensor may be a shape or axes, which shape inference reads
 _MOST_AXES = 64  # that an array may have
+_LONGEST_EMPTY = 1 << 24  # product of the sizes that are not zero, where one is
+_DENSE_BYTES = 1 << 27
+_DENSER = 100
+"""A sparse tensor becomes a dense one of that many bytes, or of that many times the bytes that the sparse one stores."""
 _TYPES = {int(dtype): dtype for dtype in ir.DataType if dtype != ir.DataType.UNDEFINED}
 _FIELDS = {  # int32_data holds the rest: INT32, and all of up to 16 bits
     "FLOAT": ("float_data", 1),
@@ -27,7 +31,7 @@ _FIELDS = {  # int32_data holds the rest: INT32, and all of up to 16 bits
 }
 
 
-def make_plain(model: onnx.ModelProto, folder: Path | None) -> dict[str, NDArray[Any]]:
+def make_plain(model: onnx.ModelProto, parts: ModelParts, folder: Path | None) -> dict[str, NDArray[Any]]:
     """Check every tensor; read external ones (inside ``folder`` only, none without a folder) and turn sparse ones dense, in place.
 
     Returns:
@@ -38,7 +42,6 @@ def make_plain(model: onnx.ModelProto, folder: Path | None) -> dict[str, NDArray
         InvalidModelError: data and declared shape differ, external data is missing or leaves the folder, or all
             dense bytes together would pass 2 GiB.
     """
-    parts = ModelParts.of(model)
     total = _make_dense(parts, folder)
     inner = [tensor for graph in parts.graphs if graph is not model.graph for tensor in graph.initializer]
     for tensor in (*model.graph.initializer, *inner, *parts.tensors):
@@ -93,10 +96,15 @@ def _type_of(tensor: onnx.TensorProto) -> ir.DataType:
 def _elements(tensor: onnx.TensorProto) -> int:
     if any(dim < 0 for dim in tensor.dims):
         raise InvalidModelError(f"tensor {tensor.name!r} has a negative dimension: {list(tensor.dims)}")
-    # An array of no entries, too, has strides, which must fit into 64 bits.
-    if len(tensor.dims) > _MOST_AXES or prod(filter(None, tensor.dims)) >> 58:
+    # An array of no entries has axes too; what is made for every place along one must fit into memory.
+    elements = int(prod(tensor.dims))
+    if (
+        len(tensor.dims) > _MOST_AXES
+        or elements >> 58
+        or (not elements and prod(filter(None, tensor.dims)) > _LONGEST_EMPTY)
+    ):
         raise InvalidModelError(f"tensor {tensor.name!r} has a shape that no array can have: {list(tensor.dims)[:8]}")
-    return prod(tensor.dims)
+    return elements
 
 
 def _byte_count(tensor: onnx.TensorProto) -> int:
@@ -194,15 +202,21 @@ def _dense(sparse: onnx.SparseTensorProto, limit: int, folder: Path | None) -> o
         or _type_of(sparse.indices) not in (ir.DataType.INT64, ir.DataType.INT32)
     ):
         raise InvalidModelError(f"sparse tensor {name!r} must hold numbers at int64 indices")
-    if prod(dims) * dtype.itemsize > limit:
+    size, stored = prod(dims) * dtype.itemsize, sparse.values.ByteSize() + sparse.indices.ByteSize()
+    if size > min(limit, max(_DENSE_BYTES - (MAX_BYTES - limit), _DENSER * stored)):
         raise InvalidModelError(
-            f"sparse tensor {name!r} of shape {list(dims)} would take more than 2 GiB as a dense one"
+            f"sparse tensor {name!r} of shape {list(dims)} holds {sparse.values.ByteSize():,} bytes of numbers, and would take "
+            f"{_shown(size)} bytes as a dense one: too many"
         )
     values = ir.serde.deserialize_tensor(sparse.values).numpy()
     flat = _flat_indices(ir.serde.deserialize_tensor(sparse.indices).numpy().astype(np.int64), dims, values.size, name)
     dense = np.zeros(prod(dims), values.dtype)
     dense[flat] = values.ravel()
     return ir.serde.serialize_tensor(ir.Tensor(dense.reshape(dims), dtype=dtype, name=name))
+
+
+def _shown(count: int) -> str:
+    return f"{count:,}" if count < 10**15 else "more than 10^15"
 
 
 def _flat_indices(indices: np.ndarray, dims: tuple[int, ...], count: int, name: str) -> np.ndarray:

@@ -4,22 +4,24 @@ from collections.abc import Container
 
 import onnx
 
+from onnx_graph import growth
+from onnx_graph.boundary import FAMILIES
 from onnx_graph.tensor_data import SMALL
 
 
 def infer(proto: onnx.ModelProto, weights: Container[str] = ()) -> None:
-    """Fill in shapes of values, in place; what cannot be inferred stays unknown.
+    """Fill in shapes of values, in place; what cannot be inferred, or not in little memory, stays unknown.
 
     Args:
         proto: the model.
         weights: initializers whose data may have been taken out.
     """
-    if _is_complete(proto.graph):
+    if _is_complete(proto.graph) or not growth.is_bounded(proto):
         return
     light = _without_weights(proto, weights)
     try:
         inferred = onnx.shape_inference.infer_shapes(light, data_prop=True)
-    except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError, RuntimeError, ValueError, TypeError):
+    except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError, *FAMILIES):
         return
     del proto.graph.value_info[:]
     proto.graph.value_info.extend(inferred.graph.value_info)

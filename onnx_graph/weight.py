@@ -12,6 +12,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from onnx_graph.boundary import typed
 from onnx_graph.errors import WeightError
 from onnx_graph.operators import CONVOLUTIONS, LAYERS, RECURRENT, STANDARD_DOMAINS, TABLE, Operator, operator_of
 
@@ -83,6 +84,7 @@ class WeightUse:
     weight: Weight
 
 
+@typed("searched for weights")
 def weights(model: ir.Model) -> tuple[Weight, ...]:
     """All maskable weights of the main graph, in node order; an initializer used twice appears once."""
     seen: dict[str, Weight] = {}
@@ -91,6 +93,7 @@ def weights(model: ir.Model) -> tuple[Weight, ...]:
     return tuple(seen.values())
 
 
+@typed("searched for weights")
 def masks(model: ir.Model) -> dict[str, NDArray[np.bool_]]:
     """Canonical mask of every weight by initializer name, True = kept (non-zero)."""
     return {

@@ -5,6 +5,7 @@ from .errors import PredictorError as PredictorError
 from .features.encoder import GRAPH_FEATURES as GRAPH_FEATURES
 from .features.encoder import encode as encode
 from .library.batch import encode_all as encode_all
+from .library.batch import encode_each as encode_each
 from .library.estimator import StructureRegressor as StructureRegressor
 from .library.explanation import Explanation as Explanation
 from .library.fitted import FittedPredictor as FittedPredictor
@@ -60,6 +61,7 @@ __all__ = [
     "encode",
     "encode_all",
     "evaluate_table",
+    "encode_each",
     "fit",
     "fit_table",
     "kendall_inside",

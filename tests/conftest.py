@@ -1,8 +1,8 @@
 """How much processor time each test takes, beside what it says.
 
 A test may take `MOST` seconds of processor time. One that takes more says how much and why: ``@pytest.mark.takes(12, "trains to the
-end")``. Processor time does not depend on what else runs on the machine, but machines differ: the summary lists every test
-that takes longer than it says, and the run fails where one takes `TOLERANCE` times as long.
+end")``. The summary of a run lists every test that takes longer than it says. With NAS_TIMES=strict the run fails if one takes
+`TOLERANCE` times as long: processor time does not depend on what else runs on the machine, but machines differ.
 """
 
 import os
@@ -29,7 +29,8 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A marker `takes` without a reason is an error."""
+    """Long files first, so that two processes end together. A marker `takes` without a reason is an error."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/test_snippets.py"))
     for item in items:
         for marker in item.iter_markers("takes"):
             if len(marker.args) != 2 or not str(marker.args[1]).strip():
@@ -47,9 +48,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Fail a run in which a test took far longer than it says."""
+    """With NAS_TIMES=strict, fail a run in which a test took far longer than it says."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if exitstatus == pytest.ExitCode.OK and reporter is not None and overdue(reporter, TOLERANCE):
+    strict = os.environ.get("NAS_TIMES") == "strict" and exitstatus == pytest.ExitCode.OK
+    if strict and reporter is not None and overdue(reporter, TOLERANCE):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 

@@ -30,6 +30,7 @@ TAUGHT = {
         "from_torch",
         "load_task",
         "masked_model",
+        "method",
         "resume",
         "search",
         "train",

@@ -4,7 +4,7 @@ Blocks of a page run in order and share files and Python names, as a reader woul
 torch is loaded once; with NAS_SNIPPETS=shell (`make snippets`) they run in bash as they stand, slow blocks too.
 """
 
-import importlib.metadata
+import importlib
 import importlib.util
 import os
 import shlex
@@ -27,12 +27,14 @@ snippets = importlib.util.module_from_spec(_spec)
 sys.modules["snippets"] = snippets
 _spec.loader.exec_module(snippets)
 
+pytestmark = pytest.mark.filterwarnings("default")  # a reader sees the warnings of libraries, and goes on
 SHELL = os.environ.get("NAS_SNIPPETS") == "shell"
 PAGES = [page for page in snippets.pages() if snippets.snippets(page)]
 NEVER: dict[str, int] = {"README.md": 1, "docs/index.md": 1}
 """How many blocks of a page no test runs."""
 
 
+@pytest.mark.takes(40, "runs every block of a page, small searches and trainings among them")
 @pytest.mark.parametrize("page", PAGES)
 def test_the_blocks_of_a_page_run(page, tmp_path, monkeypatch):
     run_page(page, tmp_path, monkeypatch, slow=SHELL)
@@ -101,7 +103,6 @@ def install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
     monkeypatch.syspath_prepend(folder)
     importlib.invalidate_caches()
-    importlib.metadata.MetadataPathFinder.invalidate_caches()
 
 
 def run_shell(block: Any) -> None:

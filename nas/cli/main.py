@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import NoReturn
 
 from nas.cli import output
+from nas.cli.exit_code import exit_code
 from nas.visible import visible
 
 VERBS: Mapping[str, str] = {
@@ -70,7 +71,7 @@ def main(argv: Sequence[str]) -> int:
         code = exit_code(error)
         if code is None or args.debug:
             raise
-        output.remark(f"nas: error: {_one_line(error)}")
+        output.error(_one_line(error))
         return code
 
 
@@ -84,20 +85,6 @@ def _one_line(error: Exception) -> str:
         remedy = REMEDIES.get(error.errno or 0)
         message += f"; {remedy}" if remedy else ""
     return " ".join(message.split())
-
-
-def exit_code(error: Exception) -> int | None:
-    """2 asked wrongly, 3 input not supported, 1 the machine refused (disk, permission, memory); None for a bug of ours."""
-    from nas.errors import NasError
-
-    if isinstance(error, NasError):
-        return error.exit_code
-    kind = type(error).__module__.partition(".")[0]
-    if kind == "onnx_graph":
-        return 3
-    if kind in ("search_spaces", "predictors"):
-        return 2
-    return 1 if isinstance(error, OSError | MemoryError) else None
 
 
 class _Parser(argparse.ArgumentParser):

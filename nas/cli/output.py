@@ -67,6 +67,11 @@ def remark(message: str) -> None:
     print(visible(message), file=sys.stderr, flush=True)
 
 
+def error(message: str) -> None:
+    """An error for people: one line on stderr, whatever the message holds."""
+    remark(f"nas: error: {' '.join(message.split())}")
+
+
 def show_json(data: Any) -> None:
     """A result for programs, on stdout. JSON spells control characters out by itself."""
     print(json.dumps(data, indent=1, allow_nan=False))

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from nas.cli import output
+from nas.cli.exit_code import exit_code
 from nas.cli.task_file import read_task
 from nas.cli.workers import add_workers, workers
 from nas.reports.explained import feature_rows, layer_rows
 
 if TYPE_CHECKING:
     from nas.reports.prediction_row import PredictionRow
+    from nas.verbs.predict import Predictions
 
 EXAMPLES = """\
 examples:
@@ -50,13 +52,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print a score for every file, nine times in ten in an interval, and whether it is like what the predictor knows."""
+    """Print a score for every file, nine times in ten in an interval, and whether it is like what the predictor knows.
+
+    A file that cannot be read does not end the batch: it gets a line of error, and the exit code says so at the end.
+    """
     import predictors
     from nas.verbs.predict import predict_files
 
     processes = workers(args)
     predictor = predictors.load(args.predictor)
-    rows = predict_files(
+    found = predict_files(
         predictor,
         args.models,
         read_task(args.task),
@@ -64,13 +69,23 @@ def run(args: argparse.Namespace) -> int:
         explain=args.explain,
         workers=processes,
     )
-    shown = [{column: cell.text for column, cell in row.cells().items()} for row in rows]
-    output.emit(args, [row.to_json() for row in rows], shown, title="predicted accuracy")
-    if args.format == "table":
-        _show_explanations(rows)
-    for remark in remarks(rows):
+    _show(args, found)
+    for remark in remarks(found.rows):
         output.remark(remark)
-    return 0
+    for error in found.errors.values():
+        output.error(str(error))
+    return max((exit_code(error) or 0 for error in found.errors.values()), default=0)
+
+
+def _show(args: argparse.Namespace, found: "Predictions") -> None:
+    """The rows, with their explanations where there are any; files without one are rows of the JSON, too."""
+    refused = [{"model": model, "error": str(error)} for model, error in found.errors.items()]
+    if args.format == "json":
+        output.emit(args, [*(row.to_json() for row in found.rows), *refused], [])
+    elif found.rows:
+        shown = [{column: cell.text for column, cell in row.cells().items()} for row in found.rows]
+        output.table(shown, title="predicted accuracy")
+        _show_explanations(found.rows)
 
 
 def _show_explanations(rows: "Sequence[PredictionRow]") -> None:

@@ -6,7 +6,7 @@ plan for that shape. The others are tensors. Python never reads a tensor's conte
 transforms, where `x.shape` is the shape of one network's data.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -30,12 +30,15 @@ from nas.importer.node import (
 from nas.importer.operators import OPERATORS
 from nas.importer.roles import Roles
 from onnx_graph.errors import InvalidModelError, UnsupportedOperatorError
+from onnx_graph.folding_budget import FoldingBudget
+from onnx_graph.limits import MOST_AXES
 from onnx_graph.operators import STANDARD_DOMAINS, UNKNOWN
 from onnx_graph.operators import operator_of as operator_facts
 
 _ABSENT = 0
 _OLDEST_OPSET = 7
-_LARGEST_TRACE = 1 << 24
+_MOST_NUMBERS = 1 << 26
+"""Of a result for one example."""
 
 Tensors = Mapping[str, Tensor]
 Values = list[Tensor | None]
@@ -96,6 +99,7 @@ class Program:
         self._host: set[int] = set()
         self._entries: list[_Entry] = []
         self._plans: dict[object, _Plan] = {}
+        self._budget = FoldingBudget()
         self._place_values(graph, roles)
         for node in _needed(graph, outputs):
             self._place(node, _version(model, node))
@@ -118,13 +122,15 @@ class Program:
     def trace(
         self, parameters: Tensors, buffers: Tensors, shapes: Sequence[tuple[int, ...]], dtypes: Sequence[torch.dtype]
     ) -> None:
-        """Plan for inputs of these shapes now, so that what is unsupported shows before the first run."""
-        if self._shaped and sum(map(np.prod, shapes)) <= _LARGEST_TRACE:
-            zeros = [
-                torch.zeros(shape, dtype=dtype, device=self._device)
-                for shape, dtype in zip(shapes, dtypes, strict=True)
-            ]
-            self._specialise(parameters, buffers, zeros)
+        """Plan for inputs of these shapes now, so that what is unsupported or too large shows before the first run.
+
+        It runs on shapes alone: nothing is computed, and a tensor of any size takes no memory.
+        """
+        inputs = [torch.empty(shape, dtype=dtype, device="meta") for shape, dtype in zip(shapes, dtypes, strict=True)]
+        learned, states = ({name: _shape_of(value) for name, value in each.items()} for each in (parameters, buffers))
+        entries, host = self._run_once(learned, states, inputs, _shape_of_array)
+        if self._shaped:
+            self._plans[tuple(x.shape for x in inputs)] = self._planned(entries, host)
 
     def _place_values(self, graph: ir.Graph, roles: Roles) -> None:
         """Give a slot to every input and initializer; the constants among them get their value."""
@@ -159,7 +165,7 @@ class Program:
         if node.op_type == "Constant":
             self._constants[outputs[0]] = constant_value(node)
         elif _foldable(node) and inputs and all(slot == _ABSENT or slot in self._constants for slot in inputs):
-            found = evaluate(node, version, [self._constants.get(slot) for slot in inputs])
+            found = evaluate(node, version, [self._constants.get(slot) for slot in inputs], self._budget)
             self._constants.update(zip(outputs, found, strict=True))
         else:
             self._entries.append(self._entry(node, version, inputs, outputs))
@@ -191,20 +197,32 @@ class Program:
 
     def _specialise(self, parameters: Tensors, buffers: Tensors, inputs: Sequence[Tensor]) -> _Plan:
         """Run once to learn the shapes of all tensors; what only depends on them becomes constant."""
-        host, entries = dict(self._constants), list[_Entry]()
-        values = self._filled(self._with_constants(host), parameters, buffers, inputs)
+        plan = self._planned(*self._run_once(parameters, buffers, inputs, self._on_device))
+        self._plans[tuple(x.shape for x in inputs)] = plan
+        return plan
+
+    def _run_once(
+        self, parameters: Tensors, buffers: Tensors, inputs: Sequence[Tensor], place: Callable[[Array], Tensor]
+    ) -> tuple[list[_Entry], dict[int, Array]]:
+        """The entries that compute with tensors, their kernels built, and all constants, for inputs of these shapes.
+
+        Args:
+            parameters: as for a call, `buffers` and `inputs` likewise.
+            place: makes a constant a tensor beside them.
+        """
+        host, entries, budget = dict(self._constants), list[_Entry](), FoldingBudget()
+        values = self._filled(self._with_constants(host, place), parameters, buffers, inputs)
         with torch.no_grad():
             for entry in self._entries:
                 if entry.host:
-                    for slot, array in zip(entry.outputs, _on_host(entry, host, values), strict=True):
-                        host[slot], values[slot] = array, self._on_device(array)
+                    for slot, array in zip(entry.outputs, _on_host(entry, host, values, budget), strict=True):
+                        host[slot], values[slot] = array, place(array)
                     continue
                 kernel = entry.kernel or _build(entry.node, entry.version, entry.inputs, host, self.outputs)
                 entries.append(_Entry(entry.node, entry.version, False, kernel, entry.inputs, entry.outputs))
                 _run([_fast(_inference_step(entries[-1]))], values)
-        plan = self._planned(entries, host)
-        self._plans[tuple(x.shape for x in inputs)] = plan
-        return plan
+                _check_results(entries[-1], values)
+        return entries, host
 
     def _on_device(self, array: Array) -> Tensor:
         tensor = tensor_of(array)
@@ -215,23 +233,41 @@ class Program:
         with ThreadPoolExecutor(1) as outside:
             return outside.submit(tensor.to, self._device).result()
 
-    def _with_constants(self, constants: Mapping[int, Array]) -> Values:
+    def _with_constants(self, constants: Mapping[int, Array], place: Callable[[Array], Tensor]) -> Values:
         """All slots, with the constants that tensor steps or outputs read."""
         values: Values = [None] * len(self._slots)
         read = {slot for entry in self._entries if not entry.host for slot in entry.inputs}
         read |= {self._slots[name] for name in self.outputs}
         for slot in read & constants.keys():
-            values[slot] = self._on_device(constants[slot])
+            values[slot] = place(constants[slot])
         return values
 
     def _planned(self, entries: Sequence[_Entry], constants: Mapping[int, Array]) -> _Plan:
-        values = self._with_constants(constants)
+        values = self._with_constants(constants, self._on_device)
         kept = {slot for slot, value in enumerate(values) if value is not None}
         kept |= {slot for _, slot in (*self._learned, *self._states)} | {self._slots[name] for name in self.outputs}
         states = {slot for _, slot in self._states}
         inference = _freed([_inference_step(entry) for entry in entries], kept)
         training = _freed([_training_step(entry, states) for entry in entries], kept)
         return _Plan(values, [_fast(step) for step in inference], [_fast(step) for step in training])
+
+
+def _shape_of(tensor: Tensor) -> Tensor:
+    """A tensor without data, of the same shape and type."""
+    return torch.empty(tensor.shape, dtype=tensor.dtype, device="meta")
+
+
+def _shape_of_array(array: Array) -> Tensor:
+    return torch.empty(array.shape, dtype=tensor_of(np.zeros(1, array.dtype)).dtype, device="meta")
+
+
+def _check_results(entry: _Entry, values: Values) -> None:
+    """Refuse a node of which one example makes more numbers than can be trained with."""
+    for slot in entry.outputs:
+        value = values[slot]
+        if isinstance(value, Tensor) and (value.numel() > _MOST_NUMBERS or value.dim() > MOST_AXES):
+            reason = f"its result for one example would have {value.numel():,} numbers along {value.dim()} axes, which is too much"
+            raise UnsupportedOperatorError(name_of(entry.node), operator_of(entry.node), reason)
 
 
 def _version(model: ir.Model, node: ir.Node) -> int:
@@ -269,7 +305,7 @@ def _build(
     return kernel
 
 
-def _on_host(entry: _Entry, host: Mapping[int, Array], values: Values) -> list[Array]:
+def _on_host(entry: _Entry, host: Mapping[int, Array], values: Values, budget: FoldingBudget) -> list[Array]:
     """The outputs of a node that depends on shapes only."""
     tensor = values[entry.inputs[0]]
     if operator_facts(entry.node).shape_only and tensor is not None and entry.inputs[0] not in host:
@@ -278,7 +314,7 @@ def _on_host(entry: _Entry, host: Mapping[int, Array], values: Values) -> list[A
             return [np.array(shape.prod(), dtype=np.int64)]
         start, end = entry.node.attributes.get_int("start", 0), entry.node.attributes.get_int("end", len(shape))
         return [shape[start:end]]
-    return evaluate(entry.node, entry.version, [host.get(slot) for slot in entry.inputs])
+    return evaluate(entry.node, entry.version, [host.get(slot) for slot in entry.inputs], budget)
 
 
 def _inference_step(entry: _Entry) -> _Step:

@@ -4,16 +4,20 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 import torch
-from onnx_ir.passes.common import InlinePass
 
 from nas.importer.node import tensor_of
 from nas.importer.operators.elementwise import DTYPES
 from nas.importer.program import Program
 from nas.importer.roles import roles
+from onnx_graph.boundary import typed
 from onnx_graph.errors import InvalidModelError
+from onnx_graph.inlining import write_out
+from onnx_graph.operators.result_size import stored_bytes
 from onnx_graph.weight import array_of
 
 Tensors = dict[str, torch.Tensor]
+_MOST_MADE = 1 << 28
+"""Numbers that a network may hold beside those that its file stores."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +49,7 @@ class Network:
         return outputs[0], after
 
 
+@typed("imported")
 def import_model(model: ir.Model, *, device: str = "cpu") -> Network:
     """Turn a graph with one input into a function; `nas.importer.roles` says what of it is trainable.
 
@@ -54,10 +59,11 @@ def import_model(model: ir.Model, *, device: str = "cpu") -> Network:
 
     Raises:
         UnsupportedOperatorError: names the node and operator that cannot be run.
-        InvalidModelError: the graph has no single input, no output, or an initializer without data.
+        InvalidModelError: the graph contradicts itself, or has no single input, no output, or an initializer without data.
     """
     if model.functions:
-        model = InlinePass()(model.clone()).model
+        model = model.clone()
+        write_out(model)
     graph = model.graph
     inputs = [value for value in graph.inputs if not value.is_initializer()]
     if len(inputs) != 1 or not graph.outputs:
@@ -66,6 +72,7 @@ def import_model(model: ir.Model, *, device: str = "cpu") -> Network:
             f"a network needs one input and an output; the graph has inputs {names}, {len(graph.outputs)} outputs"
         )
     found = roles(model)
+    _require_memory(graph)
     arrays = {name: array_of(graph.initializers[name]) for name in sorted(found.parameters | found.buffers)}
     tensors = {name: tensor_of(array).to(device) for name, array in arrays.items()}
     masks = {name: torch.from_numpy(arrays[name] != 0).to(device) for name in sorted(found.weights)}
@@ -74,6 +81,14 @@ def import_model(model: ir.Model, *, device: str = "cpu") -> Network:
     program = Program(model, found, [graph.outputs[0].name or ""], device=device)
     _trace(program, inputs[0], parameters, buffers)
     return Network(parameters, buffers, masks, program)
+
+
+def _require_memory(graph: ir.Graph) -> None:
+    """Refuse weights that the graph makes itself, out of one number, and that would not fit into memory."""
+    arrays = [value.const_value.numpy() for value in graph.initializers.values() if value.const_value is not None]
+    made = sum(array.size for array in arrays if array.nbytes > stored_bytes([array]))
+    if made > _MOST_MADE:
+        raise InvalidModelError(f"the graph makes {made:,} weights itself; at most {_MOST_MADE:,} can be trained")
 
 
 def _trace(program: Program, value: ir.Value, parameters: Tensors, buffers: Tensors) -> None:

@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 
 import onnx_graph
+from onnx_graph.boundary import typed
 
 
+@typed("inspected", passes=(OSError,))
 def inspect(path: Path | str) -> dict[str, Any]:
     """Layers and whole-network measures as plain JSON values. Errors as `onnx_graph.load`."""
     import predictors

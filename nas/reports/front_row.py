@@ -7,7 +7,7 @@ from typing import Any
 from nas.percent import percent
 from nas.reports.cell import Cell, Cells
 from nas.reports.fields import Fields
-from nas.study.trial import CandidateResult, Score
+from nas.study.trial import CandidateResult, Score, further
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +65,7 @@ class FrontRow:
             "non-zeros": Cell.count(self.nnz),
             "bytes": Cell.count(self.bytes),
             "latency ms": Cell.number(self.latency, ".3f"),
+            **{name: Cell.number(self.metrics[name], ".4g") for name in further(self.metrics)},
         }
 
     def to_json(self) -> dict[str, Any]:

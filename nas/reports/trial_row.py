@@ -7,7 +7,7 @@ from typing import Any
 from nas.percent import percent
 from nas.reports.cell import Cell, Cells
 from nas.reports.fields import Fields
-from nas.study.trial import Score, Trial
+from nas.study.trial import Score, Trial, further
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +48,7 @@ class TrialRow:
             "measured": failed if self.accuracy is None else Cell(percent(self.accuracy), self.accuracy),
             "predicted": Cell.score(self.score),
             "non-zeros": Cell.count(self.nnz),
+            **{name: Cell.number(self.metrics[name], ".4g") for name in further(self.metrics)},
             "dead units": Cell.count(self.dead_units),
             "seconds": Cell.number(self.seconds, ".2f"),
         }

@@ -1,6 +1,6 @@
 """Everything that can be named: what it is called, where it comes from, what it means; for `nas list` and the service.
 
-The README has the table of entry-point groups (section "Add your own").
+CONTRIBUTING.md has the table of entry-point groups (section "Add a plug-in").
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -1,12 +1,13 @@
 """Predictions for ONNX files: for the task that is named, else for every known task that a network fits."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
 import onnx_graph
-from nas.errors import UnfitModelError
+from nas.errors import NasError, UnfitModelError
 from nas.reports.prediction_row import PredictedCost, PredictionRow
 
 if TYPE_CHECKING:
@@ -30,6 +31,19 @@ class Question:
         return self.task if self.task is None or isinstance(self.task, str) else DESCRIBED
 
 
+@dataclass(frozen=True, kw_only=True)
+class Predictions:
+    """What a batch of files gave.
+
+    Attributes:
+        rows: one for every file and task, in the order of the files.
+        errors: why a file has no row, by path.
+    """
+
+    rows: list[PredictionRow]
+    errors: dict[str, Exception]
+
+
 def predict_files(
     predictor: "FittedPredictor",
     models: Sequence[str],
@@ -38,48 +52,70 @@ def predict_files(
     latency: str | None = None,
     explain: bool = False,
     workers: int = 1,
-) -> list[PredictionRow]:
-    """One row for every file and task.
+) -> Predictions:
+    """Predict every file for its tasks. A file that cannot be read, or fits no task, does not end the batch.
 
     Args:
         predictor: predicts accuracy.
-        models: paths of ONNX files.
+        models: paths of ONNX files; a path that is given twice is predicted once.
         task: name or description; None for every known task that a network fits.
         latency: folder of a latency calibration; then the rows tell costs too.
         explain: whether the rows tell what moved the predictions.
         workers: processes that read files.
 
     Raises:
-        UnfitModelError: a network that fits no known task, or not the one that is named.
-        PredictorError, GraphError: see `FittedPredictor.predict`.
+        PredictorError: the predictor predicts no accuracy, or does not know the task; or no latency is in the folder.
     """
     import predictors
 
     predictor.require_accuracy()
     predictor.described(task)  # what is wrong with it is said before any file is read
-    graphs = predictors.encode_all(models, workers=workers)
-    questions = _questions(predictor, dict(zip(models, graphs, strict=True)), task)
-    prediction = predictor.predict([question.graph for question in questions])
-    costs = _costs(predictor, models, latency) if latency else {}
-    explanations = [predictor.explain(one.model, task=one.task) if explain else None for one in questions]
-    return [
-        _row(question, prediction, place, costs.get(question.model), explanation)
-        for place, (question, explanation) in enumerate(zip(questions, explanations, strict=True))
+    calibration = predictors.load(latency) if latency else None
+    paths = list(dict.fromkeys(models))
+    found = dict(zip(paths, predictors.encode_each(paths, workers=workers), strict=True))
+    asked: list[tuple[list[Question], PredictedCost | None, list[Explanation | None]]] = []
+    errors: dict[str, Exception] = {}
+    for model, graph in found.items():
+        try:
+            asked.append(_asked(predictor, model, graph, task, calibration, explain=explain))
+        except (onnx_graph.GraphError, NasError) as error:
+            errors[model] = error
+    prediction = predictor.predict([question.graph for questions, _, _ in asked for question in questions])
+    places = count()
+    rows = [
+        _row(question, prediction, next(places), cost, explanation)
+        for questions, cost, explanations in asked
+        for question, explanation in zip(questions, explanations, strict=True)
     ]
+    return Predictions(rows=rows, errors=errors)
 
 
-def _questions(predictor: "FittedPredictor", models: "Mapping[str, StructureGraph]", task: Any) -> list[Question]:
-    """Every network for the task; without one, for every known task that it fits."""
-    found = []
+def _asked(
+    predictor: "FittedPredictor",
+    model: str,
+    graph: "StructureGraph | onnx_graph.GraphError",
+    task: Any,
+    calibration: "FittedPredictor | None",
+    *,
+    explain: bool,
+) -> "tuple[list[Question], PredictedCost | None, list[Explanation | None]]":
+    """The questions of one file with its cost and their explanations; raises why there are none."""
+    if isinstance(graph, onnx_graph.GraphError):
+        raise graph
+    questions = _questions(predictor, model, graph, task)
+    cost = None if calibration is None else _cost(predictor, model, calibration)
+    return questions, cost, [predictor.explain(model, task=one.task) if explain else None for one in questions]
+
+
+def _questions(predictor: "FittedPredictor", model: str, graph: "StructureGraph", task: Any) -> list[Question]:
+    """A network for the task; without one, for every known task that it fits."""
     if task is None and predictor.described(None) is not None:
         task = next(iter(predictor.tasks))  # the only one
-    for model, graph in models.items():
-        tasks = _tasks_for(predictor, model, graph) if task is None and predictor.tasks else [task]
-        for one in tasks:
-            question = Question(model=model, graph=graph.on(predictor.described(one)), task=one)
-            _require_fit(predictor, question)
-            found.append(question)
-    return found
+    tasks = _tasks_for(predictor, model, graph) if task is None and predictor.tasks else [task]
+    questions = [Question(model=model, graph=graph.on(predictor.described(one)), task=one) for one in tasks]
+    for question in questions:
+        _require_fit(predictor, question)
+    return questions
 
 
 def _require_fit(predictor: "FittedPredictor", question: Question) -> None:
@@ -135,15 +171,12 @@ def _row(
     )
 
 
-def _costs(predictor: "FittedPredictor", models: Sequence[str], calibration: str) -> dict[str, PredictedCost]:
-    """Latency and bytes by model: they are the same for every task."""
-    said = predictor.predict(models, targets=("latency", "bytes"), latency=calibration)
-    return {
-        model: PredictedCost(
-            latency=float(said["latency"].mean[place]),
-            latency_std=float(said["latency"].std[place]),
-            latency_outside=bool(said["latency"].outside[place]),
-            bytes=int(said["bytes"].mean[place]),
-        )
-        for place, model in enumerate(models)
-    }
+def _cost(predictor: "FittedPredictor", model: str, calibration: "FittedPredictor") -> PredictedCost:
+    """Latency and bytes: they are the same for every task."""
+    said = predictor.predict([model], targets=("latency", "bytes"), latency=calibration)
+    return PredictedCost(
+        latency=float(said["latency"].mean[0]),
+        latency_std=float(said["latency"].std[0]),
+        latency_outside=bool(said["latency"].outside[0]),
+        bytes=int(said["bytes"].mean[0]),
+    )

@@ -6,6 +6,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from onnx_graph.boundary import typed
 from onnx_graph.cutting.constant_branches import drop_constant_branches
 from onnx_graph.cutting.kept_units import Kept, kept_units, varying
 from onnx_graph.operators import CONVOLUTIONS, ELEMENTWISE, operator_of
@@ -16,6 +17,7 @@ from onnx_graph.units.weighted import output_units, product_axes
 from onnx_graph.weight import WeightUse, initializer_of
 
 
+@typed("shrunk")
 def shrink(model: ir.Model) -> ir.Model:
     """A new model without the units and channels that cannot matter; the original is left alone.
 

@@ -8,6 +8,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from onnx_graph.boundary import typed
 from onnx_graph.node_call import NodeCall
 from onnx_graph.operators import operator_of
 from onnx_graph.operators.operator import relation
@@ -75,6 +76,7 @@ class Liveness:
         return sources, np.tile(needed, (1, weight.gates))[:, :, None]
 
 
+@typed("followed from input to output")
 def liveness(model: ir.Model) -> Liveness:
     """Follow the units of a graph forward from its inputs, then backward from its outputs.
 
@@ -90,12 +92,14 @@ def liveness(model: ir.Model) -> Liveness:
     return Liveness(maps, _backward(model, maps, steps), weighted)
 
 
+@typed("followed from input to output")
 def effective_masks(model: ir.Model) -> dict[str, NDArray[np.bool_]]:
     """Canonical mask by initializer name: non-zero *and* on a live input→output path."""
     found = liveness(model)
     return {name: _kept(found, uses) for name, uses in _by_name(found).items()}
 
 
+@typed("trimmed")
 def trim(model: ir.Model) -> int:
     """Set every non-zero off the live paths to zero, in place; returns how many there were.
 
@@ -118,6 +122,7 @@ def trim(model: ir.Model) -> int:
     return removed
 
 
+@typed("followed from input to output")
 def dead_units(model: ir.Model) -> int:
     """Number of output units of weights that no input reaches or that reach no output.
 

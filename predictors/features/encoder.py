@@ -12,9 +12,10 @@ import numpy as np
 import onnx_ir as ir
 
 import onnx_graph
+from onnx_graph.boundary import typed
 from onnx_graph.operators import operator_of
 from onnx_graph.simplification import is_idle
-from predictors.errors import ModelTypeError
+from predictors.errors import ModelTypeError, PredictorError
 from predictors.features.graph_features import GRAPH_FEATURES, graph_features
 from predictors.features.node_features import NODE_FEATURES, NodeTable, node_table
 from predictors.paths.flow import propagate
@@ -34,6 +35,7 @@ ENCODING = 2
 another encoding is refused, and benchmarks encode anew."""
 
 
+@typed("encoded", passes=(PredictorError,))
 def encode(model: "str | PathLike[str] | ir.Model | onnx.ModelProto") -> StructureGraph:
     """The structure graph of a network; the model is left as it is.
 

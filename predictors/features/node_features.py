@@ -101,7 +101,7 @@ def node_table(graph: CanonicalGraph, flow: Flow) -> NodeTable:
             _plain_row(operator, graph.shapes, int(live)) for operator, live in zip(nodes, effective, strict=True)
         ]
     depth = _place(features, edges)
-    features[:, _LOGARITHMS] = np.log1p(features[:, _LOGARITHMS])
+    features[:, _LOGARITHMS] = np.log1p(np.maximum(features[:, _LOGARITHMS], 0))
     weighted = [row for row, operator in enumerate(nodes) if operator.blocks]
     if weighted:
         features[weighted, _FLOW] = flow_features([nodes[row] for row in weighted], flow)

@@ -25,7 +25,7 @@ CHUNK = 16
 
 
 def encode_all(models: Iterable[ModelLike], *, workers: int = 1) -> list[StructureGraph]:
-    """The structure graphs of networks, in order; structure graphs stay as they are.
+    """The structure graphs of networks, in order; structure graphs stay as they are. The first one that fails ends the batch.
 
     Args:
         models: as for `predictors.encode`.
@@ -39,15 +39,18 @@ def encode_all(models: Iterable[ModelLike], *, workers: int = 1) -> list[Structu
         onnx_graph.errors.GraphError: a network cannot be read, as for `predictors.encode`.
     """
     found = []
-    for one in attempts(models, workers=workers):
+    for one in encode_each(models, workers=workers):
         if isinstance(one, GraphError):
             raise one
         found.append(one)
     return found
 
 
-def attempts(models: Iterable[ModelLike], *, workers: int = 1) -> Iterator[StructureGraph | GraphError]:
-    """As `encode_all`, one network after another; for a network that fails, the error takes its place."""
+def encode_each(models: Iterable[ModelLike], *, workers: int = 1) -> Iterator[StructureGraph | GraphError]:
+    """The structure graphs of networks, in order, one after another; for a network that cannot be encoded, the error.
+
+    A file that is damaged does not end the batch. Arguments are those of `encode_all`.
+    """
     if workers < 1:
         raise ValueError(f"workers must be ≥ 1, got {workers}")
     several = list(models)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from onnx_graph.errors import GraphError
 from predictors.calibration import ranking
 from predictors.errors import InvalidTableError
-from predictors.library.batch import attempts
+from predictors.library.batch import encode_each
 from predictors.library.fitted import FittedPredictor, Task
 from predictors.library.fitting import fit, known_task
 from predictors.library.loading import create
@@ -27,6 +27,7 @@ from predictors.registry import PREDICTORS
 from predictors.structure_graph import StructureGraph
 
 BASELINES = ("constant", "density")
+MOST_LINES = 20  # that an error lists
 FEWEST = 2  # rows that a predictor can be fitted on
 MOST_BYTES = 64 << 20
 """Of a table: a million rows."""
@@ -86,13 +87,27 @@ def _require_small_file(table: Path) -> None:
 
 
 def encode_rows(path: Path | str, rows: Sequence[Row], *, workers: int = 1) -> list[StructureGraph]:
-    """The structure graph of every row's model; `InvalidTableError` names the line whose model cannot be read."""
-    graphs = []
-    for row, found in zip(rows, attempts([row.model for row in rows], workers=workers), strict=True):
+    """The structure graph of every row's model; `InvalidTableError` names all lines whose model cannot be read."""
+    graphs, failed = [], []
+    for row, found in zip(rows, encode_each([row.model for row in rows], workers=workers), strict=True):
         if isinstance(found, GraphError):
-            raise InvalidTableError(f"{path}, line {row.line}, column 'model': {found}") from found
-        graphs.append(found)
+            failed.append((row.line, found))
+        else:
+            graphs.append(found)
+    if failed:
+        raise InvalidTableError(f"{path}, {_failures(failed)}") from failed[0][1]
     return graphs
+
+
+def _failures(failed: Sequence[tuple[int, GraphError]]) -> str:
+    """The first failure, and the lines of the others."""
+    line, error = failed[0]
+    others = [str(other) for other, _ in failed[1:]]
+    listed = ", ".join(others[:MOST_LINES]) + (" …" if len(others) > MOST_LINES else "")
+    further = (
+        f"; {len(others)} more models cannot be read: line{'s' if len(others) > 1 else ''} {listed}" if others else ""
+    )
+    return f"line {line}, column 'model': {error}{further}"
 
 
 def fit_table(

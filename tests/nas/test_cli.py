@@ -207,7 +207,9 @@ def test_predictor_fit_evaluate_and_predict_on_ones_own_files(capsys, tmp_path):
     table.write_text("\n".join(lines))
     code, out, err = run(capsys, "predictor", "evaluate", "--table", table, "--predictor", "forest", "--format", "json")
     assert err.splitlines()[0] == "0 of 45 folds done · time left not known yet"  # 3 predictors, 5 folds, 3 times
-    assert run(capsys, "predictor", "evaluate", "--table", table, "--predictor", "constant", "-q")[2] == ""
+    assert (
+        run(capsys, "predictor", "evaluate", "--table", table, "--folds", 2, "--predictor", "constant", "-q")[2] == ""
+    )
     result = json.loads(out)
     scores = {row["name"]: row for row in result["predictors"]}
     assert code == 0
@@ -483,6 +485,51 @@ def test_a_broken_model_is_one_line_and_exit_code_3(capsys, tmp_path, model, kin
     assert code == 3
     assert "broken.onnx" in line
     assert not (tmp_path / "out.onnx").exists()
+
+
+def test_one_broken_file_does_not_end_a_batch_of_predictions(capsys, tmp_path, model):
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(model.read_bytes()[:-40])
+    code, out, err = run(capsys, "predict", broken, model, "--predictor", GOLDEN, "--format", "json")
+    rows = json.loads(out)
+    assert code == 3
+    assert [row["model"] for row in rows] == [str(model), str(broken)]
+    assert 0 < rows[0]["score"] < 1
+    assert "error" not in rows[0]
+    assert rows[1]["error"].startswith(f"{broken}: ")
+    assert [line.startswith(f"nas: error: {broken}: ") for line in err.splitlines() if "error" in line] == [True]
+    code, out, err = run(capsys, "predict", broken, model, "--predictor", GOLDEN)
+    assert code == 3
+    assert "model.onnx" in out
+    assert "broken.onnx" not in out
+    assert err.count("nas: error: ") == 1
+
+
+def test_a_table_with_broken_files_names_all_their_lines(capsys, tmp_path, model):
+    for number in range(6):
+        (tmp_path / f"{number}.onnx").write_bytes(model.read_bytes()[: -40 if number in (1, 4) else None])
+    table = tmp_path / "rows.csv"
+    table.write_text("model,accuracy\n" + "".join(f"{number}.onnx,0.{number + 1}\n" for number in range(6)))
+    code, line = refused(
+        capsys, "predictor", "fit", "--table", table, "--predictor", "forest", "--out", tmp_path / "mine"
+    )
+    assert code == 2
+    assert "rows.csv, line 3, column 'model'" in line
+    assert "1.onnx" in line
+    assert line.endswith("1 more models cannot be read: line 6")
+
+
+def test_names_in_a_file_cannot_act_on_the_terminal(capsys, tmp_path):
+    proto = onnx.parser.parse_model(
+        '<ir_version: 8, opset_import: ["": 17]> g (float[N,2] x) => (float[N,2] y) <float[2,2] w = {1,0,0,1}> { y = MatMul(x, w) }'
+    )
+    proto.graph.initializer[0].name = proto.graph.node[0].input[1] = "\x1b]0;owned\x07\x1b[31mred\u202e"
+    proto.graph.node[0].op_type = "\x1b[2J"
+    path = tmp_path / "red.onnx"
+    path.write_bytes(proto.SerializeToString())
+    for words in (("inspect", path), ("predict", path, "--predictor", GOLDEN), ("train", path, "--task", "digits")):
+        _, out, err = run(capsys, *words)
+        assert all(sign.isprintable() or sign == "\n" for sign in out + err)
 
 
 GOLDEN = next((Path(__file__).parents[1] / "predictors").rglob("predictor.json")).parent

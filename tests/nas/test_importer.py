@@ -275,7 +275,7 @@ HUGE = [
 
 @pytest.mark.parametrize("body", HUGE)
 def test_constant_larger_than_memory_is_refused(body: str) -> None:
-    with pytest.raises(UnsupportedOperatorError, match="elements is too large"):
+    with pytest.raises(UnsupportedOperatorError, match="a constant that is too large"):
         import_model(_load(f"{HEADER} g (float[N, 3] x) => (float y) {{ {body} }}"))
 
 

@@ -5,16 +5,22 @@ from collections.abc import Sequence
 from nas.reports.cell import Cell, Cells
 from nas.reports.markup import Markup, joined, tag
 
+EMPTY = Cell("", None)
 LONG = 24
 """Cells of words with more characters are broken into lines."""
 
 
 def table(rows: Sequence[Cells], *, sortable: bool = False, tall: bool = False) -> Markup:
-    """A table with the columns of its first row; a sortable one can be sorted by a click on a head."""
+    """A table with every column that any row has; a sortable one can be sorted by a click on a head.
+
+    A row without one of the columns, such as a failed training without a further metric, has an empty cell there.
+    """
     if not rows:
         return tag("p", "None.", class_="note")
-    heads = [_head(name, any(isinstance(row[name].order, str) for row in rows), sortable) for name in rows[0]]
-    body = [tag("tr", *(_data(cell, sortable) for cell in row.values())) for row in rows]
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    filled = [{name: row.get(name, EMPTY) for name in columns} for row in rows]
+    heads = [_head(name, any(isinstance(row[name].order, str) for row in filled), sortable) for name in columns]
+    body = [tag("tr", *(_data(cell, sortable) for cell in row.values())) for row in filled]
     grid = tag(
         "table", tag("thead", tag("tr", *heads)), tag("tbody", joined(body)), class_="sortable" if sortable else None
     )

@@ -180,6 +180,11 @@ def create(name: str, options: Mapping[str, Any] | None = None) -> Method:
     return method
 
 
+def method(name: str, **options: bool | int | float | str | None) -> Method:
+    """A mask method with its options, as in ``nas.method("sr-ste", n=2, m=4)``; see `create` for what is raised."""
+    return create(name, options)
+
+
 def _require_known(
     name: str, others: Mapping[str, Any], own: "Mapping[str, Field[Any]]", chosen: Mapping[str, Any]
 ) -> None:
