@@ -8,6 +8,7 @@ gets three upper bounds by simple rules. Where one passes its limit, nothing is 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import numpy as np
 import onnx
@@ -181,7 +182,7 @@ def _is_whole(number: float) -> bool:
     return abs(number) < ANY and number == int(number)
 
 
-_NUMBERS_OF = {
+_NUMBERS_OF: dict[int, tuple[str, np.dtype[Any]]] = {
     onnx.TensorProto.INT64: ("int64_data", np.dtype("<i8")),
     onnx.TensorProto.INT32: ("int32_data", np.dtype("<i4")),
     onnx.TensorProto.FLOAT: ("float_data", np.dtype("<f4")),

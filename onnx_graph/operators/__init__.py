@@ -15,7 +15,7 @@ from onnx_graph.operators.kinds import (
     PRODUCTS,
     RECURRENT,
 )
-from onnx_graph.operators.operator import LEARNED, STATISTICS, Operator, Setting, relation
+from onnx_graph.operators.operator import LEARNED, STATISTICS, UNFIT, Operator, Setting, relation
 from onnx_graph.operators.result_size import result_numbers, stored_bytes
 from onnx_graph.operators.table import STANDARD_DOMAINS, TABLE, UNKNOWN, facts_of, operator_of
 
@@ -33,6 +33,7 @@ __all__ = [
     "STANDARD_DOMAINS",
     "STATISTICS",
     "TABLE",
+    "UNFIT",
     "UNKNOWN",
     "Operator",
     "Setting",

@@ -7,6 +7,7 @@ from .field import Field as Field
 from .field import widened as widened
 from .places import Pick as Pick
 from .places import Put as Put
+from .relation import KEPT as KEPT
 from .relation import NOTHING as NOTHING
 from .relation import Path as Path
 from .relation import Relation as Relation
@@ -25,6 +26,7 @@ __all__ = [
     "Dims",
     "Field",
     "Insert",
+    "KEPT",
     "NOTHING",
     "NUMBERS",
     "Path",
