@@ -8,7 +8,7 @@ import numpy as np
 import onnx_ir as ir
 
 from onnx_graph.boundary import typed
-from onnx_graph.files.growth import is_bounded
+from onnx_graph.files.inference_bounds import is_bounded
 from onnx_graph.node_call import NodeCall, integers_of
 from onnx_graph.operators import facts_of, operator_of
 from onnx_graph.operators.moving import slices

@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx_ir.passes.common import InlinePass
 
 import onnx_graph
-from onnx_graph.files import growth
+from onnx_graph.files import inference_bounds as growth
 from onnx_graph.operators.result_size import result_numbers, stored_bytes
 from onnx_graph.rewriting.folding_budget import FoldingBudget
 from onnx_graph.rewriting.inlining import write_out
