@@ -1,9 +1,13 @@
-# make demo: the main job, end to end.  make test: lint, types, import contracts, all tests.
+# make demo: the main job, end to end.  make test: lint, types, import contracts, all tests.  All targets: CONTRIBUTING.md.
 PYTHON ?= python3
 BIN := .venv/bin
 RUN ?= runs/demo
+LOWEST := .venv-lowest
+LOWEST_TESTS ?= tests/test_packages.py tests/onnx_graph tests/search_spaces tests/predictors/test_encoder.py tests/predictors/test_forest.py \
+	tests/predictors/test_linear.py tests/predictors/test_gaussian_process.py tests/predictors/test_default.py tests/nas/test_importer_operators.py tests/nas/test_training.py \
+	tests/nas/test_export.py tests/nas/test_strategies.py tests/nas/test_record.py tests/nas/test_report.py
 
-.PHONY: install demo test test-slow lint types contracts unit benchmarks clean
+.PHONY: install demo test test-slow test-lowest lint types contracts unit snippets docs clean
 
 install: .venv/installed
 
@@ -34,5 +38,25 @@ unit:
 test-slow: install
 	$(BIN)/pytest -m slow
 
+# Every code block of README and guides, in a shell, the slow ones too.
+snippets: install
+	NAS_SNIPPETS=shell $(BIN)/pytest tests/test_snippets.py
+
+# Imports and the quick tests of all packages with the lowest versions that pyproject.toml allows.
+test-lowest: $(LOWEST)/.installed
+	$(LOWEST)/bin/pytest -m "not slow" -W default $(LOWEST_TESTS)
+
+$(LOWEST)/.installed: pyproject.toml constraints-lowest.txt
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/pip install --quiet --constraint constraints-lowest.txt --editable ".[test]"
+	touch $@
+
+docs: .venv/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+.venv/.docs: .venv/installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev,docs]"
+	touch $@
+
 clean:
-	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv $(LOWEST) build site *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,11 +1,16 @@
 """Search for sparse neural networks, architecture and mask together, by predicting accuracy from structure.
 
-The public names stand in `__init__.pyi`, once; each is imported when it is first asked for.
+`__init__.pyi` lists the public names. Each of them is imported when it is first used, so that ``import nas`` is quick.
 """
 
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
-
 __version__ = "0.1.0"
+
+__getattr__, _, __all__ = lazy_loader.attach_stub(__name__, __file__)
 __all__ += ["__version__"]
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return sorted(__all__)

@@ -54,6 +54,12 @@ class ExportError(NasError, RuntimeError):
     exit_code = 3
 
 
+class UnfitModelError(NasError, ValueError):
+    """A network whose inputs or outputs are not those of the task; the message says which."""
+
+    exit_code = 3
+
+
 class UnsupportedModelError(NasError, ValueError):
     """An ONNX model that can be read but not trained; the message says why."""
 

@@ -1,6 +1,6 @@
 """The ONNX graph as currency: safe files, weights and their masks, live units, physical shrinking, exact counts.
 
-The public names stand in `__init__.pyi`, once; each is imported when it is first asked for.
+`__init__.pyi` lists the public names. Each of them is imported when it is first used.
 """
 
 import lazy_loader

@@ -48,6 +48,8 @@ def typed(what: str, *, passes: tuple[type[Exception], ...] = ()) -> Callable[[C
         first argument is a path, the message of an `InvalidModelError` begins with it.
     """
 
+    promised: tuple[type[Exception], ...] = (GraphError, *passes)
+
     def wrap(action: Callable[P, R]) -> Callable[P, R]:
         @wraps(action)
         def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -58,7 +60,7 @@ def typed(what: str, *, passes: tuple[type[Exception], ...] = ()) -> Callable[[C
                 if not file or str(error).startswith(file):
                     raise
                 raise type(error)(file + str(error)) from error.__cause__
-            except (GraphError, *passes):
+            except promised:
                 raise
             except (MemoryError, *FAMILIES) as error:
                 if error.__traceback__ is None or error.__traceback__.tb_next is None:

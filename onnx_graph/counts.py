@@ -59,7 +59,7 @@ def _applications(use: WeightUse) -> int:
         return _known(node.outputs[0].shape, skip=2)
     if operator == "ConvTranspose":
         return _known(node.inputs[0].shape if node.inputs[0] is not None else None, skip=2)
-    if use.weight.gates > 1 or operator == "RNN":
+    if use.weight.is_recurrent:
         sequence = node.inputs[0]
         if sequence is None or sequence.shape is None or len(sequence.shape) != 3:
             return 1

@@ -4,7 +4,7 @@ A weight is an initializer that a Gemm, MatMul, Conv, ConvTranspose, RNN, GRU or
 Biases, normalisation parameters and constants are none. The mask of a weight is its pattern of non-zeros.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from onnx_graph.boundary import typed
 from onnx_graph.errors import WeightError
+from onnx_graph.operators import CONVOLUTIONS, LAYERS, RECURRENT, STANDARD_DOMAINS, TABLE, Operator, operator_of
 
-GATES: Mapping[str, int] = {"RNN": 1, "GRU": 3, "LSTM": 4}
 FLOATS = frozenset({ir.DataType.FLOAT, ir.DataType.FLOAT16, ir.DataType.BFLOAT16, ir.DataType.DOUBLE})
 
 
@@ -46,9 +46,14 @@ class Weight:
     directions: int = 1
     transposed: bool = False
 
+    @property
+    def is_recurrent(self) -> bool:
+        """Whether a recurrent operator uses it, for its input or its hidden units."""
+        return TABLE[self.operator].gates > 0
+
     def canonical(self, array: NDArray[np.generic]) -> NDArray[np.generic]:
         """The stored array in canonical orientation ``(out, in, *kernel)`` (a view where possible)."""
-        if self.operator in GATES:
+        if self.is_recurrent:
             return array.reshape(self.shape)
         if not self.transposed:
             return array
@@ -58,7 +63,7 @@ class Weight:
 
     def stored(self, array: NDArray[np.generic]) -> NDArray[np.generic]:
         """Inverse of `canonical`."""
-        if self.operator in GATES:
+        if self.is_recurrent:
             return array.reshape(self.directions, -1, self.shape[1])
         if not self.transposed:
             return array
@@ -120,8 +125,9 @@ def set_weights(model: ir.Model, arrays: Mapping[str, NDArray[np.float32]]) -> N
 def weight_uses(model: ir.Model) -> Iterator[WeightUse]:
     """Every use of a maskable weight by a node of the main graph, in node order."""
     for node in model.graph:
-        if node.op_type in _READERS and node.domain in ("", "ai.onnx"):
-            yield from _READERS[node.op_type](node)
+        operator = TABLE.get(node.op_type)
+        if operator is not None and operator.kind in LAYERS and node.domain in STANDARD_DOMAINS:
+            yield from _uses(node, operator)
 
 
 def initializer_of(value: ir.Value | None) -> ir.Value | None:
@@ -152,77 +158,77 @@ def name_of(node: ir.Node) -> str:
     return node.name or (node.outputs[0].name if node.outputs else None) or node.op_type
 
 
-def _float_matrix(value: ir.Value | None, rank: int) -> ir.Value | None:
-    """The initializer behind a value, if it is a float tensor of that rank (-1: three or more)."""
-    value = initializer_of(value)
-    if value is None or value.const_value is None or value.const_value.dtype not in FLOATS:
-        return None
-    found = len(value.const_value.shape)
-    return value if found == rank or (rank < 0 and found >= 3) else None
+def weight_of_shape(node: ir.Node, index: int, name: str, shape: tuple[int, ...]) -> Weight | None:
+    """The maskable weight that a tensor of that stored shape is as an input of a node; None where it is none."""
+    return _described(operator_of(node), node, index, name, shape)
 
 
-def _shape(value: ir.Value) -> tuple[int, ...]:
-    return tuple(value.const_value.shape.numpy()) if value.const_value is not None else ()
+def _described(operator: Operator, node: ir.Node, index: int, name: str, shape: tuple[int, ...]) -> Weight | None:
+    kind = operator.kind
+    if kind == "dense" and index < 2 and len(shape) == 2:
+        return _dense(node, index, name, shape)
+    if kind in CONVOLUTIONS and index == 1 and len(shape) >= 3:
+        return _kernel(operator, node, name, shape)
+    if kind in RECURRENT and index in (1, 2) and len(shape) == 3:
+        return _gated(operator, node, index, name, shape)
+    return None
 
 
-def _read_product(node: ir.Node) -> Iterator[WeightUse]:
-    """Gemm and MatMul; the weight is the operand that is an initializer, on either side."""
-    if len(node.inputs) < 2:
-        return
-    sides = [_float_matrix(node.inputs[0], 2), _float_matrix(node.inputs[1], 2)]
-    index = 1 if sides[1] is not None else 0
-    value = sides[index]
-    # With both operands constant the node is a constant itself.
-    if value is None or initializer_of(node.inputs[1 - index]) is not None or value.name is None:
-        return
-    flipped = node.op_type == "Gemm" and bool(integer(node, "transB" if index else "transA", 0))
+def _dense(node: ir.Node, index: int, name: str, shape: tuple[int, ...]) -> Weight:
+    flipped = bool(integer(node, "transB" if index else "transA", 0))  # attributes that only Gemm has
     transposed = flipped != (index == 1)
-    shape = _shape(value)
-    shape = shape[::-1] if transposed else shape
-    yield WeightUse(
-        node, index, value, Weight(value.name, name_of(node), node.op_type, "dense", shape, transposed=transposed)
-    )
+    canonical = shape[::-1] if transposed else shape
+    return Weight(name, name_of(node), node.op_type, "dense", canonical, transposed=transposed)
 
 
-def _read_convolution(node: ir.Node) -> Iterator[WeightUse]:
-    value = _float_matrix(node.inputs[1], -1) if len(node.inputs) > 1 else None
-    if value is None or value.name is None:
-        return
+def _kernel(operator: Operator, node: ir.Node, name: str, shape: tuple[int, ...]) -> Weight | None:
     groups = integer(node, "group", 1)
-    first, second, *kernel = _shape(value)
+    first, second, *kernel = shape
     if groups < 1 or first % groups:
-        return
-    transposed = node.op_type == "ConvTranspose"
-    shape = (second * groups, first // groups, *kernel) if transposed else (first, second, *kernel)
-    weight = Weight(value.name, name_of(node), node.op_type, "conv", shape, groups=groups, transposed=transposed)
-    yield WeightUse(node, 1, value, weight)
+        return None
+    transposed = operator.kind == "conv_transpose"
+    canonical = (second * groups, first // groups, *kernel) if transposed else (first, second, *kernel)
+    return Weight(name, name_of(node), node.op_type, "conv", canonical, groups=groups, transposed=transposed)
 
 
-def _read_recurrent(node: ir.Node) -> Iterator[WeightUse]:
-    gates = GATES[node.op_type]
-    for index in (1, 2):
-        value = _float_matrix(node.inputs[index], -1) if len(node.inputs) > index else None
-        if value is None or value.name is None or len(_shape(value)) != 3:
-            continue
-        directions, rows, columns = _shape(value)
-        if rows % gates:
-            continue
-        kind: Literal["dense", "recurrent"] = "recurrent" if index == 2 else "dense"
-        shape = (directions * rows, columns)
-        yield WeightUse(
-            node,
-            index,
-            value,
-            Weight(value.name, name_of(node), node.op_type, kind, shape, gates=gates, directions=directions),
-        )
+def _gated(operator: Operator, node: ir.Node, index: int, name: str, shape: tuple[int, ...]) -> Weight | None:
+    gates, (directions, rows, columns) = operator.gates, shape
+    if rows % gates:
+        return None
+    kind: Literal["dense", "recurrent"] = "recurrent" if index == 2 else "dense"
+    canonical = (directions * rows, columns)
+    return Weight(name, name_of(node), node.op_type, kind, canonical, gates=gates, directions=directions)
 
 
-_READERS = {
-    "Gemm": _read_product,
-    "MatMul": _read_product,
-    "Conv": _read_convolution,
-    "ConvTranspose": _read_convolution,
-    "RNN": _read_recurrent,
-    "GRU": _read_recurrent,
-    "LSTM": _read_recurrent,
-}
+def _uses(node: ir.Node, operator: Operator) -> Iterator[WeightUse]:
+    for index, value in _side(node) if operator.kind == "dense" else _inputs(node, (1, 2) if operator.gates else (1,)):
+        if value.name is not None and value.const_value is not None:
+            weight = _described(operator, node, index, value.name, tuple(value.const_value.shape.numpy()))
+            if weight is not None:
+                yield WeightUse(node, index, value, weight)
+
+
+def _inputs(node: ir.Node, indices: Iterable[int]) -> Iterator[tuple[int, ir.Value]]:
+    """Those of some inputs that are float initializers."""
+    for index in indices:
+        value = _floats(node, index)
+        if value is not None:
+            yield index, value
+
+
+def _side(node: ir.Node) -> tuple[tuple[int, ir.Value], ...]:
+    """Where Gemm and MatMul have their weight: at the side that is a matrix, while the other one is no initializer."""
+    if len(node.inputs) < 2:
+        return ()
+    for index in (1, 0):
+        value = _floats(node, index)
+        if value is not None and value.const_value is not None and len(value.const_value.shape) == 2:
+            # With both operands constant the node is a constant itself.
+            return ((index, value),) if initializer_of(node.inputs[1 - index]) is None else ()
+    return ()
+
+
+def _floats(node: ir.Node, index: int) -> ir.Value | None:
+    """The float initializer behind an input."""
+    value = initializer_of(node.inputs[index]) if index < len(node.inputs) else None
+    return value if value is not None and value.const_value is not None and value.const_value.dtype in FLOATS else None

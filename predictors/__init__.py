@@ -1,6 +1,6 @@
 """Accuracy of a network predicted from the structure of its ONNX graph and the non-zero pattern of its weights, with uncertainty.
 
-The public names stand in `__init__.pyi`, once; each is imported when it is first asked for.
+`__init__.pyi` lists the public names. Each of them is imported when it is first used.
 """
 
 import lazy_loader

@@ -1,7 +1,7 @@
 """The interface of a predictor: structure graphs in, accuracy with its uncertainty out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -11,6 +11,16 @@ from predictors.structure_graph import StructureGraph
 
 NORMAL_90 = 1.6448536269514722
 """This many standard deviations to either side hold nine tenths of a normal distribution."""
+TAIL = 0.05
+"""Share of the accuracies beyond either end of an interval that holds nine tenths."""
+NEAREST_CERTAINTY = 0.01
+"""Means are taken to lie at least this far from 0 and 1 where spreads are limited: many are 0 or 1 only because they were clipped."""
+
+
+def largest_std(mean: float | NDArray[np.float64]) -> NDArray[np.float64]:
+    """Largest standard deviation that an accuracy of this mean can have: √(m(1 − m)), as it lies between 0 and 1."""
+    inside = np.clip(mean, NEAREST_CERTAINTY, 1 - NEAREST_CERTAINTY)
+    return np.asarray(np.sqrt(inside * (1 - inside)), np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +53,21 @@ class Prediction:
             object.__setattr__(self, "distance", np.full(len(self.mean), np.nan))
         if self.unseen is None:
             object.__setattr__(self, "unseen", np.zeros(len(self.mean), np.bool_))
+
+    def possible(self) -> "Prediction":
+        """The same with no wider spread than an accuracy of that mean can have.
+
+        The standard deviation is limited to `largest_std`. The interval leaves out what a tail of one in twenty cannot reach: by
+        Markov's inequality an accuracy of mean m is above m / .05, or below 1 − (1 − m) / .05, less often than that. So the
+        interval still holds what it states.
+        """
+        inside = np.clip(self.mean, NEAREST_CERTAINTY, 1 - NEAREST_CERTAINTY)
+        return replace(
+            self,
+            std=np.minimum(self.std, largest_std(self.mean)),
+            low=np.maximum(self.low, 1 - (1 - inside) / TAIL),
+            high=np.minimum(self.high, inside / TAIL),
+        )
 
     @property
     def outside(self) -> NDArray[np.bool_]:

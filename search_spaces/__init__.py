@@ -1,6 +1,6 @@
 """Search spaces: candidates, mask recipes, mask edits, and how they become ONNX graphs.
 
-The public names stand in `__init__.pyi`, once; each is imported when it is first asked for.
+`__init__.pyi` lists the public names. Each of them is imported when it is first used.
 """
 
 import lazy_loader

@@ -1,4 +1,5 @@
 from .candidate import Candidate as Candidate
+from .candidate import Json as Json
 from .candidate import MaskEdit as MaskEdit
 from .candidate import MaskRecipe as MaskRecipe
 from .errors import InvalidCandidateError as InvalidCandidateError
@@ -6,6 +7,9 @@ from .errors import InvalidOptionError as InvalidOptionError
 from .errors import InvalidPluginError as InvalidPluginError
 from .errors import SpaceError as SpaceError
 from .errors import UnknownNameError as UnknownNameError
+from .masked_space import MaskedSpace as MaskedSpace
+from .network_builder import NetworkBuilder as NetworkBuilder
+from .options import SpaceOptions as SpaceOptions
 from .registry import SPACES as SPACES
 from .registry import create as create
 from .signature import Signature as Signature
@@ -16,12 +20,16 @@ __all__ = [
     "InvalidCandidateError",
     "InvalidOptionError",
     "InvalidPluginError",
+    "Json",
     "MaskEdit",
     "MaskRecipe",
+    "MaskedSpace",
+    "NetworkBuilder",
     "SPACES",
     "SearchSpace",
     "Signature",
     "SpaceError",
+    "SpaceOptions",
     "UnknownNameError",
     "create",
 ]

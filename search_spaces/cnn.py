@@ -14,7 +14,7 @@ from search_spaces import genes
 from search_spaces.errors import InvalidCandidateError, InvalidOptionError
 from search_spaces.masked_space import MaskedSpace
 from search_spaces.network_builder import ACTIVATIONS, NetworkBuilder, sizes
-from search_spaces.options import SpaceOptions, check_names, check_range
+from search_spaces.options import MOST_NODES, SpaceOptions, check_names, check_range
 from search_spaces.signature import Signature
 from search_spaces.space import TrialLike
 
@@ -66,7 +66,7 @@ class CNNOptions(SpaceOptions):
         super().__post_init__()
         check_range("channels", self.channels, 1)
         check_range("cells", self.cells, 1)
-        check_range("nodes", self.nodes, 1)
+        check_range("nodes", self.nodes, 1, MOST_NODES)
         check_names("operations", self.operations, OPERATIONS)
         check_names("reductions", self.reductions, REDUCTIONS)
         check_names("activations", self.activations, ACTIVATIONS)

@@ -3,7 +3,7 @@
 Further wirings, activations and scalings that no search draws unless its options name them:
 
 - ``auto-compressing`` (arXiv:2506.09714): the head reads the sum of all hidden layers, which have one width; the deepest can be
-  cut off after training (`onnx_graph.layer_cutting`).
+  cut off after training (`onnx_graph.cutting.layer_cutting`).
 - ``dynamical`` (arXiv:2210.02373): a first layer without activation, then `depth` non-expansive blocks of one width.
 - ``tailored`` (arXiv:2203.08120): leaky rectifiers whose slope follows from the depth, for deep plain networks.
 - ``mup``, maximal update parametrisation (arXiv:2203.03466), so that the best learning rate of Adam does not depend on the width.
@@ -27,7 +27,7 @@ from search_spaces.masked_space import MaskedSpace
 from search_spaces.masks.layer import Mask
 from search_spaces.network_builder import ACTIVATIONS, NetworkBuilder, size
 from search_spaces.non_expansive import FALLING, non_expansive_block
-from search_spaces.options import SpaceOptions, check_names, check_range
+from search_spaces.options import DEEPEST, MOST_VERTICES, SpaceOptions, check_names, check_range
 from search_spaces.signature import Signature
 from search_spaces.space import TrialLike
 from search_spaces.tailored_rectifier import tailored_slope
@@ -67,10 +67,10 @@ class MLPOptions(SpaceOptions):
     def __post_init__(self) -> None:
         """Check the values."""
         super().__post_init__()
-        check_range("depth", self.depth, 1)
+        check_range("depth", self.depth, 1, DEEPEST)
         check_range("width", self.width, 1)
         check_range("degree", self.degree, 2)
-        check_range("vertices", self.vertices, self.degree[1] + 1)
+        check_range("vertices", self.vertices, self.degree[1] + 1, MOST_VERTICES)
         check_range("base_width", (self.base_width, self.base_width), 1)
         check_names("activations", self.activations, MLP_ACTIVATIONS)
         check_names("wirings", self.wirings, WIRINGS)

@@ -12,6 +12,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from onnx_graph.operators import TABLE
 from search_spaces.errors import InvalidCandidateError
 from search_spaces.masks.layer import Mask, MaskLayer
 
@@ -32,16 +33,22 @@ ACTIVATIONS: Mapping[str, tuple[str, tuple[ir.Attr, ...]]] = {
 }
 """Operators of opset 17. GELU is none of them, and the constants of its decomposition would count as parameters."""
 
-CELLS: Mapping[str, tuple[str, int, tuple[ir.Attr, ...]]] = {
-    "rnn-tanh": ("RNN", 1, (ir.AttrStrings("activations", ["Tanh"]),)),
-    "rnn-relu": ("RNN", 1, (ir.AttrStrings("activations", ["Relu"]),)),
-    "gru": ("GRU", 3, (ir.AttrInt64("linear_before_reset", 1),)),
-    "lstm": ("LSTM", 4, ()),
+CELLS: Mapping[str, tuple[str, tuple[ir.Attr, ...]]] = {
+    "rnn-tanh": ("RNN", (ir.AttrStrings("activations", ["Tanh"]),)),
+    "rnn-relu": ("RNN", (ir.AttrStrings("activations", ["Relu"]),)),
+    "gru": ("GRU", (ir.AttrInt64("linear_before_reset", 1),)),
+    "lstm": ("LSTM", ()),
 }
-"""Operator, gates and attributes; `linear_before_reset` makes the GRU that of cuDNN and PyTorch."""
+"""Operator and attributes; `linear_before_reset` makes the GRU that of cuDNN and PyTorch."""
+
 
 _FLOAT = ir.TensorType(ir.DataType.FLOAT)
 _INT64 = ir.TensorType(ir.DataType.INT64)
+
+
+def gates_of(cell: str) -> int:
+    """Number of gates of one of `CELLS`."""
+    return TABLE[CELLS[cell][0]].gates
 
 
 @dataclass(frozen=True)
@@ -212,7 +219,8 @@ class NetworkBuilder:
         """Recurrent layer, one of `CELLS`, on ``(T, N, F)``: its output ``(T, N, hidden)``, that of the last step ``(N, hidden)``."""
         if cell not in CELLS:
             raise InvalidCandidateError(f"unknown cell {cell!r}; known: {', '.join(CELLS)}")
-        operator, gates, attributes = CELLS[cell]
+        operator, attributes = CELLS[cell]
+        gates = gates_of(cell)
         steps, features = sizes(x)
         rows = gates * hidden
         into = MaskLayer(name=f"{name}.input_weight", shape=(rows, features), gates=gates)

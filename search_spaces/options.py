@@ -86,16 +86,22 @@ def to_json(options: SpaceOptions) -> dict[str, object]:
 
 
 LARGEST = 1 << 20
-"""No width, depth or number of units is larger."""
+"""No width or number of units is larger."""
+
+DEEPEST = 256
+"""No network has more layers, since every pair of them can be connected by a skip."""
+
+MOST_VERTICES, MOST_NODES = 4_096, 64
+"""Of a random graph and of a cell: every pair of them can be connected, too."""
 
 
-def check_range(name: str, bounds: Sequence[int], least: int) -> None:
-    """`bounds` must be two whole numbers, `least` ≤ low ≤ high ≤ `LARGEST`."""
+def check_range(name: str, bounds: Sequence[int], least: int, most: int = LARGEST) -> None:
+    """`bounds` must be two whole numbers, `least` ≤ low ≤ high ≤ `most`."""
     if not isinstance(bounds, tuple) or len(bounds) != 2 or not all(_whole(bound) for bound in bounds):
         raise InvalidOptionError(f"{name} is {bounds!r}; it must be two whole numbers, as in (1, 4)")
-    if not least <= bounds[0] <= bounds[1] <= LARGEST:
+    if not least <= bounds[0] <= bounds[1] <= most:
         raise InvalidOptionError(
-            f"{name} is {repr(bounds)[:80]}; it must be (low, high) with {least} ≤ low ≤ high ≤ {LARGEST:,}"
+            f"{name} is {repr(bounds)[:80]}; it must be (low, high) with {least} ≤ low ≤ high ≤ {most:,}"
         )
 
 

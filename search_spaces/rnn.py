@@ -13,8 +13,8 @@ from search_spaces import genes, random_graph
 from search_spaces.errors import InvalidOptionError
 from search_spaces.masked_space import MaskedSpace
 from search_spaces.masks.layer import Mask
-from search_spaces.network_builder import CELLS, NetworkBuilder, dimensions
-from search_spaces.options import SpaceOptions, check_names, check_range
+from search_spaces.network_builder import CELLS, NetworkBuilder, dimensions, gates_of
+from search_spaces.options import DEEPEST, SpaceOptions, check_names, check_range
 from search_spaces.signature import Signature
 from search_spaces.space import TrialLike
 
@@ -44,7 +44,7 @@ class RNNOptions(SpaceOptions):
         """Check the values."""
         super().__post_init__()
         check_names("cells", self.cells, CELLS)
-        check_range("layers", self.layers, 1)
+        check_range("layers", self.layers, 1, DEEPEST)
         check_names("recurrences", self.recurrences, RECURRENCES)
         check_range("degree", self.degree, 2)
         check_range("hidden", self.hidden, 1 if self.recurrences == ("recipe",) else self.degree[1] + 1)
@@ -183,4 +183,4 @@ def _recurrence(design: RNNDesign, layer: int, hidden: int) -> Mask:
         design.recurrence, vertices=hidden, degree=design.degree, rewire=design.rewire, seed=design.seed + layer
     )
     np.fill_diagonal(graph, True)
-    return np.tile(graph, (CELLS[design.cell][1], 1))
+    return np.tile(graph, (gates_of(design.cell), 1))

@@ -3,12 +3,16 @@
 import argparse
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nas.cli import output
 from nas.cli.task_file import read_task
 from nas.cli.workers import add_workers, workers
+from nas.duration import duration
 from nas.ranges import LARGEST_SEED, MANY, require_whole
+
+if TYPE_CHECKING:
+    from predictors import Evaluating
 
 EXAMPLES = """\
 examples:
@@ -49,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     evaluate = actions.add_parser("evaluate", help="cross-validated rank correlation, against baselines")
     evaluate.add_argument("--predictor", action="append", metavar="NAME", help="repeatable (default: all)")
     evaluate.add_argument("--folds", type=int, default=5, metavar="N")
+    evaluate.add_argument("-q", "--quiet", action="store_true", help="no progress")
     card = actions.add_parser("card", help="what a fitted predictor is, from what it learnt, how it weighs its members")
     card.add_argument("folder", metavar="FOLDER", help="a run, or what `nas predictor fit` wrote")
     describe = actions.add_parser(
@@ -86,9 +91,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _fit(args: argparse.Namespace) -> int:
-    from predictors.library import table
+    from predictors import fit_table
 
-    fitted = table.fit_table(
+    fitted = fit_table(
         Path(args.table),
         args.predictor,
         Path(args.out),
@@ -102,20 +107,29 @@ def _fit(args: argparse.Namespace) -> int:
 
 
 def _evaluate(args: argparse.Namespace) -> int:
-    from predictors import PREDICTORS
-    from predictors.library import table
-    from predictors.registry import needs_task
+    from nas.cli.progress_display import display, paced
+    from predictors import PREDICTORS, evaluate_table, needs_task
 
-    result: dict[str, Any] = table.evaluate_table(
-        Path(args.table),
-        args.predictor or [name for name in PREDICTORS.usable() if args.task or not needs_task(name)],
-        folds=args.folds,
-        seed=args.seed,
-        task=read_task(args.task),
-        workers=workers(args),
-    )
+    with display(quiet=args.quiet) as shown:
+        say = paced(shown)
+        result: dict[str, Any] = evaluate_table(
+            Path(args.table),
+            args.predictor or [name for name in PREDICTORS.usable() if args.task or not needs_task(name)],
+            folds=args.folds,
+            seed=args.seed,
+            task=read_task(args.task),
+            workers=workers(args),
+            progress=lambda evaluating: say(_evaluating(evaluating)),
+        )
     output.emit(args, result, [_row(score) for score in result["predictors"]], title=_title(args.table, result))
     return 0
+
+
+def _evaluating(evaluating: "Evaluating") -> str:
+    """The progress of an evaluation as one line."""
+    left = "time left not known yet" if evaluating.left is None else f"about {duration(evaluating.left)} left"
+    last = f" · {evaluating.predictor} fitted" if evaluating.predictor else ""
+    return f"{evaluating.fitted} of {evaluating.fits} folds done{last} · {left}"
 
 
 def _card(args: argparse.Namespace) -> int:

@@ -1,5 +1,6 @@
 """The progress of a search: a live line on a terminal, one plain line a round elsewhere."""
 
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -7,6 +8,8 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from nas.cli.output import remark
+from nas.duration import duration
+from nas.percent import percent
 from nas.study.progress import Progress
 from nas.visible import visible
 
@@ -63,8 +66,8 @@ def display(*, quiet: bool = False) -> Iterator[Display]:
 
 
 def paced(display: Display, *, seconds: float = 5.0) -> Callable[[str], None]:
-    """`display.stage`, called as often as one likes: a live line shows all, in logs and pipes one every so many seconds."""
-    last = time.monotonic()
+    """`display.stage`, to be called as often as one likes: logs and pipes get the first text and then one every so many seconds."""
+    last = -math.inf
 
     def say(text: str) -> None:
         nonlocal last
@@ -76,7 +79,7 @@ def paced(display: Display, *, seconds: float = 5.0) -> Callable[[str], None]:
 
 
 def describe(progress: Progress) -> str:
-    """One line: round, trainings, screened, best so far, time."""
+    """One line: round, trainings, screened, best so far, seconds spent and left until the report."""
     parts = [
         f"round {progress.round}",
         f"{progress.trainings}/{progress.budget} trainings",
@@ -85,9 +88,22 @@ def describe(progress: Progress) -> str:
     if progress.failed:
         parts.append(f"{progress.failed} failed")
     if progress.best is not None:
-        parts.append(f"best {progress.best:.2%} with {progress.best_nnz:,} non-zeros")
-    parts.append(f"{progress.elapsed:.0f} s" + ("" if progress.left is None else f", about {progress.left:.0f} s left"))
+        parts.append(f"best {percent(progress.best)}{_mean(progress)} with {progress.best_nnz:,} non-zeros")
+    left = "" if progress.left is None else f", about {duration(progress.left)} left"
+    parts.append(duration(progress.elapsed) + left)
     return " · ".join(parts)
+
+
+def _mean(progress: Progress) -> str:
+    """How many trainings the best is the mean of, and why it fell where it did."""
+    remarks = [f"mean of {progress.best_trainings}"] if progress.best_trainings > 1 else []
+    fall = progress.fall
+    if fall is not None and fall.same:
+        remarks.append(f"was {percent(fall.accuracy)} after {fall.trainings}")
+    elif fall is not None:
+        again = "was trained again and did worse"
+        remarks.append(f"the former best, {percent(fall.accuracy)} after {fall.trainings}, {again}")
+    return f" ({'; '.join(remarks)})" if remarks else ""
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from errno import EACCES, EPERM, EROFS
 from pathlib import Path
 
 from nas.cli import output
-from nas.cli.search_command import show
 from nas.errors import RunError
 
 EXAMPLES = """\
@@ -27,13 +26,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the report and write the page and the picture anew."""
-    from nas.reports.conclusion import render
-    from nas.reports.saved_report import read_report
+    from nas.cli.result import show
+    from nas.reports.files import render
+    from nas.reports.report import read
     from nas.study.run_folder import RunFolder
 
     folder = RunFolder(Path(args.run))
     folder.config()
-    report = read_report(folder)
+    report = read(folder.report)
     out = None if args.out is None else Path(args.out)
     try:
         render(folder, report, out)
@@ -46,5 +46,5 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _is_read_only(error: RunError) -> bool:
-    """Whether a file could not be written because its folder is not ours to write."""
+    """Whether a file was not written because its folder may not be changed."""
     return isinstance(error.__cause__, OSError) and error.__cause__.errno in (EACCES, EPERM, EROFS)

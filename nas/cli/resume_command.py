@@ -5,7 +5,7 @@ from pathlib import Path
 
 from nas.cli import output
 from nas.cli.progress_display import display
-from nas.cli.search_command import quieten_optuna, show
+from nas.cli.search_command import quieten_optuna
 
 EXAMPLES = """\
 examples:
@@ -26,10 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Go on and print the front."""
+    from nas.cli.result import show
+    from nas.reports.report import Report
     from nas.verbs.search import resume
 
     quieten_optuna(verbose=args.verbose)
     with display(quiet=args.quiet) as shown:
         report = resume(args.run, trainings=args.trainings, on_progress=shown.progress, on_stage=shown.stage)
-    show(args, report, Path(args.run))
+    show(args, Report.from_json(report), Path(args.run))
     return 0

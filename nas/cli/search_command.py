@@ -1,14 +1,11 @@
 """`nas search`."""
 
 import argparse
-import sys
 from pathlib import Path
-from typing import Any
 
 from nas.cli import output
 from nas.cli.progress_display import display
 from nas.cli.search_flags import add_flags, config_of
-from nas.percent import percent
 from nas.study.config import SearchConfig
 
 EXAMPLES = """\
@@ -39,6 +36,8 @@ def run(args: argparse.Namespace) -> int:
     config = config_of(args)
     if args.dry_run:
         return _dry_run(args, config)
+    from nas.cli.result import show
+    from nas.reports.report import Report
     from nas.verbs.search import search
 
     quieten_optuna(verbose=args.verbose)
@@ -51,66 +50,16 @@ def run(args: argparse.Namespace) -> int:
             on_stage=shown.stage,
             on_remark=lambda text: None if args.quiet else output.remark(text),
         )
-    show(args, report, out)
+    show(args, Report.from_json(report), out)
     return 0
 
 
 def quieten_optuna(*, verbose: bool) -> None:
-    """Optuna configures its own logger when imported, so its news is turned off after that."""
+    """Silence Optuna. It configures its own logger when it is imported, so it is imported first."""
     import optuna
 
     if not verbose:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-
-
-def show(args: argparse.Namespace, report: dict[str, Any], out: Path, *, pages: Path | None = None) -> None:
-    """The front, the winner beside its baselines, the sentence and the files; page and picture lie in `pages`, or beside the others."""
-    output.emit(
-        args, report, front_rows(report), title=f"Pareto front, {report['task']['metric']} on the validation split"
-    )
-    if args.format == "json":
-        return
-    output.table(
-        test_rows(report), title=f"{report['task']['metric'].capitalize()} on the test split, read for this report only"
-    )
-    output.line(report["sentence"])
-    output.line()
-    for name in ("best.onnx", "report.html", "pareto.png", "report.json", "trials.csv", "config.toml"):
-        output.line(str((pages if pages is not None and name in ("report.html", "pareto.png") else out) / name))
-    sys.stdout.flush()
-
-
-def front_rows(report: dict[str, Any]) -> list[dict[str, Any]]:
-    """The Pareto front as a table: measured beside predicted."""
-    return [
-        {
-            "trial": row["trial"],
-            "candidate": row["digest"][:8],
-            "measured": percent(row["accuracy"]),
-            "trainings": len(row["accuracies"]),
-            "predicted": percent(row["score"]["mean"], row["score"]["std"]) if row["score"] else "",
-            "non-zeros": row["nnz"],
-            "bytes": row["bytes"],
-            "latency ms": f"{row['latency']:.3f}",
-        }
-        for row in report["front"]
-    ]
-
-
-def test_rows(report: dict[str, Any]) -> list[dict[str, Any]]:
-    """Winner and baselines as a table."""
-    return [
-        {
-            "network": row["name"],
-            "measured": percent(row["test"]["mean"], row["test"]["std"]),
-            "trainings": row["test"]["trainings"],
-            "non-zeros": row["nnz"],
-            "bytes": row["bytes"],
-            "latency ms": f"{row['latency']:.3f}",
-            "largest export error": f"{row['largest_error']:.1e}",
-        }
-        for row in (report["best"], *report["baselines"].values())
-    ]
 
 
 def _dry_run(args: argparse.Namespace, config: SearchConfig) -> int:

@@ -16,7 +16,7 @@ from nas.corpus.shard import Examples, Shard, read_shard, shard_file, write_shar
 from nas.errors import RunError, TrainingError
 from nas.tasks.description import describe
 from nas.tasks.task import Task
-from predictors.task_description import TaskDescription
+from predictors import TaskDescription
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,25 +44,28 @@ class Built:
 
 
 def missing(folder: Path, domains: Sequence[Domain]) -> list[tuple[Domain, int]]:
-    """Shards that are not there yet, those of all domains in turn, so that a part of the corpus is a small corpus.
+    """Shards that are not there yet, or hold too few networks since the domain grew.
 
-    `RunError` where a shard that is there was made by another plan.
+    Those of all domains come in turn, so that a part of the corpus is a small corpus. `RunError` where a shard that is there
+    was made by another plan.
     """
-    found = []
-    for domain in domains:
-        for number in range(domain.shards):
-            path = shard_file(folder, domain.name, number)
-            if not path.exists():
-                found.append((number / domain.shards, domain, number))
-            else:
-                _require_same(path, domain)
+    found = [
+        (number / domain.shards, domain, number)
+        for domain in domains
+        for number in range(domain.shards)
+        if not _is_made(shard_file(folder, domain.name, number), domain, number)
+    ]
     return [(domain, number) for _, domain, number in sorted(found, key=lambda one: (one[0], one[1].name))]
 
 
-def _require_same(path: Path, domain: Domain) -> None:
-    """A domain may grow; nothing else of it may change."""
-    if not read_shard(path).domain.is_part_of(domain):
+def _is_made(path: Path, domain: Domain, number: int) -> bool:
+    """Whether a shard is there and whole. A domain may grow; nothing else of it may change."""
+    if not path.exists():
+        return False
+    shard = read_shard(path)
+    if not shard.domain.is_part_of(domain):
         raise RunError(f"{path.parent} was made by another plan of domain {domain.name!r}; choose another folder")
+    return len(shard.networks) >= domain.shard_size(number)
 
 
 def build(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from predictors.calibration.ranking import attainable_tau, kendall_inside
+from predictors import attainable_tau, kendall_inside
 
 
 @dataclass(frozen=True, kw_only=True)

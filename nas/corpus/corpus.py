@@ -41,8 +41,9 @@ class Corpus:
         return len(self.networks)
 
     @classmethod
-    def read(cls, folder: Path) -> "Corpus":
+    def read(cls, folder: Path | str) -> "Corpus":
         """All shards of a folder, finished or not; `DataError` where there is none or one is damaged."""
+        folder = Path(folder)
         shards = [read_shard(path) for path in sorted(folder.glob("*/*.jsonl.gz"))]
         if not shards:
             raise DataError(f"{folder} holds no corpus: `nas corpus build {folder}` makes one")

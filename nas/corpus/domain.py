@@ -12,7 +12,7 @@ from nas.tasks.registry import load_task
 from nas.tasks.task import Task
 from nas.training.options import TrainingOptions
 from onnx_graph import nearest
-from search_spaces.masks.recipe import PATTERNS
+from search_spaces.masks import PATTERNS
 
 LOWEST, HIGHEST = 0.02, 0.3
 """Densities of the recipes. Below, all masks fail; above, all tie within the noise of one training."""
@@ -20,7 +20,7 @@ STRATA = (0.03, 0.05, 0.1, 0.2)
 """Densities that half of the recipes have exactly."""
 MOST_NETWORKS = 100_000_000
 SHARD = 64
-"""Networks of a shard."""
+"""Networks of a whole shard."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class Domain:
         name: of the domain, and of its folder.
         task: as in `nas list tasks`, or a file.
         space: as in `nas list spaces`.
-        networks: how many, rounded up to whole shards.
+        networks: how many; the last shard holds what the whole ones leave.
         subset: training and validation examples in all; None: all there are.
         options: of the space, beside densities and patterns.
         masks: networks in a row that share an architecture and differ in their masks alone, a divisor of the shard.
@@ -76,6 +76,10 @@ class Domain:
     def shards(self) -> int:
         """Number of shards."""
         return -(-self.networks // SHARD)
+
+    def shard_size(self, number: int) -> int:
+        """Networks of a shard: `SHARD`, fewer in the last one."""
+        return min(SHARD, self.networks - number * SHARD)
 
     @property
     def training_options(self) -> TrainingOptions:

@@ -5,18 +5,23 @@ from pathlib import Path
 
 from nas.corpus.corpus import Corpus
 from nas.errors import UsageError
-from predictors.features.encoder import encode
-from predictors.library.fitted import FittedPredictor
-from predictors.library.loading import create
-from predictors.library.persistence import Json, require_free, save
-from predictors.models.boosted import BoostedOptions
-from predictors.models.ensemble import EnsembleOptions, EnsemblePredictor
-from predictors.models.forest import ForestOptions
-from predictors.models.gaussian_process import GaussianProcessOptions
-from predictors.models.gnn.gnn import GNNOptions
-from predictors.predictor import Predictor
-from predictors.registry import needs_task
-from predictors.task_description import TaskDescription
+from predictors import (
+    BoostedOptions,
+    EnsembleOptions,
+    EnsemblePredictor,
+    FittedPredictor,
+    ForestOptions,
+    GaussianProcessOptions,
+    GNNOptions,
+    Json,
+    Predictor,
+    TaskDescription,
+    create,
+    encode,
+    needs_task,
+    require_free,
+    save,
+)
 
 MANY = 2000
 """Networks from which on members are grown larger in what they learn and smaller in what they keep."""

@@ -10,9 +10,8 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from nas.errors import DataError
-from onnx_graph.weight import masks
-from search_spaces.candidate import Candidate
-from search_spaces.errors import InvalidCandidateError
+from onnx_graph import masks
+from search_spaces import Candidate, InvalidCandidateError
 
 
 @dataclass(frozen=True, kw_only=True)

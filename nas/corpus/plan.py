@@ -8,10 +8,7 @@ import numpy as np
 from nas.corpus.domain import ALL_PATTERNS, HIGHEST, LOWEST, SHARD, STRATA, Domain
 from nas.errors import UsageError
 from nas.seeds import derive, generator
-from search_spaces import create
-from search_spaces.candidate import Candidate
-from search_spaces.masked_space import MaskedSpace
-from search_spaces.signature import Signature
+from search_spaces import Candidate, MaskedSpace, Signature, create
 
 AT_STRATUM = 0.5
 """Share of the networks whose density is one of `STRATA`; that of the others is drawn log-uniformly."""
@@ -53,12 +50,15 @@ class Spaces:
 
 
 def candidates(domain: Domain, shard: int, spaces: Spaces) -> list[Candidate]:
-    """The networks of a shard, no two alike, `Domain.masks` in a row with one architecture."""
-    rng = generator(0, "corpus", domain.name, shard)
+    """The networks of a shard, no two alike, `Domain.masks` in a row with one architecture.
+
+    The last shard of a domain begins with the same networks, however many it holds.
+    """
+    rng, size = generator(0, "corpus", domain.name, shard), domain.shard_size(shard)
     found: dict[str, Candidate] = {}
-    while len(found) < SHARD:
+    while len(found) < size:
         group = {one.digest: one for one in _group(domain, spaces, rng)}
-        room = SHARD - len(found)
+        room = size - len(found)
         found |= dict(list(group.items())[:room])
     return list(found.values())
 

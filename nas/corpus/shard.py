@@ -12,10 +12,8 @@ from nas.corpus.labelled_network import MeasuredNetwork
 from nas.errors import DataError, UsageError, write_failure
 from nas.input_file import opened, parse_json
 from nas.study.run_folder import write_bytes
-from predictors.errors import InvalidTaskError
-from predictors.task_description import TaskDescription
-from search_spaces.errors import InvalidOptionError
-from search_spaces.signature import Signature
+from predictors import InvalidTaskError, TaskDescription
+from search_spaces import InvalidOptionError, Signature
 
 VERSION = 1
 MOST_BYTES = 32 << 20

@@ -26,13 +26,13 @@ def choose(pool: Pool, count: int, *, explore: float, rng: np.random.Generator) 
         if rng.random() < explore:
             pick = int(rng.choice(left))
         else:
-            pick = left[int(np.argmax(_utility(pool, scores, OPTIMISM[slot % len(OPTIMISM)], rng)[left]))]
+            pick = left[int(np.argmax(_utility(pool, OPTIMISM[slot % len(OPTIMISM)], rng)[left]))]
         left.remove(pick)
         chosen.append((pool.members[pick], scores[pick]))
     return chosen
 
 
-def _utility(pool: Pool, scores: list[Score], optimism: float, rng: np.random.Generator) -> NDArray[np.float64]:
+def _utility(pool: Pool, optimism: float, rng: np.random.Generator) -> NDArray[np.float64]:
     """Utility of every member: the optimistic accuracy, or with several objectives a random Chebyshev scalarisation.
 
     Random weights on ranks, as in ParEGO (Knowles 2006), so that the slots of a round spread along the front.
@@ -40,10 +40,8 @@ def _utility(pool: Pool, scores: list[Score], optimism: float, rng: np.random.Ge
     if len(pool.objectives) == 1:
         return pool.fitness(optimism)
     metric = main_of(pool.objectives)
-    rows = [
-        values(pool.objectives, metric.from_share(s.mean + optimism * s.std), m.metrics)
-        for s, m in zip(scores, pool.members, strict=True)
-    ]
+    upper = [metric.from_share(share) for share in pool.optimistic(optimism).tolist()]
+    rows = [values(pool.objectives, value, member.metrics) for value, member in zip(upper, pool.members, strict=True)]
     table = losses(pool.objectives, rows)
     ranks = table.argsort(axis=0, kind="stable").argsort(axis=0, kind="stable") / max(len(table) - 1, 1)
     weights = rng.dirichlet(np.ones(table.shape[1]))

@@ -1,4 +1,4 @@
-"""Who leads: the best candidates, the Pareto front, the winner."""
+"""Choosing: the leaders of a search, its Pareto front, its winner."""
 
 from collections.abc import Sequence
 

@@ -23,8 +23,8 @@ from nas.tasks.registry import load_task
 from nas.tasks.task import Task
 from nas.training.options import TrainingOptions
 from onnx_graph import unknown_name
-from predictors.predictor import Predictor
-from search_spaces.space import SearchSpace
+from predictors import Predictor
+from search_spaces import SearchSpace
 
 if TYPE_CHECKING:
     from nas.training.methods.method import Method
@@ -140,7 +140,7 @@ def method_of(config: SearchConfig) -> "Method":
 
 def predictor_of(config: SearchConfig) -> type[Predictor] | None:
     """The class of the predictor; None where the configuration wants none."""
-    from predictors.registry import PREDICTORS
+    from predictors import PREDICTORS
 
     if config.predictor == NO_PREDICTOR:
         return None

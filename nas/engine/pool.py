@@ -13,10 +13,8 @@ from nas.measure.costs import COSTS, COUNTED, counts, measure_all
 from nas.study.constraints import Constraint, on_costs
 from nas.study.objectives import Objective, fronts, losses, main_of, values
 from nas.study.trial import Proposal, Score
-from predictors.predictor import Predictor
-from predictors.structure_graph import StructureGraph
-from search_spaces.candidate import Candidate
-from search_spaces.space import SearchSpace
+from predictors import Predictor, StructureGraph, largest_std
+from search_spaces import Candidate, SearchSpace
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +71,7 @@ class Pool:
         self.seconds = 0.0
         self._predictor, self._encode, self._finish = predictor, encode, finish
         self._seen = set(taken)
-        self._scores: list[Score] = []
+        self._means, self._stds = np.zeros(0), np.zeros(0)
 
     def __len__(self) -> int:
         """Number of feasible candidates."""
@@ -119,16 +117,35 @@ class Pool:
 
     @property
     def scores(self) -> list[Score] | None:
-        """What the predictor says of every member, in order, on its scale from 0 to 1; None without a fitted predictor."""
+        """The score of every member as it is stated to people, in order, on the predictor's scale from 0 to 1; None without one.
+
+        A standard deviation that no value of that mean can have is stated as the largest possible.
+        """
         if self._predictor is None:
             return None
-        new = self.members[len(self._scores) :]
-        if new:
-            start = time.perf_counter()
-            prediction = self._predictor.predict([member.graph for member in new if member.graph is not None])
-            self._scores += [Score(float(m), float(s)) for m, s in zip(prediction.mean, prediction.std, strict=True)]
-            self.seconds += time.perf_counter() - start
-        return self._scores
+        self._predict()
+        stated = np.minimum(self._stds, largest_std(self._means))
+        return [Score(float(mean), float(std)) for mean, std in zip(self._means, stated, strict=True)]
+
+    def optimistic(self, optimism: float) -> NDArray[np.float64]:
+        """Predicted mean of every member plus `optimism` standard deviations ``(members,)``; needs a fitted predictor.
+
+        The standard deviation is the predictor's own, wider than a `Score` states it where the predictor knows little:
+        such candidates are worth a try.
+        """
+        self._predict()
+        return np.asarray(self._means + optimism * self._stds, dtype=np.float64)
+
+    def _predict(self) -> None:
+        """Ask the predictor about the members that it was not asked about yet."""
+        new = self.members[len(self._means) :]
+        if self._predictor is None or not new:
+            return
+        start = time.perf_counter()
+        prediction = self._predictor.predict([member.graph for member in new if member.graph is not None])
+        self._means = np.concatenate([self._means, prediction.mean])
+        self._stds = np.concatenate([self._stds, prediction.std])
+        self.seconds += time.perf_counter() - start
 
     def fitness(self, optimism: float = 0.0) -> NDArray[np.float64]:
         """Fitness of every member ``(members,)``, higher is better; zeros without a fitted predictor.
@@ -136,10 +153,9 @@ class Pool:
         One objective: the predicted mean plus `optimism` standard deviations. Several: minus the rank in non-dominated
         sorting, the predicted accuracy breaking ties within a front.
         """
-        scores = self.scores
-        if scores is None or not self.members:
+        if self._predictor is None or not self.members:
             return np.zeros(len(self.members))
-        upper = np.array([score.mean + optimism * score.std for score in scores])
+        upper = self.optimistic(optimism)
         if len(self.objectives) == 1:
             return upper
         metric = main_of(self.objectives)

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 import onnx_graph
 from nas.errors import ExportError
-from nas.exporters.provenance import interface, provenance
+from nas.exporters.provenance import interface, of_task, provenance
 from nas.exporters.registry import format_of
 from nas.measure.costs.latency import latency
 from nas.measure.runtime import Runtime
 from nas.tasks.task import Task
 from nas.training.inputs import with_any_batch, without_normalisation
-from search_spaces.candidate import Candidate
+from search_spaces import Candidate
 
 TOLERANCE = 1e-4
 """Largest difference between the exported model's outputs and the trained network's, relative to outputs above 1."""
@@ -52,20 +52,33 @@ class Exported:
 
 
 def export(
-    model: ir.Model, path: Path, *, task: Task, origin: Mapping[str, str], keep_dead_units: bool = False
+    model: ir.Model,
+    path: Path | str,
+    *,
+    task: Task,
+    origin: Mapping[str, str] | None = None,
+    keep_dead_units: bool = False,
 ) -> Exported:
-    """Write a trained model without its dead units, taking the task's raw inputs.
+    """Write a trained model as a small ONNX file that takes the task's raw inputs, and check the file in onnxruntime.
+
+    Dead units are removed, and the task's normalisation becomes part of the graph. The file's outputs are then compared with the
+    trained network's on up to `EXAMPLES` validation examples.
 
     Args:
-        model: trained, as `nas.training` gives it; left alone. One that begins with a normalisation of ours keeps that.
-        path: of the file to write, whose name chooses the format; nothing is written where the check fails.
+        model: a trained network, as `apply_result` gives it. It is not changed. One that begins with a normalisation of ours keeps that.
+        path: the file to write; its name chooses the format. Nothing is written if the check fails.
         task: gives the normalisation to build in and the examples to check on.
-        origin: goes into the file's metadata.
-        keep_dead_units: leave them in, where groups of inputs (N:M) must stay as they were trained.
+        origin: text by name for the file's metadata; None: what is known of the task.
+        keep_dead_units: keep them, for masks whose groups of inputs (N:M) must stay as they were trained.
+
+    Returns:
+        What was written: path, bytes, milliseconds, non-zero weights, largest error.
 
     Raises:
-        ExportError: an output differs from the trained network's by more than `TOLERANCE`.
+        ExportError: an output differs from the trained network's by more than `TOLERANCE`, or onnxruntime refuses the model.
+        OSError: the file cannot be written.
     """
+    path, origin = Path(path), of_task(task) if origin is None else origin
     model, task = without_normalisation(model, task)
     model = with_any_batch(model)
     shrunk = _finished(model, task, keep_dead_units=keep_dead_units)

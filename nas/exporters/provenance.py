@@ -6,8 +6,9 @@ import onnx_ir as ir
 
 from nas import __version__
 from nas.tasks.task import Task
-from onnx_graph.normalisation import OFFSET, SCALE
-from search_spaces.candidate import Candidate
+from onnx_graph.internals import OFFSET, SCALE
+from onnx_graph.operators import operator_of
+from search_spaces import Candidate
 
 
 def provenance(task: Task, candidate: Candidate, accuracy: float, seed: int) -> dict[str, str]:
@@ -43,8 +44,9 @@ def interface(model: ir.Model, task: Task) -> dict[str, str]:
 def _numbers(model: ir.Model) -> str:
     """What kind of numbers the last node gives."""
     node = model.graph.outputs[0].producer()
-    last = {"Softmax": "probabilities", "LogSoftmax": "log-probabilities"}
-    return last.get(node.op_type, "logits") if node is not None else "logits"
+    if node is None or operator_of(node).kind != "softmax":
+        return "logits"
+    return "log-probabilities" if node.op_type == "LogSoftmax" else "probabilities"
 
 
 def _order(task: Task) -> str:

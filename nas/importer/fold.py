@@ -8,21 +8,9 @@ import onnx_ir as ir
 from onnx.reference import ReferenceEvaluator
 
 from nas.importer.node import Array, name_of, operator_of
-from onnx_graph.errors import UnsupportedOperatorError
-from onnx_graph.folding_budget import FoldingBudget
-from onnx_graph.result_size import result_numbers
-
-# Each run of these gives something else.
-RANDOM = frozenset(
-    {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
-)
-
-# Operators that are folded beside those that have a kernel.
-FURTHER = frozenset({"Compress", "ConstantOfShape", "DequantizeLinear", "NonZero", "QuantizeLinear", "Range"})
-# Slow in the reference implementation: their kernels run on constants instead.
-SLOW = frozenset(
-    {"AveragePool", "Conv", "ConvTranspose", "Einsum", "GRU", "LSTM", "LpPool", "MaxPool", "RNN", "Resize", "Upsample"}
-)
+from onnx_graph import UnsupportedOperatorError
+from onnx_graph.internals import FoldingBudget
+from onnx_graph.operators import result_numbers
 
 
 def evaluate(node: ir.Node, version: int, inputs: Sequence[Array | None], budget: FoldingBudget) -> list[Array]:

@@ -9,11 +9,11 @@ import onnx_ir as ir
 import torch
 from numpy.typing import NDArray
 
-from onnx_graph.errors import UnsupportedOperatorError
+from onnx_graph import UnsupportedOperatorError
+from onnx_graph.operators import STANDARD_DOMAINS
 
 Array = NDArray[np.generic]
 Function = Callable[..., Any]
-STANDARD_DOMAINS = ("", "ai.onnx")
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,8 @@ import onnx_ir as ir
 import torch
 from torch import Tensor
 
-from nas.importer.fold import FURTHER, RANDOM, SLOW, constant_value, evaluate
+from nas.importer.fold import constant_value, evaluate
 from nas.importer.node import (
-    STANDARD_DOMAINS,
     Array,
     Function,
     Kernel,
@@ -30,12 +29,12 @@ from nas.importer.node import (
 )
 from nas.importer.operators import OPERATORS
 from nas.importer.roles import Roles
-from onnx_graph.errors import InvalidModelError, UnsupportedOperatorError
-from onnx_graph.folding_budget import FoldingBudget
-from onnx_graph.limits import MOST_AXES
+from onnx_graph import InvalidModelError, UnsupportedOperatorError
+from onnx_graph.internals import MOST_AXES, FoldingBudget
+from onnx_graph.operators import STANDARD_DOMAINS, UNKNOWN
+from onnx_graph.operators import operator_of as operator_facts
 
 _ABSENT = 0
-_SHAPES = frozenset({"Shape", "Size"})
 _OLDEST_OPSET = 7
 _MOST_NUMBERS = 1 << 26
 """Of a result for one example."""
@@ -160,7 +159,7 @@ class Program:
             return
         # An output that nobody reads has no name; it gets a slot of its own.
         outputs = tuple(self._slot(value.name or f"\0{name_of(node)}:{i}") for i, value in enumerate(node.outputs))
-        if node.op_type in RANDOM:
+        if operator_facts(node).kind == "random":
             raise UnsupportedOperatorError(name_of(node), operator_of(node), "it is random")
         if node.op_type == "Constant":
             self._constants[outputs[0]] = constant_value(node)
@@ -172,7 +171,7 @@ class Program:
 
     def _entry(self, node: ir.Node, version: int, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> _Entry:
         known = [slot == _ABSENT or slot in self._constants or slot in self._host for slot in inputs]
-        if inputs and _foldable(node) and (node.op_type in _SHAPES or all(known)):
+        if inputs and _foldable(node) and (operator_facts(node).shape_only or all(known)):
             self._host.update(outputs)
             return _Entry(node, version, True, None, inputs, outputs)
         if operator_of(node) not in OPERATORS:
@@ -278,9 +277,8 @@ def _version(model: ir.Model, node: ir.Node) -> int:
 
 def _foldable(node: ir.Node) -> bool:
     """Whether numpy computes the node where its inputs are known."""
-    if node.domain not in STANDARD_DOMAINS:
-        return False
-    return node.op_type in _SHAPES | FURTHER or (node.op_type in OPERATORS and node.op_type not in SLOW)
+    facts = operator_facts(node)
+    return facts is not UNKNOWN and facts.folds and not facts.domain
 
 
 def _needed(graph: ir.Graph, outputs: Sequence[str]) -> Iterator[ir.Node]:
@@ -309,7 +307,7 @@ def _build(
 def _on_host(entry: _Entry, host: Mapping[int, Array], values: Values, budget: FoldingBudget) -> list[Array]:
     """The outputs of a node that depends on shapes only."""
     tensor = values[entry.inputs[0]]
-    if entry.node.op_type in _SHAPES and tensor is not None and entry.inputs[0] not in host:
+    if operator_facts(entry.node).shape_only and tensor is not None and entry.inputs[0] not in host:
         shape = np.array(tensor.shape, dtype=np.int64)
         if entry.node.op_type == "Size":
             return [np.array(shape.prod(), dtype=np.int64)]

@@ -12,34 +12,16 @@
 An Add directly behind a MatMul, Gemm or Conv is a bias whatever its size.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import onnx_ir as ir
 
-from nas.importer.node import STANDARD_DOMAINS
-from onnx_graph.weight import array_of, initializer_of, weights
+from onnx_graph import weights
+from onnx_graph.internals import array_of, initializer_of
+from onnx_graph.operators import LEARNED, PRODUCTS, STATISTICS, operator_of
 
-# Positions of inputs that are parameters where they are float initializers.
-_PARAMETERS: Mapping[str, tuple[int, ...]] = {
-    "BatchNormalization": (1, 2),
-    "Conv": (2,),
-    "ConvTranspose": (2,),
-    "GRU": (3,),
-    "Gather": (0,),
-    "Gemm": (2,),
-    "GroupNormalization": (1, 2),
-    "InstanceNormalization": (1, 2),
-    "LSTM": (3, 7),
-    "LayerNormalization": (1, 2),
-    "PRelu": (1,),
-    "RMSNormalization": (1,),
-    "RNN": (3,),
-}
-_BUFFERS: Mapping[str, tuple[int, ...]] = {"BatchNormalization": (3, 4)}
-_WEIGHTED = frozenset({"Conv", "ConvTranspose", "GRU", "Gather", "Gemm", "LSTM", "MatMul", "RNN"})
-_PRODUCTS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 # What masks out an attention score is at least this large; no trained parameter is.
 _MASKING = 1e4
 
@@ -59,13 +41,13 @@ def roles(model: ir.Model) -> Roles:
     parameters, buffers = set(maskable), set[str]()
     after_weight: set[ir.Value] = set()
     for node in model.graph:
-        standard = node.domain in STANDARD_DOMAINS
-        operator = node.op_type if standard else ""
-        parameters |= _floats(node, _PARAMETERS.get(operator, ()))
-        buffers |= _floats(node, _BUFFERS.get(operator, ()))
-        if operator in ("Add", "Mul"):
+        facts = operator_of(node)
+        parameters |= _floats(node, (index for index, role in facts.ports.items() if role in LEARNED))
+        buffers |= _floats(node, (index for index, role in facts.ports.items() if role in STATISTICS))
+        if facts.kind in ("add", "mul") and not facts.ordered:
             parameters |= _joined(node, after_weight)
-        learned = operator in _WEIGHTED and bool(_named(node) & parameters)
+        weighted = facts.port("weight") is not None or facts.port("table") is not None
+        learned = weighted and bool(_named(node) & parameters)
         if learned or any(value in after_weight for value in node.inputs):
             after_weight.update(node.outputs)
     return Roles(frozenset(parameters - buffers), frozenset(buffers), frozenset(maskable))
@@ -75,7 +57,7 @@ def _named(node: ir.Node) -> set[str]:
     return {value.name for value in map(initializer_of, node.inputs) if value is not None and value.name}
 
 
-def _floats(node: ir.Node, positions: tuple[int, ...]) -> set[str]:
+def _floats(node: ir.Node, positions: Iterable[int]) -> set[str]:
     """Names of the float initializers with at least one axis at these inputs."""
     values = (initializer_of(node.inputs[i]) for i in positions if i < len(node.inputs))
     return {
@@ -96,7 +78,7 @@ def _joined(node: ir.Node, after_weight: set[ir.Value]) -> set[str]:
         if value is None or partner is None or partner not in after_weight:
             continue
         producer = partner.producer()
-        bias = node.op_type == "Add" and producer is not None and producer.op_type in _PRODUCTS
+        bias = operator_of(node).sums and producer is not None and operator_of(producer).kind in PRODUCTS
         names = _floats(node, (position,))
         if names and (bias or array_of(value).size > 1) and np.abs(array_of(value)).max(initial=0) < _MASKING:
             return names

@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 
 import onnx_graph
-from onnx_graph.boundary import typed
+from onnx_graph.internals import typed
 
 
 @typed("inspected", passes=(OSError,))
 def inspect(path: Path | str) -> dict[str, Any]:
     """Layers and whole-network measures as plain JSON values. Errors as `onnx_graph.load`."""
     import predictors
-    from predictors.features.encoder import GRAPH_FEATURES
+    from predictors import GRAPH_FEATURES
 
     raw = onnx_graph.load(path)
     model = onnx_graph.simplify(raw)

@@ -13,12 +13,8 @@ from numpy.typing import NDArray
 import onnx_graph
 from nas.measure.costs.latency import latency
 from nas.seeds import generator
-from predictors.features.encoder import encode
-from predictors.library.persistence import require_free, save
-from predictors.models.latency import LatencyPredictor
-from predictors.structure_graph import StructureGraph
-from search_spaces import create
-from search_spaces.signature import Signature
+from predictors import LatencyPredictor, StructureGraph, encode, require_free, save
+from search_spaces import Signature, create
 
 KINDS: tuple[tuple[str, Signature, dict[str, Any]], ...] = (
     ("mlp", Signature(input_shape=(64,), outputs=10), {"width": (8, 256)}),

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from predictors.library.explanation import Explanation
+    from predictors import Explanation
 
 
 def layer_rows(explanation: "Explanation") -> list[dict[str, str]]:

@@ -19,8 +19,7 @@ from nas.study.constraints import Constraint
 from nas.study.journal_file import ChecksumBackend, check, repair
 from nas.study.objectives import Objective, main_of, values
 from nas.study.trial import Proposal, Score, Trial
-from search_spaces.candidate import Candidate
-from search_spaces.errors import SpaceError
+from search_spaces import Candidate, SpaceError
 
 STUDY = "search"
 

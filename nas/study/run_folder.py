@@ -14,9 +14,8 @@ from typing import Any
 import onnx_graph
 from nas.errors import RunError, UsageError, write_failure
 from nas.input_file import read_toml
-from nas.measure.costs import COSTS
 from nas.study.config import SearchConfig
-from nas.study.trial import COLUMNS, Trial
+from nas.study.trial import COLUMNS, Trial, further
 
 
 @dataclass(frozen=True)
@@ -135,7 +134,7 @@ class RunFolder:
 
     def write_trials(self, trials: Sequence[Trial]) -> None:
         """The trials as CSV: measured and predicted in columns of their own."""
-        columns = [*COLUMNS, *_further_columns(trials)]
+        columns = [*COLUMNS, *further({name: 0.0 for trial in trials for name in trial.metrics})]
         buffer = io.StringIO()
         writer = csv.DictWriter(buffer, columns)
         writer.writeheader()
@@ -146,12 +145,6 @@ class RunFolder:
             row["candidate"] = json.dumps(trial.candidate.to_json(), sort_keys=True)
             writer.writerow(row)
         write_text(self.trials_file, buffer.getvalue())
-
-
-def _further_columns(trials: Sequence[Trial]) -> list[str]:
-    """Metrics and costs that no package of ours has built in, sorted."""
-    known = {*COLUMNS, *COSTS.builtins}
-    return sorted({name for trial in trials for name in trial.metrics} - known)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from nas.measure.costs import COSTS
 from nas.metrics import METRICS, Metric
-from search_spaces.candidate import Candidate
+from search_spaces import Candidate
 
 COLUMNS = (
     "number",
@@ -167,3 +168,8 @@ def _metrics(trials: Sequence[Trial]) -> Mapping[str, float]:
             found = [trial.metrics[name] for trial in trials if name in trial.metrics]
             metrics[name] = sum(found) / len(found)
     return metrics
+
+
+def further(metrics: Mapping[str, float]) -> list[str]:
+    """Names of metrics, and of costs of other packages, sorted: what tables show beside the columns that all of them have."""
+    return sorted(name for name in metrics if name not in COSTS.builtins)

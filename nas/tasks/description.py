@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from nas.tasks.split import stratified_order
 from nas.tasks.task import Split, Task
-from predictors.task_description import TaskDescription
+from predictors import TaskDescription
 
 READ = 5000
 """Training examples that the two readers see at most; of the held-out ones half as many judge them."""

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from nas.errors import DataError
 from nas.tasks.split import Examples
 from nas.tasks.task import Normalisation, Split, Task
-from search_spaces.signature import Signature
+from search_spaces import Signature
 
 Parts = tuple[Examples, Examples, Examples]
 

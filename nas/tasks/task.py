@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from search_spaces.signature import Signature
+from search_spaces import Signature
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,7 @@ import onnx_ir as ir
 from onnx_ir.passes import common as passes
 
 import onnx_graph
+from onnx_graph.operators import RECURRENT, operator_of
 
 BATCH = "N"
 _NO_LIMIT = 1 << 40
@@ -110,9 +111,9 @@ def _solved(source: ir.Value | None, shape: ir.Shape) -> list[int | str | None]:
 def _drop_zero_states(model: ir.Model) -> None:
     """A recurrent operator starts from zeros by itself; PyTorch makes them of the batch size."""
     for node in model.graph:
-        if node.op_type in ("RNN", "GRU", "LSTM"):
-            for position in range(5, min(len(node.inputs), 7)):
-                if _is_zero(node.inputs[position]):
+        if operator_of(node).kind in RECURRENT:
+            for position in operator_of(node).ports_of("state"):
+                if position < len(node.inputs) and _is_zero(node.inputs[position]):
                     node.replace_input_with(position, None)
             while node.inputs and node.inputs[-1] is None:
                 node.resize_inputs(len(node.inputs) - 1)
@@ -122,6 +123,5 @@ def _is_zero(value: ir.Value | None) -> bool:
     """Whether a value is an expanded, cut or rearranged constant of zeros."""
     while value is not None and value.const_value is None:
         node = value.producer()
-        moves = node is not None and node.op_type in ("Expand", "Slice", "Transpose", "Unsqueeze", "Squeeze", "Reshape")
-        value = node.inputs[0] if moves and node is not None else None
+        value = node.inputs[0] if node is not None and operator_of(node).moves else None
     return value is not None and value.const_value is not None and not np.any(value.const_value.numpy())

@@ -20,7 +20,7 @@ from nas.training.options import DEFAULTS, TrainingOptions, TrainingResult
 from nas.training.stack.stack import Member, Stack
 from nas.training.task_fit import check_fit
 from nas.training.trained import with_weights
-from onnx_graph.live_units import dead_units
+from onnx_graph import dead_units
 
 _EVALUATED = 256
 
@@ -36,14 +36,23 @@ def train(
     device: str = "cpu",
     progress: Callable[[int, float, float], None] | None = None,
 ) -> TrainingResult:
-    """Train on the train split, measure on validation; the model is left as it is.
+    """Train a network by a mask method on the task's train split, and measure it on the validation split.
 
     A model that begins with the normalisation of an earlier export gets inputs normalised by that, once.
 
     Args:
-        method: how mask and weights are found (see `nas.training.methods`), by name or as an object with its options.
+        model: input ``(N, *task.signature.input_shape)``, output ``(N, …, classes)``. It is not changed: `apply_result` gives
+            a trained copy.
+        task: the data; its test split is not read.
+        options: epochs, batch size, optimiser, what the weights start from.
+        method: how mask and weights are found (`nas list methods`), by name or as an object with its options.
         density: share of all maskable weights to end with, in (0, 1]; None: as many as the model has non-zeros.
-        progress: called with epoch (from 0), mean training loss and validation metric after every epoch.
+        seed: of the initial weights, the order of batches and the mask.
+        device: ``cpu``, or a CUDA device such as ``cuda``.
+        progress: called after every epoch with the epoch (from 0), the mean training loss and the validation metric.
+
+    Returns:
+        Weights by name, and the validation metric, in [0, 1].
 
     Raises:
         TrainingError: the loss became infinite or not a number.
@@ -69,7 +78,18 @@ def train(
 
 
 def evaluate(model: ir.Model, task: Task, split: Split, *, metric: str | None = None, device: str = "cpu") -> float:
-    """A metric (default: the task's) of a trained model on a split of the task, prepared as the model wants it."""
+    """A metric of a trained model on a split of the task, such as ``task.test``, prepared as the model wants it.
+
+    Args:
+        model: a trained network for the task.
+        task: says how inputs are prepared.
+        split: the examples.
+        metric: by name; None: the task's, which is a share in [0, 1] unless the task names another one.
+        device: ``cpu``, or a CUDA device such as ``cuda``.
+
+    Raises:
+        UsageError: the model does not fit the task, an unknown metric, or a device that is not available.
+    """
     chosen = METRICS.load(metric or task.metric)
     bare, fitting = without_normalisation(model, task)
     if fitting is not task and fitting.normalisation is not None:

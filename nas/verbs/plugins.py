@@ -1,6 +1,6 @@
 """Everything that can be named: what it is called, where it comes from, what it means; for `nas list` and the service.
 
-The README has the table of entry-point groups (section "Add your own").
+CONTRIBUTING.md has the table of entry-point groups (section "Add a plug-in").
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -49,7 +49,7 @@ def _tasks() -> tuple[list[Row], list[str]]:
 
 
 def _spaces() -> tuple[list[Row], list[str]]:
-    from search_spaces.registry import SPACES
+    from search_spaces import SPACES
 
     return _table(SPACES.listed(), lambda name: {"options": _options(SPACES.load(name).options_type)})
 
@@ -72,14 +72,13 @@ def _strategies() -> tuple[list[Row], list[str]]:
 
 
 def _predictors() -> tuple[list[Row], list[str]]:
-    from predictors.registry import COST_PREDICTORS, PREDICTORS
+    from predictors import COST_PREDICTORS, PREDICTORS
 
     return _with_kinds({"accuracy": _table(PREDICTORS.listed()), "cost": _table(COST_PREDICTORS.listed())})
 
 
 def _masks() -> tuple[list[Row], list[str]]:
-    from search_spaces.masks.edits import EDITS
-    from search_spaces.masks.recipe import CAPACITIES, DISTRIBUTIONS, PATTERNS
+    from search_spaces.masks import CAPACITIES, DISTRIBUTIONS, EDITS, PATTERNS
 
     tables: dict[str, Registry[Any]] = {
         "distribution": DISTRIBUTIONS,
@@ -91,9 +90,9 @@ def _masks() -> tuple[list[Row], list[str]]:
 
 
 def _keywords_of(registry: Registry[Any]) -> Callable[[str], Mapping[str, str]]:
-    from search_spaces.masks.keywords import keywords
+    from search_spaces.masks import keyword_options
 
-    return lambda name: {"options": ", ".join(keywords(registry.load(name)))}
+    return lambda name: {"options": ", ".join(keyword_options(registry.load(name)))}
 
 
 def _methods() -> tuple[list[Row], list[str]]:

@@ -15,7 +15,8 @@ import onnx_ir as ir
 import onnx_graph
 from nas.errors import UsageError
 from nas.tasks.task import Normalisation, Task
-from onnx_graph.weight import initializer_of
+from onnx_graph.internals import initializer_of
+from onnx_graph.operators import operator_of
 
 Preprocessing = Literal["auto", "model", "task"]
 Taken = Literal["model", "task"]
@@ -24,7 +25,8 @@ INPUT = "nas.input"
 """Metadata of an export: what it takes."""
 RAW = "raw"
 
-_ARITHMETIC = frozenset({"Add", "Div", "Mul", "Sub"})
+_ARITHMETIC = frozenset({"add", "mul"})
+"""Kinds of operators that a normalisation is made of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +134,7 @@ def _prepares(model: ir.Model) -> Iterator[str]:
     while value is not None:
         readers = {usage.node for usage in value.uses()}
         node = readers.pop() if len(readers) == 1 else None
-        if node is None or node.op_type not in _ARITHMETIC or len(node.inputs) != 2:
+        if node is None or operator_of(node).kind not in _ARITHMETIC or len(node.inputs) != 2:
             return
         other = node.inputs[1] if node.inputs[0] is value else node.inputs[0]
         if initializer_of(other) is None:

@@ -8,13 +8,13 @@ from typing import Any
 import onnx_ir as ir
 
 import onnx_graph
+from nas.conclusion.conclusion import conclude
 from nas.engine.plan import SearchPlan, data_of, resolve
 from nas.engine.preflight import preflight
 from nas.engine.search_loop import open_engine
 from nas.errors import UsageError
 from nas.measure.costs import COSTS
 from nas.measure.device_check import require_device
-from nas.reports.conclusion import conclude
 from nas.seeds import generator
 from nas.study.config import SearchConfig
 from nas.study.progress import Progress
@@ -33,11 +33,23 @@ def search(
     on_stage: Callable[[str], None] = lambda text: None,
     on_remark: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
-    """Search and report into a new folder `out`; returns the report.
+    """Search for the best sparse network under the configuration's budget.
 
-    `on_remark` is told what was decided about the inputs of a model file, and why.
+    Args:
+        config: task, space, constraints, objectives, number of trainings.
+        out: a new folder for everything that the run leaves: `best.onnx`, `report.html`, `trials.csv`, the journal.
+        on_progress: called after every round of trainings.
+        on_stage: called with one line of text when another part of the work begins.
+        on_remark: called with what was decided about the inputs of a model file, and why.
 
-    Everything wrong with the request is an error before the folder is made and before any training.
+    Returns:
+        The report, as in `report.json`: ``report["best"]`` is the winner, ``report["front"]`` the Pareto front.
+
+    Raises:
+        UsageError: a wrong name, option or constraint, or a budget that no candidate meets. Raised before the folder is made
+            and before anything is trained.
+        DataError: the task's data is missing or damaged.
+        RunError: `out` already holds a run.
     """
     plan, remark = checked(config)
     if remark:
@@ -54,7 +66,21 @@ def resume(
     on_progress: Callable[[Progress], None] = lambda progress: None,
     on_stage: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
-    """Go on with a run, however it ended: nothing recorded is lost or trained twice. `trainings` raises the total."""
+    """Go on with a run, however it ended. Nothing that was recorded is lost or trained again.
+
+    Args:
+        out: the folder of the run.
+        trainings: the new total of trainings, those already done included; None: as the run was started.
+        on_progress: called after every round of trainings.
+        on_stage: called with one line of text when another part of the work begins.
+
+    Returns:
+        The report, as `search` gives it.
+
+    Raises:
+        RunError: the folder holds no run, or another process works in it.
+        UsageError: the run already has more trainings than asked for.
+    """
     folder = RunFolder(Path(out))
     config = folder.config()
     if trainings is not None:
@@ -140,4 +166,4 @@ def _run(
             raise UsageError(f"{folder.path} already holds {len(engine.record.trials)} trainings; give a larger total")
         write_text(folder.config_file, plan.config.to_toml())
         engine.run()
-        return conclude(engine, on_stage=on_stage)
+        return conclude(engine, on_stage=on_stage).to_json()

@@ -12,8 +12,8 @@ import numpy as np
 import onnx_ir as ir
 
 import onnx_graph
-from onnx_graph.boundary import typed
-from onnx_graph.simplification import is_idle
+from onnx_graph.internals import is_idle, typed
+from onnx_graph.operators import operator_of
 from predictors.errors import ModelTypeError, PredictorError
 from predictors.features.graph_features import GRAPH_FEATURES, graph_features
 from predictors.features.node_features import NODE_FEATURES, NodeTable, node_table
@@ -32,7 +32,6 @@ __all__ = ["GRAPH_FEATURES", "NODE_FEATURES", "encode"]
 ENCODING = 2
 """Raised with every change of what is read of a network, or of the networks that `search_spaces` builds: a predictor that was fitted on
 another encoding is refused, and benchmarks encode anew."""
-_FOLDABLE = frozenset({"Constant", "Shape", "Size"})
 
 
 @typed("encoded", passes=(PredictorError,))
@@ -88,7 +87,7 @@ def _needs_folding(model: ir.Model) -> bool:
     if model.functions:
         return True
     for node in model.graph:
-        if node.op_type in _FOLDABLE or is_idle(node):
+        if node.op_type == "Constant" or operator_of(node).shape_only or is_idle(node):
             return True
         # ConstantOfShape is left out: weights made by it are known without making them.
         if node.op_type != "ConstantOfShape" and all(
@@ -100,7 +99,7 @@ def _needs_folding(model: ir.Model) -> bool:
 
 def _one_example(model: ir.Model) -> ir.Model:
     """The model for a batch of one, where it asks for shapes: only then are they constants that fold."""
-    if not any(node.op_type in ("Shape", "Size") for node in model.graph):
+    if not any(operator_of(node).shape_only for node in model.graph):
         return model
     copy = model.clone()
     for value in copy.graph.inputs:

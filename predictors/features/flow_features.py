@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictors.paths.flow import Flow
-from predictors.paths.flow_rules import Array
-from predictors.paths.weight_flow import Record
+from predictors.paths.weight_flow import Array, Record
 from predictors.reading.canonical_graph import Operator
 
 FLOW_FEATURES: tuple[str, ...] = (

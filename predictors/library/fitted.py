@@ -90,7 +90,8 @@ class FittedPredictor(SavedPredictor):
             raise InvalidTaskError(
                 f"this predictor knows several tasks; say which: {', '.join(self.tasks)}, or a description"
             )
-        return self.predictor.predict(graphs)
+        prediction = self.predictor.predict(graphs)
+        return prediction if self.name in COST_PREDICTORS else prediction.possible()
 
     def _targets(
         self,
@@ -137,9 +138,23 @@ class FittedPredictor(SavedPredictor):
         """Names of the known tasks that fit a network's inputs and outputs; one name for each task."""
         names: dict[TaskDescription, str] = {}
         for name, task in self.tasks.items():
-            if _fits(graph, task):
+            if _misfit(graph, task.inputs, task.classes) is None:
                 names.setdefault(task, name)
         return list(names.values())
+
+    def misfit(self, graph: StructureGraph, task: Task = None) -> str | None:
+        """Why a network cannot be for a task, in words: its inputs or outputs are others. None where they fit or are not known.
+
+        Without a task it is the one that the predictor was fitted for, where it knows its sizes: a run says them in the provenance.
+        An axis of unknown length counts as 1.
+        """
+        description = self.described(task)
+        if description is not None:
+            return _misfit(graph, description.inputs, description.classes)
+        inputs, outputs = self.provenance.get("inputs"), self.provenance.get("outputs")
+        if not isinstance(inputs, int) or not isinstance(outputs, int) or min(inputs, outputs) < 1:
+            return None
+        return _misfit(graph, inputs, outputs)
 
     def explain(
         self,
@@ -172,14 +187,18 @@ def _several(models: "ModelLike | Iterable[ModelLike]") -> "list[ModelLike]":
     return list(models) if isinstance(models, Iterable) and not isinstance(models, str | bytes) else [models]  # type: ignore[list-item]
 
 
-def _fits(graph: StructureGraph, task: TaskDescription) -> bool:
-    """Whether inputs and outputs of a network fit the task; for sequences, at every step."""
-    inputs, outputs = (
+def _misfit(graph: StructureGraph, inputs: int, classes: int) -> str | None:
+    """Why inputs and outputs of a network do not fit a task, for sequences at every step; None where they fit."""
+    taken, given = (
         round(float(np.expm1(graph.summary[GRAPH_FEATURES.index(name)]))) for name in ("log_inputs", "log_outputs")
     )
-    steps, left = divmod(inputs, task.inputs)
+    steps, left = divmod(taken, inputs)
     several = steps > 1 and bool(np.isin(graph.operators, [INDEX[kind] for kind in _SEQUENTIAL]).any())
-    return not left and (steps == 1 or several) and outputs in (task.classes, steps * task.classes)
+    if left or not (steps == 1 or several):
+        return f"it takes {taken:,} inputs, the task has {inputs:,}"
+    if given not in (classes, steps * classes) and (given, classes) != (1, 2):  # one output can tell two classes apart
+        return f"it gives {given:,} outputs, the task has {classes:,} classes"
+    return None
 
 
 def _fitted(saved: SavedPredictor) -> FittedPredictor:

@@ -6,20 +6,21 @@ such as a task or a density; networks are compared inside their group only). Oth
 
 import csv
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from onnx_graph.errors import GraphError
+from onnx_graph import GraphError
 from predictors.calibration import ranking
 from predictors.errors import InvalidTableError
 from predictors.library.batch import encode_each
 from predictors.library.fitted import FittedPredictor, Task
 from predictors.library.fitting import fit, known_task
 from predictors.library.loading import create
+from predictors.library.pace import Evaluating, Pace
 from predictors.library.persistence import Json, require_free, save
 from predictors.predictor import Prediction
 from predictors.registry import PREDICTORS
@@ -134,6 +135,7 @@ def evaluate_table(
     repeats: int = 3,
     task: Task = None,
     workers: int = 1,
+    progress: Callable[[Evaluating], None] = lambda evaluating: None,
 ) -> dict[str, Json]:
     """Judge predictors on a table by repeated k-fold cross-validation; no network is scored by a predictor that was fitted on it.
 
@@ -148,6 +150,7 @@ def evaluate_table(
         repeats: how many times the rows are split anew, ≥ 1.
         task: of the networks, for predictors that know others (``warm``): a name or a description.
         workers: processes that read files.
+        progress: called before the first fit and after every fit.
 
     Returns:
         ``rows``, ``cells`` (0 without the column), ``folds``, ``repeats``, ``seed`` and ``predictors``: for each ``name`` the mean
@@ -163,12 +166,12 @@ def evaluate_table(
         raise InvalidTableError(f"{path} has {len(rows)} rows, {folds} folds need at least {2 * folds}")
     graphs = [graph.on(description) for graph in encode_rows(path, rows, workers=workers)]
     measured, cells = _accuracies(rows), [row.cell for row in rows]
+    pace = Pace(tuple(kinds), folds * repeats, progress)
     scores: dict[str, list[dict[str, float]]] = {name: [] for name in kinds}
     for repeat in range(repeats):
         fold = np.random.default_rng([seed, repeat]).permutation(len(rows)) % folds
-        for name in kinds:
-            predicted = cross_validate(name, graphs, measured, fold, seed=seed + repeat)
-            scores[name].append(_score(measured, predicted, fold, cells))
+        for name, held in _held_out(kinds, graphs, measured, fold, seed + repeat, pace).items():
+            scores[name].append(_score(measured, held, fold, cells))
     return {
         "rows": len(rows),
         "cells": len(set(cells) - {None}),
@@ -177,6 +180,26 @@ def evaluate_table(
         "seed": seed,
         "predictors": [{"name": name, **_summary(found)} for name, found in scores.items()],
     }
+
+
+def _held_out(
+    names: Iterable[str],
+    graphs: Sequence[StructureGraph],
+    measured: NDArray[np.float64],
+    fold: NDArray[np.int64],
+    seed: int,
+    pace: Pace,
+) -> dict[str, Prediction]:
+    """What each predictor says of every network, fitted on the other folds.
+
+    One fold of all predictors after another, so that the time that each of them takes is soon known.
+    """
+    found = {name: _Held(len(graphs)) for name in names}
+    for test in np.unique(fold):
+        for name, held in found.items():
+            with pace.fit(name):
+                held.predict(name, graphs, measured, fold == test, seed)
+    return {name: held.prediction for name, held in found.items()}
 
 
 def cross_validate(
@@ -188,16 +211,40 @@ def cross_validate(
     seed: int = 0,
 ) -> Prediction:
     """The prediction of every network by a predictor fitted on the other folds; `fold` ``(networks,)`` gives each its fold."""
-    found = [np.empty(len(graphs)) for _ in range(4)]
+    found = _Held(len(graphs))
     for test in np.unique(fold):
-        inside, outside = np.flatnonzero(fold == test).tolist(), np.flatnonzero(fold != test).tolist()
+        found.predict(name, graphs, measured, fold == test, seed)
+    return found.prediction
+
+
+class _Held:
+    """Predictions of networks, each made by a predictor that did not see it."""
+
+    def __init__(self, count: int) -> None:
+        """None is predicted yet."""
+        self._parts = [np.empty(count) for _ in range(4)]
+
+    def predict(
+        self,
+        name: str,
+        graphs: Sequence[StructureGraph],
+        measured: NDArray[np.float64],
+        test: NDArray[np.bool_],
+        seed: int,
+    ) -> None:
+        """Fit on the others and predict those of the test fold, bool ``(networks,)``, as users are told it."""
+        inside, outside = np.flatnonzero(test).tolist(), np.flatnonzero(~test).tolist()
         predictor = create(name).fit([graphs[row] for row in outside], measured[outside], seed=seed)
-        prediction = predictor.predict([graphs[row] for row in inside])
+        prediction = predictor.predict([graphs[row] for row in inside]).possible()
         parts = (prediction.mean, prediction.std, prediction.low, prediction.high)
-        for whole, part in zip(found, parts, strict=True):
+        for whole, part in zip(self._parts, parts, strict=True):
             whole[inside] = part
-    mean, std, low, high = found
-    return Prediction(mean, std, low, high)
+
+    @property
+    def prediction(self) -> Prediction:
+        """Of all networks, once every fold was predicted."""
+        mean, std, low, high = self._parts
+        return Prediction(mean, std, low, high)
 
 
 def _row(table: Path, line: int, record: Mapping[str | None, str | None]) -> Row:

@@ -10,8 +10,10 @@ from math import frexp, log, prod
 
 import numpy as np
 
-from predictors.paths.flow_rules import RULES, Array, Backward, mix, same
-from predictors.paths.weight_flow import Record, linear, recurrent
+from onnx_graph.operators import CONVOLUTIONS, POOLS, RECURRENT
+from onnx_graph.propagation import KEPT, NOTHING, NUMBERS, Relation, backward, forward, mixed, mixing
+from predictors.paths.canonical_call import relation_of
+from predictors.paths.weight_flow import Array, CountedWeights, Record
 from predictors.reading.attributes import Shape
 from predictors.reading.canonical_graph import CanonicalGraph, Operator
 
@@ -19,12 +21,13 @@ _SMALLEST = 1e-100  # of a flow's largest entry: what is positive stays positive
 _SAFE = 200.0
 _LOG2 = log(2.0)
 _BUDGET = 10_000_000  # multiplications: sets how many sources are told apart
+_FIRST = [0]  # places of an operator with one input or output
 _LARGEST = 1 << 22  # entries of the inputs' flows
 _MOST_SOURCES, _FEWEST_SOURCES = 1024, 32
 _THROUGH = frozenset(
     {"reshape", "transpose", "affine", "batch_norm", "layer_norm", "pad", "slice", "quantise", "pointwise", "clip"}
 )
-_BY_CHANNEL = frozenset({"conv", "conv_transpose", "max_pool", "average_pool", "global_pool", "lrn", "resize"})
+_BY_CHANNEL = CONVOLUTIONS | POOLS | {"lrn", "resize"}
 
 
 @dataclass(slots=True, eq=False)
@@ -65,12 +68,12 @@ class _State:
         self.graph, self.shapes = graph, shapes
         self.forward: dict[int, tuple[Array, float]] = {}
         self.backward: dict[int, tuple[Array, float]] = {}
-        self.tape: list[tuple[Operator, Backward]] = []
+        self.tape: list[tuple[Operator, Relation]] = []
         self.starts, sources = _sources(graph, shapes)
         self.flow = Flow(sources)
+        self.weights = CountedWeights(self.flow.records)
 
     def run_forward(self) -> None:
-        records = self.flow.records
         for operator in self.graph.operators:
             if operator.kind == "input":
                 self.forward[operator.outputs[0]] = (self.starts[operator.outputs[0]], 0.0)
@@ -81,45 +84,43 @@ class _State:
                     self.flow.outputs.append((_units(array, self.shapes[value]), scale))
                 continue
             flows, scale = _aligned([self.forward[value] for value in operator.inputs])
-            before = [self.shapes[value] for value in operator.inputs]
-            after = [self.shapes[value] for value in operator.outputs]
-            made, back = self._apply(operator, flows, before, after, records)
-            # Of an axis without a place there is no mean.
-            made = [array if array.size else np.zeros((*(1,) * (array.ndim - 1), array.shape[-1])) for array in made]
-            self.tape.append((operator, back))
+            made, relation = self._made(operator, flows)
+            self.tape.append((operator, relation))
             grows = operator.blocks or len(flows) > 1
             for value, array in zip(operator.outputs, made, strict=False):
                 self.forward[value] = _normalised(array, scale) if grows else (array, scale)
             if operator.blocks:
                 self.flow.forward_log[id(operator)] = scale
 
-    def _apply(
-        self,
-        operator: Operator,
-        flows: list[Array],
-        before: list[Shape],
-        after: list[Shape],
-        records: dict[int, Record],
-    ) -> tuple[list[Array], Backward]:
-        if not flows or not after:
-            return [np.ones((1,) * (len(shape) + 1)) for shape in after], lambda _gradients: [None] * len(flows)
-        known = all(flow.ndim == len(shape) + 1 for flow, shape in zip(flows, before, strict=True))
-        if not known or any(self.graph.shapes[value] is None for value in (*operator.inputs, *operator.outputs)):
-            return mix(operator, flows, before, after)
-        if operator.kind in ("dense", "conv", "conv_transpose") and len(operator.blocks) == 1:
-            return linear(operator, flows, before, after, records)
-        if operator.kind in ("rnn", "gru", "lstm"):
-            return recurrent(operator, flows, before, after, records)
-        rule = RULES.get(operator.kind, mix)
-        if rule is not same and rule is not mix and len(after[0]) == 0:
-            rule = mix
-        return rule(operator, flows, before, after)
+    def _made(self, operator: Operator, flows: list[Array]) -> tuple[list[Array], Relation]:
+        """Flows of an operator's outputs, and the relation that they came by."""
+        ranks = [len(self.shapes[value]) for value in operator.outputs]
+        if not flows or not ranks:
+            return [np.ones((1,) * (rank + 1)) for rank in ranks], NOTHING
+        relation = relation_of(operator, self.graph.shapes, self.graph.opset, self.weights)
+        found = _passed(relation, flows, operator.positions, operator.results, ranks)
+        if found is None:
+            relation = mixing("its shapes contradict each other")
+            found = _passed(relation, flows, operator.positions, operator.results, ranks) or []
+        width = flows[0].shape[-1]
+        return [
+            np.zeros((*(1,) * rank, width)) if one is None else one for one, rank in zip(found, ranks, strict=True)
+        ], relation
+
+    def _needed(
+        self, operator: Operator, relation: Relation, gradients: Sequence[Array | None]
+    ) -> Sequence[Array | None]:
+        """Flows behind an operator's inputs from those behind its outputs."""
+        ranks = [len(self.shapes[value]) for value in operator.inputs]
+        return _passed(relation, gradients, operator.results, operator.positions, ranks, back=True) or [None] * len(
+            ranks
+        )
 
     def run_backward(self) -> None:
         for operator in self.graph.operators:
             for value in operator.inputs if operator.kind == "output" else ():
                 self._add(value, np.ones((1,) * (len(self.shapes[value]) + 1)), 0.0)
-        for operator, back in reversed(self.tape):
+        for operator, relation in reversed(self.tape):
             found = [self.backward.get(value) for value in operator.outputs]
             known = [one for one in found if one is not None]
             if not known:
@@ -127,7 +128,7 @@ class _State:
             aligned, scale = _aligned(known)
             remaining = iter(aligned)
             gradients = [None if one is None else next(remaining) for one in found]
-            for value, gradient in zip(operator.inputs, back(gradients), strict=False):
+            for value, gradient in zip(operator.inputs, self._needed(operator, relation, gradients), strict=False):
                 if gradient is not None:
                     self._add(value, gradient, scale)
             if operator.blocks:
@@ -154,6 +155,47 @@ class _State:
         counts = [(float(array.sum()), scale) for array, scale in self.flow.outputs]
         logs = [log(count) + scale for count, scale in counts if count > 0]
         self.flow.paths = float(np.logaddexp.reduce(logs)) if logs else 0.0
+
+
+def _passed(
+    relation: Relation,
+    flows: Sequence[Array | None],
+    places: Sequence[int],
+    ends: Sequence[int],
+    ranks: Sequence[int],
+    *,
+    back: bool = False,
+) -> list[Array | None] | None:
+    """Flows at the places `ends`, of these ranks, from those at `places`; None where they fit no shape."""
+    if relation is KEPT and len(flows) == len(ends) == 1 and flows[0] is not None and flows[0].ndim == ranks[0] + 1:
+        return [flows[0] if flows[0].size else _nothing(flows[0])]
+    given: Sequence[Array | None] = flows if places == _FIRST else _placed(flows, places)
+    if relation.mixes:
+        return mixed(given, ranks, NUMBERS)
+    try:
+        made = (backward if back else forward)(relation, given, NUMBERS)
+    except (ValueError, IndexError):
+        return None
+    found = []
+    for end, rank in zip(ends, ranks, strict=True):
+        one = made[end] if end < len(made) else None
+        if one is not None and one.ndim != rank + 1:
+            return None
+        found.append(one if one is None or one.size else _nothing(one))
+    return found
+
+
+def _placed(flows: Sequence[Array | None], places: Sequence[int]) -> list[Array | None]:
+    """Flows at their places among all inputs or outputs of a node."""
+    found: list[Array | None] = [None] * (max(places, default=-1) + 1)
+    for place, flow in zip(places, flows, strict=True):
+        found[place] = flow
+    return found
+
+
+def _nothing(flow: Array) -> Array:
+    """In the place of a flow along an axis without places, of which there is no mean."""
+    return np.zeros((*(1,) * (flow.ndim - 1), flow.shape[-1]))
 
 
 def _normalised(array: Array, scale: float) -> tuple[Array, float]:
@@ -237,7 +279,7 @@ def source_axes(value: int, shape: Shape, readers: dict[int, list[Operator]]) ->
                 fresh = [output for output in operator.outputs if output not in seen]
                 seen.update(fresh)
                 waiting.extend(fresh)
-    if kinds & {"rnn", "gru", "lstm"}:
+    if kinds & RECURRENT:
         return (len(shape) - 1,)
     if kinds & _BY_CHANNEL and len(shape) >= 3:
         return (1,) if shape[1] <= shape[-1] else (len(shape) - 1,)

@@ -1,9 +1,9 @@
 """The unit graph: neurons and channels as nodes, unmasked connections as edges; what lies inside the operators of a small network.
 
 Units are the outputs of the operators with weights, the inputs of the network, and the joins (sums of several operators).
-Everything else hands its units on: it is followed by the rules that count paths (`predictors.paths.flow_rules`), which are given
-the number of every unit and its square. Where a rule averages over several units the two disagree, and one hub unit stands
-for all that were mixed.
+Everything else hands its units on: it is followed by the propagation that counts paths (`onnx_graph.propagation`), which is given
+the number of every unit and its square. Where that averages over several units the two disagree, and one hub unit stands for all
+that were mixed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,10 +13,11 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
+from onnx_graph.propagation import KEPT, NUMBERS, Pick, Put, Relation, Stretch, forward, without_gates
+from predictors.paths.canonical_call import relation_of
 from predictors.paths.connections import connections
 from predictors.paths.flow import source_axes
-from predictors.paths.flow_rules import RULES, Array, concat, mix, same
-from predictors.paths.weight_flow import columns_of, outward_of, per_gate, recurrent_outward
+from predictors.paths.weight_flow import Array, per_gate
 from predictors.reading.attributes import Shape
 from predictors.reading.canonical_graph import Block, CanonicalGraph, Operator
 
@@ -96,67 +97,53 @@ class _Builder:
         value = operator.outputs[0]
         shape = self.shapes[value]
         axes = source_axes(value, shape, readers)
-        found = self._fresh(operator, prod(shape[axis] for axis in axes), 1)
+        found = self.fresh(operator, prod(shape[axis] for axis in axes), 1)
         self.places[value] = _marked(found, tuple(size if axis in axes else 1 for axis, size in enumerate(shape)))
 
     def _operator(self, operator: Operator) -> None:
         known = [self.places[value] for value in operator.inputs if value in self.places]
         if not known or not operator.outputs:
             return
-        before = [self.shapes[value] for value in operator.inputs]
         after = [self.shapes[value] for value in operator.outputs]
         made: Sequence[Array] | None = None
         if len(known) == len(operator.inputs):
-            made = self._made(operator, known, before, after)
+            made = self._made(operator, known, after)
         # What is handed on as it is has been looked at before.
         if made is None or not all(one is known[0] or (one.size and _is_exact(one)) for one in made):
             hub = self._hub(operator, known)
             made = [_marked(hub, (1,) * len(shape)) for shape in after]
         self.places.update(zip(operator.outputs, made, strict=False))
 
-    def _made(
-        self, operator: Operator, places: list[Array], before: list[Shape], after: list[Shape]
-    ) -> Sequence[Array] | None:
+    def _made(self, operator: Operator, places: list[Array], after: list[Shape]) -> Sequence[Array] | None:
         """Which units lie where in the outputs; None where nothing better than a hub is known."""
-        if operator.kind in ("dense", "conv", "conv_transpose") and len(operator.blocks) == 1:
-            return self._linear(operator, places[0], before[0], after)
-        if operator.kind in ("rnn", "gru", "lstm"):
-            return self._recurrent(operator, places[0], after)
-        rule = RULES.get(operator.kind, mix)
-        if len(places) == 1:
-            return None if rule is mix else rule(_without_zeros(operator), places, before, after)[0]
-        if rule is concat:
-            return concat(operator, places, before, after)[0]
-        return self._join(operator, places, after) if rule is same else None
+        relation = relation_of(operator, self.graph.shapes, self.graph.opset, self)
+        if relation is KEPT and len(places) == len(after) == 1:
+            return places
+        relation = without_gates(relation)
+        if relation.mixes or _leaves_gaps(relation, operator):
+            return None
+        if len(places) > 1 and _keeps_places(relation):
+            return self._join(operator, places, after)
+        if len(places) > 1 and not _joins_parts(relation):
+            return None
+        given: list[Array | None] = [None] * (max(operator.positions) + 1)
+        for place, marks in zip(operator.positions, places, strict=True):
+            given[place] = marks
+        try:
+            made = forward(relation, given, NUMBERS)
+        except (ValueError, IndexError):
+            return None
+        found = [made[place] for place in operator.results if place < len(made)]
+        known = [one for one in found if one is not None]
+        return known if len(known) == len(operator.results) else None
 
-    def _linear(self, operator: Operator, places: Array, before: Shape, after: list[Shape]) -> Sequence[Array] | None:
-        block = operator.blocks[0]
-        columns = columns_of(operator, places, before)
-        sources = _collapsed(columns)
-        inner = block.shape[1] * block.groups
-        if len(sources) not in (1, inner) or not _is_exact(sources):
-            return None
-        units = self._fresh(operator, block.shape[0], 0)
-        out, within, count = _connections(block)
-        position = out // (block.shape[0] // block.groups) * block.shape[1] + within
-        self._connect(_numbers(sources, inner)[position], units[out], count)
-        return [outward_of(operator, columns, _marked(units, units.shape), after[0])]
+    def product(self, operator: Operator) -> "_Product":
+        """The weight of a dense layer or convolution, which makes new units."""
+        return _Product(self, operator)
 
-    def _recurrent(self, operator: Operator, places: Array, after: list[Shape]) -> Sequence[Array] | None:
-        if len(operator.blocks) != 2 or places.ndim != 4 or operator.positions[0] != 0:
-            return None
-        first, second = operator.blocks
-        hidden = second.shape[1]
-        sources = _collapsed(places)
-        if len(sources) not in (1, first.shape[1]) or not _is_exact(sources):
-            return None
-        units = self._fresh(operator, first.directions * hidden, 0)
-        for block, numbers in ((first, None), (second, units.reshape(-1, hidden))):
-            counts = per_gate(block).sum(axis=1)
-            direction, out, within = np.nonzero(counts)
-            source = _numbers(sources, block.shape[1])[within] if numbers is None else numbers[direction, within]
-            self._connect(source, units[direction * hidden + out], counts[direction, out, within])
-        return recurrent_outward(operator, _marked(units, (first.directions, hidden)), after)
+    def recurrence(self, operator: Operator, steps: int) -> "_Recurrence":
+        """The weights of a recurrent operator, which make new units."""
+        return _Recurrence(self, operator)
 
     def _join(self, operator: Operator, places: list[Array], after: list[Shape]) -> Sequence[Array] | None:
         """A new unit wherever units of several operators are added or multiplied; the units themselves where they are the same."""
@@ -168,20 +155,20 @@ class _Builder:
         numbers = [np.broadcast_to(one[..., 0], shape).ravel().astype(np.int32) for one in lifted]
         if all(np.array_equal(one, numbers[0]) for one in numbers[1:]):
             return [np.broadcast_to(lifted[0], (*shape, 2))]
-        units = self._fresh(operator, prod(shape), 2)
+        units = self.fresh(operator, prod(shape), 2)
         for one in numbers:
-            self._connect(one, units, np.ones(len(units)))
+            self.connect(one, units, np.ones(len(units)))
         return [_marked(units, shape)]
 
     def _hub(self, operator: Operator, places: Sequence[Array]) -> Numbers:
         """One unit that all units of the inputs lead to."""
         exact = [one.reshape(-1, 2) for one in places]
         sources = np.unique(np.concatenate([one[_exact(one), 0] for one in exact])).astype(np.int32)
-        hub = self._fresh(operator, 1, 2)
-        self._connect(sources, np.broadcast_to(hub, sources.shape), np.ones(len(sources)))
+        hub = self.fresh(operator, 1, 2)
+        self.connect(sources, np.broadcast_to(hub, sources.shape), np.ones(len(sources)))
         return hub
 
-    def _fresh(self, operator: Operator, count: int, kind: int) -> Numbers:
+    def fresh(self, operator: Operator, count: int, kind: int) -> Numbers:
         """New units; hubs in operators that only reshape belong to no node, −1."""
         self.owners.append((self.rows.get(id(operator), -1), count, kind))
         self.units += count
@@ -189,7 +176,7 @@ class _Builder:
             raise _TooLargeError
         return np.arange(self.units - count, self.units, dtype=np.int32)
 
-    def _connect(self, sources: Numbers, targets: Numbers, counts: NDArray[np.floating]) -> None:
+    def connect(self, sources: Numbers, targets: Numbers, counts: NDArray[np.floating]) -> None:
         """Join units; twice is no matter."""
         self.drawn += len(sources)
         if self.drawn > _MOST_DRAWN:
@@ -219,6 +206,80 @@ class _Builder:
             features=features,
             edges=np.stack(np.divmod(pairs, self.units)[::-1]).astype(np.int32),
         )
+
+
+class _Product:
+    """The weight of a dense layer or convolution as a map from marks ``(…, in or 1, 2)`` to marks of new units."""
+
+    def __init__(self, builder: _Builder, operator: Operator) -> None:
+        """The units belong to the operator."""
+        self.builder, self.operator = builder, operator
+
+    def forward(self, field: Array) -> Array:
+        """Join new units with what they read; a `ValueError` where several units lie in one place."""
+        block = self.operator.blocks[0]
+        sources, inner = _collapsed(field), block.shape[1] * block.groups
+        if len(sources) not in (1, inner) or not _is_exact(sources):
+            raise ValueError("it reads several units at one place")
+        units = self.builder.fresh(self.operator, block.shape[0], 0)
+        out, within, count = _connections(block)
+        position = out // (block.shape[0] // block.groups) * block.shape[1] + within
+        self.builder.connect(_numbers(sources, inner)[position], units[out], count)
+        return _marked(units, (*(1,) * (field.ndim - 2), len(units)))
+
+    def backward(self, field: Array) -> Array:
+        """Units are followed forward only."""
+        raise NotImplementedError
+
+
+class _Recurrence:
+    """The weights of a recurrent operator as a map from marks ``(in or 1, 2)`` to marks of new hidden units."""
+
+    def __init__(self, builder: _Builder, operator: Operator) -> None:
+        """The units belong to the operator."""
+        self.builder, self.operator = builder, operator
+
+    def enter(self, field: Array) -> Array:
+        """Join new units with what they read and with each other; a `ValueError` where several units lie in one place."""
+        first, second = self.operator.blocks
+        hidden = second.shape[1]
+        if len(field) not in (1, first.shape[1]) or not _is_exact(field):
+            raise ValueError("it reads several units at one place")
+        units = self.builder.fresh(self.operator, first.directions * hidden, 0)
+        for block, numbers in ((first, None), (second, units.reshape(-1, hidden))):
+            counts = per_gate(block).sum(axis=1)
+            direction, out, within = np.nonzero(counts)
+            source = _numbers(field, block.shape[1])[within] if numbers is None else numbers[direction, within]
+            self.builder.connect(source, units[direction * hidden + out], counts[direction, out, within])
+        return _marked(units, (first.directions, hidden))
+
+    def run(self, field: Array) -> Array:
+        """The same units at every step."""
+        return field
+
+    def run_back(self, field: Array) -> Array:
+        """Units are followed forward only."""
+        raise NotImplementedError
+
+    leave = run_back
+
+
+def _keeps_places(relation: Relation) -> bool:
+    """Whether every place of the output reads the same place of the inputs."""
+    return all(isinstance(step, Stretch) for stage in relation.stages for path in stage for step in path.steps)
+
+
+def _joins_parts(relation: Relation) -> bool:
+    return all(any(isinstance(step, Put) for step in path.steps) for stage in relation.stages for path in stage)
+
+
+def _leaves_gaps(relation: Relation, operator: Operator) -> bool:
+    """Whether some places of an output hold constants, which are no units."""
+    steps = [step for stage in relation.stages for path in stage for step in path.steps]
+    if any(isinstance(step, Pick) and (step.places < 0).any() for step in steps):
+        return True
+    puts = [step.part for step in steps if isinstance(step, Put)]
+    return bool(puts) and sum(part.stop - part.start for part in puts) < puts[0].length
 
 
 def _marked(numbers: Numbers, shape: Shape) -> Array:
@@ -259,14 +320,3 @@ def _connections(block: Block) -> tuple[NDArray[np.int64], NDArray[np.int64], ND
     counts = connections(block.mask)
     rows, columns = np.nonzero(counts)
     return rows, columns, counts[rows, columns]
-
-
-def _without_zeros(operator: Operator) -> Operator:
-    """The rules multiply by a mask of activations, which would change the numbers of units."""
-    if operator.keeps is None:
-        return operator
-    from copy import copy
-
-    found = copy(operator)
-    found.keeps = None
-    return found

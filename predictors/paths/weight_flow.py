@@ -1,17 +1,19 @@
 """How paths pass through weights: masks as linear maps over units, and the paths that go through a recurrent layer's steps."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
 from math import prod
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from predictors.paths.connections import connections
-from predictors.paths.flow_rules import Array, Result, mix, total
-from predictors.reading.attributes import Shape, integer
+from predictors.reading.attributes import Shape
 from predictors.reading.canonical_graph import Block, Operator
 
+Array: TypeAlias = NDArray[np.float64]
 _CHUNK = 1 << 22  # entries of a mask turned into numbers at once
 _STEPS = 15  # through a recurrent layer
 
@@ -110,64 +112,46 @@ class Linear:
         return np.concatenate(parts, axis=-2)
 
 
-def linear(
-    operator: Operator, flows: list[Array], before: list[Shape], after: list[Shape], records: dict[int, Record]
-) -> Result:
-    """Dense layers and convolutions; leaves a `Record` when run backwards."""
-    block = operator.blocks[0]
-    product = Linear(block)
-    rank = flows[0].ndim - 1
-    flattened, axis = _unit_axis(operator, rank)
-    columns = columns_of(operator, flows[0], before[0])
-    if columns.shape[-2] not in (1, product.sources):
-        return mix(operator, flows, before, after)
-    made = product.forward(columns)
-    image = operator.kind != "dense" or flattened
+@dataclass(slots=True, eq=False)
+class CountedWeights:
+    """The weights of a graph as maps of paths; on the way back every operator leaves its `Record`.
 
-    def backward(gradients: Sequence[Array | None]) -> list[Array | None]:
-        gradient = gradients[0]
-        if gradient is None:
-            return [None] * len(flows)
-        behind = _channels(gradient) if image else (gradient if axis == rank - 1 else gradient.swapaxes(axis, rank - 1))
-        records[id(operator)] = _record(product, columns, made, behind)
-        found = product.backward(behind)
-        if flattened:
-            found = _broadcast(found, (product.sources,)).reshape(1, *before[0][1:], 1)
-        elif image:
-            found = found.reshape(1, found.shape[-2], *(1,) * (rank - 2), 1)
-        elif axis != rank - 1:
-            found = found.swapaxes(axis, rank - 1)
-        return [found, *(total(gradient, len(shape)) for shape in before[1:])]
+    Attributes:
+        records: by ``id`` of the operator.
+    """
 
-    return [outward_of(operator, columns, made, after[0])], backward
+    records: dict[int, Record] = field(default_factory=dict)
+
+    def product(self, operator: Operator) -> "CountedProduct":
+        """The one weight of a dense layer or convolution."""
+        return CountedProduct(Linear(operator.blocks[0]), partial(self.records.__setitem__, id(operator)))
+
+    def recurrence(self, operator: Operator, steps: int) -> "CountedRecurrence":
+        """The two weights of a recurrent operator."""
+        return CountedRecurrence(
+            operator, min(max(steps - 1, 0), _STEPS), partial(self.records.__setitem__, id(operator))
+        )
 
 
-def _unit_axis(operator: Operator, rank: int) -> tuple[bool, int]:
-    """Whether a dense layer reads its input flattened, and the axis of the units that a layer reads."""
-    flattened = operator.kind == "dense" and operator.unit_axis == 1
-    return flattened, operator.unit_axis % max(rank, 1) if operator.kind == "dense" else min(1, rank - 1)
+class CountedProduct:
+    """A weight of which is noted what passes through it: fields are ``(…, units or 1, sources)``."""
 
+    def __init__(self, product: Linear, note: Callable[[Record], None]) -> None:
+        """`note` is given the record on the way back."""
+        self.product, self.note = product, note
+        self.columns = self.made = np.zeros((0, 0))
 
-def columns_of(operator: Operator, source: Array, before: Shape) -> Array:
-    """The flow that a dense layer or convolution reads, ``(…, in or 1, sources)``."""
-    rank = source.ndim - 1
-    flattened, axis = _unit_axis(operator, rank)
-    if flattened:
-        return _flatten(source, before)
-    if operator.kind == "dense":
-        return source if axis == rank - 1 else source.swapaxes(axis, rank - 1)
-    return _channels(source)
+    def forward(self, field: Array) -> Array:
+        """Paths to the units that it makes."""
+        if field.shape[-2] not in (1, self.product.sources):
+            raise ValueError(f"a weight of {self.product.sources} inputs reads {field.shape[-2]}")
+        self.columns, self.made = field, self.product.forward(field)
+        return self.made
 
-
-def outward_of(operator: Operator, columns: Array, made: Array, after: Shape) -> Array:
-    """The flow ``(…, out, sources)`` of its units in the axes of its output; `columns` is what it read."""
-    flattened = operator.kind == "dense" and operator.unit_axis == 1
-    if operator.kind != "dense" or flattened:
-        return made.reshape(1, made.shape[-2], *(1,) * (len(after) - 2), made.shape[-1])
-    rank = columns.ndim - 1
-    axis = operator.unit_axis % max(rank, 1)
-    made = made.reshape((1,) * (columns.ndim - made.ndim) + made.shape)
-    return made if axis == rank - 1 else made.swapaxes(axis, rank - 1)
+    def backward(self, field: Array) -> Array:
+        """Paths from the units that it reads."""
+        self.note(_record(self.product, self.columns, self.made, field))
+        return self.product.backward(field)
 
 
 def _record(product: Linear, columns: Array, made: Array, behind: Array) -> Record:
@@ -193,61 +177,55 @@ def _collapsed(flow: Array) -> Array:
     return found
 
 
-def recurrent(
-    operator: Operator, flows: list[Array], before: list[Shape], after: list[Shape], records: dict[int, Record]
-) -> Result:
-    """RNN, GRU and LSTM: paths through at most `_STEPS` steps, gates summed, the same at every step."""
-    if len(operator.blocks) != 2 or flows[0].ndim != 4 or operator.positions[0] != 0:
-        return mix(operator, flows, before, after)
-    first, second = operator.blocks
-    hidden = second.shape[1]
-    inward = _gates_summed(first)
-    within = _gates_summed(second)
-    flat = flows[0].mean(axis=(0, 1))
-    if flat.shape[0] not in (1, inward.shape[2]):
-        return mix(operator, flows, before, after)
-    source = _broadcast(flat, (inward.shape[2],))
-    steps = min(max(max(before[0][:2]) - 1, 0), _STEPS)
-    made = _closure(within, np.matmul(inward, source), steps)
+class CountedRecurrence:
+    """The weights of a recurrent operator: paths through at most `_STEPS` steps, gates summed, the same at every step.
 
-    def backward(gradients: Sequence[Array | None]) -> list[Array | None]:
-        behind = np.zeros((first.directions, hidden, 1))
-        for gradient, shape in zip(gradients, after, strict=True):
-            if gradient is not None:
-                behind += _hidden(gradient, shape, first.directions, hidden)
-        behind = _closure(within.swapaxes(1, 2), behind, steps)
-        live_out = behind[..., 0] > 0
-        live_in = np.logical_or.reduce(source, axis=1)
-        live_hidden = np.logical_or.reduce(made, axis=2)[:, None]
-        effective = [
-            int((per_gate(first) * live_in * live_out[:, None, :, None]).sum()),
-            int((per_gate(second) * live_hidden[:, :, None] * live_out[:, None, :, None]).sum()),
+    Hidden units are ``(directions, hidden, sources)``, inputs ``(in or 1, sources)``.
+    """
+
+    def __init__(self, operator: Operator, steps: int, note: Callable[[Record], None]) -> None:
+        """`note` is given the record on the way back."""
+        self.first, self.second = operator.blocks
+        self.inward, self.within = _gates_summed(self.first), _gates_summed(self.second)
+        self.steps, self.note = steps, note
+        self.live_in = np.zeros(self.inward.shape[2], np.bool_)
+        self.made = self.behind = np.zeros(0)
+
+    def enter(self, field: Array) -> Array:
+        """Paths to the hidden units that read the inputs."""
+        if field.shape[0] not in (1, self.inward.shape[2]):
+            raise ValueError(f"a weight of {self.inward.shape[2]} inputs reads {field.shape[0]}")
+        source = _broadcast(field, (self.inward.shape[2],))
+        self.live_in = np.logical_or.reduce(source, axis=1)
+        found: Array = np.matmul(self.inward, source)
+        return found
+
+    def run(self, field: Array) -> Array:
+        """Paths to the hidden units of all steps."""
+        self.made = _closure(self.within, self._whole(field), self.steps)
+        return self.made
+
+    def run_back(self, field: Array) -> Array:
+        """Paths from the hidden units of all steps."""
+        behind = _closure(self.within.swapaxes(1, 2), self._whole(field), self.steps)
+        self.note(Record(self.made.reshape(-1, self.made.shape[-1]), behind.reshape(-1), self._effective(behind)))
+        return behind
+
+    def leave(self, field: Array) -> Array:
+        """Paths from the inputs."""
+        found: Array = np.matmul(self.inward.swapaxes(1, 2), field).sum(axis=0)
+        return found
+
+    def _effective(self, behind: Array) -> list[int]:
+        live_out = (behind[..., 0] > 0)[:, None, :, None]
+        live_hidden = np.logical_or.reduce(self.made, axis=2)[:, None]
+        return [
+            int((per_gate(self.first) * self.live_in * live_out).sum()),
+            int((per_gate(self.second) * live_hidden[:, :, None] * live_out).sum()),
         ]
-        records[id(operator)] = Record(made.reshape(-1, made.shape[-1]), behind.reshape(-1), effective)
-        found = np.matmul(inward.swapaxes(1, 2), behind).sum(axis=0)[None, None]
-        return [found, *(total(behind[None], len(shape)) for shape in before[1:])]
 
-    return recurrent_outward(operator, made, after), backward
-
-
-def recurrent_outward(operator: Operator, made: Array, after: list[Shape]) -> list[Array]:
-    """The flow ``(directions, hidden, sources)`` of the hidden units in the axes of every output."""
-    outward = []
-    for shape in after:
-        by_direction = made[None, :, None] if len(shape) == 4 else made[:, None]
-        layout = integer(operator.settings, "layout", 0)
-        outward.append(np.moveaxis(by_direction, -4 if len(shape) == 4 else 0, -3) if layout else by_direction)
-    return outward
-
-
-def _hidden(gradient: Array, shape: Shape, directions: int, hidden: int) -> Array:
-    """Gradient of a recurrent output, ``(directions, hidden, 1)``: averaged over steps and examples."""
-    if len(shape) == 4:
-        axis = 1 if gradient.shape[1] == directions or gradient.shape[2] != directions else 2
-        others = tuple(other for other in (0, 1, 2) if other != axis)
-        return np.broadcast_to(gradient.mean(axis=others), (directions, hidden, 1))
-    axis = 0 if gradient.shape[0] == directions else 1
-    return np.broadcast_to(gradient.mean(axis=1 - axis), (directions, hidden, 1))
+    def _whole(self, field: Array) -> Array:
+        return _broadcast(field, self.within.shape[:2])
 
 
 def per_gate(block: Block) -> Array:
@@ -283,20 +261,3 @@ def _broadcast(flow: Array, leading: Shape) -> Array:
     if flow.shape[:-1] == leading:
         return flow
     return np.broadcast_to(flow, (*leading, flow.shape[-1]))
-
-
-def _channels(flow: Array) -> Array:
-    """Flow of an image by channel, ``(channels or 1, sources)``."""
-    if flow.ndim == 2:
-        return flow
-    others = (0, *range(2, flow.ndim - 1))
-    found: Array = flow.mean(axis=others)
-    return found
-
-
-def _flatten(flow: Array, shape: Shape) -> Array:
-    """Flow ``(…, sources)`` of one example as ``(elements or 1, sources)``."""
-    if all(size == 1 for size in flow.shape[1:-1]):
-        found: Array = flow.mean(axis=0).reshape(1, -1)
-        return found
-    return np.broadcast_to(flow.mean(axis=0), (*shape[1:], flow.shape[-1])).reshape(-1, flow.shape[-1])

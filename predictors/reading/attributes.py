@@ -11,7 +11,8 @@ from typing import TypeAlias
 import numpy as np
 import onnx_ir as ir
 
-Setting: TypeAlias = int | float | str | tuple["Setting", ...]
+from onnx_graph.operators import TABLE, UNKNOWN, Setting
+
 Settings: TypeAlias = dict[str, Setting]
 Shape: TypeAlias = tuple[int, ...]
 
@@ -36,33 +37,6 @@ ATTRIBUTE_FEATURES: tuple[str, ...] = (
     "bidirectional",
     "log_hidden",
     "rest",  # hash of all other settings that are not at their default, in (0, 1]; 0 where there are none
-)
-
-# Inputs that are settings when constant; older opsets have them as attributes of these names.
-_INPUT_SETTINGS: Mapping[str, Mapping[int, str]] = {
-    "Clip": {1: "min", 2: "max"},
-    "Pad": {1: "pads", 3: "axes"},
-    "Squeeze": {1: "axes"},
-    "Unsqueeze": {1: "axes"},
-    "Slice": {1: "starts", 2: "ends", 3: "axes", 4: "steps"},
-    "Split": {1: "split"},
-    "Reshape": {1: "shape"},
-    "Expand": {1: "shape"},
-    "Tile": {1: "repeats"},
-    "TopK": {1: "k"},
-    "Upsample": {1: "scales"},
-    "OneHot": {1: "depth"},
-    "Trilu": {1: "k"},
-    "CumSum": {1: "axis"},
-    "Gather": {1: "indices"},
-    "GatherND": {1: "indices"},
-    "Pow": {1: "exponent"},
-}
-_AXES: Mapping[int, str] = {1: "axes"}
-_NO_INPUTS: Mapping[int, str] = {}
-_REDUCTIONS = frozenset(
-    "ReduceMean ReduceSum ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp"  # noqa: SIM905
-    " ReduceSumSquare".split()
 )
 
 # Without influence on the function, or told by shapes.
@@ -104,66 +78,28 @@ _DEFAULTS: Mapping[str, Setting] = {
     "bias": 1.0,
     "lambd": 0.5,
 }
-_OWN_DEFAULTS: Mapping[str, Mapping[str, Setting]] = {
-    "LeakyRelu": {"alpha": 0.01},
-    "Elu": {"alpha": 1.0},
-    "Celu": {"alpha": 1.0},
-    "ThresholdedRelu": {"alpha": 1.0},
-    "Selu": {"alpha": 1.6732632, "gamma": 1.050701},
-    "HardSigmoid": {"alpha": 0.2, "beta": 0.5},
-    "Swish": {"alpha": 1.0},
-    "LRN": {"alpha": 0.0001, "beta": 0.75},
-    "Shrink": {"bias": 0.0},
-    "Gather": {"axis": 0},
-    "GatherElements": {"axis": 0},
-    "ScatterElements": {"axis": 0},
-    "Split": {"axis": 0},
-    "LayerNormalization": {"axis": -1},
-    "LpNormalization": {"axis": -1},
-    "TopK": {"axis": -1},
-    "OneHot": {"axis": -1},
-    "ArgMax": {"axis": 0},
-    "ArgMin": {"axis": 0},
-    "QuantizeLinear": {"axis": 1},
-    "DequantizeLinear": {"axis": 1},
-    "Pad": {"mode": "constant"},
-    "Resize": {"mode": "nearest", "coordinate_transformation_mode": "half_pixel", "nearest_mode": "round_prefer_floor"},
-    "Upsample": {"mode": "nearest"},
-    "GridSample": {"mode": "linear", "align_corners": 0, "padding_mode": "zeros"},
-    "DepthToSpace": {"mode": "DCR"},
-}
-_RECURRENT_ACTIVATIONS: Mapping[str, tuple[str, ...]] = {
-    "RNN": ("tanh",),
-    "GRU": ("sigmoid", "tanh"),
-    "LSTM": ("sigmoid", "tanh", "tanh"),
-}
-
-
-def setting_inputs(operator: str) -> Mapping[int, str]:
-    """Names of the inputs of an operator that are settings when they are constant, by position."""
-    return _INPUT_SETTINGS.get(operator) or (_AXES if operator in _REDUCTIONS else _NO_INPUTS)
 
 
 def settings(node: ir.Node, opset: int) -> Settings:
     """All settings of a node, whether attribute or constant input, with defaults that depend on the operator filled in."""
     found: Settings = {}
-    operator = node.op_type
+    facts = TABLE.get(node.op_type, UNKNOWN)
     for name, attribute in node.attributes.items():
         value = _plain(attribute)
         if value is not None:
             found[name] = value
-    for index, name in setting_inputs(operator).items():
+    for index, name in facts.settings.items():
         value = _constant(node.inputs[index]) if index < len(node.inputs) else None
         if value is not None:
             found[name] = value
-    for name, value in _OWN_DEFAULTS.get(operator, {}).items():
+    for name, value in facts.defaults.items():
         found.setdefault(name, value)
-    if operator in ("Softmax", "LogSoftmax", "Hardmax"):
+    if facts.kind == "softmax":
         found.setdefault("axis", 1 if opset < 13 else -1)
-    elif operator in ("Pad", "ConstantPad") and "paddings" in found:
+    elif facts.kind == "pad" and "paddings" in found:
         found["pads"] = found.pop("paddings")
-    elif operator in _RECURRENT_ACTIVATIONS:
-        _canonical_activations(found, operator)
+    elif facts.gates:
+        _canonical_activations(found, facts.gate_functions)
     return found
 
 
@@ -271,7 +207,7 @@ def _canonical_lists(rest: Settings, operator: str, in_shape: Shape | None) -> N
         rest["axes"] = axes = tuple(
             sorted(axis % rank for axis in axes) if operator != "Slice" else (axis % rank for axis in axes)
         )
-        if operator in _REDUCTIONS and len(axes) == rank:
+        if TABLE.get(operator, UNKNOWN).kind == "reduce" and len(axes) == rank:
             del rest["axes"]
     if operator == "Transpose" and integers(rest.get("perm")) == tuple(reversed(range(rank))):
         del rest["perm"]
@@ -307,13 +243,12 @@ def _hash(rest: Settings, hashed: str) -> float:
     return ((zlib.crc32(f"{kept}{hashed}".encode()) >> 8) + 1) / 2**24
 
 
-def _canonical_activations(found: Settings, operator: str) -> None:
+def _canonical_activations(found: Settings, default: tuple[str, ...]) -> None:
     """Activations in lower case, left out where they are the default."""
     names = found.get("activations")
     if not isinstance(names, tuple):
         return
     lower = tuple(str(name).lower() for name in names)
-    default = _RECURRENT_ACTIVATIONS[operator]
     if lower == default * (len(lower) // len(default) or 1):
         del found["activations"]
     else:

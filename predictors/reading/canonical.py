@@ -11,10 +11,11 @@ from math import prod
 import numpy as np
 import onnx_ir as ir
 
-from onnx_graph.errors import InvalidModelError
-from onnx_graph.weight import FLOATS, GATES, WeightUse, array_of, name_of, weight_uses
+from onnx_graph import InvalidModelError
+from onnx_graph.internals import FLOATS, WeightUse, array_of, name_of, weight_of_shape, weight_uses
+from onnx_graph.operators import TABLE, facts_of
 from predictors.reading import operators
-from predictors.reading.attributes import Shape, integers, setting_inputs, settings
+from predictors.reading.attributes import Shape, integers, settings
 from predictors.reading.canonical_graph import Block, CanonicalGraph, Operator
 from predictors.reading.decompositions import join_decompositions
 from predictors.reading.layer_fusion import join_layers
@@ -22,17 +23,15 @@ from predictors.reading.layer_fusion import join_layers
 MAX_VIRTUAL, MAX_VIRTUAL_RECURRENT = 2**31, 2**27
 """Numbers of the largest weight without data in the file that is read; the gates of a recurrent one are written out."""
 
-_TRANSPARENT = frozenset({"Identity", "Dropout", "Cast", "CastLike"})
 _GRAPHS = frozenset({ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS})
-_SIZES = frozenset({"Shape", "Size"})
-_ELEMENTWISE = frozenset({"add", "mul"})
-_INITIAL_STATES = (4, 5, 6)  # sequence lengths, first hidden and cell state among the inputs of a recurrent node
 
 
 def canonical_graph(model: ir.Model) -> CanonicalGraph:
     """Read a model; constant parts should have been folded before (`onnx_graph.simplify`)."""
     reader = _Reader(model)
-    graph = CanonicalGraph(join_decompositions(reader.read()), reader.shapes, tuple(sorted(reader.unknown)))
+    graph = CanonicalGraph(
+        join_decompositions(reader.read()), reader.shapes, tuple(sorted(reader.unknown)), reader.opset
+    )
     join_layers(graph)
     _flatten_inputs(graph)
     return graph
@@ -115,11 +114,12 @@ class _Reader:
         data = [
             (position, value) for position, value in enumerate(_reads(node)) if value is not None and value in self._ids
         ]
+        facts = facts_of(node.domain, node.op_type)
         kind = operators.class_of(node.domain, node.op_type)
-        if (not data and kind != "random") or (node.op_type in _SIZES and kind is not None):
+        if (not data and kind != "random") or facts.shape_only:
             self._constant(node)
             return
-        if node.op_type in _TRANSPARENT and kind is not None and not _random_dropout(node):
+        if facts.passes and not _random_dropout(node):
             self._ids[node.outputs[0]] = self._ids[data[0][1]]
             if len(node.outputs) == 1:
                 return
@@ -127,18 +127,25 @@ class _Reader:
         if kind is None:
             self.unknown.add(name)
             kind = operators.unknown_class(name)
-        outputs = [self._new(value) for value in node.outputs if value not in self._ids and _wanted(node, value)]
-        operator = Operator(
-            kind, name, node, [self._ids[value] for _, value in data], [place for place, _ in data], outputs
+        made = [place for place, value in enumerate(node.outputs) if value not in self._ids and _wanted(node, value)]
+        found = Operator(
+            kind,
+            name,
+            node,
+            [self._ids[value] for _, value in data],
+            [place for place, _ in data],
+            [self._new(node.outputs[place]) for place in made],
+            results=made,
+            facts=facts,
         )
-        operator.settings = settings(node, self.opset)
+        found.settings = settings(node, self.opset)
         wanted = tuple(place for place, value in enumerate(node.outputs) if value.uses() or value.is_graph_output())
         if 0 < len(wanted) < len(node.outputs) and wanted != (0,):
-            operator.settings["outputs"] = wanted
-        operator.variant = operators.variant(node.domain, node.op_type)
-        self._take_constants(operator, node)
-        _classify(operator, self.shapes)
-        yield operator
+            found.settings["outputs"] = wanted
+        found.variant = operators.variant(node.domain, node.op_type)
+        self._take_constants(found, node)
+        _classify(found, self.shapes)
+        yield found
 
     def _constant(self, node: ir.Node) -> None:
         """Remember a node that depends on no input's numbers: shape arithmetic, and what would be large to compute."""
@@ -178,18 +185,14 @@ class _Reader:
         return known
 
     def _take_constant(self, operator: Operator, value: ir.Value, position: int) -> None:
-        tensor = value.const_value
-        if tensor is None or tensor.dtype not in FLOATS or position in setting_inputs(operator.name):
+        tensor, facts = value.const_value, operator.facts
+        if tensor is None or tensor.dtype not in FLOATS or position in facts.settings:
             return
-        if operator.name in GATES and position in _INITIAL_STATES:
+        if facts.ports.get(position) in ("lengths", "state"):
             return
         shape = tuple(int(size) for size in tensor.shape.numpy())
         operator.constants.append(shape)
         operator.params += prod(shape)
-        if operator.name == "Mul":
-            kept = tensor.numpy() != 0
-            if not kept.all():
-                operator.keeps = kept
 
     def _take_virtual(self, operator: Operator, node: ir.Node, value: ir.Value, position: int) -> None:
         dense, shape = self._virtual[value]
@@ -242,29 +245,19 @@ def _random_dropout(node: ir.Node) -> bool:
 
 def _virtual_block(node: ir.Node, value: ir.Value, position: int, shape: Shape, *, dense: bool) -> Block | None:
     """The block of a weight whose data is not in the file but known to be all zero or free of zeros."""
-    kind, groups, gates, directions = "dense", 1, 1, 1
-    canonical: Shape
-    if node.op_type in ("Gemm", "MatMul") and position == 1 and len(shape) == 2:
-        flipped = "transB" in node.attributes and node.attributes["transB"].value
-        canonical = shape if flipped else shape[::-1]
-    elif node.op_type in ("Conv", "ConvTranspose") and position == 1 and len(shape) >= 3:
-        groups = node.attributes["group"].as_int() if "group" in node.attributes else 1
-        kind = "conv"
-        canonical = shape if node.op_type == "Conv" else (shape[1] * groups, shape[0] // max(groups, 1), *shape[2:])
-    elif node.op_type in GATES and position in (1, 2) and len(shape) == 3:
-        gates, directions = GATES[node.op_type], shape[0]
-        kind = "recurrent" if position == 2 else "dense"
-        canonical = (shape[0] * shape[1], shape[2])
-    else:
+    weight = weight_of_shape(node, position, value.name or "", shape)
+    if weight is None:
         return None
-    limit = MAX_VIRTUAL_RECURRENT if node.op_type in GATES else MAX_VIRTUAL
+    canonical = weight.shape
+    limit = MAX_VIRTUAL_RECURRENT if weight.is_recurrent else MAX_VIRTUAL
     if prod(canonical) > limit:
         raise InvalidModelError(
             f"weight {value.name!r} of node {name_of(node)!r} is made by the graph itself with shape {list(shape)}, "
             f"more than {limit} numbers"
         )
     mask = None if dense else np.broadcast_to(np.False_, canonical)
-    return Block(value, kind, canonical, mask, prod(canonical) if dense else 0, groups, gates, directions)
+    nnz = prod(canonical) if dense else 0
+    return Block(value, weight.kind, canonical, mask, nnz, weight.groups, weight.gates, weight.directions)
 
 
 def _classify(operator: Operator, shapes: list[Shape | None]) -> None:
@@ -279,17 +272,17 @@ def _classify(operator: Operator, shapes: list[Shape | None]) -> None:
         for name in ("alpha", "beta"):
             if operator.settings.get(name) == 1.0:
                 del operator.settings[name]
-    elif operator.kind in _ELEMENTWISE and len(operator.inputs) == 1 and operator.constants:
+    elif operator.kind in ("add", "mul") and len(operator.inputs) == 1 and operator.constants:
+        operator.variant = 0.0 if operator.kind == "add" else 0.5
         operator.kind = "affine"
-        operator.variant = {"Add": 0.0, "Sub": 0.0, "Mul": 0.5, "Div": 0.5}.get(operator.name, 0.0)
-        if operator.name in ("Sub", "Div") and operator.positions[0] == 1:
+        if operator.facts.ordered and operator.positions[0] == 1:
             operator.variant += 0.25
     elif operator.name == "Gather" and node is not None and operator.positions == [1]:
         operator.kind = "embedding"
     elif operator.kind == "conv":
         _as_dense(operator, shapes)
     elif operator.kind == "reshape" or (operator.name == "Transpose" and _keeps_order(operator, shapes)):
-        operator.kind = "reshape"
+        operator.kind, operator.facts = "reshape", TABLE["Reshape"]
         operator.settings.clear()
 
 

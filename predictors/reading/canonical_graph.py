@@ -6,6 +6,8 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from onnx_graph.operators import UNKNOWN
+from onnx_graph.operators import Operator as Facts
 from predictors.reading.attributes import Settings, Shape
 
 
@@ -41,7 +43,8 @@ class Operator:
         inputs: the values it reads that are not constant, in order; `positions` are their places among the node's inputs.
         outputs: the values it makes.
         constants: shapes of its constant float inputs that are no weights.
-        keeps: for a product with a constant that has zeros, where it has none.
+        results: places of the outputs among the node's outputs.
+        facts: what the table of operators knows of it.
     """
 
     kind: str
@@ -59,7 +62,8 @@ class Operator:
     bias: bool = False
     normalised: bool = False
     activated: bool = False
-    keeps: NDArray[np.bool_] | None = None
+    results: list[int] = field(default_factory=lambda: [0])
+    facts: Facts = UNKNOWN
 
 
 @dataclass(slots=True, eq=False)
@@ -69,8 +73,10 @@ class CanonicalGraph:
     Attributes:
         shapes: of every value; the batch axis and unknown axes are 1, None where nothing is known.
         unknown: operators without a class, sorted.
+        opset: version of the operator set.
     """
 
     operators: list[Operator]
     shapes: list[Shape | None]
     unknown: tuple[str, ...]
+    opset: int = 17

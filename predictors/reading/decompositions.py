@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
+from onnx_graph.operators import TABLE, Setting
 from predictors.reading import operators
-from predictors.reading.attributes import Setting, integers
+from predictors.reading.attributes import integers
 from predictors.reading.canonical_graph import Operator
 
 
@@ -64,7 +65,15 @@ _Match = tuple[Operator, list[Operator]]
 
 def _joined(kind: str, name: str, source: int, last: Operator, settings: dict[str, Setting]) -> Operator:
     return Operator(
-        kind, name, last.node, [source], [0], list(last.outputs), settings, variant=operators.variant("", name)
+        kind,
+        name,
+        last.node,
+        [source],
+        [0],
+        list(last.outputs),
+        settings,
+        variant=operators.variant("", name),
+        facts=TABLE[name],
     )
 
 

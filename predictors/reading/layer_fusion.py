@@ -2,11 +2,9 @@
 
 from math import prod
 
+from onnx_graph.operators import ACTIVATIONS, PRODUCTS
 from predictors.reading.attributes import Shape
 from predictors.reading.canonical_graph import CanonicalGraph, Operator
-
-_PRODUCTS = frozenset({"dense", "conv", "conv_transpose"})
-_ACTIVATIONS = frozenset({"rectifier", "sigmoid", "tanh", "smooth", "clip"})
 
 
 def join_layers(graph: CanonicalGraph) -> None:
@@ -36,25 +34,30 @@ def join_layers(graph: CanonicalGraph) -> None:
 
 def _absorb(source: Operator, operator: Operator, shapes: list[Shape | None]) -> bool:
     """Let a product take in what follows it, if that is a bias or a batch normalisation; otherwise only note an activation."""
-    if source.kind not in _PRODUCTS and source.kind != "batch_norm":
+    if source.kind not in PRODUCTS and source.kind != "batch_norm":
         return False
-    if operator.kind in _ACTIVATIONS:
+    if operator.kind in ACTIVATIONS:
         source.activated = True
         return False
-    if source.kind not in _PRODUCTS:
+    if source.kind not in PRODUCTS:
         return False
     if operator.kind == "batch_norm":
         source.normalised = source.bias = True
         # Folded, scale, shift, mean and variance come down to one bias.
         source.params = max(source.params, operator.params // 4)
         return True
-    if operator.kind == "affine" and operator.name in ("Add", "Sub") and operator.variant == 0.0 and not source.bias:
+    if operator.kind == "affine" and _adds(operator) and not source.bias:
         if not _is_bias(source, operator.constants, shapes):
             return False
         source.bias = True
         source.params += operator.params
         return True
     return False
+
+
+def _adds(operator: Operator) -> bool:
+    """Whether it adds a constant or subtracts one."""
+    return operator.variant == 0.0 and (operator.facts.sums or operator.name == "Sub")
 
 
 def _is_bias(source: Operator, constants: list[Shape], shapes: list[Shape | None]) -> bool:

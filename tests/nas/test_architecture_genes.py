@@ -21,7 +21,7 @@ from nas.training.stack.initialisation import initial_values
 from nas.training.stack.norm_bound import project
 from nas.training.stack.perceptron_stack import perceptron_stack
 from nas.training.stack.stack import Member
-from onnx_graph.layer_cutting import cut_layers
+from onnx_graph.cutting.layer_cutting import cut_layers
 from onnx_graph.norm_bound import norm_bounds
 from predictors.features.encoder import encode
 from search_spaces import Candidate, MaskRecipe, create

@@ -173,6 +173,10 @@ def test_search_report_export_and_predict_hang_together(capsys, tmp_path):
         capsys, "predict", tmp_path / "small.onnx", folder / "best.onnx", "--predictor", folder, "--format", "json"
     )
     assert all(0 <= row["score"] <= 1 and row["std"] >= 0 for row in json.loads(scores))
+    space = search_spaces.create("mlp", search_spaces.Signature(input_shape=(7,), outputs=10))
+    onnx_graph.save(space.build(space.sample(np.random.default_rng(0))), tmp_path / "seven.onnx")
+    code, line = refused(capsys, "predict", tmp_path / "seven.onnx", "--predictor", folder)
+    assert (code, "does not fit task 'digits': it takes 7 inputs, the task has 64" in line) == (3, True)
     assert refused(capsys, "search", "--task", "digits", "--out", folder)[0] == 2
     code, line = refused(capsys, "export", folder, "--trial", 99, "-o", tmp_path / "x.onnx")
     assert (code, "has no trial 99" in line) == (2, True)
@@ -201,7 +205,11 @@ def test_predictor_fit_evaluate_and_predict_on_ones_own_files(capsys, tmp_path):
         lines.append(f"{number}.onnx,{min(0.99, 0.3 + 0.1 * np.log1p(onnx_graph.count(built).nnz)):.4f},{number % 2}")
     table = tmp_path / "rows.csv"
     table.write_text("\n".join(lines))
-    code, out, _ = run(capsys, "predictor", "evaluate", "--table", table, "--predictor", "forest", "--format", "json")
+    code, out, err = run(capsys, "predictor", "evaluate", "--table", table, "--predictor", "forest", "--format", "json")
+    assert err.splitlines()[0] == "0 of 45 folds done · time left not known yet"  # 3 predictors, 5 folds, 3 times
+    assert (
+        run(capsys, "predictor", "evaluate", "--table", table, "--folds", 2, "--predictor", "constant", "-q")[2] == ""
+    )
     result = json.loads(out)
     scores = {row["name"]: row for row in result["predictors"]}
     assert code == 0
@@ -300,9 +308,29 @@ def test_a_network_that_fits_no_known_task_is_asked_about(capsys, tmp_path):
     space = search_spaces.create("mlp", search_spaces.Signature(input_shape=(5,), outputs=3))
     onnx_graph.save(space.build(space.sample(np.random.default_rng(0))), tmp_path / "other.onnx")
     code, line = refused(capsys, "predict", tmp_path / "other.onnx")
-    assert code == 2
+    assert code == 3
     assert "fits no task that the predictor knows (64 inputs and 10 classes" in line
     assert "nas predictor describe" in line
+    code, line = refused(capsys, "predict", tmp_path / "other.onnx", "--task", "digits")
+    assert (code, "does not fit task 'digits': it takes 5 inputs, the task has 64" in line) == (3, True)
+    space = search_spaces.create("mlp", search_spaces.Signature(input_shape=(64,), outputs=3))
+    onnx_graph.save(space.build(space.sample(np.random.default_rng(0))), tmp_path / "three.onnx")
+    code, line = refused(capsys, "predict", tmp_path / "three.onnx", "--task", "digits")
+    assert (code, "it gives 3 outputs, the task has 10 classes" in line) == (3, True)
+
+
+def test_a_network_of_free_sizes_may_fit_any_task(capsys, tmp_path):
+    text = (
+        '<ir_version: 8, opset_import: ["": 17]> g (float[N, 1, H, W] x) => (float[N, 10] y) '
+        "{ c = Conv <kernel_shape = [3, 3]> (x, k)\n p = GlobalAveragePool(c)\n f = Flatten(p)\n y = MatMul(f, w) }"
+    )
+    proto = onnx.parser.parse_model(text)
+    rng = np.random.default_rng(0)
+    for name, shape in (("k", (4, 1, 3, 3)), ("w", (4, 10))):
+        proto.graph.initializer.append(onnx.numpy_helper.from_array(rng.normal(size=shape).astype(np.float32), name))
+    (tmp_path / "free.onnx").write_bytes(proto.SerializeToString())
+    code, out, _ = run(capsys, "predict", tmp_path / "free.onnx", "--task", "digits", "--format", "json")
+    assert (code, json.loads(out)[0]["task"]) == (0, "digits")
 
 
 def test_a_predictor_fitted_for_a_task_starts_from_the_shipped_one(capsys, tmp_path):

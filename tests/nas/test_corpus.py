@@ -51,11 +51,11 @@ def corpus(folder: Path) -> Corpus:
 
 
 def test_a_shard_is_a_function_of_domain_and_number() -> None:
-    spaces = Spaces(TINY, load_task("digits").signature)
-    first, again = (candidates(TINY, 3, spaces) for _ in range(2))
+    domain, spaces = replace(TINY, networks=320), Spaces(TINY, load_task("digits").signature)
+    first, again = (candidates(domain, 3, spaces) for _ in range(2))
     assert [one.digest for one in first] == [one.digest for one in again]
     assert len({one.digest for one in first}) == domains.SHARD
-    assert {one.digest for one in candidates(TINY, 4, spaces)}.isdisjoint(one.digest for one in first)
+    assert {one.digest for one in candidates(domain, 4, spaces)}.isdisjoint(one.digest for one in first)
 
 
 def test_networks_in_a_row_share_an_architecture_and_differ_in_their_masks() -> None:
@@ -145,6 +145,19 @@ def test_a_domain_may_grow_but_not_change(folder: Path) -> None:
     assert [number for _, number in missing(folder, [replace(TINY, networks=128)])] == [1]
     with pytest.raises(RunError, match="another plan"):
         missing(folder, [replace(TINY, training={"epochs": 2})])
+
+
+def test_a_domain_holds_exactly_as_many_networks_as_are_asked_for(tmp_path: Path) -> None:
+    few = replace(TINY, networks=5, name="few")
+    build(tmp_path, [few])
+    assert len(Corpus.read(tmp_path)) == 5
+    assert missing(tmp_path, [few]) == []
+    more = replace(few, networks=70)
+    assert [number for _, number in missing(tmp_path, [more])] == [0, 1]
+    first = [one.candidate for one in read_shard(shard_file(tmp_path, "few", 0)).networks]
+    whole = candidates(more, 0, Spaces(more, load_task("digits").signature))
+    assert (len(whole), whole[:5]) == (64, first)
+    assert len(candidates(more, 1, Spaces(more, load_task("digits").signature))) == 6
 
 
 def test_a_foreign_shard_is_noticed_wherever_it_lies(folder: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import dataclasses
 import html
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,8 +15,8 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from nas.engine.budget import confirmations, first_round, training_seed
 from nas.engine.leaders import winner
-from nas.engine.search_loop import confirmations, first_round, training_seed
 from nas.errors import ConstraintError, RunError, TrainingError, UsageError
 from nas.study.config import SearchConfig
 from nas.study.run_folder import RunFolder
@@ -120,11 +121,14 @@ def test_the_exported_winner_has_the_reported_accuracy_in_onnxruntime(finished):
 def test_the_page_stands_alone(finished):
     folder, report = finished
     page = (folder / "report.html").read_text()
-    assert html.escape(report["sentence"]) in page
-    assert page.count("<svg") >= 4
-    assert "<script" not in page
-    assert " src=" not in page
-    assert 'href="http' not in page
+    assert html.escape(report["headline"]) in page
+    assert page.count("<svg") == 4
+    assert page.count("<script") == 1
+    assert all(source.startswith("data:image/png;base64,") for source in re.findall(r' src="([^"]*)"', page))
+    assert "http:" not in page
+    assert "https:" not in page
+    assert "@import" not in page
+    assert "url(" not in page
 
 
 def test_a_run_cut_inside_a_round_ends_as_the_undisturbed_one(finished, tmp_path):

@@ -16,9 +16,9 @@ import pytest
 import nas.cli
 from nas.cli.main import main
 from nas.errors import RunError
-from nas.reports.saved_report import read_report
+from nas.reports.report import read
 from nas.study.run_folder import RunFolder
-from onnx_graph import durable_file
+from onnx_graph.files import durable_file
 
 QUICK = ("--task", "digits", "--subset", "200", "--epochs", "1", "--repeats", "1", "-q")
 
@@ -112,24 +112,33 @@ def test_a_full_disk_is_named_with_the_file_and_the_remedy(run_copy, tmp_path, c
 
 
 EDITS = {
-    "no best": (lambda r: r.pop("best"), "best is missing"),
-    "front of texts": (lambda r: r.update(front=["x"]), r"front\[0\] is 'x', expected an object"),
-    "no trials": (lambda r: r.update(trials=[]), r"trials is \[\], expected a list of at least 1"),
+    "no best": (lambda r: r.pop("best"), "it has no 'best'"),
+    "front of texts": (lambda r: r.update(front=["x"]), "row 0 of 'front' is damaged: it must be an object, not 'x'"),
+    "no trials": (lambda r: r.update(trials=[]), r"'trials' must be a list of at least 1, not \[\]"),
     "a text for a number": (
         lambda r: r["best"].update(nnz="many"),
-        "best.nnz is 'many', expected a whole number from 0",
+        "'best' is damaged: 'nnz' must be a whole number from 0 on, not 'many'",
     ),
-    "yes for a number": (lambda r: r["best"].update(bytes=True), "best.bytes is True"),
-    "negative spread": (lambda r: r["front"][0].update(score={"mean": 0.5, "std": -1}), r"front\[0\].score.std is -1"),
+    "yes for a number": (lambda r: r["best"].update(bytes=True), "'bytes' must be a whole number from 0 on, not True"),
+    "negative spread": (
+        lambda r: r["front"][0].update(score={"mean": 0.5, "std": -1}),
+        "row 0 of 'front', 'score' is damaged: 'std' must be",
+    ),
     "too large": (
         lambda r: r["trials"][1].update(accuracy=1e300),
-        r"trials\[1\].accuracy is 1e\+300, expected a number",
+        r"row 1 of 'trials' is damaged: 'accuracy' must be a finite number, not 1e\+300",
     ),
-    "no count": (lambda r: r["trials"][0].update(metrics={}), r"trials\[0\].metrics has no 'nnz'"),
-    "no task": (lambda r: r.update(task=None), "task is None, expected an object"),
-    "no seconds": (lambda r: r.update(seconds=[1]), r"seconds is \[1\], expected an object"),
-    "baseline": (lambda r: r["baselines"].update(dense={"name": "dense"}), "baselines.dense.digest is missing"),
-    "other version": (lambda r: r.update(format=99), "no report of this version"),
+    "no count": (
+        lambda r: r["trials"][0].update(metrics={}),
+        "row 0 of 'trials', 'metrics' is damaged: it has no 'nnz'",
+    ),
+    "no task": (lambda r: r.update(task=None), "'task' is damaged: it must be an object, not None"),
+    "no seconds": (lambda r: r.update(seconds=[1]), r"'seconds' must be an object, not \[1\]"),
+    "baseline": (
+        lambda r: r["baselines"].update(dense={"name": "dense"}),
+        "baseline 'dense' is damaged: it has no 'digest'",
+    ),
+    "other version": (lambda r: r.update(format=99), "is of format 99; this version reads format 1"),
 }
 
 
@@ -140,7 +149,7 @@ def test_an_edited_report_is_one_clear_error(run_copy, capsys, name):
     edit(report)
     run_copy.report.write_text(json.dumps(report))
     with pytest.raises(RunError, match=message):
-        read_report(run_copy)
+        read(run_copy.report)
     assert main(["report", str(run_copy.path)]) == 2
     line = capsys.readouterr().err
     assert line.startswith(f"nas: error: {run_copy.report}")
@@ -152,14 +161,14 @@ def test_an_edited_report_is_one_clear_error(run_copy, capsys, name):
 def test_a_report_that_is_no_json_is_one_clear_error(run_copy, text):
     run_copy.report.write_text(text)
     with pytest.raises(RunError, match=r"report\.json.*write it anew with `nas resume"):
-        read_report(run_copy)
+        read(run_copy.report)
 
 
 def test_a_report_may_hold_more_than_is_known(run_copy):
     report = json.loads(run_copy.report.read_text())
     more = copy.deepcopy(report) | {"invented": {"later": [1]}}
     run_copy.report.write_text(json.dumps(more))
-    assert read_report(run_copy) == more
+    assert read(run_copy.report).to_json() == report
 
 
 ESCAPE = "\x1b[2J"

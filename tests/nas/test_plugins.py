@@ -126,7 +126,7 @@ def test_every_name_has_an_origin_and_a_meaning(package, capsys, what):
 
 def test_every_entry_point_group_is_documented_and_tried():
     root = Path(predictors.__file__).parents[1]
-    told = "".join(path.read_text() for path in [root / "README.md", *root.glob("docs/**/*.md")])
+    told = "".join(path.read_text() for path in [*root.glob("*.md"), *root.glob("docs/**/*.md")])
     points = next(SITE.glob("*.dist-info")) / "entry_points.txt"
     groups = [line.strip("[]") for line in points.read_text().splitlines() if line.startswith("[")]
     assert len(groups) == 14
@@ -159,6 +159,8 @@ def test_a_search_with_every_plugin_optimises_and_records_their_metrics_and_cost
     }
     assert means[report["best"]["digest"]] == min(means.values())
     assert {front["metrics"]["nodes"] for front in report["front"]} <= {float(trial["nodes"]) for trial in trials}
+    page = (run / "report.html").read_text()
+    assert page.count(">balanced-accuracy<") == page.count(">nodes<") == 2  # heads of the front and of the trials
 
 
 def test_scores_are_errors_where_the_metric_is_an_error(run):
@@ -241,6 +243,7 @@ def test_a_fresh_process_finds_the_package(package):
 RIVAL = "class Evolution:\n    '''Ours, but worse.'''\n    def fill(self, *args, **options): raise AssertionError\n"
 
 
+@pytest.mark.takes(9, "two dry runs of the command line, whose imports fall on whichever test is first")
 def test_a_name_taken_twice_is_an_error_that_names_both_places(installed, capsys):
     installed("rival", RIVAL, "nas.strategies", evolution="Evolution")
     with pytest.raises(

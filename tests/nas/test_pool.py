@@ -80,6 +80,22 @@ def test_fitness_is_the_predicted_accuracy(space):
     assert pool_of(space).fitness().size == 0
 
 
+class Unsure:
+    """A predictor whose standard deviation no accuracy of that mean can have."""
+
+    name = "unsure"
+
+    def predict(self, graphs):
+        return Prediction(np.full(len(graphs), 0.9), np.full(len(graphs), 0.5))
+
+
+def test_a_score_is_stated_as_possible_but_the_choice_uses_what_the_predictor_says(space):
+    pool = pool_of(space, predictor=Unsure())
+    fill(pool, 2)
+    assert [(score.mean, score.std) for score in pool.scores] == [(0.9, pytest.approx(0.3))] * 2
+    assert pool.fitness(optimism=1.0) == pytest.approx([1.4, 1.4])
+
+
 def test_with_two_objectives_the_front_is_fitter(space):
     pool = pool_of(space, goals=["accuracy", "-macs"], predictor=ByNonZeros())
     fill(pool, 12)

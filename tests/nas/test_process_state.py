@@ -128,6 +128,11 @@ def things(tmp_path_factory: pytest.TempPathFactory) -> Things:
     return made
 
 
+def _refused(model: ir.Model) -> None:
+    with pytest.raises(onnx_graph.CutError):
+        onnx_graph.cut_layers(model, 1)
+
+
 CALLS: dict[str, Callable[[Things], Callable[[], object]]] = {
     "onnx_graph.load": lambda t: lambda: onnx_graph.load(t.file),
     "onnx_graph.save": lambda t: lambda: onnx_graph.save(t.models[0], t.folder / "other.onnx"),
@@ -143,7 +148,7 @@ CALLS: dict[str, Callable[[Things], Callable[[], object]]] = {
     "onnx_graph.dead_units": lambda t: lambda: onnx_graph.dead_units(t.convolutional),
     "onnx_graph.trim": lambda t: lambda: onnx_graph.trim(t.convolutional.clone()),
     "onnx_graph.shrink": lambda t: lambda: onnx_graph.shrink(t.convolutional),
-    "onnx_graph.summed_layers": lambda t: lambda: onnx_graph.summed_layers(t.models[0]),
+    "onnx_graph.cut_layers, refused": lambda t: lambda: _refused(t.models[0]),
     "search_spaces.create": lambda t: lambda: create("rnn", Signature(input_shape=(5, 3), outputs=2)),
     "SearchSpace.build": lambda t: lambda: create("mlp", t.task.signature).build(t.candidate),
     "predictors.encode": lambda t: lambda: [predictors.encode(t.file), predictors.encode(t.convolutional)],

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import onnx_graph
-from onnx_graph.layer_cutting import CutError, cut_layers, summed_layers
+from onnx_graph.cutting.layer_cutting import CutError, cut_layers, summed_layers
 
 SUM_OF_THREE = """g (float[N,1] x) => (float[N,1] y) {
     a = MatMul(x, w1)

@@ -7,12 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.support import encoding_cache
+from benchmarks.support.corpus_graphs import corpus_graphs
 from nas.corpus.corpus import Corpus
 from predictors.models.boosted import BoostedOptions
 from predictors.models.ensemble import EnsembleOptions, EnsemblePredictor
 from predictors.models.forest import ForestOptions
 from predictors.models.gaussian_process import GaussianProcessOptions
 from predictors.models.gnn.gnn import GNNOptions
+from predictors.structure_graph import StructureGraph
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 SMALL = EnsembleOptions(
@@ -24,18 +27,27 @@ SMALL = EnsembleOptions(
 )
 
 
-@pytest.fixture
-def two_domains(tmp_path: Path) -> Corpus:
+@pytest.fixture(scope="module")
+def two_domains(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     """A shard of each."""
+    folder = tmp_path_factory.mktemp("corpus")
     for name in ("mlp-digits", "rnn-reber"):
-        (tmp_path / name).mkdir()
-        shutil.copy(FOLDER / "corpus" / name / "0000.jsonl.gz", tmp_path / name)
-    return Corpus.read(tmp_path)
+        (folder / name).mkdir()
+        shutil.copy(FOLDER / "corpus" / name / "0000.jsonl.gz", folder / name)
+    return Corpus.read(folder)
 
 
-def test_a_warm_start_is_judged_on_a_domain_that_its_source_has_not_seen(benchmark, monkeypatch, tmp_path, two_domains):
-    module = benchmark("predictor_corpus")
-    monkeypatch.setattr(module.encoding_cache, "CACHE", tmp_path / "cache")
+@pytest.fixture(scope="module")
+def graphs(two_domains: Corpus, tmp_path_factory: pytest.TempPathFactory) -> list[StructureGraph]:
+    """The networks of both, encoded once for all tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(encoding_cache, "CACHE", tmp_path_factory.mktemp("cache"))
+        return corpus_graphs(two_domains, 1)
+
+
+@pytest.mark.takes(12, "fits four small ensembles")
+def test_a_warm_start_is_judged_on_a_domain_that_its_source_has_not_seen(benchmark, monkeypatch, two_domains, graphs):
+    module = benchmark("predictors.predictor_corpus")
     monkeypatch.setattr(module, "SOURCE", 40)
     fitted_on = []
 
@@ -49,7 +61,6 @@ def test_a_warm_start_is_judged_on_a_domain_that_its_source_has_not_seen(benchma
 
     monkeypatch.setattr(module, "EnsemblePredictor", Small)
     monkeypatch.setattr(module, "create", lambda _name: Small())
-    graphs = module.corpus_graphs(two_domains, 1)
     own = {
         tuple(graph.task) for graph, one in zip(graphs, two_domains.networks, strict=True) if one.domain == "rnn-reber"
     }
@@ -68,35 +79,36 @@ def test_a_warm_start_is_judged_on_a_domain_that_its_source_has_not_seen(benchma
     assert taus["the others alone"] != taus["ensemble"]
 
 
-def test_every_division_of_the_corpus_is_judged_by_every_cheap_method(benchmark, monkeypatch, tmp_path, two_domains):
-    module = benchmark("predictor_corpus")
-    monkeypatch.setattr(module.encoding_cache, "CACHE", tmp_path / "cache")
-    graphs = module.corpus_graphs(two_domains, 1)
-    for section, domain in (("random", "mlp-digits"), ("recipe", "mlp-digits"), ("task", "all")):
-        for method in ("density", "scaling law", "forest of 20 features", "linear"):
-            rows = module._rows(section, two_domains, graphs, domain, 30, method, seeds=1)[""]
-            assert rows
-            assert all(math.isfinite(row["tau"]) for row in rows)
-            assert section == "random" or all(row["left_out"] for row in rows)
+@pytest.mark.parametrize(
+    ("section", "domain", "methods"),
+    [
+        ("random", "mlp-digits", ("density", "scaling law", "forest of 20 features", "linear")),
+        ("recipe", "mlp-digits", ("density", "scaling law")),
+        ("task", "all", ("density", "linear")),
+    ],
+)
+def test_every_division_of_the_corpus_and_every_cheap_method(benchmark, two_domains, graphs, section, domain, methods):
+    module = benchmark("predictors.predictor_corpus")
+    for method in methods:
+        rows = module._rows(section, two_domains, graphs, domain, 30, method, seeds=1)[""]
+        assert rows
+        assert all(math.isfinite(row["tau"]) for row in rows)
+        assert section == "random" or all(row["left_out"] for row in rows)
 
 
-def test_speeds_grow_as_a_power_of_the_length(benchmark, monkeypatch):
-    module = benchmark("graph_speed")
-    monkeypatch.setattr(module, "REPEATS", 1)
-    found = module.times(3)
+def test_speeds_grow_as_a_power_of_the_length(benchmark):
+    module = benchmark("speed.graph_speed")
+    found = module.times(3, 1)
     assert min(found.values()) >= 0
     assert {"load a file", "encode"} <= set(found)
     squared = {length: {"job": float(length) ** 2} for length in module.LENGTHS}
     assert module.growths(squared)["job"] == pytest.approx(2.0)
 
 
-def test_pretraining_tells_what_can_be_computed_and_starts_from_it(benchmark, two_domains):
-    module = benchmark("label_free_pretraining")
-    from predictors.features.encoder import encode
-
-    corpus = two_domains.of("mlp-digits")
-    graphs = [encode(corpus.model(row)) for row in range(len(corpus))]
-    start, explained = module.pretrained(graphs, 4, seed=0)
+def test_pretraining_tells_what_can_be_computed_and_starts_from_it(benchmark, two_domains, graphs):
+    module = benchmark("predictors.label_free_pretraining")
+    own = [graph for graph, one in zip(graphs, two_domains.networks, strict=True) if one.domain == "mlp-digits"]
+    start, explained = module.pretrained(own, 4, seed=0)
     assert -9 < explained["r2_mean"] <= 1
     network = start._network(3)
     for name, value in start._start.items():

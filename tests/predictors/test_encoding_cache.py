@@ -13,9 +13,11 @@ from predictors.testing import synthetic_graphs
 
 @pytest.fixture
 def cache(benchmark, monkeypatch, tmp_path):
-    module = benchmark("encoding_cache")
+    module = benchmark("support.encoding_cache")
     monkeypatch.setattr(module, "CACHE", tmp_path / "cache")
-    return module
+    module.code_key.cache_clear()
+    yield module
+    module.code_key.cache_clear()
 
 
 def assert_same(first: StructureGraph, second: StructureGraph) -> None:
@@ -126,4 +128,3 @@ def test_another_encoding_has_another_key(cache, monkeypatch):
     cache.code_key.cache_clear()
     monkeypatch.setattr(cache, "ENCODING", cache.ENCODING + 1)
     assert cache.code_key("search_spaces") != before
-    cache.code_key.cache_clear()

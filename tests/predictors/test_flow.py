@@ -162,3 +162,54 @@ def test_many_inputs_are_told_apart_by_samples():
     reached = (last @ wide > 0).mean()
     assert summary(model, "path_fraction") == pytest.approx(reached, abs=0.1)
     assert summary(model, "log_paths") == pytest.approx(log((last @ wide).sum()), abs=1e-3)
+
+
+BETWEEN = {
+    "cumulated": "o = CumSum(h, one)",
+    "cumulated before": "o = CumSum<exclusive=1>(h, one)",
+    "cumulated backwards": "o = CumSum<reverse=1>(h, one)",
+    "padded": "p = Pad(h, pads) s = Slice(p, first, last, axis) o = Relu(s)",
+    "expanded": "u = Unsqueeze(h, last_axis) e = Expand(u, wide) o = ReduceSum<keepdims=0>(e, last_axis)",
+    "mean and variance": "i = Reshape(h, image) n = MeanVarianceNormalization(i) o = Reshape(n, flat)",
+    "local response": "i = Reshape(h, image) n = LRN<size=3>(i) o = Reshape(n, flat)",
+}
+CONSTANTS = {
+    "one": np.array(1),
+    "pads": np.array([0, 1, 0, 0]),
+    "first": np.array([0]),
+    "last": np.array([4]),
+    "axis": np.array([1]),
+    "last_axis": np.array([2]),
+    "wide": np.array([1, 1, 3]),
+    "image": np.array([0, 4, 1, 1]),
+    "flat": np.array([0, 4]),
+}
+
+
+@pytest.mark.parametrize("body", BETWEEN.values(), ids=BETWEEN.keys())
+@pytest.mark.parametrize("unit", range(4))
+def test_live_connections_are_those_of_the_graph(body, unit):
+    """One input through one of four units, and one weight behind: both engines say the same of each pair."""
+    for read in range(4):
+        text = f"(float[N,1] x) => (float[N,1] y) {{ h = Gemm<transB = 1>(x, a) {body} y = Gemm<transB = 1>(o, b) }}"
+        used = {name: value for name, value in CONSTANTS.items() if f"{name})" in body or f"{name}," in body}
+        model = constants_network(text, used, np.eye(4)[:, [unit]], np.eye(4)[[read]])
+        counted = sum(sum(record.effective) for record in flow_of(model).records.values())
+        assert counted == sum(int(mask.sum()) for mask in onnx_graph.effective_masks(model).values())
+
+
+def test_a_running_sum_keeps_both_weights_alive():
+    text = (
+        "(float[N,1] x) => (float[N,1] y) { h = Gemm<transB = 1>(x, a) o = CumSum(h, one) y = Gemm<transB = 1>(o, b) }"
+    )
+    model = constants_network(text, {"one": np.array(1)}, np.eye(2)[:, [0]], np.eye(2)[[1]])
+    assert sorted(record.effective for record in flow_of(model).records.values()) == [[1], [1]]
+
+
+def constants_network(text: str, constants: dict[str, np.ndarray], a: np.ndarray, b: np.ndarray) -> ir.Model:
+    proto = onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : 17]> g {text}')
+    weights = {"a": a.astype(np.float32), "b": b.astype(np.float32)}
+    proto.graph.initializer.extend(
+        numpy_helper.from_array(array, name) for name, array in {**weights, **constants}.items()
+    )
+    return ir.from_proto(onnx.shape_inference.infer_shapes(proto, data_prop=True))

@@ -16,7 +16,7 @@ CHAIN = sum(1 << (x + y * (y - 1) // 2) for x, y in [(0, 1), (1, 2), (2, 3)])
 
 @pytest.fixture
 def nasbench(benchmark):
-    return benchmark("nasbench")
+    return benchmark("support.nasbench")
 
 
 def check(model: ir.Model) -> None:

@@ -131,7 +131,9 @@ def test_fits_on_real_onnx_files(tmp_path):
 
 def test_fit_refuses_a_wrong_name_or_folder_before_any_work(rows, tmp_path, monkeypatch):
     _encoding(monkeypatch, None)
-    with pytest.raises(UnknownPredictorError, match="unknown predictor 'forst'; known: forest"):
+    with pytest.raises(
+        UnknownPredictorError, match=r"unknown predictor 'forst'; did you mean 'forest'\? Known: forest"
+    ):
         table.fit_table(rows, "forst", tmp_path / "out")
     with pytest.raises(InvalidPredictorError, match="choose another folder"):
         table.fit_table(rows, "forest", rows)
@@ -157,6 +159,16 @@ def test_evaluation_ranks_an_obvious_signal_and_gives_the_baselines(rows):
 def test_evaluation_is_the_same_for_the_same_seed(rows):
     assert table.evaluate_table(rows, [], seed=5) == table.evaluate_table(rows, [], seed=5)
     assert table.evaluate_table(rows, [], seed=5) != table.evaluate_table(rows, [], seed=6)
+
+
+def test_evaluation_tells_how_far_it_is(rows):
+    told = []
+    table.evaluate_table(rows, [], folds=2, repeats=2, progress=told.append)
+    assert [one.fitted for one in told] == list(range(9))  # two baselines, two folds, twice
+    assert {one.fits for one in told} == {8}
+    assert [one.predictor for one in told[:5]] == ["", "constant", "density", "constant", "density"]
+    assert [one.left is None for one in told] == [True, True] + [False] * 7
+    assert told[-1].left == 0
 
 
 def test_noise_is_not_ranked(tmp_path, monkeypatch):

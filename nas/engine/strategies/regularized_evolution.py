@@ -14,7 +14,7 @@ from nas.engine.strategies.random_search import RandomSearch
 from nas.engine.strategies.strategy import patience
 from nas.study.objectives import fronts, losses, main_of, values
 from nas.study.trial import CandidateResult, Proposal, Trial, results_by_candidate
-from search_spaces.candidate import Candidate
+from search_spaces import Candidate
 
 CROSSOVER = 0.25
 """Share of children with two parents."""

@@ -9,7 +9,7 @@ from nas.engine import strategies
 from nas.engine.pool import Pool
 from nas.study import constraints, objectives
 from nas.study.trial import Proposal, Trial
-from search_spaces.signature import Signature
+from search_spaces import Signature
 
 
 class StrategyContract:

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from nas.importer.node import Kernel, Node, Several
+from onnx_graph.operators import TABLE
 
 Activation = Callable[[Tensor], Tensor]
 State = tuple[Tensor, ...]
@@ -64,7 +65,8 @@ class _Weights:
 Cell = Callable[[_Weights, tuple[Activation, ...]], Step]
 
 
-def _layer(node: Node, defaults: tuple[str, ...]) -> _Layer:
+def _layer(node: Node) -> _Layer:
+    defaults = TABLE[node.operator].gate_functions
     backward = _BACKWARD[node.option("direction", "forward", tuple(_BACKWARD))]
     names = tuple(name.lower() for name in node.strings("activations") or defaults * len(backward))
     unknown = [name for name in names if name not in _ACTIVATIONS]
@@ -177,7 +179,7 @@ def _rnn(node: Node) -> Kernel:
 
         return step
 
-    return _recurrent(_layer(node, ("Tanh",)), 1, cell)
+    return _recurrent(_layer(node), 1, cell)
 
 
 def _gru(node: Node) -> Kernel:
@@ -199,7 +201,7 @@ def _gru(node: Node) -> Kernel:
 
         return step
 
-    return _recurrent(_layer(node, ("Sigmoid", "Tanh")), 3, cell, apart=after)
+    return _recurrent(_layer(node), 3, cell, apart=after)
 
 
 def _lstm(node: Node) -> Kernel:
@@ -222,7 +224,7 @@ def _lstm(node: Node) -> Kernel:
 
         return step
 
-    return _recurrent(_layer(node, ("Sigmoid", "Tanh", "Tanh")), 4, cell)
+    return _recurrent(_layer(node), 4, cell)
 
 
 RECURRENT: Mapping[str, Callable[[Node], Kernel]] = {"GRU": _gru, "LSTM": _lstm, "RNN": _rnn}

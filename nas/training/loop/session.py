@@ -22,6 +22,7 @@ from nas.training.options import TrainingOptions
 from nas.training.stack.layer import Layer
 from nas.training.stack.norm_bound import project
 from nas.training.stack.stack import Member, Stack
+from onnx_graph.operators import RECURRENT, operator_of
 
 GRADIENT_NORM = 1.0
 """Gradients of recurrent networks are clipped to this norm, each network's by itself."""
@@ -85,7 +86,7 @@ class Session:
         self.histories = [History(seed=member.seed, sign=better) for member in members]
         self._active = list(self.histories)
         self._progress, self._stop = progress, stop or Event()
-        self._clip = any(node.op_type in ("RNN", "GRU", "LSTM") for node in members[0].model.graph)
+        self._clip = any(operator_of(node).kind in RECURRENT for node in members[0].model.graph)
         self._optimizer = Optimizer(self._leaves(), options, decayed=self._decayed())
         self._epochs = self._samples = 0
 

@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 
 from nas.training.stack.layer import layers
-from search_spaces.candidate import Json, MaskRecipe
-from search_spaces.masks.layer import MaskLayer
-from search_spaces.masks.recipe import counts
+from search_spaces import Json, MaskRecipe
+from search_spaces.masks import MaskLayer, counts
 
 if TYPE_CHECKING:
     from nas.training.loop.session import Session

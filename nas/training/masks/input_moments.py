@@ -11,7 +11,8 @@ from nas.importer.node import Node
 from nas.importer.operators import OPERATORS
 from nas.training.masks.own_network import OwnNetwork
 from nas.training.stack.layer import Layer
-from onnx_graph.weight import GATES, WeightUse, integer, weight_uses
+from onnx_graph.internals import WeightUse, integer, weight_uses
+from onnx_graph.operators import RECURRENT, operator_of
 
 CHUNK = 64
 """Examples that are run at once."""
@@ -48,10 +49,10 @@ def _has_bias(network: OwnNetwork, layer: Layer) -> bool:
 
 def _reads_vectors(use: WeightUse) -> bool:
     """Whether rows of the weight multiply vectors along one axis, or patches, of a value of the graph."""
-    operator = use.node.op_type
-    if operator in GATES or operator == "Conv":
+    kind = operator_of(use.node).kind
+    if kind in RECURRENT or kind == "conv":
         return use.index == 1
-    return operator in ("Gemm", "MatMul") and use.index == 1 and not integer(use.node, "transA", 0)
+    return kind == "dense" and use.index == 1 and not integer(use.node, "transA", 0)
 
 
 def _rows(use: WeightUse, layer: Layer, value: Tensor) -> Tensor:

@@ -1,24 +1,8 @@
 """A graph in which everything between the weights is linear in positive values, so that it sums over paths."""
 
-from collections.abc import Mapping
-
 import onnx_ir as ir
 
-from nas.importer.node import STANDARD_DOMAINS
-
-_BECOMES: Mapping[str, str] = {
-    **dict.fromkeys(
-        (
-            "Gelu", "HardSigmoid", "HardSwish", "Hardmax", "LogSoftmax", "Mish", "Selu", "Shrink", "Sigmoid", "Softmax",
-            "Softplus", "Softsign", "Swish", "Tanh", "ThresholdedRelu", "Clip", "Neg", "Sqrt", "Exp", "Log",
-            "BatchNormalization", "GroupNormalization", "InstanceNormalization", "LRN", "LayerNormalization",
-            "LpNormalization", "MeanVarianceNormalization", "RMSNormalization",
-        ),
-        "Identity",
-    ),
-    "Sub": "Add",
-}  # fmt: skip
-"""Replacements of operators that are not linear for positive values, or that make them negative."""
+from onnx_graph.operators import operator_of
 
 
 def linearised(model: ir.Model) -> ir.Model:
@@ -29,16 +13,17 @@ def linearised(model: ir.Model) -> ir.Model:
     """
     copy = model.clone()
     for node in copy.graph:
-        if node.domain not in STANDARD_DOMAINS:
-            continue
-        if node.op_type in _BECOMES:
-            _replace(node, _BECOMES[node.op_type])
-        elif node.op_type == "Mul" and _gates_itself(node):
+        facts = operator_of(node)
+        if facts.bent:
             _replace(node, "Identity")
-        elif node.op_type == "RNN":
+        elif facts.name == "Sub":
+            _replace(node, "Add")
+        elif facts.name == "Mul" and _gates_itself(node):
+            _replace(node, "Identity")
+        elif facts.name == "RNN":
             directions = 2 if node.attributes.get_string("direction", "forward") == "bidirectional" else 1
             node.attributes["activations"] = ir.AttrStrings("activations", ["Relu"] * directions)
-        elif node.op_type == "Gemm":
+        elif facts.name == "Gemm":
             node.attributes["alpha"] = ir.AttrFloat32("alpha", abs(node.attributes.get_float("alpha", 1.0)))
     return copy
 

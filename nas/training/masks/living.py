@@ -10,9 +10,8 @@ from torch import Tensor
 
 from nas.training.loop.selection import Masks
 from nas.training.masks.own_network import own, place
-from onnx_graph.live_units import effective_masks
-from onnx_graph.weight import set_weights, weights
-from search_spaces.masks.layer import Mask
+from onnx_graph import effective_masks, set_weights, weights
+from search_spaces.masks import Mask
 
 if TYPE_CHECKING:
     from nas.training.loop.session import Session

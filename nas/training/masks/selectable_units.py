@@ -14,13 +14,8 @@ from torch import Tensor
 from nas.training.masks.input_moments import convolution
 from nas.training.stack.layer import Layer
 from nas.training.stack.layer import layers as layers_of
-from onnx_graph.weight import WeightUse, initializer_of, integer, weight_uses
-
-_ACTIVATIONS = frozenset({
-    "Relu", "LeakyRelu", "Elu", "Selu", "Celu", "Sigmoid", "HardSigmoid", "Tanh", "Softplus", "Softsign", "Gelu", "Swish",
-    "HardSwish", "Mish", "Identity", "Dropout", "Clip",
-})  # fmt: skip
-_POOLS = frozenset({"MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool"})
+from onnx_graph.internals import WeightUse, initializer_of, integer, weight_uses
+from onnx_graph.operators import ACTIVATIONS, POOLS, operator_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,15 +129,15 @@ def _checked(use: WeightUse, reader: WeightUse, *, in_channels: bool) -> WeightU
 
 
 def _is_product(use: WeightUse) -> bool:
-    operator = use.node.op_type
-    plain = operator in ("Gemm", "MatMul") and not integer(use.node, "transA", 0)
-    return use.index == 1 and (plain or operator == "Conv")
+    kind = operator_of(use.node).kind
+    plain = kind == "dense" and not integer(use.node, "transA", 0)
+    return use.index == 1 and (plain or kind == "conv")
 
 
 def _keeps_apart(node: ir.Node, value: ir.Value, *, channels: bool) -> bool:
     """Whether units stay units, on their axis and in their order."""
-    rank = 0 if value.shape is None else len(value.shape)
-    if node.op_type in _ACTIVATIONS:
+    rank, facts = 0 if value.shape is None else len(value.shape), operator_of(node)
+    if (facts.kind in ACTIVATIONS and not facts.ports) or (facts.passes and not facts.casts):
         return node.inputs[0] is value
     if node.op_type == "Mul":
         return any(found is not None and _is_gate(found, value) for found in node.inputs)
@@ -154,7 +149,7 @@ def _keeps_apart(node: ir.Node, value: ir.Value, *, channels: bool) -> bool:
         return channels or rank == 2
     if node.op_type == "Flatten":
         return node.attributes.get_int("axis", 1) == 1 and (channels or rank == 2)
-    return channels and node.op_type in _POOLS
+    return channels and facts.kind in POOLS
 
 
 def _is_gate(found: ir.Value, value: ir.Value) -> bool:

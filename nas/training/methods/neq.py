@@ -21,8 +21,7 @@ from nas.training.loop.callback import Callback
 from nas.training.masks.units import Units, units_of
 from nas.training.methods.method import Kind, MethodError
 from nas.training.methods.static import Static
-from onnx_graph.weight import GATES, WeightUse, integer, weight_uses
-from onnx_graph.weighted_flow import product_axes
+from onnx_graph.internals import WeightUse, integer, product_axes, weight_uses
 
 if TYPE_CHECKING:
     from nas.training.loop.session import Session
@@ -147,7 +146,7 @@ class Freeze(Callback["Session"]):
     def _biases(self, name: str, units: Units) -> Tensors:
         """Where the bias of an operator is frozen; a recurrent one has two for each gate."""
         use, frozen, parameters = self._uses[name], self.frozen[name], self.session.stack.parameters
-        if use.weight.operator not in GATES:
+        if not use.weight.is_recurrent:
             biases = {layer.bias: frozen for layer in units.layers if layer.bias is not None}
         else:
             value = use.node.inputs[3] if len(use.node.inputs) > 3 else None
@@ -159,7 +158,7 @@ class Freeze(Callback["Session"]):
 def by_unit(use: WeightUse, value: Tensor) -> Tensor:
     """The first output of the node that uses a weight, ``(P, …)``, as ``(P, units, values)``."""
     node = use.node
-    if node.op_type in GATES:
+    if use.weight.is_recurrent:
         # (steps, directions, batch, hidden), or (batch, steps, directions, hidden); the last state alone has no steps.
         axis = (2 if integer(node, "layout", 0) else 1) + (1 if node.outputs[0].name else 0)
         return value.movedim((axis, -1), (1, 2)).flatten(1, 2).flatten(2)

@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 from nas.errors import PluginError, UsageError
 from nas.training.methods.method import Method, MethodError, require_numbers
 from onnx_graph import Builtin, Registry, nearest, require_name
-from search_spaces.masks.recipe import DISTRIBUTIONS, PATTERNS, accepted_options
+from search_spaces.masks import DISTRIBUTIONS, PATTERNS, accepted_options
 
 _STATIC = "nas.training.methods.static:Static"
 _PRUNE = "nas.training.methods.prune:Prune"
@@ -178,6 +178,11 @@ def create(name: str, options: Mapping[str, Any] | None = None) -> Method:
     method = class_(**chosen)
     require_numbers(method, repr(name))
     return method
+
+
+def method(name: str, **options: bool | int | float | str | None) -> Method:
+    """A mask method with its options, as in ``nas.method("sr-ste", n=2, m=4)``; see `create` for what is raised."""
+    return create(name, options)
 
 
 def _require_known(

@@ -12,11 +12,9 @@ import onnx_ir as ir
 
 from nas.training.methods.method import Kind, Method, MethodError, Start
 from nas.training.stack.layer import mask_layer
-from onnx_graph.weight import weights
-from search_spaces.candidate import Json, MaskRecipe
-from search_spaces.errors import SpaceError
-from search_spaces.masks.layer import Mask
-from search_spaces.masks.recipe import accepted_options, check, counts, draw
+from onnx_graph import weights
+from search_spaces import Json, MaskRecipe, SpaceError
+from search_spaces.masks import Mask, accepted_options, check, counts, draw
 
 if TYPE_CHECKING:
     from nas.training.loop.session import Session

@@ -26,7 +26,6 @@ from nas.training.methods.before import Before
 from nas.training.methods.method import MethodError
 from nas.training.saliencies import Saliencies
 from nas.training.stack.stack import Member, Stack
-from onnx_graph.weight import GATES
 
 if TYPE_CHECKING:
     from nas.training.loop.session import Session
@@ -80,7 +79,7 @@ class Flow:
         self._stack = Stack(
             [Member.of(linearised(member.model), member.seed) for member in members], fresh=False, device=session.device
         )
-        recurrent = any(layer.weight.operator in GATES for layer in session.layers)
+        recurrent = any(layer.weight.is_recurrent for layer in session.layers)
         # Products of many layers' sums leave the range of single precision.
         self._weights = {name: weight.abs().double() for name, weight in session.weights().items()}
         if recurrent:

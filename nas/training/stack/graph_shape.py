@@ -8,31 +8,18 @@ shapes must agree.
 
 import hashlib
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 import numpy as np
 import onnx_ir as ir
 
 from nas.importer.roles import roles
-from onnx_graph.norm_bound import KEY
+from onnx_graph.internals import NORM_BOUND_KEY
+from onnx_graph.operators import CONVOLUTIONS, ELEMENTWISE, LAYERS, POOLS, RECURRENT, operator_of
 
-_ELEMENTWISE = frozenset({
-    "Relu", "LeakyRelu", "PRelu", "Elu", "Selu", "Celu", "Sigmoid", "HardSigmoid", "Tanh", "Softplus", "Softsign", "Gelu", "Swish",
-    "HardSwish", "Mish", "Identity", "Dropout", "Neg", "Abs", "Add", "Sub", "Mul", "Sum",
-})  # fmt: skip
-_RECURRENT = frozenset({"RNN", "GRU", "LSTM"})
-_LAYERS = frozenset({"Gemm", "MatMul", "Conv", "ConvTranspose"}) | _RECURRENT
-_POOLS = frozenset({"MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "BatchNormalization"})
 _WIDTHS = frozenset({"hidden_size"})
 """Attributes that hold a width."""
-
-_BLOCKS: Mapping[str, Mapping[int, int]] = {
-    "RNN": {1: 1, 2: 1, 3: 2},
-    "GRU": {1: 3, 2: 3, 3: 6},
-    "LSTM": {1: 4, 2: 4, 3: 8, 7: 3},
-}
-"""By operator and input: into how many gates axis 1 of the initializer is divided, each of which is padded by itself."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +99,7 @@ def _all_elastic(model: ir.Model) -> bool:
     """Whether layers may be padded. What is computed from the input alone has no layer width in it."""
     rigid: set[ir.Value | None] = set(_data_inputs(model))
     for node in model.graph:
-        if node.op_type not in _LAYERS and all(
+        if operator_of(node).kind not in LAYERS and all(
             value is None or value in rigid or _is_constant(value) for value in node.inputs
         ):
             rigid.update(node.outputs)
@@ -123,18 +110,16 @@ def _all_elastic(model: ir.Model) -> bool:
 
 def _elastic(node: ir.Node) -> bool:
     """Whether a unit of zeros in the node's input changes none of its other outputs."""
-    operator = node.op_type
-    if node.domain not in ("", "ai.onnx"):
-        return False
-    if operator in _ELEMENTWISE or operator in _POOLS:
-        return True
-    if operator in ("Gemm", "MatMul"):
+    operator = operator_of(node)
+    if operator.kind in ELEMENTWISE | POOLS | {"batch_norm"}:
+        return bool(operator.zero)
+    if operator.kind == "dense":
         return len(node.inputs) > 1 and _is_constant(node.inputs[1]) and not node.attributes.get_int("transA", 0)
-    if operator in _LAYERS and not all(value is None or _is_constant(value) for value in node.inputs[1:]):
+    if operator.kind in LAYERS and not all(value is None or _is_constant(value) for value in node.inputs[1:]):
         return False
-    if operator == "Conv":
+    if operator.kind == "conv":
         return node.attributes.get_int("group", 1) == 1 or is_depthwise(node)
-    if operator in _RECURRENT:
+    if operator.kind in RECURRENT:
         return node.attributes.get_string("direction", "forward") != "bidirectional" and len(node.inputs) < 5
     return _keeps_units_together(node)
 
@@ -155,14 +140,15 @@ def _keeps_units_together(node: ir.Node) -> bool:
         return node.attributes.get_int("axis", 1) == 1 and rank in (2, 4)
     if node.op_type == "Transpose":
         return tuple(node.attributes.get_ints("perm", ()) or ()) == (1, 0, 2)
-    if node.op_type in ("Squeeze", "Unsqueeze"):
+    operator = operator_of(node)
+    if operator.kind == "reshape" and operator.setting("axes") is not None:  # Squeeze and Unsqueeze
         return True
-    if node.op_type in ("ReduceMean", "ReduceSum", "ReduceMax"):
+    if operator.kind == "reduce" and operator.zero and operator.setting("axes") is not None:
         axes = _axes(node)
         return bool(axes) and (
             (rank == 4 and set(axes) <= {2, 3, -1, -2}) or (rank == 3 and set(axes) <= {0, 1, -2, -3})
         )
-    if node.op_type in ("Slice", "Gather"):
+    if operator.setting("indices") is not None or operator.setting("starts") is not None:  # Gather and Slice
         # Steps of a sequence may be chosen, units may not.
         axes = (node.attributes.get_int("axis", 0),) if node.op_type == "Gather" else _constant(node, 3)
         return rank in (3, 4) and bool(axes) and set(axes) <= {0, 1} and _is_sequence(node)
@@ -176,7 +162,7 @@ def _is_sequence(node: ir.Node) -> bool:
     return (
         value is not None
         and value.shape is not None
-        and (len(value.shape) == 3 or (producer is not None and producer.op_type in _RECURRENT))
+        and (len(value.shape) == 3 or (producer is not None and operator_of(producer).kind in RECURRENT))
     )
 
 
@@ -196,7 +182,7 @@ def _is_constant(value: ir.Value | None) -> bool:
 
 
 def _slot(node: ir.Node, index: int, value: ir.Value) -> Slot:
-    return Slot(value.name or "", _shape_of(value), _BLOCKS.get(node.op_type, {}).get(index, 1))
+    return Slot(value.name or "", _shape_of(value), operator_of(node).blocks(index))
 
 
 def _shape_of(value: ir.Value) -> tuple[int, ...]:
@@ -211,7 +197,7 @@ def _initializer_key(node: ir.Node, value: ir.Value, *, learned: bool, elastic: 
     if not learned:
         return (str(tensor.dtype), _shape_of(value), hashlib.sha256(tensor.numpy().tobytes()).digest())
     shape = _shape_of(value)
-    bound = value.metadata_props.get(KEY)
+    bound = value.metadata_props.get(NORM_BOUND_KEY)
     return (bound, len(shape), shape[2:] if node.op_type == "Conv" else ()) if elastic else (bound, shape)
 
 
@@ -232,7 +218,7 @@ def _attribute(attribute: ir.Attr) -> str:
 
 def _stretched(node: ir.Node) -> Hashable:
     """The axes of the operands that are broadcast: a layer of width 1 must not be confused with a broadcast one."""
-    if node.op_type not in ("Add", "Sub", "Mul", "Sum", "PRelu") or node.outputs[0].shape is None:
+    if operator_of(node).kind not in ELEMENTWISE or len(node.inputs) < 2 or node.outputs[0].shape is None:
         return ()
     result = list(node.outputs[0].shape)[::-1]
     found = []
@@ -246,7 +232,7 @@ def _cost(model: ir.Model) -> int:
     """Multiply-accumulates of the dense network for one example, from the static shapes."""
     total = 0
     for node in model.graph:
-        if node.op_type in ("Gemm", "MatMul", "Conv", *_RECURRENT):
+        if operator_of(node).kind in LAYERS:
             entries = sum(
                 math.prod(_shape_of(value))
                 for value in node.inputs[1:3]
@@ -262,6 +248,6 @@ def _repeats(node: ir.Node) -> int:
     if shape is None:
         return 1
     sizes = [dim if isinstance(dim, int) else 1 for dim in shape]
-    if node.op_type == "Conv":
+    if operator_of(node).kind in CONVOLUTIONS:
         return math.prod(sizes[2:])
-    return math.prod(sizes[:1]) if node.op_type in _RECURRENT else math.prod(sizes[1:-1])
+    return math.prod(sizes[:1]) if operator_of(node).kind in RECURRENT else math.prod(sizes[1:-1])

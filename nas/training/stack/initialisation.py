@@ -17,25 +17,16 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from onnx_graph.norm_bound import norm_bounds, within
-from onnx_graph.weight import Weight, WeightUse, array_of, weight_uses, weights
+from onnx_graph import Weight, weights
+from onnx_graph.internals import WeightUse, array_of, norm_bounds, weight_uses, within
+from onnx_graph.operators import POOLS, Operator, operator_of
 
 Arrays = dict[str, NDArray[np.float32]]
 
-RECTIFIERS = frozenset(
-    {"Relu", "LeakyRelu", "PRelu", "Elu", "Celu", "Gelu", "Swish", "HardSwish", "Mish", "Softplus", "ThresholdedRelu"}
-)
-_TRANSPARENT = frozenset(
-    {"Add", "Sum", "BatchNormalization", "Identity", "Dropout", "MaxPool", "AveragePool", "Reshape", "Squeeze"}
-)
-_NORMALISATIONS: Mapping[str, tuple[float, ...]] = {
-    "BatchNormalization": (1.0, 0.0, 0.0, 1.0),
-    "InstanceNormalization": (1.0, 0.0),
-    "LayerNormalization": (1.0, 0.0),
-    "GroupNormalization": (1.0, 0.0),
-}
-"""Initial values of the inputs from the second on: scale, shift, mean, variance."""
-_BIASES: Mapping[str, int] = {"Gemm": 2, "Conv": 2, "ConvTranspose": 2, "RNN": 3, "GRU": 3, "LSTM": 3}
+_TRANSPARENT = POOLS | {"add", "batch_norm", "reshape"}
+"""Kinds of operators through which a rectifier is looked for."""
+_STARTS: Mapping[str, float] = {"scale": 1.0, "shift": 0.0, "mean": 0.0, "variance": 1.0}
+"""Initial values of what a normalisation reads, by role."""
 
 
 def initial_values(model: ir.Model, seed: int) -> Arrays:
@@ -96,7 +87,7 @@ def _is_last(node: ir.Node) -> bool:
     value = node.outputs[0]
     while not value.is_graph_output():
         consumers = [use.node for use in value.uses()]
-        if len(consumers) != 1 or consumers[0].op_type not in ("Add", "Sum"):
+        if len(consumers) != 1 or not operator_of(consumers[0]).sums:
             return False
         value = consumers[0].outputs[0]
     return True
@@ -110,32 +101,34 @@ def _rectifier_gain(rectifier: ir.Node) -> float:
 
 def _reader(node: ir.Node, weight: Weight) -> ir.Node | None:
     """The rectifier that reads the node's result, through sums, normalisation and pooling; None where there is none."""
-    if weight.operator in ("RNN", "GRU", "LSTM"):
+    if weight.is_recurrent:
         return None
     value = node.outputs[0]
     for _ in range(8):
         consumers = [use.node for use in value.uses()]
-        rectifier = next((consumer for consumer in consumers if consumer.op_type in RECTIFIERS), None)
+        rectifier = next((consumer for consumer in consumers if operator_of(consumer).rectifies), None)
         if rectifier is not None:
             return rectifier
-        through = [consumer for consumer in consumers if consumer.op_type in _TRANSPARENT]
+        through = [consumer for consumer in consumers if _is_transparent(operator_of(consumer))]
         if len(consumers) != 1 or not through:
             return None
         value = through[0].outputs[0]
     return None
 
 
+def _is_transparent(operator: Operator) -> bool:
+    return operator.kind in _TRANSPARENT or (operator.passes and not operator.casts)
+
+
 def _offsets(node: ir.Node) -> list[tuple[str, tuple[int, ...], float | None]]:
     """Name, shape and initial value of the node's biases (None) and normalisation parameters."""
-    starts = {index + 1: value for index, value in enumerate(_NORMALISATIONS.get(node.op_type, ()))}
-    roles: dict[int, float | None] = {**starts}
-    if node.op_type in _BIASES:
-        roles[_BIASES[node.op_type]] = None
-    elif node.op_type == "Add":
+    facts = operator_of(node)
+    starts = {index: _STARTS.get(role) for index, role in facts.ports.items() if role in _STARTS or role == "bias"}
+    if facts.name == "Add":
         # The bias of a MatMul: a vector that is added to a computed value.
-        roles = {index: None for index in (0, 1) if _is_vector(node.inputs[index])}
+        starts = {index: None for index in (0, 1) if _is_vector(node.inputs[index])}
     found = []
-    for index, start in roles.items():
+    for index, start in starts.items():
         value = node.inputs[index] if index < len(node.inputs) else None
         if value is not None and value.const_value is not None and value.is_initializer() and value.name:
             found.append((value.name, tuple(value.const_value.shape.numpy()), start))

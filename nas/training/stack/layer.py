@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from onnx_graph.weight import GATES, Weight, WeightUse, weight_uses
-from search_spaces.masks.layer import MaskLayer
-
-_BIASES = {"Gemm": 2, "Conv": 2, "ConvTranspose": 2}
+from onnx_graph import Weight
+from onnx_graph.internals import WeightUse, weight_uses
+from onnx_graph.operators import operator_of
+from search_spaces.masks import MaskLayer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,14 +68,15 @@ def _layer(use: WeightUse, head: bool) -> Layer:
 
 def _bias(node: ir.Node) -> str | None:
     """The third input of Gemm and Conv, or the vector that is added to a MatMul."""
-    if node.op_type in GATES:
+    facts = operator_of(node)
+    if facts.gates:
         return None
-    index = _BIASES.get(node.op_type)
+    index = facts.port("bias")
     if index is not None:
         value = node.inputs[index] if len(node.inputs) > index else None
         return value.name if value is not None and value.is_initializer() else None
     uses = list(node.outputs[0].uses())
-    if len(uses) != 1 or uses[0].node.op_type != "Add":
+    if len(uses) != 1 or not operator_of(uses[0].node).sums:
         return None
     vectors = [value for value in uses[0].node.inputs if value is not None and value.is_initializer()]
     return vectors[0].name if len(vectors) == 1 and len(vectors[0].shape or ()) == 1 else None

@@ -13,13 +13,11 @@ from torch import Tensor
 
 from nas.importer.node import Node
 from nas.importer.operators import OPERATORS
-from onnx_graph.weight import weight_uses
+from onnx_graph.internals import weight_uses
+from onnx_graph.operators import ACTIVATIONS, operator_of
 
 Function = Callable[..., Tensor]
 
-_UNARY = frozenset(
-    {"Relu", "LeakyRelu", "Elu", "Selu", "Celu", "Sigmoid", "Tanh", "Softplus", "Softsign", "Gelu", "HardSwish", "Mish"}
-)
 _BINARY: Mapping[str, Function] = {"Add": torch.add, "Mul": torch.mul, "Sub": torch.sub}
 
 
@@ -76,7 +74,7 @@ def _function(node: ir.Node, learned: frozenset[str], *, turned: bool) -> Functi
         return _affine(1.0, turned=turned)
     if operator in _BINARY and fixed[0] is False:
         return _joined(_BINARY[operator], node) if fixed[1] else _BINARY[operator]
-    if operator in _UNARY:
+    if operator_of(node).kind in ACTIVATIONS and len(node.inputs) == 1 and operator in OPERATORS:
         kernel = OPERATORS[operator](Node(node, 17, [None]))
         return kernel if callable(kernel) else None
     return None

@@ -17,8 +17,9 @@ from nas.training.stack.graph_shape import GraphShape, Slot, graph_shape, is_dep
 from nas.training.stack.initialisation import Arrays, initial_values
 from nas.training.stack.layer import layers
 from nas.training.stack.perceptron_stack import perceptron_stack
-from onnx_graph.norm_bound import norm_bounds
-from onnx_graph.weight import GATES, array_of, set_weights, weights
+from onnx_graph import set_weights, weights
+from onnx_graph.internals import array_of, norm_bounds
+from onnx_graph.operators import RECURRENT, operator_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +100,7 @@ class Stack:
         chosen = self.parameters if parameters is None else parameters
         if self._perceptrons is not None:
             return self._perceptrons(chosen, x)
+        logits: Tensor
         if self.lead:
             logits, self.buffers = vmap(self._train)(self._upright(chosen), self.buffers, x)
         else:
@@ -113,7 +115,8 @@ class Stack:
             return self._network(dict(chosen), self.buffers, x)[0]
         if self._perceptrons is not None:
             return self._perceptrons(chosen, x.expand(len(self), *x.shape))
-        return vmap(self._evaluate, in_dims=(0, 0, None))(self._upright(chosen), self.buffers, x)
+        found: Tensor = vmap(self._evaluate, in_dims=(0, 0, None))(self._upright(chosen), self.buffers, x)
+        return found
 
     @torch.no_grad()
     def values(self, names: Sequence[str], x: Tensor) -> dict[str, Tensor]:
@@ -297,7 +300,7 @@ def _envelope(models: Sequence[ir.Model], shapes: Sequence[GraphShape]) -> ir.Mo
 
 def _widen(node: ir.Node, others: Sequence[ir.Node]) -> None:
     """Give a node of the envelope the largest hidden size and output shapes of its counterparts."""
-    if node.op_type in GATES:
+    if operator_of(node).kind in RECURRENT:
         node.attributes["hidden_size"] = ir.AttrInt64(
             "hidden_size", max(other.attributes.get_int("hidden_size", 0) for other in others)
         )

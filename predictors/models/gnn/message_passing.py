@@ -43,13 +43,12 @@ class Batch:
     def of(cls, batch: GraphBatch, *, fused: bool = True) -> "Batch":
         """Share the arrays; with matrices in place of edges if `fused`."""
         same = ("features", "operators", "owner", "summary", "units", "unit_owner")
-        edges = {
-            "neighbours": (batch.edges, len(batch.operators)),
-            "unit_neighbours": (batch.unit_edges, len(batch.units)),
-        }
+        pairs = ((batch.edges, len(batch.operators)), (batch.unit_edges, len(batch.units)))
+        first, second = (Neighbours.of(*one) if fused else torch.from_numpy(one[0]) for one in pairs)
         return cls(
             **{name: torch.from_numpy(getattr(batch, name)) for name in same},
-            **{name: Neighbours.of(*one) if fused else torch.from_numpy(one[0]) for name, one in edges.items()},
+            neighbours=first,
+            unit_neighbours=second,
         )
 
 
@@ -96,7 +95,7 @@ class StructureNetwork(nn.Module):
         self.units = _linear(sizes.unit_features, inner, weights)
         self.unit_rounds = Rounds(inner, sizes.unit_layers, weights)
         self.pooled = _linear(3 * inner, hidden, weights)
-        self.operators = nn.utils.skip_init(nn.Embedding, sizes.classes, hidden)
+        self.operators: nn.Embedding = nn.utils.skip_init(nn.Embedding, sizes.classes, hidden)  # type: ignore[no-untyped-call]
         nn.init.normal_(self.operators.weight, generator=weights)
         self.nodes = _linear(sizes.node_features, hidden, weights)
         self.rounds = Rounds(hidden, sizes.layers, weights)
@@ -142,7 +141,7 @@ class StructureNetwork(nn.Module):
 
 def _linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
     """A linear layer whose weights come from the generator."""
-    made = nn.utils.skip_init(nn.Linear, inputs, outputs)
+    made: nn.Linear = nn.utils.skip_init(nn.Linear, inputs, outputs)  # type: ignore[no-untyped-call]
     draw_linear(made.weight, made.bias, generator)
     return made
 

@@ -18,7 +18,7 @@ class TestMethods(MethodContract):
     def network(self, request: pytest.FixtureRequest) -> str:
         return str(request.param)
 
-    @pytest.fixture(params=registry.names())
+    @pytest.fixture(params=registry.METHODS.names())
     def method(self, request: pytest.FixtureRequest, network: str, tmp_path: Path) -> Method:
         return registry.create(request.param, options_of(request.param, network, tmp_path))
 

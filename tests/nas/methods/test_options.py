@@ -38,13 +38,13 @@ def test_options_of_pattern_and_distribution_are_checked_before_a_mask_is_drawn(
         Static(pattern_options={"foo": 1})
 
 
-@pytest.mark.parametrize("name", registry.names())
+@pytest.mark.parametrize("name", registry.METHODS.names())
 def test_no_number_of_a_method_may_be_infinite_or_none(name):
     """Every number among the options of every method, from the command line and as an object."""
     from dataclasses import fields
     from typing import get_type_hints
 
-    class_ = registry.class_of(registry.METHODS[name])
+    class_ = registry.METHODS.load(name)
     types = get_type_hints(class_)
     for option in fields(class_):
         if types[option.name] not in (int, float):

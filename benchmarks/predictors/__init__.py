@@ -1,0 +1,1 @@
+"""How well structure tells accuracy."""

@@ -1,0 +1,1 @@
+"""Networks, data and caches that several scripts share."""

@@ -1,0 +1,198 @@
+"""Structure graphs of networks, encoded once and kept in `benchmarks/cache/<key>/`, in shards of `SHARD` networks.
+
+The key is a digest of the number of the encoding and of the code that builds the networks; the name of a shard ends with a digest
+of its networks' specs. What has changed is encoded anew, and an interrupted encoding goes on. Folders of old keys may be deleted.
+"""
+
+import ast
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from benchmarks.support.places import CACHE
+from predictors import StructureGraph, encode
+from predictors.features.encoder import ENCODING
+
+SHARD = 100
+FOLDERS = (Path(__file__).parents[2],)
+"""Where this project's modules lie; all others are strangers, whose code is not in the key."""
+PINNED = ("predictors", "onnx_graph")
+"""Packages whose results tests pin: an encoding that differs has another number (`predictors.features.encoder.ENCODING`)."""
+
+Spec = tuple[object, ...]
+Arrays = Mapping[str, NDArray[np.generic]]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Networks:
+    """Networks that can be built.
+
+    Attributes:
+        name: the prefix of their shards.
+        specs: arguments of the builder, one tuple a network; two networks with the same ``repr`` of it are the same.
+        build: the builder; it must pickle where several processes encode.
+        sources: modules, or packages as a whole, that the builder is made of, beside what they import by name.
+    """
+
+    name: str
+    specs: Sequence[Spec]
+    build: Callable[..., ir.Model]
+    sources: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """The same as long as building and encoding give the same graphs."""
+        return code_key(*self.sources)
+
+
+def graphs(
+    networks: Networks, number: int | None = None, workers: int = 1, told: Callable[[str], None] = print
+) -> list[StructureGraph]:
+    """Structure graphs of the first `number` networks (all), encoded where the cache lacks them.
+
+    Shards are always those of all networks, so that a few networks are encoded once, however many are asked for later.
+    """
+    number = len(networks.specs) if number is None else number
+    folder = CACHE / networks.key
+    folder.mkdir(parents=True, exist_ok=True)
+    shards = {}
+    for start in range(0, number, SHARD):
+        specs = networks.specs[start : start + SHARD]
+        shards[folder / f"{networks.name}-{start:05}-{_digest(repr(list(specs)))[:8]}.npz"] = specs
+    missing = {path: specs for path, specs in shards.items() if not path.exists()}
+    for place, path in enumerate(_encoded(networks.build, missing, workers), 1):
+        told(f"encoded {path.stem}, {place} of {len(missing)} shards")
+    return [graph for path in shards for graph in load(path)][:number]
+
+
+def _encoded(build: Callable[..., ir.Model], shards: Mapping[Path, Sequence[Spec]], workers: int) -> Iterator[Path]:
+    """The shards in order, each when it is written."""
+    work = partial(_make, build)
+    if workers > 1 and len(shards) > 1:
+        with ProcessPoolExecutor(workers) as pool:
+            yield from pool.map(work, shards.keys(), shards.values())
+    else:
+        yield from map(work, shards.keys(), shards.values())
+
+
+def _make(build: Callable[..., ir.Model], path: Path, specs: Sequence[Spec]) -> Path:
+    save(path, [encode(build(*spec)) for spec in specs])
+    return path
+
+
+def save(path: Path, found: Sequence[StructureGraph]) -> None:
+    """A shard as a compressed npz, written to a temporary name and renamed."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    with temporary.open("wb") as file:
+        np.savez_compressed(file, **_packed(found))  # type: ignore[arg-type]
+    temporary.replace(path)
+
+
+def load(path: Path) -> list[StructureGraph]:
+    """The graphs that `save` wrote."""
+    with np.load(path, allow_pickle=False) as file:
+        return _unpacked({name: file[name] for name in file.files})
+
+
+def _packed(found: Sequence[StructureGraph]) -> Arrays:
+    """Arrays of the same name one after another along their last axis, with the length of every graph's under ``name/lengths``.
+
+    −1 stands for none. Of features there are the distinct rows, under ``name/rows``, and their numbers.
+    """
+    parts = [graph.arrays() for graph in found]
+    packed: dict[str, NDArray[np.generic]] = {}
+    for name in sorted({name for part in parts for name in part}):
+        own = [part[name] for part in parts if name in part]
+        axis = 0 if name.endswith("features") else -1
+        joined = np.concatenate(own, axis)
+        if axis == 0:
+            packed[f"{name}/rows"], joined = _distinct(joined)
+        packed[name] = joined
+        packed[f"{name}/lengths"] = np.array([part[name].shape[axis] if name in part else -1 for part in parts])
+    return packed
+
+
+def _distinct(rows: NDArray[np.generic]) -> tuple[NDArray[np.generic], NDArray[np.int64]]:
+    """Distinct rows, bit for bit, and the number of each: most nodes look like another one, in the same network or the next."""
+    whole = np.ascontiguousarray(rows).view(f"V{rows.itemsize * rows.shape[1]}").ravel()
+    distinct, numbers = np.unique(whole, return_inverse=True)
+    return distinct.view(rows.dtype).reshape(-1, rows.shape[1]), numbers
+
+
+def _unpacked(packed: Arrays) -> list[StructureGraph]:
+    parts: list[dict[str, NDArray[np.generic]]] = [{} for _ in packed["summary/lengths"]]
+    for name in (name for name in packed if "/" not in name):
+        lengths = packed[f"{name}/lengths"].astype(np.int64)
+        present = np.flatnonzero(lengths >= 0)
+        pieces = np.split(packed[name], np.cumsum(lengths[present])[:-1], axis=-1)
+        rows = packed.get(f"{name}/rows")
+        for place, piece in zip(present.tolist(), pieces, strict=True):
+            parts[place][name] = piece if rows is None else rows[piece]
+    return [StructureGraph.from_arrays(part) for part in parts]
+
+
+@cache
+def code_key(*sources: str) -> str:
+    """Digest of the number of the encoding, of the code of these modules and of this file, and of all that they import here.
+
+    Comments and docstrings do not count, nor does the code in `PINNED`, which may change as long as it does the same.
+    Taken once: whoever edits the code meanwhile must not mix encodings.
+    """
+    found: dict[Path, str] = {}
+    waiting = [path for name in sources for path in _required(name)] + [Path(__file__)]
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            tree = ast.parse(path.read_bytes())
+            inner = (name for name in _imported(tree) if name.split(".")[0] not in PINNED)
+            waiting += [file for name in inner for file in _files(name)]
+            found[path] = ast.dump(_Silent().visit(tree))
+    return _digest(repr((ENCODING, sorted((path.stem, code) for path, code in found.items()))))[:16]
+
+
+class _Silent(ast.NodeTransformer):
+    """Takes out docstrings."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
+        return None if isinstance(node.value, ast.Constant) else node
+
+
+def _imported(tree: ast.AST) -> Iterator[str]:
+    """Modules that are imported, a package where not a module of it but something else is."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield inner if _files(inner) else node.module
+
+
+def _required(name: str) -> list[Path]:
+    found = _files(name)
+    if not found:
+        raise ModuleNotFoundError(f"no module {name!r} in {' or '.join(map(str, FOLDERS))}")
+    return found
+
+
+def _files(name: str) -> list[Path]:
+    """The file of a module of this project, all files of a package, none of anything else."""
+    for folder in FOLDERS:
+        path = folder.joinpath(*name.split("."))
+        if path.with_suffix(".py").is_file():
+            return [path.with_suffix(".py")]
+        if (path / "__init__.py").is_file():
+            return sorted(path.rglob("*.py"))
+    return []
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

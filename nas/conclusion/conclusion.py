@@ -1,0 +1,119 @@
+"""The end of a search, step by step: winner, baselines, predictor, front, report."""
+
+import json
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import onnx_ir as ir
+
+import onnx_graph
+from nas import __version__
+from nas.conclusion.final_predictor import fit_and_save
+from nas.conclusion.random_baseline import random_search
+from nas.conclusion.retraining import measure_and_export, retrain
+from nas.duration import duration
+from nas.engine.leaders import front, winner
+from nas.engine.remaining_time import Work
+from nas.engine.search_loop import Engine
+from nas.exporters.onnx_export import as_exported, raw_inputs, run
+from nas.measure.costs.latency import latency
+from nas.reports.confusion import Confusion
+from nas.reports.report import Report, TaskFacts
+from nas.reports.rows.front_row import FrontRow
+from nas.reports.rows.network_row import NetworkRow
+from nas.reports.rows.time_row import TimeRow
+from nas.reports.rows.trial_row import TrialRow
+from nas.study.run_folder import write_text
+from nas.study.trial import CandidateResult
+from nas.tasks.task import Task
+
+Say = Callable[[str], None]
+
+
+def conclude(engine: Engine, *, on_stage: Say = lambda text: None) -> Report:
+    """Write ``best.onnx``, ``report.json``, ``report.html`` and ``pareto.png``; returns the report."""
+    from nas.reports.files import render
+
+    folder = engine.folder
+    folder.models.mkdir(exist_ok=True)
+    trials = engine.record.trials
+    known = engine.feasible(trials)
+    best = winner(engine.plan.objectives, known, tried=trials)
+    measured = _winner(engine, best, on_stage)
+    baselines = _baselines(engine, best, on_stage)
+    on_stage(_with_time_left("writing the report", engine, Work()))
+    rows = [_front_row(engine, result) for result in front(engine.plan.objectives, known)]
+    fit_and_save(engine)
+    engine.seconds.total = engine.clock() - engine.begun
+    report = _report(engine, measured, baselines, rows)
+    write_text(folder.report, json.dumps(report.to_json(), indent=1, allow_nan=False) + "\n")
+    render(folder, report)
+    return report
+
+
+def _winner(engine: Engine, best: CandidateResult, on_stage: Say) -> NetworkRow:
+    """Train the winner again and export it."""
+    repeats, random = engine.plan.config.repeats, engine.plan.config.random_baseline
+    left = Work(plain=2 * repeats + (len(engine.record.trials) + repeats if random else 0))
+    on_stage(
+        _with_time_left(
+            f"training the winner {best.candidate.digest} and its dense reference {repeats} times for the report",
+            engine,
+            left,
+        )
+    )
+    retrained = retrain(engine, best.candidate)
+    return measure_and_export(engine, retrained, "winner", engine.folder.best, score=best.score)
+
+
+def _baselines(engine: Engine, best: CandidateResult, on_stage: Say) -> list[NetworkRow]:
+    """The winner's architecture without a mask, and the winner of random search where it is asked for."""
+    models, repeats = engine.folder.models, engine.plan.config.repeats
+    dense = retrain(engine, engine.plan.space.dense(best.candidate), "static")
+    rows = [measure_and_export(engine, dense, "dense", models / "dense.onnx")]
+    if engine.plan.config.random_baseline:
+        count = len(engine.record.trials)
+        text = f"random search with {count} trainings, for comparison"
+        on_stage(_with_time_left(text, engine, Work(plain=count + repeats)))
+        found = random_search(engine)
+        rows.append(measure_and_export(engine, retrain(engine, found.candidate), "random", models / "random.onnx"))
+    return rows
+
+
+def _with_time_left(text: str, engine: Engine, work: Work) -> str:
+    left = engine.remaining.of(work)
+    return text if left is None else f"{text} · about {duration(left)} left"
+
+
+def _front_row(engine: Engine, result: CandidateResult) -> FrontRow:
+    """A row of the front: its network as it was trained, where the mask may have moved and the run still has it."""
+    stored = engine.recorder.networks.path(result.candidate.digest, 0)
+    trained = engine.plan.method.moves and stored.exists()
+    model = onnx_graph.load(stored) if trained else engine.plan.space.build(result.candidate)
+    model = as_exported(
+        model, engine.plan.task, result.candidate, keep_dead_units=trained and engine.plan.method.grouped
+    )
+    return FrontRow.of(result, bytes_=onnx_graph.size(model), latency=result.metrics.get("latency") or latency(model))
+
+
+def _report(engine: Engine, best: NetworkRow, baselines: Sequence[NetworkRow], rows: Sequence[FrontRow]) -> Report:
+    return Report(
+        version=__version__,
+        task=TaskFacts.of(engine.plan.task),
+        config=engine.plan.config.to_json(),
+        best=best,
+        baselines=tuple(baselines),
+        front=tuple(rows),
+        trials=tuple(map(TrialRow.of, engine.record.trials)),
+        seconds=TimeRow.all(engine.seconds),
+        confusion=_confusion(onnx_graph.load(engine.folder.best), engine.plan.task),
+    )
+
+
+def _confusion(model: ir.Model, task: Task) -> Confusion | None:
+    """Of the exported winner on the test split; None where more than one answer may be right."""
+    if task.test.legal is not None or task.test.y.ndim != 1:
+        return None
+    outputs = run(model, raw_inputs(task, task.test.x))
+    classes = task.classes or tuple(str(number) for number in range(task.signature.outputs))
+    return Confusion.of(task.test.y, np.argmax(outputs, axis=-1).astype(np.int64), classes)

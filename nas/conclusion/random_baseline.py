@@ -1,0 +1,25 @@
+"""The random baseline: random search under the same constraints with as many trainings, in a run folder of its own."""
+
+from nas.engine.leaders import winner
+from nas.engine.remaining_time import Work
+from nas.engine.search_loop import Engine, open_engine
+from nas.study.run_folder import RunFolder
+from nas.study.trial import CandidateResult
+
+
+def random_search(engine: Engine) -> CandidateResult:
+    """Search at random inside the folder of the run; returns the winner."""
+    plan = engine.plan.random_baseline(len(engine.record.trials))
+    folder = RunFolder(engine.folder.path / "random")
+    if not folder.config_file.exists():
+        folder.create(plan.config)
+    baseline = open_engine(
+        plan,
+        folder,
+        on_progress=engine.on_progress,
+        remaining=engine.remaining,
+        after=Work(plain=plan.config.repeats),
+        clock=engine.clock,
+    )
+    trials = baseline.run()
+    return winner(plan.objectives, baseline.feasible(trials), tried=trials)

@@ -1,0 +1,98 @@
+"""Training a chosen candidate again with fresh seeds, measuring it on the test split and exporting the best of its trainings."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx_ir as ir
+
+from nas.engine.search_loop import Engine
+from nas.errors import TrainingError
+from nas.exporters.onnx_export import export
+from nas.exporters.provenance import provenance
+from nas.reports.rows.network_row import NetworkRow
+from nas.study.trial import Score
+from nas.training.methods.method import Method
+from nas.training.options import TrainingResult
+from search_spaces import Candidate
+
+FIRST_RETRAINING = 1000
+"""Repeat number of the first retraining, far from those of the search, so that no seed is used twice."""
+
+
+@dataclass(frozen=True, eq=False)
+class Retrained:
+    """The trainings of one candidate that did not fail, and their networks.
+
+    Attributes:
+        grouped: whether the place of a weight among its neighbours matters, so that the export keeps dead units (N:M).
+        sign: what the metric is multiplied with so that larger is better.
+    """
+
+    candidate: Candidate
+    results: list[TrainingResult]
+    models: list[ir.Model]
+    grouped: bool
+    sign: float
+
+    @property
+    def best(self) -> int:
+        """Number of the training that is best on the validation split; a network that answers all alike comes last."""
+        return max(
+            range(len(self.results)), key=lambda i: (not self.results[i].dead, self.sign * self.results[i].accuracy)
+        )
+
+
+def retrain(engine: Engine, candidate: Candidate, method: Method | str | None = None) -> Retrained:
+    """Train a candidate again, as often as the configuration says; by the method of the search unless another is given.
+
+    `TrainingError` where every training failed.
+    """
+    repeats = engine.plan.config.repeats
+    numbers = range(FIRST_RETRAINING, FIRST_RETRAINING + repeats)
+    start = engine.clock()
+    trainings = engine.trainer.train([candidate] * repeats, list(numbers), method or engine.plan.method)
+    engine.seconds.training += engine.clock() - start
+    engine.remaining.plain += repeats
+    kept = [(one.result, one.trained()) for one in trainings if not isinstance(one.result, Exception)]
+    if not kept:
+        raise TrainingError(f"every retraining of {candidate.digest} failed: {trainings[0].result}")
+    return Retrained(
+        candidate,
+        [result for result, _ in kept],
+        [model for _, model in kept],
+        grouped=engine.plan.method.grouped and method is None,
+        sign=engine.plan.metric.sign,
+    )
+
+
+def measure_and_export(
+    engine: Engine, retrained: Retrained, name: str, path: Path, *, score: Score | None = None
+) -> NetworkRow:
+    """Measure every training on the test split and write the network that is best on the validation split."""
+    from nas.training.single import evaluate
+
+    task, results = engine.plan.task, retrained.results
+    accuracies = tuple(evaluate(model, task, task.test, device=engine.plan.config.device) for model in retrained.models)
+    index = retrained.best
+    origin = provenance(task, retrained.candidate, results[index].accuracy, results[index].seed)
+    exported = export(
+        retrained.models[index],
+        path,
+        task=task,
+        origin=origin | {"test_" + task.metric: f"{accuracies[index]:.6f}"},
+        keep_dead_units=retrained.grouped,
+    )
+    return NetworkRow(
+        name=name,
+        digest=retrained.candidate.digest,
+        candidate=retrained.candidate.to_json(),
+        accuracies=accuracies,
+        validation=tuple(result.accuracy for result in results),
+        seeds=tuple(result.seed for result in results),
+        nnz=exported.nnz,
+        bytes=exported.bytes,
+        latency=exported.latency,
+        largest_error=exported.largest_error,
+        file=str(path.relative_to(engine.folder.path)),
+        score=score,
+    )

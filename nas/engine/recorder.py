@@ -1,0 +1,113 @@
+"""Recording a round: every training becomes a trial, and the leaders' networks are kept as files."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import onnx_ir as ir
+
+from nas.engine.leaders import feasible, front, ranked
+from nas.engine.network_files import NetworkFiles
+from nas.engine.plan import SearchPlan
+from nas.engine.planner import RoundPlan
+from nas.engine.round_training import Training
+from nas.exporters.onnx_export import as_exported
+from nas.measure.costs import COSTS, counts_in_file, measure_all
+from nas.study.constraints import on_costs
+from nas.study.record import Record
+from nas.study.run_folder import RunFolder
+from nas.study.trial import Trial, results_by_candidate
+
+KEPT_LEADERS = 10
+"""Leaders whose networks are kept beside those of the Pareto front."""
+
+
+@dataclass(frozen=True, eq=False)
+class Recorder:
+    """Writes what was trained into the run folder. Where the method moves the mask, costs are counted again."""
+
+    record: Record
+    folder: RunFolder
+    plan: SearchPlan
+
+    @property
+    def networks(self) -> NetworkFiles:
+        """The kept networks."""
+        return NetworkFiles(self.folder.models)
+
+    def add(self, plan: RoundPlan, trainings: Sequence[Training]) -> None:
+        """Add the trials that the record lacks. A network is on disk before its trial is recorded."""
+        first = sum(trial.round < plan.round for trial in self.record.trials)
+        for index, training in enumerate(trainings):
+            trial = _trial(plan, index, first + index, training)
+            if trial.number < len(self.record.trials):
+                continue
+            if not trial.failed:
+                model = training.trained()
+                trial = self._measured(trial, model) if self.plan.method.moves else trial
+                trial = self._with_further_metrics(trial, model)
+                self.networks.save(trial.digest, trial.repeat, model)
+            self.record.add(trial)
+        self._keep_leaders()
+        self.folder.write_trials(self.record.trials)
+
+    def _measured(self, trial: Trial, model: ir.Model) -> Trial:
+        """The trial with the costs of the trained network; failed where they break a constraint.
+
+        A method keeps the count of non-zeros, but some of them may be cut off from input or output, and units that were dead
+        may live again and cost bytes and time.
+        """
+        grouped = self.plan.method.grouped
+        metrics = counts_in_file(model, keep_dead_units=grouped)
+        missing = [name for name in trial.metrics if name in COSTS and name not in metrics]
+        metrics |= measure_all(
+            missing, model, lambda: as_exported(model, self.plan.task, trial.candidate, keep_dead_units=grouped)
+        )
+        broken = [c for c in on_costs(self.plan.constraints) if c.excess(metrics) > 0]
+        if not broken:
+            return replace(trial, metrics=metrics)
+        first = broken[0]
+        error = f"after training {first.metric} is {metrics[first.metric]:g}, which breaks the constraint {first}"
+        return replace(trial, metrics=metrics, accuracy=None, error=error)
+
+    def _with_further_metrics(self, trial: Trial, model: ir.Model) -> Trial:
+        """The trial with every other metric that objectives and constraints name, measured on the validation split."""
+        from nas.training.single import evaluate
+
+        plan = self.plan
+        found = {
+            name: evaluate(model, plan.task, plan.task.validation, metric=name, device=plan.config.device)
+            for name in plan.further_metrics
+        }
+        return replace(trial, metrics={**trial.metrics, **found}) if found else trial
+
+    def _keep_leaders(self) -> None:
+        goals = self.plan.objectives
+        known = feasible(goals, self.plan.constraints, results_by_candidate(self.record.trials))
+        kept = [*ranked(goals, known)[:KEPT_LEADERS], *front(goals, known)]
+        self.networks.keep_only(result.candidate.digest for result in kept)
+
+
+def _trial(plan: RoundPlan, index: int, number: int, training: Training) -> Trial:
+    """A training of a plan as a trial."""
+    member, score = plan.chosen[index]
+    result = training.result
+    if isinstance(result, Exception):
+        accuracy, seconds, dead_units, error = None, 0.0, 0, str(result)
+    elif result.dead:
+        accuracy, seconds, dead_units, error = None, result.seconds, result.dead_units, result.dead
+    else:
+        accuracy, seconds, dead_units, error = result.accuracy, result.seconds, result.dead_units, ""
+    return Trial(
+        number=number,
+        round=plan.round,
+        repeat=plan.repeats[index],
+        candidate=member.proposal.candidate,
+        accuracy=accuracy,
+        score=score,
+        metrics=member.metrics,
+        seconds=seconds,
+        seed=training.seed,
+        dead_units=dead_units,
+        error=error,
+        proposal=member.proposal if plan.repeats[index] == 0 else None,
+    )

@@ -1,0 +1,97 @@
+"""A row of the table of networks: the winner or a baseline, trained again and measured on the test split."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from statistics import mean, stdev
+from typing import Any
+
+from nas.percent import percent
+from nas.reports.fields import Fields
+from nas.reports.rows.cell import Cell, Cells
+from nas.study.trial import Score
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkRow:
+    """A network that was trained again with several fresh seeds.
+
+    Attributes:
+        name: ``winner``, ``dense`` or ``random``.
+        digest: of the candidate.
+        candidate: as JSON.
+        accuracies: test metric of each training.
+        validation: validation metric of each training.
+        seeds: of the trainings.
+        nnz: non-zero weights.
+        bytes: of the exported file.
+        latency: milliseconds of one example in onnxruntime on one thread.
+        largest_error: of the export against the trained network.
+        file: of the export, relative to the run's folder.
+        score: predicted before its first training; None for the baselines and without a predictor.
+    """
+
+    name: str
+    digest: str
+    candidate: Mapping[str, Any]
+    accuracies: tuple[float, ...]
+    validation: tuple[float, ...]
+    seeds: tuple[int, ...]
+    nnz: int
+    bytes: int
+    latency: float
+    largest_error: float
+    file: str
+    score: Score | None = None
+
+    @cached_property
+    def mean(self) -> float:
+        """Mean test metric."""
+        return mean(self.accuracies)
+
+    @cached_property
+    def std(self) -> float | None:
+        """Standard deviation of the test metric between trainings; None for a single one."""
+        return stdev(self.accuracies) if len(self.accuracies) > 1 else None
+
+    @property
+    def measured(self) -> str:
+        """Mean test metric with its spread, for people."""
+        return percent(self.mean, self.std)
+
+    def cells(self) -> Cells:
+        """The row for people."""
+        return {
+            "network": Cell.label(self.name),
+            "measured": Cell(self.measured, self.mean),
+            "trainings": Cell.count(len(self.accuracies)),
+            "non-zeros": Cell.count(self.nnz),
+            "bytes": Cell.count(self.bytes),
+            "latency ms": Cell.number(self.latency, ".3f"),
+            "largest export error": Cell.number(self.largest_error, ".1e"),
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values, with the mean and spread of the test metric under ``test``."""
+        lists = {name: list(getattr(self, name)) for name in ("accuracies", "validation", "seeds")}
+        test = {"mean": self.mean, "std": self.std, "trainings": len(self.accuracies)}
+        return asdict(self) | lists | {"test": test}
+
+    @classmethod
+    def from_json(cls, data: object, place: str) -> "NetworkRow":
+        """Read what `to_json` wrote; the figures under ``test`` follow from the accuracies."""
+        fields = Fields(data, place)
+        return cls(
+            name=fields.text("name"),
+            digest=fields.text("digest"),
+            candidate=fields.mapping("candidate"),
+            accuracies=fields.values("accuracies"),
+            validation=fields.values("validation"),
+            seeds=fields.counts("seeds"),
+            nnz=fields.count("nnz"),
+            bytes=fields.count("bytes"),
+            latency=fields.number("latency", low=0.0),
+            largest_error=fields.number("largest_error", low=0.0),
+            file=fields.text("file"),
+            score=fields.score("score"),
+        )

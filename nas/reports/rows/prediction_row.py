@@ -1,0 +1,89 @@
+"""A row of the table of predictions: what a predictor says of one network for one task."""
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from nas.percent import percent
+from nas.reports.rows.cell import Cell, Cells
+
+if TYPE_CHECKING:
+    from predictors import Explanation
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictedCost:
+    """What a network is predicted to cost.
+
+    Attributes:
+        latency: milliseconds of one example, with its standard deviation.
+        latency_outside: whether it has operators that were never measured.
+        bytes: of the exported file without metadata, exact.
+    """
+
+    latency: float
+    latency_std: float
+    latency_outside: bool
+    bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictionRow:
+    """A prediction.
+
+    Attributes:
+        model: path of the file.
+        task: name of the task; None where the predictor knows only one that has no name.
+        score, std: predicted accuracy with its standard deviation.
+        low, high: interval that holds the accuracy nine times in ten.
+        distance: from the networks of the fit, 1 where *outside* begins; None where the predictor does not know it.
+        unseen: whether the task, or this kind of network for it, is one that the predictor was not fitted on.
+        cost: where it was asked for.
+        explanation: where it was asked for.
+    """
+
+    model: str
+    task: str | None
+    score: float
+    std: float
+    low: float
+    high: float
+    distance: float | None
+    unseen: bool
+    cost: PredictedCost | None = None
+    explanation: "Explanation | None" = None
+
+    @property
+    def outside(self) -> bool | None:
+        """Whether the network is unlike every one that the predictor was fitted on; None where it does not know."""
+        return None if self.distance is None else self.distance > 1
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values; cost and explanation only where they were asked for."""
+        names = ("model", "task", "score", "std", "low", "high", "distance", "outside", "unseen")
+        data = {name: getattr(self, name) for name in names}
+        if self.cost is not None:
+            data |= asdict(self.cost)
+        return data if self.explanation is None else data | {"explanation": asdict(self.explanation)}
+
+    def cells(self) -> Cells:
+        """The row for people."""
+        cells = {"model": Cell.label(self.model)}
+        if self.task:
+            cells["task"] = Cell.label(self.task)
+        cells |= {
+            "predicted": Cell(percent(self.score, self.std), self.score),
+            "9 times in 10": Cell(f"{100 * self.low:.1f} to {100 * self.high:.1f} %", self.low),
+            "support": Cell.label(self._support),
+        }
+        if self.cost is not None:
+            doubt = " ?" if self.cost.latency_outside else ""
+            cells["ms"] = Cell(f"{self.cost.latency:.4f} ± {self.cost.latency_std:.4f}{doubt}", self.cost.latency)
+            cells["bytes"] = Cell.count(self.cost.bytes)
+        return cells
+
+    @property
+    def _support(self) -> str:
+        """How far the predictor knows such networks, in one word."""
+        if self.outside:
+            return "outside"
+        return "unseen" if self.unseen else "" if self.outside is None else "inside"

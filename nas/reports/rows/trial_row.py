@@ -1,0 +1,79 @@
+"""A row of the table of trials: one training of the search."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from nas.percent import percent
+from nas.reports.fields import Fields
+from nas.reports.rows.cell import Cell, Cells
+from nas.study.trial import Score, Trial, further
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialRow:
+    """A trial of the search; the attributes are those of `Trial`."""
+
+    number: int
+    round: int
+    repeat: int
+    digest: str
+    accuracy: float | None
+    score: Score | None
+    metrics: Mapping[str, float]
+    dead_units: int
+    seconds: float
+    seed: int
+    error: str
+    candidate: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, trial: Trial) -> "TrialRow":
+        """The row of a trial."""
+        return cls(**trial.to_json() | {"score": trial.score})
+
+    @property
+    def nnz(self) -> int:
+        """Non-zero weights."""
+        return int(self.metrics["nnz"])
+
+    def cells(self) -> Cells:
+        """The row for people."""
+        failed = Cell(f"failed: {self.error}", None)
+        return {
+            "trial": Cell.count(self.number),
+            "candidate": Cell.label(self.digest[:8]),
+            "round": Cell.count(self.round),
+            "repeat": Cell.count(self.repeat),
+            "measured": failed if self.accuracy is None else Cell(percent(self.accuracy), self.accuracy),
+            "predicted": Cell.score(self.score),
+            "non-zeros": Cell.count(self.nnz),
+            **{name: Cell.number(self.metrics[name], ".4g") for name in further(self.metrics)},
+            "dead units": Cell.count(self.dead_units),
+            "seconds": Cell.number(self.seconds, ".2f"),
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: object, place: str) -> "TrialRow":
+        """Read what `to_json` wrote."""
+        fields = Fields(data, place)
+        metrics = fields.within("metrics")
+        metrics.count("nnz")
+        return cls(
+            number=fields.count("number"),
+            round=fields.count("round"),
+            repeat=fields.count("repeat"),
+            digest=fields.text("digest"),
+            accuracy=fields.number("accuracy") if "accuracy" in fields else None,
+            score=fields.score("score"),
+            metrics=fields.numbers("metrics"),
+            dead_units=fields.count("dead_units"),
+            seconds=fields.number("seconds", low=0.0),
+            seed=fields.count("seed"),
+            error=fields.text("error"),
+            candidate=fields.mapping("candidate"),
+        )

@@ -1,0 +1,182 @@
+"""Predictions for ONNX files: for the task that is named, else for every known task that a network fits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
+from math import isnan
+from typing import TYPE_CHECKING, Any
+
+import onnx_graph
+from nas.errors import NasError, UnfitModelError
+from nas.reports.rows.prediction_row import PredictedCost, PredictionRow
+
+if TYPE_CHECKING:
+    from predictors import Explanation, FittedPredictor, Prediction, StructureGraph
+
+DESCRIBED = "described"
+"""Name of a task that is told by a description and has none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """A network and a task that it may be for; None where the predictor knows only one."""
+
+    model: str
+    graph: "StructureGraph"
+    task: Any
+
+    @property
+    def name(self) -> str | None:
+        """Name of the task."""
+        return self.task if self.task is None or isinstance(self.task, str) else DESCRIBED
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predictions:
+    """What a batch of files gave.
+
+    Attributes:
+        rows: one for every file and task, in the order of the files.
+        errors: why a file has no row, by path.
+    """
+
+    rows: list[PredictionRow]
+    errors: dict[str, Exception]
+
+
+def predict_files(
+    predictor: "FittedPredictor",
+    models: Sequence[str],
+    task: Any = None,
+    *,
+    latency: str | None = None,
+    explain: bool = False,
+    workers: int = 1,
+) -> Predictions:
+    """Predict every file for its tasks. A file that cannot be read, or fits no task, does not end the batch.
+
+    Args:
+        predictor: predicts accuracy.
+        models: paths of ONNX files; a path that is given twice is predicted once.
+        task: name or description; None for every known task that a network fits.
+        latency: folder of a latency calibration; then the rows tell costs too.
+        explain: whether the rows tell what moved the predictions.
+        workers: processes that read files.
+
+    Raises:
+        PredictorError: the predictor predicts no accuracy, or does not know the task; or no latency is in the folder.
+    """
+    import predictors
+
+    predictor.require_accuracy()
+    predictor.described(task)  # what is wrong with it is said before any file is read
+    calibration = predictors.load(latency) if latency else None
+    paths = list(dict.fromkeys(models))
+    found = dict(zip(paths, predictors.encode_each(paths, workers=workers), strict=True))
+    asked: list[tuple[list[Question], PredictedCost | None, list[Explanation | None]]] = []
+    errors: dict[str, Exception] = {}
+    for model, graph in found.items():
+        try:
+            asked.append(_asked(predictor, model, graph, task, calibration, explain=explain))
+        except (onnx_graph.GraphError, NasError) as error:
+            errors[model] = error
+    prediction = predictor.predict([question.graph for questions, _, _ in asked for question in questions])
+    places = count()
+    rows = [
+        _row(question, prediction, next(places), cost, explanation)
+        for questions, cost, explanations in asked
+        for question, explanation in zip(questions, explanations, strict=True)
+    ]
+    return Predictions(rows=rows, errors=errors)
+
+
+def _asked(
+    predictor: "FittedPredictor",
+    model: str,
+    graph: "StructureGraph | onnx_graph.GraphError",
+    task: Any,
+    calibration: "FittedPredictor | None",
+    *,
+    explain: bool,
+) -> "tuple[list[Question], PredictedCost | None, list[Explanation | None]]":
+    """The questions of one file with its cost and their explanations; raises why there are none."""
+    if isinstance(graph, onnx_graph.GraphError):
+        raise graph
+    questions = _questions(predictor, model, graph, task)
+    cost = None if calibration is None else _cost(predictor, model, calibration)
+    return questions, cost, [predictor.explain(model, task=one.task) if explain else None for one in questions]
+
+
+def _questions(predictor: "FittedPredictor", model: str, graph: "StructureGraph", task: Any) -> list[Question]:
+    """A network for the task; without one, for every known task that it fits."""
+    if task is None and predictor.described(None) is not None:
+        task = next(iter(predictor.tasks))  # the only one
+    tasks = _tasks_for(predictor, model, graph) if task is None and predictor.tasks else [task]
+    questions = [Question(model=model, graph=graph.on(predictor.described(one)), task=one) for one in tasks]
+    for question in questions:
+        _require_fit(predictor, question)
+    return questions
+
+
+def _require_fit(predictor: "FittedPredictor", question: Question) -> None:
+    """`UnfitModelError` where the network cannot be for the task that it is asked about, or that the predictor learnt."""
+    why = predictor.misfit(question.graph, question.task)
+    if why is None or not _sizes_are_known(question.model):
+        return
+    name = predictor.provenance.get("task") if question.task is None else question.name
+    task = "the task" if name is None else f"task {name!r}"
+    raise UnfitModelError(f"{question.model} does not fit {task}: {why}")
+
+
+def _sizes_are_known(model: str) -> bool:
+    """Whether the sizes of inputs and outputs are given, but for the batch: a network of free sizes may fit any task."""
+    graph = onnx_graph.load(model).graph
+    values = [*(value for value in graph.inputs if not value.is_initializer()), *graph.outputs]
+    return all(
+        value.shape is not None and all(isinstance(size, int) for size in list(value.shape)[1:]) for value in values
+    )
+
+
+def _tasks_for(predictor: "FittedPredictor", model: str, graph: "StructureGraph") -> list[str]:
+    """Names of the known tasks that a network fits."""
+    found = predictor.tasks_for(graph)
+    if found:
+        return found
+    sizes = dict.fromkeys(f"{task.inputs} inputs and {task.classes} classes" for task in predictor.tasks.values())
+    raise UnfitModelError(
+        f"{model} fits no task that the predictor knows ({'; '.join(sizes)}): say with --task what it is for, by name or by "
+        "a description (`nas predictor describe DATA > my-task.json`)"
+    )
+
+
+def _row(
+    question: Question,
+    prediction: "Prediction",
+    place: int,
+    cost: PredictedCost | None,
+    explanation: "Explanation | None",
+) -> PredictionRow:
+    distance = float(prediction.distance[place])
+    return PredictionRow(
+        model=question.model,
+        task=question.name,
+        score=float(prediction.mean[place]),
+        std=float(prediction.std[place]),
+        low=float(prediction.low[place]),
+        high=float(prediction.high[place]),
+        distance=None if isnan(distance) else distance,
+        unseen=bool(prediction.unseen[place]),
+        cost=cost,
+        explanation=explanation,
+    )
+
+
+def _cost(predictor: "FittedPredictor", model: str, calibration: "FittedPredictor") -> PredictedCost:
+    """Latency and bytes: they are the same for every task."""
+    said = predictor.predict([model], targets=("latency", "bytes"), latency=calibration)
+    return PredictedCost(
+        latency=float(said["latency"].mean[0]),
+        latency_std=float(said["latency"].std[0]),
+        latency_outside=bool(said["latency"].outside[0]),
+        bytes=int(said["bytes"].mean[0]),
+    )

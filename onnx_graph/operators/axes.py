@@ -1,0 +1,50 @@
+"""Axes that an operator names, counted from the front."""
+
+from collections.abc import Iterable
+
+from onnx_graph.propagation.call import Call
+from onnx_graph.propagation.field import Dim, Dims
+
+
+def shape_of(call: Call, index: int = 0) -> Dims:
+    """Shape of an input; a `ValueError` where it is not known."""
+    shape = call.inputs[index] if index < len(call.inputs) else None
+    if shape is None:
+        raise ValueError(f"the rank of input {index} is not known")
+    return shape
+
+
+def made_by(call: Call, index: int = 0) -> Dims:
+    """Shape of an output; a `ValueError` where it is not known."""
+    shape = call.outputs[index] if index < len(call.outputs) else None
+    if shape is None:
+        raise ValueError(f"the rank of output {index} is not known")
+    return shape
+
+
+def rank_of(call: Call) -> int:
+    """Rank of the first input."""
+    return len(shape_of(call))
+
+
+def axis_of(call: Call, default: int, rank: int) -> int:
+    """The attribute ``axis``, counted from the front."""
+    return positive((call.integer("axis", default),), rank)[0]
+
+
+def positive(axes: Iterable[int], rank: int) -> tuple[int, ...]:
+    """Axes counted from the front; a `ValueError` where there is no such axis."""
+    found = tuple(axis + rank if axis < 0 else axis for axis in axes)
+    if any(not 0 <= axis < rank for axis in found):
+        raise ValueError(f"axes {found} of a tensor with {rank} axes")
+    return found
+
+
+def length(dim: Dim) -> int | None:
+    """A length that is a number."""
+    return dim if isinstance(dim, int) else None
+
+
+def spatial(rank: int) -> tuple[int, ...]:
+    """The axes of an image behind examples and channels."""
+    return tuple(range(2, rank))

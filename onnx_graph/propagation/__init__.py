@@ -1,0 +1,8 @@
+"""What flows along a graph: relations between axes, and their forward and backward passes in any algebra.
+
+The public names stand in `__init__.pyi`, once; each is imported when it is first asked for.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

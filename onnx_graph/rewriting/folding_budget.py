@@ -1,0 +1,43 @@
+"""What computing constants may take: memory in all, memory for what is made out of little, and products of numbers."""
+
+import onnx_ir as ir
+
+from onnx_graph.operators import operator_of
+from onnx_graph.operators.result_size import Arrays, result_numbers, stored_bytes
+
+MOST_BYTES = 512 << 20
+"""Of all results together."""
+MOST_MADE_BYTES = 64 << 20
+"""Of results that are larger than what they are computed from, all together."""
+_MOST_PRODUCTS = 10**10
+"""Multiplications of one product."""
+
+
+class FoldingBudget:
+    """What is left of it for a graph."""
+
+    def __init__(self) -> None:
+        self._bytes, self._made = MOST_BYTES, MOST_MADE_BYTES
+
+    def takes(self, node: ir.Node, inputs: Arrays) -> bool:
+        """Whether a node of the standard domain may be computed from these inputs; what it takes is taken off."""
+        numbers = result_numbers(node, inputs)
+        if numbers is None or (operator_of(node).kind == "dense" and numbers * _inner(inputs) > _MOST_PRODUCTS):
+            return False
+        size = len(node.outputs) * numbers * _width(node.outputs[0], inputs)
+        made = size if size > stored_bytes(inputs) else 0
+        if size > self._bytes or made > self._made:
+            return False
+        self._bytes -= size
+        self._made -= made
+        return True
+
+
+def _inner(inputs: Arrays) -> int:
+    return max((max(array.shape, default=1) for array in inputs[:2] if array is not None), default=1)
+
+
+def _width(value: ir.Value, inputs: Arrays) -> int:
+    """Bytes of one number of a result."""
+    known = 1 if value.dtype is None or value.dtype == ir.DataType.STRING else value.dtype.bitwidth // 8
+    return max(known, *(array.itemsize for array in inputs if array is not None), 1)
