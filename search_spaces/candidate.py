@@ -10,7 +10,7 @@ from typing import TypeAlias
 from search_spaces.errors import InvalidCandidateError
 
 DEEPEST = 32
-"""Lists and objects inside one another in a candidate."""
+"""Deepest nesting of lists and objects in a candidate."""
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
@@ -20,11 +20,11 @@ class MaskRecipe:
     """How the mask of every weight is drawn.
 
     Attributes:
-        distribution: how the density is shared out among the layers (``uniform``, ``er``, ``erk``, ``per-layer``).
-        pattern: where the kept connections of a layer lie (``random``, ``watts-strogatz``, ``n:m``, …).
+        distribution: rule that divides the density among the layers (``uniform``, ``er``, ``erk``, ``per-layer``).
+        pattern: rule that places the kept connections of a layer (``random``, ``watts-strogatz``, ``n:m``, …).
         density: share of all maskable weights kept, in (0, 1].
         seed: seed of the draw.
-        options: of the distribution and pattern, by name.
+        options: options of the distribution and of the pattern, by name.
     """
 
     distribution: str = "uniform"
@@ -81,14 +81,14 @@ class Candidate:
             if not isinstance(candidate.space, str):
                 raise TypeError(f"space is {candidate.space!r}, no name")
             _check_values(candidate.to_json(), DEEPEST)
-            _ = candidate.digest  # fails for what is no JSON: NaN, options that are no mapping
+            _ = candidate.digest  # fails for values that are not JSON (NaN) and for options that are not a mapping
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidCandidateError(f"not a candidate ({error}): {reprlib.repr(data)}") from error
         return candidate
 
     @property
     def digest(self) -> str:
-        """Hash of the canonical JSON, 16 hexadecimal digits: two equal candidates share it, on any machine."""
+        """Hash of the canonical JSON, 16 hexadecimal digits: the same for equal candidates, on any machine."""
         canonical = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 

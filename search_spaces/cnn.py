@@ -38,7 +38,7 @@ class CNNOptions(SpaceOptions):
     """Ranges of the architecture; all bounds are included.
 
     Attributes:
-        channels: of the stem and the first cell, drawn log-uniformly.
+        channels: channels of the stem and the first cell, drawn log-uniformly.
         cells: number of cells.
         nodes: vertices of a cell.
         operations: names of `OPERATIONS` that a vertex may be.
@@ -47,7 +47,7 @@ class CNNOptions(SpaceOptions):
         reductions: names of `REDUCTIONS`: how the image is halved between cells, while its sides are at least 4.
         activations: names of `ACTIVATIONS`.
         batch_norms: whether convolutions are followed by batch normalisation.
-        heads: names of `HEADS`: what lies between the last cell and the linear layer.
+        heads: names of `HEADS`: the layers between the last cell and the linear layer.
     """
 
     channels: tuple[int, int] = (8, 32)
@@ -87,16 +87,16 @@ class CNNDesign:
     """A convolutional network without its masks.
 
     Attributes:
-        channels: of the stem.
+        channels: channels of the stem.
         cells: number of cells.
-        operations: of the vertices of a cell, in order.
+        operations: operations of the vertices of a cell, in order.
         edges: pairs of vertices, source before target; vertex 0 is the cell's input.
         growth: factor of the channels from cell to cell.
-        stem_stride: of the stem's convolution.
+        stem_stride: stride of the stem's convolution.
         reduction: how the image is halved between cells.
-        activation: behind every convolution.
-        batch_norm: between convolution and activation.
-        head: what lies before the linear layer.
+        activation: activation after every convolution.
+        batch_norm: whether a batch normalisation lies between convolution and activation.
+        head: the layers before the linear layer.
     """
 
     channels: int
@@ -118,7 +118,7 @@ class CNNSpace(MaskedSpace[CNNOptions, CNNDesign]):
     options_type = CNNOptions
 
     def __init__(self, signature: Signature, settings: CNNOptions) -> None:
-        """Raises `InvalidOptionError` for inputs that are no images."""
+        """Raises `InvalidOptionError` for inputs that are not images."""
         super().__init__(signature, settings)
         if len(signature.input_shape) != 3:
             raise InvalidOptionError(
@@ -183,13 +183,13 @@ class _Blocks:
         return self.builder.activation(x, self.design.activation, f"{name}.activation")
 
     def separable(self, x: ir.Value, kernel: int, name: str) -> ir.Value:
-        """One filter a channel, then a 1×1 convolution."""
+        """One filter per channel, then a 1×1 convolution."""
         channels = sizes(x)[0]
         depthwise = self.builder.convolution(x, channels, kernel, f"{name}.depthwise", groups=channels, bias=False)
         return self.convolution(depthwise, channels, 1, f"{name}.pointwise")
 
     def operation(self, x: ir.Value, operation: str, name: str) -> ir.Value:
-        """A vertex: an image of the same shape."""
+        """Append the operation of a vertex; its output is an image of the same shape."""
         if operation == "identity":
             return x
         if operation.startswith("conv"):
@@ -213,7 +213,7 @@ def _cell(builder: NetworkBuilder, blocks: _Blocks, x: ir.Value, name: str) -> i
 
 
 def _transition(builder: NetworkBuilder, blocks: _Blocks, x: ir.Value, channels: int, name: str) -> ir.Value:
-    """Halve the image where it is large enough; a convolution wherever the channels change."""
+    """Halve the image if it is large enough; a convolution is appended wherever the number of channels changes."""
     reduction = blocks.design.reduction if min(sizes(x)[1:]) >= _SMALLEST_TO_REDUCE else "none"
     if reduction == "stride":
         return blocks.convolution(x, channels, 3, name, stride=2)
@@ -230,7 +230,7 @@ def _sum(builder: NetworkBuilder, values: Sequence[ir.Value], name: str) -> ir.V
 
 
 def _check(design: CNNDesign) -> None:
-    """Names and sizes of a design that was read from a candidate."""
+    """Check the names and sizes of a design that was read from a candidate."""
     for kind, name, known in [
         *(("operation", operation, OPERATIONS) for operation in design.operations),
         ("reduction", design.reduction, REDUCTIONS),

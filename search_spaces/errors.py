@@ -14,10 +14,10 @@ class InvalidOptionError(SpaceError, ValueError):
 
 
 class UnknownNameError(SpaceError, KeyError):
-    """A name that no table holds; the message lists the known ones, nearest first."""
+    """A name that is not in the table; the message lists the known ones, nearest first."""
 
     def __str__(self) -> str:
-        """The message itself: KeyError would print its repr."""
+        """The message itself; `KeyError` would print its repr."""
         return str(self.args[0])
 
 

@@ -1,8 +1,8 @@
 """Genes: named choices made one after another, by chance, by Optuna, from one parent, from two, or from a candidate.
 
-A space describes itself once, as a function that asks a trial for one gene after another. Which trial it asks decides
-what comes out: a `RandomTrial` samples, an Optuna trial suggests, an `InheritedTrial` copies a parent and changes some,
-a `RecordedTrial` reads a finished candidate. A `Recorder` around any of them keeps the answers.
+A space describes itself once, as a function that asks a trial for one gene after another. The kind of trial decides where
+the genes come from: a `RandomTrial` draws them, an Optuna trial suggests them, an `InheritedTrial` copies those of a parent
+and changes some, a `RecordedTrial` reads those of a finished candidate. A `Recorder` around any of them keeps the answers.
 """
 
 import math
@@ -18,14 +18,14 @@ Gene: TypeAlias = "bool | int | float | str | None"
 
 MAX_SEED = 2**31 - 1
 _LARGEST = 4096
-"""Largest whole number that a candidate of another space's ranges may hold: candidates may come from strangers."""
+"""Largest whole number accepted from a candidate, even outside of this space's ranges: candidates may be untrusted input."""
 
 
 class RandomTrial:
     """Answers every question by chance."""
 
     def __init__(self, rng: np.random.Generator) -> None:
-        """`rng` draws."""
+        """`rng` draws the answers."""
         self._rng = rng
 
     def suggest_float(
@@ -46,12 +46,12 @@ class RandomTrial:
         return low + step * int(self._rng.integers((high - low) // step + 1))
 
     def suggest_categorical(self, name: str, choices: Sequence[Gene]) -> Gene:
-        """One of the choices, all alike."""
+        """One of the choices, all equally likely."""
         return choices[int(self._rng.integers(len(choices)))]
 
 
 class InheritedTrial(RandomTrial):
-    """Answers with the inherited genes; those missing or out of range are drawn, those in `change` moved or drawn."""
+    """Answers with the inherited genes; genes that are missing or out of range are drawn, genes in `change` are moved or drawn."""
 
     def __init__(self, inherited: Mapping[str, Gene], rng: np.random.Generator, change: Collection[str] = ()) -> None:
         """`inherited` is not changed."""
@@ -84,7 +84,7 @@ class InheritedTrial(RandomTrial):
         return super().suggest_int(name, low, high, step=step, log=log)
 
     def suggest_categorical(self, name: str, choices: Sequence[Gene]) -> Gene:
-        """The inherited choice, or one of the others where it is to change."""
+        """The inherited choice, or one of the others if it is in `change`."""
         value = self._inherited.get(name)
         # True == 1 in Python, yet they are different JSON.
         others = [choice for choice in choices if choice != value or type(choice) is not type(value)]
@@ -104,10 +104,10 @@ class InheritedTrial(RandomTrial):
 
 
 class RecordedTrial:
-    """Answers with the genes of a candidate; `InvalidCandidateError` where one is missing or cannot be.
+    """Answers with the genes of a candidate; `InvalidCandidateError` if one is missing or impossible.
 
-    A candidate may lie outside the ranges of this space's options (they may be narrower than those it was drawn with),
-    but must hold sensible numbers.
+    A candidate may lie outside the ranges of this space's options (it may have been drawn with wider ones), but its
+    numbers must be possible.
     """
 
     def __init__(self, genes: Mapping[str, object]) -> None:
@@ -151,7 +151,7 @@ class Recorder:
     """Passes questions on to a trial and keeps the answers in `genes`, in order."""
 
     def __init__(self, trial: TrialLike) -> None:
-        """`trial` answers."""
+        """`trial` gives the answers."""
         self._trial = trial
         self.genes: dict[str, Gene] = {}
 

@@ -1,4 +1,4 @@
-"""Genes of a mask recipe: distribution, pattern, density (under a budget: the share of it that is used), seed, options."""
+"""Genes of a mask recipe: distribution, pattern, density (or the used share of a budget), seed, options."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from search_spaces.options import SpaceOptions
 from search_spaces.space import TrialLike
 
 PREFIX = "mask_"
-"""Starts the name of every gene of a recipe, and of no gene of an architecture."""
+"""Prefix of the name of every gene of a recipe; no gene of an architecture has it."""
 
 N_M = ("1:2", "1:4", "2:4", "2:8", "4:8")
 BLOCK_SIZES = (2, 4, 8)
 SHARE_RANGE = (0.1, 10.0)
 _MOST_SHARES = 8
-"""The distribution repeats its last density for the layers behind these."""
+"""Most layers with a density of their own; the distribution repeats the last density for the layers after them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,10 +26,10 @@ class Budget:
 
     Attributes:
         free: weights that follow the recipe.
-        fixed: weights that are kept besides, prescribed by the architecture.
+        fixed: further weights that are kept because the architecture prescribes them.
         limit: most weights that may be kept, `fixed` included.
         layers: number of layers that follow the recipe.
-        gated: some of them have gates.
+        gated: whether some of these layers have gates.
     """
 
     free: int
@@ -70,7 +70,7 @@ def suggest(trial: TrialLike, options: SpaceOptions, budget: Budget) -> MaskReci
 
 
 def read(recipe: MaskRecipe, options: SpaceOptions, budget: Budget) -> dict[str, Gene]:
-    """The genes that make `suggest` give that recipe again."""
+    """The genes from which `suggest` makes the same recipe again."""
     found: dict[str, Gene] = {
         "mask_distribution": recipe.distribution,
         "mask_pattern": recipe.pattern,

@@ -1,4 +1,4 @@
-"""What all spaces do alike: genes and masks are drawn, kept within the budget, changed, crossed, and built.
+"""The part that all spaces share: genes and masks are drawn, kept within the budget, changed, crossed, and built.
 
 A space adds its genes (`design`) and its graph (`network`).
 """
@@ -35,11 +35,11 @@ _RAISES = 3
 _SPENT = 0.95
 """Share of the wanted live weights that is near enough."""
 _STEEPEST = 3.0
-"""Largest factor of one raise of the density: the live share grows faster than the density."""
+"""Largest factor by which the density is raised at once, since the live share grows faster than the density."""
 
 
 class OpenNetwork(Protocol):
-    """A network whose masks are still to come.
+    """A network whose masks are not drawn yet.
 
     Attributes:
         structure: masks that the architecture prescribes, by layer.
@@ -52,7 +52,7 @@ class OpenNetwork(Protocol):
         """All maskable weights."""
 
     def model(self, masks: Mapping[str, Mask]) -> ir.Model:
-        """The network with the canonical mask of every layer; once."""
+        """The network with the canonical mask of every layer; may be called once only."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,13 +77,13 @@ class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
 
     Attributes:
         settings: the options.
-        signature: what the networks take in and give out.
+        signature: input and output of the networks.
     """
 
     name: ClassVar[str]
     options_type: ClassVar[type[SpaceOptions]]
     constant_genes: ClassVar[frozenset[str]] = frozenset()
-    """Genes of the architecture that have one value only."""
+    """Genes of the architecture that have only one possible value."""
 
     def __init__(self, signature: Signature, settings: OptionsT) -> None:
         """Raises `InvalidOptionError` where the space has no network of that signature."""
@@ -93,14 +93,14 @@ class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
 
     @abstractmethod
     def design(self, trial: TrialLike) -> DesignT:
-        """Ask a trial for the architecture; `InvalidCandidateError` where it answers nonsense."""
+        """Ask a trial for the architecture; `InvalidCandidateError` if an answer is impossible."""
 
     @abstractmethod
     def network(self, design: DesignT) -> OpenNetwork:
         """The unmasked network of a design."""
 
     def unstructured(self, design: DesignT) -> dict[str, Gene]:
-        """Genes of the same network with no connection prescribed; asked only where `network` gives it a structure."""
+        """Genes of the same network without prescribed connections; called only if `network` gives it a structure."""
         raise NotImplementedError(f"space {self.name!r} prescribes connections and must say how to do without")
 
     def sample(self, rng: np.random.Generator) -> Candidate:
@@ -118,7 +118,7 @@ class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
         return self._propose(trial)
 
     def mutate(self, candidate: Candidate, rng: np.random.Generator) -> Candidate:
-        """A neighbour: one gene changed or one mask edit more (in the place of one where there are `max_edits`)."""
+        """A neighbour: one gene changed or one mask edit more (it replaces another if there are `max_edits` already)."""
         for _ in range(_ATTEMPTS):
             if self.settings.max_edits and rng.random() < _EDIT_SHARE:
                 neighbour = self._edited(candidate, rng)
@@ -131,13 +131,13 @@ class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
         )
 
     def crossover(self, first: Candidate, second: Candidate, rng: np.random.Generator) -> Candidate:
-        """A child: every gene from one of the parents, each edit of either with an even chance."""
+        """A child: every gene comes from one of the parents; every edit of either parent is kept with probability 1/2."""
         child = InheritedTrial(genes.cross(self._genes(first), self._genes(second), rng), rng)
         edits = [edit for edit in (*first.edits, *second.edits) if rng.random() < 0.5]
         return self._propose(child, tuple(edits[: self.settings.max_edits]))
 
     def remask(self, candidate: Candidate, rng: np.random.Generator, *, edits: int = 0) -> Candidate:
-        """The same architecture under a mask recipe drawn anew, and then so many random edits; drawn again as `sample` does."""
+        """The same architecture with a new random mask recipe and `edits` random edits; drawn again as in `sample`."""
         for _ in range(_DRAWS):
             inherited = self._genes(candidate)
             of_recipe = {name for name in inherited if name.startswith(mask_genes.PREFIX)}
@@ -180,10 +180,10 @@ class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
         return candidate if self.settings.max_nnz is None else self._settled(candidate, budget)
 
     def _settled(self, candidate: Candidate, budget: Budget) -> Candidate:
-        """The candidate with as many live weights as its recipe meant to keep.
+        """The candidate, changed so that it has as many live weights as its recipe is meant to keep.
 
-        What the mask leaves dead is not counted, so the density is raised until the budget is spent on live weights.
-        Edits that overdraw it are dropped, the last ones first.
+        Weights that are kept but dead do not count, so the density is raised until the budget is spent on live weights.
+        Edits that exceed the budget are dropped, the last ones first.
         """
         draft = self._draft(candidate)
         while draft.candidate.edits and draft.live > budget.limit:
@@ -212,14 +212,14 @@ class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
         return self._drafted
 
     def _is_alive(self, draft: _Draft) -> bool:
-        """Every output depends on the input, and `min_live` of the kept weights lie on a path between them."""
+        """Whether every output depends on the input and a share `min_live` of the kept weights lies on a path between them."""
         if draft.live < self.settings.min_live * draft.kept:
             return False
         reached = onnx_graph.liveness(draft.model).forward.get(draft.model.graph.outputs[0].name or "")
         return reached is not None and bool(reached.all())
 
     def _edited(self, candidate: Candidate, rng: np.random.Generator) -> Candidate:
-        """One random edit more; the candidate itself where no edit fits."""
+        """The candidate with one more random edit; the candidate itself if no edit fits."""
         network = self._open(candidate)
         edits = candidate.edits
         if len(edits) >= self.settings.max_edits:
@@ -234,7 +234,7 @@ class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
         return candidate if over else edited
 
     def _changed(self, candidate: Candidate, rng: np.random.Generator) -> Candidate:
-        """One gene changed, of the architecture or of the recipe with an even chance."""
+        """The candidate with one gene changed, of the architecture or of the recipe with probability 1/2 each."""
         inherited = self._genes(candidate)
         of_recipe = [name for name in inherited if name.startswith(mask_genes.PREFIX)]
         of_architecture = [name for name in inherited if name not in self.constant_genes and name not in of_recipe]
@@ -243,7 +243,7 @@ class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
         return self._propose(InheritedTrial(inherited, rng, {changed}), candidate.edits)
 
     def _genes(self, candidate: Candidate) -> dict[str, Gene]:
-        """All genes of a candidate by name, those of its recipe included."""
+        """All genes of a candidate by name, including the genes of its recipe."""
         recipe = mask_genes.read(candidate.mask, self.settings, self._budget(self._open(candidate)))
         return {**candidate.architecture, **recipe}  # type: ignore[dict-item]
 
@@ -265,7 +265,7 @@ class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
         return self.network(self._design(candidate))
 
     def _budget(self, network: OpenNetwork) -> Budget:
-        """What a recipe may keep of that network."""
+        """How many weights of that network a recipe may keep."""
         total = sum(layer.size for layer in network.layers)
         limit = max(1, int(self.settings.max_density * total))
         if self.settings.max_nnz is not None:
@@ -286,6 +286,6 @@ def _free(network: OpenNetwork) -> list[MaskLayer]:
 
 
 def _masks(network: OpenNetwork, recipe: MaskRecipe, edits: Sequence[MaskEdit]) -> dict[str, Mask]:
-    """The recipe's masks and the prescribed ones, then the edits."""
+    """The masks of the recipe and the prescribed masks, changed by the edits."""
     masks = {**mask_recipe.draw(recipe, _free(network)), **network.structure}
     return mask_edits.apply(edits, masks, network.layers)

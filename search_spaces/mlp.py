@@ -1,17 +1,17 @@
 """Space of multilayer perceptrons: depth, widths, activation, skip weights, random-graph wiring (arXiv:2107.12917).
 
-Further wirings, activations and scalings that no search draws unless its options name them:
+Further wirings, activations and scalings, which a search draws only if its options name them:
 
 - ``auto-compressing`` (arXiv:2506.09714): the head reads the sum of all hidden layers, which have one width; the deepest can be
   cut off after training (`onnx_graph.cutting.layer_cutting`).
 - ``dynamical`` (arXiv:2210.02373): a first layer without activation, then `depth` non-expansive blocks of one width.
 - ``tailored`` (arXiv:2203.08120): leaky rectifiers whose slope follows from the depth, for deep plain networks.
 - ``mup``, maximal update parametrisation (arXiv:2203.03466), so that the best learning rate of Adam does not depend on the width.
-  A layer whose fan-in n is a hidden width computes α·W·x with α = base width / n. In the paper's n⁻ᵃ·w, w ~ N(0, n⁻²ᵇ), learning
-  rate η·n⁻ᶜ that is a = 1, c = 0 for all of them, b = −½ for hidden layers and b = 0 for the head; layers that read the input have
-  a = b = c = 0. Adam's steps are of size η whatever the gradient, so the product moves by η/n, as the paper's c = 1 has it.
-  `nas.training.stack.initialisation` draws the weights, for the kept fan-in (arXiv:2405.15743); α is that of the dense width, where
-  that paper divides by the density too, so that a candidate does not change its scale with its mask.
+  A layer whose fan-in n is a hidden width computes α·W·x with α = base width / n. In the paper's notation (weight n⁻ᵃ·w with
+  w ~ N(0, n⁻²ᵇ), learning rate η·n⁻ᶜ) such layers have a = 1, c = 0, and b = −½ (hidden layers) or b = 0 (the head); layers that
+  read the input have a = b = c = 0. Adam's steps have size η for any gradient, so the product changes by η/n, as with the paper's
+  c = 1. `nas.training.stack.initialisation` draws the weights for the kept fan-in (arXiv:2405.15743). That paper divides α by the
+  density too; here α depends on the dense width only, so that the mask does not change the scale.
 """
 
 from collections.abc import Mapping
@@ -44,15 +44,15 @@ class MLPOptions(SpaceOptions):
     """Ranges of the architecture; all bounds are included.
 
     Attributes:
-        depth: number of hidden layers; of a random graph the most that it may have, from 2 on.
+        depth: number of hidden layers; for a random graph the largest number that it may have, 2 or more.
         width: units of a hidden layer, drawn log-uniformly under `max_nnz`, else uniformly.
         activations: names of `MLP_ACTIVATIONS`.
-        wirings: ``plain`` layers, ``skips`` between any two layers that are no neighbours, a family of random graphs,
+        wirings: ``plain`` layers, ``skips`` between any two layers that are not neighbours, a family of random graphs,
             ``auto-compressing`` or ``dynamical``.
-        vertices: units of all hidden layers together, of a random graph; of a ``theme`` about so many.
-        degree: mean degree of a random graph, even numbers; themes have their own.
+        vertices: number of units of all hidden layers together, for a random graph; for a ``theme`` the approximate number.
+        degree: mean degree of a random graph, even numbers; not used by themes.
         scalings: ``standard`` or ``mup``, or both.
-        base_width: fan-in at which both scalings are one.
+        base_width: fan-in at which both scalings are the same.
     """
 
     depth: tuple[int, int] = (1, 4)
@@ -87,12 +87,12 @@ class MLPDesign:
     """A perceptron without its masks.
 
     Attributes:
-        widths: of the hidden layers.
-        activation: behind every hidden layer.
-        skips: pairs of layers joined beside the chain; 0 is the input, ``len(widths) + 1`` the output.
-        structure: prescribed connections between layers, by the same pairs.
-        wiring: one of those of one width, or empty for layers with skips.
-        base_width: of the scaling ``mup``; None: ``standard``.
+        widths: widths of the hidden layers.
+        activation: activation after every hidden layer.
+        skips: pairs of layers that are joined in addition to the chain; 0 is the input, ``len(widths) + 1`` the output.
+        structure: prescribed connections between layers, by the same kind of pairs.
+        wiring: a wiring whose layers have one width, or empty for layers with skips.
+        base_width: base width of the scaling ``mup``; None: ``standard``.
     """
 
     widths: tuple[int, ...]
@@ -121,7 +121,7 @@ class MLPSpace(MaskedSpace[MLPOptions, MLPDesign]):
     constant_genes = frozenset({"base_width"})
 
     def __init__(self, signature: Signature, settings: MLPOptions) -> None:
-        """Raises `InvalidOptionError` where an output per time step is wanted."""
+        """Raises `InvalidOptionError` if the signature has an output per time step."""
         super().__init__(signature, settings)
         if signature.per_step:
             raise InvalidOptionError("space 'mlp' gives one output per example, not one per time step; take 'rnn'")
@@ -154,7 +154,7 @@ class MLPSpace(MaskedSpace[MLPOptions, MLPDesign]):
         return MLPDesign(widths=widths, activation=activation, skips=skips)
 
     def network(self, design: MLPDesign) -> NetworkBuilder:
-        """Gemm layers, activations, and sums as the wiring has them."""
+        """Gemm layers, activations, and the sums of the wiring."""
         builder = NetworkBuilder(self.signature.input_shape, "mlp")
         x = builder.flatten(builder.input)
         if design.wiring == "auto-compressing":
@@ -167,7 +167,7 @@ class MLPSpace(MaskedSpace[MLPOptions, MLPDesign]):
         return builder.finish(builder.gemm(x, self.signature.outputs, "head", alpha=design.alpha(x)))
 
     def _layers(self, builder: NetworkBuilder, design: MLPDesign, x: ir.Value) -> NetworkBuilder:
-        """One layer after another; the skip weights' products are added in front of the activation."""
+        """One layer after another; the products of the skip weights are added before the activation."""
         values = [x]
         depth = len(design.widths)
         for number, width in enumerate([*design.widths, self.signature.outputs], 1):
@@ -185,7 +185,7 @@ class MLPSpace(MaskedSpace[MLPOptions, MLPDesign]):
         return builder.finish(values[-1])
 
     def unstructured(self, design: MLPDesign) -> dict[str, genes.Gene]:
-        """The same layers and skip weights, with no connection prescribed."""
+        """The same layers and skip weights, without prescribed connections."""
         depth = len(design.widths)
         pairs = [(source, target) for target in range(2, depth + 2) for source in range(target - 1)]
         return {
@@ -198,7 +198,7 @@ class MLPSpace(MaskedSpace[MLPOptions, MLPDesign]):
         }
 
     def _base_width(self, trial: TrialLike) -> int | None:
-        """Ask for the scaling, where it is not ``standard`` anyway: candidates of searches without a choice have no such gene."""
+        """Ask for the scaling if there is a choice; candidates of searches that allow only ``standard`` have no such gene."""
         if self.settings.scalings == SCALINGS[:1]:
             return None
         scaling = genes.choice(trial, "scaling", self.settings.scalings)
@@ -213,7 +213,7 @@ class MLPSpace(MaskedSpace[MLPOptions, MLPDesign]):
         return {} if self.settings.scalings == SCALINGS[:1] else {"scaling": "standard"}
 
     def _design(self, candidate: Candidate) -> MLPDesign:
-        """Whether a candidate has a gene for its scaling does not depend on these options."""
+        """Read the design; the candidate decides whether there is a gene for the scaling, not the options of this space."""
         scalings = SCALINGS if "scaling" in candidate.architecture else SCALINGS[:1]
         if (
             scalings == self.settings.scalings
@@ -226,7 +226,7 @@ class MLPSpace(MaskedSpace[MLPOptions, MLPDesign]):
         """A vertex is a hidden unit; sources read the input, sinks feed the output."""
         low, high = self.settings.vertices
         if self.settings.max_nnz is not None:
-            # Half of the budget stays for input and output.
+            # Half of the budget is kept for the connections of input and output.
             high = max(low, min(high, random_graph.affordable(family, self.settings.max_nnz, self.settings.degree[1])))
         shallow, deep = self.settings.depth
         # In a single layer a graph has no edges.
@@ -263,7 +263,7 @@ def _dynamical(builder: NetworkBuilder, design: MLPDesign, x: ir.Value) -> ir.Va
 def _product(
     builder: NetworkBuilder, design: MLPDesign, values: list[ir.Value], source: int, width: int, name: str
 ) -> ir.Value:
-    """The product of a skip weight, whose factor only a Gemm can hold."""
+    """The product of a skip weight; a Gemm if there is a factor, since a MatMul cannot hold one."""
     if source == 0 or design.base_width is None:
         return builder.matmul(values[source], width, name)
     return builder.gemm(values[source], width, name, alpha=design.alpha(values[source]), bias=False)

@@ -1,7 +1,7 @@
 """Network builder: appends ONNX nodes with known shapes, collects the maskable layers, fills in masks at the end.
 
-The weights of a network stay open while its nodes are appended, so that the layers are known before their masks are
-drawn; `model` then makes every weight 1 where its mask keeps it and 0 elsewhere.
+The weights of a network have no values while its nodes are appended, so that the layers are known before their masks are
+drawn; `model` then sets every weight to 1 where its mask keeps it and to 0 elsewhere.
 """
 
 import math
@@ -19,7 +19,7 @@ from search_spaces.masks.layer import Mask, MaskLayer
 OPSET = 17
 IR_VERSION = 10
 MAX_WEIGHTS = 50_000_000
-"""Candidates may come from strangers; above this many weights a mask alone is 50 MB."""
+"""Most weights of a network. Candidates may be untrusted input, and with more weights a mask alone takes 50 MB."""
 
 ACTIVATIONS: Mapping[str, tuple[str, tuple[ir.Attr, ...]]] = {
     "relu": ("Relu", ()),
@@ -31,7 +31,7 @@ ACTIVATIONS: Mapping[str, tuple[str, tuple[ir.Attr, ...]]] = {
     "softplus": ("Softplus", ()),
     "silu": ("Sigmoid", ()),
 }
-"""Operators of opset 17. GELU is none of them, and the constants of its decomposition would count as parameters."""
+"""Operators of opset 17. GELU is not in it, and the constants of its decomposition would count as parameters."""
 
 CELLS: Mapping[str, tuple[str, tuple[ir.Attr, ...]]] = {
     "rnn-tanh": ("RNN", (ir.AttrStrings("activations", ["Tanh"]),)),
@@ -39,7 +39,7 @@ CELLS: Mapping[str, tuple[str, tuple[ir.Attr, ...]]] = {
     "gru": ("GRU", (ir.AttrInt64("linear_before_reset", 1),)),
     "lstm": ("LSTM", ()),
 }
-"""Operator and attributes; `linear_before_reset` makes the GRU that of cuDNN and PyTorch."""
+"""Operator and attributes; `linear_before_reset` makes the GRU the same as in cuDNN and PyTorch."""
 
 
 _FLOAT = ir.TensorType(ir.DataType.FLOAT)
@@ -53,7 +53,7 @@ def gates_of(cell: str) -> int:
 
 @dataclass(frozen=True)
 class OpenWeight:
-    """A weight whose mask is still to come: `value` has no data yet."""
+    """A weight whose mask is not drawn yet: `value` has no data."""
 
     layer: MaskLayer
     value: ir.Value
@@ -69,7 +69,7 @@ class NetworkBuilder:
     """
 
     def __init__(self, input_shape: Sequence[int], name: str) -> None:
-        """`name` becomes the graph's."""
+        """`name` becomes the name of the graph."""
         self.input = ir.Value(name="input", shape=ir.Shape(["N", *input_shape]), type=_FLOAT)
         self.structure: dict[str, Mask] = {}
         self._name = name
@@ -103,7 +103,7 @@ class NetworkBuilder:
         name: str,
         attributes: Sequence[ir.Attr] = (),
     ) -> list[ir.Value]:
-        """Append a node with several outputs, each a name (empty: not wanted) and a shape."""
+        """Append a node with several outputs, each given by a name (empty: not used) and a shape."""
         values = [
             ir.Value(name=label, shape=ir.Shape(shape), type=_FLOAT) if label else ir.Value(name="")
             for label, shape in outputs
@@ -148,7 +148,7 @@ class NetworkBuilder:
         return self.node("Gemm", [x, weight], ["N", size(weight)], name, _scaled(alpha))
 
     def initializer(self, name: str) -> ir.Value:
-        """A maskable weight that was appended."""
+        """The maskable weight of that name."""
         return self._open[name].value
 
     def matmul(self, x: ir.Value, outputs: int, name: str) -> ir.Value:
@@ -173,11 +173,11 @@ class NetworkBuilder:
         return self.node(operator, [x], shape, name, attributes)
 
     def leaky_relu(self, x: ir.Value, slope: float, name: str) -> ir.Value:
-        """A rectifier with a slope of its own below zero."""
+        """A leaky rectifier with the given slope below zero."""
         return self.node("LeakyRelu", [x], dimensions(x), name, [ir.AttrFloat32("alpha", slope)])
 
     def flatten(self, x: ir.Value, name: str = "flatten") -> ir.Value:
-        """``(N, …)`` to ``(N, features)``; nothing is appended where it is that already."""
+        """``(N, …)`` to ``(N, features)``; nothing is appended if it has this shape already."""
         if len(dimensions(x)) == 2:
             return x
         return self.node("Flatten", [x], ["N", math.prod(sizes(x))], name, _AXIS_1)
@@ -216,7 +216,7 @@ class NetworkBuilder:
     def recurrent(
         self, x: ir.Value, cell: str, hidden: int, name: str, *, every_step: bool, last_step: bool
     ) -> tuple[ir.Value | None, ir.Value | None]:
-        """Recurrent layer, one of `CELLS`, on ``(T, N, F)``: its output ``(T, N, hidden)``, that of the last step ``(N, hidden)``."""
+        """Recurrent layer, one of `CELLS`, on ``(T, N, F)``: returns the outputs of all steps ``(T, N, hidden)`` and of the last step ``(N, hidden)``."""
         if cell not in CELLS:
             raise InvalidCandidateError(f"unknown cell {cell!r}; known: {', '.join(CELLS)}")
         operator, attributes = CELLS[cell]
@@ -252,7 +252,7 @@ class NetworkBuilder:
         return self
 
     def model(self, masks: Mapping[str, Mask]) -> ir.Model:
-        """The finished model with the canonical mask of every layer; one only, since the nodes move into it."""
+        """The finished model with the canonical mask of every layer; may be called once only, since the nodes move into it."""
         if self._output is None:
             raise RuntimeError("finish the network before asking for its model")
         for name, weight in self._open.items():
@@ -299,7 +299,7 @@ def _scaled(alpha: float) -> tuple[ir.Attr, ...]:
 
 
 def _window(length: int, kernel: int, stride: int) -> int:
-    """Length of a side behind a convolution or pool."""
+    """Length of a side after a convolution or pool."""
     result = (length + 2 * _padding(kernel) - kernel) // stride + 1
     if result < 1:
         raise InvalidCandidateError(

@@ -2,9 +2,9 @@
 
     x ← x − h·Aᵀσ(A·x + b),   1-Lipschitz where h·s·‖A‖₂² ≤ 2 and σ never falls and has no slope above s.
 
-A is one initializer that two Gemm nodes read, upright and turned, so that both share its mask. The paper bounds the spectral
-norm; here ‖A‖₁·‖A‖_∞ is bounded, which is never less and which no mask raises (see `onnx_graph.norm_bound`). The step h is 1:
-any other step common to all blocks is that of a network whose first and last layer are scaled.
+A is one initializer that two Gemm nodes read, one of them transposed, so that both share its mask. The paper bounds the
+spectral norm; here ‖A‖₁·‖A‖_∞ is bounded, which is never smaller and which no mask raises (see `onnx_graph.norm_bound`). The
+step h is 1: any other step that all blocks share is equivalent to a scaling of the first and the last layer.
 """
 
 from collections.abc import Callable
@@ -16,9 +16,9 @@ from search_spaces.network_builder import NetworkBuilder, size
 
 STEP = 1.0
 FALLING = frozenset({"silu"})
-"""Activations that fall somewhere: a step along them may expand, however short."""
+"""Activations that are not monotone: a step with them may expand, even a very short one."""
 _STEEPEST = {"selu": 1.7581}
-"""Largest slope of an activation where it is not 1."""
+"""Largest slopes of the activations for which it is not 1."""
 
 
 def non_expansive_block(
@@ -34,8 +34,8 @@ def non_expansive_block(
 
     Args:
         activation: not one of `FALLING`.
-        activate: appends the activation behind a value, under a name.
-        alpha: factor of A wherever it is read.
+        activate: function that appends the activation after a value, under a name.
+        alpha: factor of A in both nodes.
     """
     inner = builder.gemm(x, size(x), name, alpha=alpha)
     weight = builder.initializer(f"{name}.weight")

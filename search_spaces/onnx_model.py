@@ -53,7 +53,7 @@ class ONNXDesign:
 
 
 class MaskedModel:
-    """A copy of the given model whose masks are still to come."""
+    """A copy of the given model whose masks are not drawn yet."""
 
     def __init__(self, template: ir.Model, weights: Mapping[str, Weight]) -> None:
         """`template` is not changed."""
@@ -85,8 +85,8 @@ class MaskedModel:
 class ONNXSpace(MaskedSpace[ONNXOptions, ONNXDesign]):
     """All masks of one model; a candidate names the file by its hash, so that another file is an error.
 
-    Candidates take normalised inputs, as those of the other spaces do: the normalisation that an exported file begins with
-    is left out, to be put back by the next export. They take batches of any size.
+    Candidates take normalised inputs, like the candidates of the other spaces: the normalisation at the beginning of an
+    exported file is left out, and the next export adds it again. They take batches of any size.
     """
 
     name = "onnx"
@@ -94,7 +94,7 @@ class ONNXSpace(MaskedSpace[ONNXOptions, ONNXDesign]):
     constant_genes = frozenset({"model"})
 
     def __init__(self, signature: Signature, settings: ONNXOptions) -> None:
-        """Raises `InvalidOptionError` where the file is no model, has nothing to mask, or does not fit the signature."""
+        """Raises `InvalidOptionError` if the file is not a model, has nothing to mask, or does not fit the signature."""
         super().__init__(signature, settings)
         path = Path(settings.model)
         self.digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
@@ -111,7 +111,7 @@ class ONNXSpace(MaskedSpace[ONNXOptions, ONNXDesign]):
         self._check_signature()
 
     def design(self, trial: TrialLike) -> ONNXDesign:
-        """The model, if the trial means the same file."""
+        """The design of the model; the trial must have the hash of the same file."""
         model = str(trial.suggest_categorical("model", [self.digest]))
         if model != self.digest:
             raise InvalidCandidateError(
@@ -143,9 +143,9 @@ class ONNXSpace(MaskedSpace[ONNXOptions, ONNXDesign]):
 
 
 def _template(path: Path) -> ir.Model:
-    """The model of a file: simplified, without the normalisation of an export and notes of tools, if possible for any batch."""
+    """The model of a file, simplified, without exported normalisation and metadata of tools, for any batch if possible."""
     model = onnx_graph.simplify(onnx_graph.load(path))
-    with suppress(onnx_graph.FixedBatchError):  # whoever runs it may do so in batches of that size
+    with suppress(onnx_graph.FixedBatchError):  # the model can still be run in batches of its fixed size
         model = onnx_graph.free_batch(model)
     onnx_graph.drop_notes(model)
     found = onnx_graph.split_normalisation(model)
@@ -153,7 +153,7 @@ def _template(path: Path) -> ir.Model:
 
 
 def _fits(value: ir.Value, wanted: tuple[int, ...], *, last_only: bool = False) -> bool:
-    """The known dimensions are those wanted, behind the batch axis or at the end."""
+    """Whether the known dimensions of the value are the wanted ones, after the batch axis or at the end of the shape."""
     if value.shape is None:
         return True
     dims = list(value.shape)[-len(wanted) :] if last_only else list(value.shape)[1:]

@@ -1,4 +1,4 @@
-"""Options of the search spaces: those that all spaces share, their checks, and their JSON form."""
+"""Options that all search spaces share, their checks, and their JSON form."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -12,7 +12,7 @@ from search_spaces.masks.recipe import DISTRIBUTIONS, PATTERNS
 OptionsT = TypeVar("OptionsT", bound="SpaceOptions")
 
 SEARCHED = ("random", "watts-strogatz", "barabasi-albert", "expander", "block", "n:m", "channel")
-"""Patterns that a search draws unless told otherwise: the quick ones that differ from each other on every layer."""
+"""Patterns that a search draws by default: the quick ones that differ from each other on every layer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,16 +20,16 @@ class SpaceOptions:
     """Which masks a space draws.
 
     Attributes:
-        max_nnz: no candidate keeps more weights than this; None: no such bound.
-        min_density: least share of the weights that is kept; None: 0.02, or a quarter of `max_density` if that is less.
-        max_density: largest share of the weights that is kept, a bound like `max_nnz`.
-        min_fill: under `max_nnz`, least share of that budget that is used, in (0, 1].
-        distributions: how the density may be shared out among the layers.
-        patterns: where the kept connections of a layer may lie.
-        min_live: `sample` draws again where less than this share of the kept weights lies on a path from input to output,
-            or an output has no such path; 0: it takes whatever it draws, which is faster.
-        max_edits: most mask edits of a candidate; 0: none.
-        edits: which mask edits may be drawn.
+        max_nnz: largest number of kept weights of a candidate; None: no such bound.
+        min_density: smallest share of kept weights; None: 0.02, or a quarter of `max_density` if that is less.
+        max_density: largest share of kept weights, a bound like `max_nnz`.
+        min_fill: smallest used share of the budget `max_nnz`, in (0, 1].
+        distributions: names of the distributions of density among the layers that may be drawn.
+        patterns: names of the patterns that may be drawn.
+        min_live: smallest share of the kept weights that must lie on a path from input to output; `sample` draws again if
+            the share is smaller or an output has no such path; 0: it accepts every draw, which is faster.
+        max_edits: largest number of mask edits of a candidate; 0: none.
+        edits: names of the mask edits that may be drawn.
     """
 
     max_nnz: int | None = None
@@ -70,7 +70,7 @@ class SpaceOptions:
 
 
 def read(options_type: type[OptionsT], values: Mapping[str, object]) -> OptionsT:
-    """Options from JSON values: lists become tuples, an unknown name is an `InvalidOptionError` with the nearest."""
+    """Options from JSON values: lists become tuples; for an unknown name `InvalidOptionError` lists the nearest names."""
     known = [field.name for field in fields(options_type)]
     for name in values:
         if name not in known:
@@ -86,13 +86,13 @@ def to_json(options: SpaceOptions) -> dict[str, object]:
 
 
 LARGEST = 1 << 20
-"""No width or number of units is larger."""
+"""Largest width or number of units."""
 
 DEEPEST = 256
-"""No network has more layers, since every pair of them can be connected by a skip."""
+"""Largest number of layers; it is small since every pair of layers can be connected by a skip."""
 
 MOST_VERTICES, MOST_NODES = 4_096, 64
-"""Of a random graph and of a cell: every pair of them can be connected, too."""
+"""Largest number of vertices of a random graph or a cell, where every pair can be connected, too."""
 
 
 def check_range(name: str, bounds: Sequence[int], least: int, most: int = LARGEST) -> None:

@@ -2,10 +2,10 @@
 
 A Watts–Strogatz, Barabási–Albert or Erdős–Rényi graph is oriented into a directed acyclic graph by a random order of
 its vertices. A vertex is a unit; its layer is the length of the longest path that ends in it. Edges between consecutive
-layers are the kept connections of that layer's weight, edges that jump layers those of a skip weight.
+layers are the kept connections of that layer's weight; edges that jump over layers are the connections of a skip weight.
 
-The paper keeps every layer, which makes networks as deep as the graph's longest path. Here the longest-path layers are
-first merged, neighbours together, until at most `depth` are left; edges inside a merged layer are dropped.
+The paper keeps every layer, which makes networks as deep as the graph's longest path. Here neighbouring layers are merged
+until at most `depth` remain; edges inside a merged layer are dropped.
 
 A ``theme`` (CT-NAS, same paper) is such a graph of few vertices grown to any size: vertex v becomes round(p_v · scale) units,
 and all units of two joined vertices are joined.
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     import networkx as nx
 
 GRAPHS = ("watts-strogatz", "barabasi-albert", "erdos-renyi")
-"""Families of graphs on units."""
+"""Families of graphs whose vertices are units."""
 THEME = "theme"
 FAMILIES = (*GRAPHS, THEME)
-"""Families of graphs in layers."""
+"""Families of graphs that can be put into layers."""
 THEME_VERTICES = (4, 8)
 THEME_DEGREE = (2, 3)
 
@@ -43,8 +43,8 @@ class LayeredGraph:
 
     Attributes:
         widths: number of units of every layer, first to last.
-        masks: by (source layer, target layer), counted from 1, the edges as bool array ``(units of target, units of source)``.
-        sinks: layers, but the last, that hold a unit without successor.
+        masks: edges as bool array ``(units of target, units of source)``, by (source layer, target layer), counted from 1.
+        sinks: layers except the last that hold a unit without successor.
     """
 
     widths: tuple[int, ...]
@@ -58,7 +58,7 @@ class LayeredGraph:
 
 
 def draw(trial: TrialLike, family: str, vertices: tuple[int, int], degree: tuple[int, int], depth: int) -> LayeredGraph:
-    """Ask a trial for the genes of a graph, then draw it; of a theme, `vertices` are its units and `degree` means nothing."""
+    """Ask a trial for the genes of a graph, then draw it; for a theme, `vertices` counts the units and `degree` is not used."""
     if family == THEME:
         return theme(
             vertices=genes.integer(trial, "theme_vertices", THEME_VERTICES),
@@ -78,27 +78,27 @@ def draw(trial: TrialLike, family: str, vertices: tuple[int, int], degree: tuple
 
 
 def affordable(family: str, budget: int, degree: int) -> int:
-    """Most vertices of a graph, units of a theme, whose edges take about half of `budget`, whatever its other genes are."""
+    """Most vertices of a graph (units of a theme) whose edges take about half of `budget`, for any other genes."""
     if family == THEME:
-        # A theme of n vertices and mean degree d has n·d/2 blocks of (units/n)² edges: most for the smallest n.
+        # A theme of n vertices and mean degree d has n·d/2 blocks of (units/n)² edges, which is largest for the smallest n.
         return math.isqrt(budget * THEME_VERTICES[0] // THEME_DEGREE[1])
     return budget // degree
 
 
 @lru_cache(maxsize=512)
 def layered(family: str, *, vertices: int, degree: int, rewire: float, depth: int, seed: int) -> LayeredGraph:
-    """Draw a graph and orient it; remembered, since a candidate is opened several times while it is made.
+    """Draw a graph and orient it; results are cached, since a candidate is opened several times while it is made.
 
     Args:
         family: one of `GRAPHS`.
         vertices: number of vertices.
-        degree: mean degree aimed at, in [2, vertices), best even.
+        degree: wanted mean degree, in [2, vertices), preferably even.
         rewire: share of rewired edges, Watts–Strogatz only.
-        depth: most layers, at least 1.
-        seed: of the graph and of the order of its vertices.
+        depth: largest number of layers, at least 1.
+        seed: seed of the graph and of the order of its vertices.
 
     Raises:
-        InvalidCandidateError: there is no such graph.
+        InvalidCandidateError: such a graph does not exist.
     """
     order = np.random.default_rng(seed).random(vertices).argsort()
     pairs = order[_pairs(family, vertices, degree, rewire, seed)]
@@ -114,19 +114,19 @@ def layered(family: str, *, vertices: int, degree: int, rewire: float, depth: in
 
 @lru_cache(maxsize=512)
 def theme(*, vertices: int, degree: int, scale: int, depth: int, seed: int) -> LayeredGraph:
-    """An Erdős–Rényi graph in layers, grown to about `scale` units; other arguments and errors as in `layered`."""
+    """An Erdős–Rényi graph in layers, grown to about `scale` units; the other arguments and the errors are as in `layered`."""
     graph = layered("erdos-renyi", vertices=vertices, degree=degree, rewire=0.0, depth=depth, seed=seed)
     # Not the stream of `layered`: there the same numbers are the order of the vertices.
     return grown(graph, shares(vertices, np.random.default_rng((seed, 1))), scale)
 
 
 def grown(graph: LayeredGraph, parts: NDArray[np.float64], scale: int) -> LayeredGraph:
-    """The graph with round(p_v · scale) units, at least one, for every vertex v; every edge is all edges between theirs.
+    """The graph with round(p_v · scale) units (at least one) for every vertex v; an edge joins all units of its two vertices.
 
     Args:
         graph: the theme.
         parts: p_v, float ``(vertices,)``, in the order of the layers and of the vertices in them.
-        scale: units of all vertices together, but for rounding.
+        scale: number of units of all vertices together, except for rounding.
     """
     units = np.maximum(1, np.rint(parts * scale).astype(np.int64))
     layers = np.split(units, np.cumsum(graph.widths)[:-1])

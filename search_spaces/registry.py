@@ -1,6 +1,6 @@
 """Search spaces by name: those of this package and those of the entry points ``search_spaces``.
 
-An entry point names a class that is made from a `Signature` and an instance of its ``options_type``.
+An entry point names a class; its instances are made from a `Signature` and an instance of its ``options_type``.
 """
 
 from typing import Any, Protocol
@@ -46,13 +46,13 @@ def create(name: str, signature: Signature, **options: object) -> SearchSpace:
 
     Args:
         name: one of `SPACES`.
-        signature: what the networks take in and give out.
-        options: of the space, JSON values or Python ones; see its options class.
+        signature: input and output of the networks.
+        options: options of the space, JSON values or Python ones; see its options class.
 
     Raises:
-        UnknownNameError: no such space.
+        UnknownNameError: the space does not exist.
         InvalidPluginError: the space of another package cannot be used.
-        InvalidOptionError: an option that is unknown or out of range, or a signature that the space has no network for.
+        InvalidOptionError: an option is unknown or out of range, or the space has no network for the signature.
     """
     from search_spaces.options import read
 

@@ -19,7 +19,7 @@ from search_spaces.signature import Signature
 from search_spaces.space import TrialLike
 
 RECURRENCES = ("recipe", *random_graph.GRAPHS)
-"""Without themes: those in a hidden-to-hidden weight are the recipe's pattern ``theme``."""
+"""Structures of the hidden-to-hidden weights. Themes are missing: they are the pattern ``theme`` of the recipe."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +29,8 @@ class RNNOptions(SpaceOptions):
     Attributes:
         cells: names of `CELLS`.
         layers: number of recurrent layers.
-        hidden: units of a layer, drawn log-uniformly.
-        recurrences: structure of the hidden-to-hidden weights: ``recipe`` (as all others) or a family of random graphs.
+        hidden: number of units of a layer, drawn log-uniformly.
+        recurrences: structures of the hidden-to-hidden weights: ``recipe`` (like all other weights) or a family of random graphs.
         degree: mean degree of such a graph, even numbers.
     """
 
@@ -55,13 +55,13 @@ class RNNDesign:
     """A recurrent network without its masks.
 
     Attributes:
-        cell: of all layers.
-        hidden: units of the layers.
-        skips: layers that feed the head beside the last one; 0 is the input.
+        cell: cell of all layers.
+        hidden: numbers of units of the layers.
+        skips: layers that feed the head in addition to the last one; 0 is the input.
         recurrence: ``recipe`` or a family of random graphs.
-        degree: of the graphs.
-        rewire: of Watts–Strogatz graphs.
-        seed: of the graphs; layer i draws from seed + i.
+        degree: mean degree of the graphs.
+        rewire: share of rewired edges of Watts–Strogatz graphs.
+        seed: seed of the graphs; layer i draws from seed + i.
     """
 
     cell: str
@@ -80,7 +80,7 @@ class RNNSpace(MaskedSpace[RNNOptions, RNNDesign]):
     options_type = RNNOptions
 
     def __init__(self, signature: Signature, settings: RNNOptions) -> None:
-        """Raises `InvalidOptionError` for inputs that are no sequences."""
+        """Raises `InvalidOptionError` for inputs that are not sequences."""
         super().__init__(signature, settings)
         if len(signature.input_shape) not in (2, 3):
             raise InvalidOptionError(
@@ -144,7 +144,7 @@ class RNNSpace(MaskedSpace[RNNOptions, RNNDesign]):
         }
 
     def _input_features(self, builder: NetworkBuilder, sequence: ir.Value) -> ir.Value:
-        """What the head sees of the input."""
+        """The part of the input that the head reads."""
         if self.signature.per_step:
             return sequence
         index = builder.constant("last_step", np.array(-1, np.int64))
@@ -153,7 +153,7 @@ class RNNSpace(MaskedSpace[RNNOptions, RNNDesign]):
         )
 
     def _head(self, builder: NetworkBuilder, features: list[ir.Value | None]) -> ir.Value:
-        """Dense on the last layer, plus a skip weight for every other that feeds it."""
+        """A dense layer on the last recurrent layer, plus a skip weight for every other layer that feeds the head."""
         outputs = self.signature.outputs
         main = features[-1]
         if main is None:

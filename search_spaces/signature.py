@@ -1,4 +1,4 @@
-"""What a network must take in and give out: all that a search space knows of a task."""
+"""Input and output of a network: all that a search space knows about a task."""
 
 from dataclasses import dataclass
 
@@ -11,8 +11,8 @@ class Signature:
 
     Attributes:
         input_shape: shape of one example without the batch axis: ``(features,)``, ``(C, H, W)`` or ``(T, F)``.
-        outputs: logits per example, or per time step where `per_step`.
-        per_step: the network gives logits at every time step, ``(N, T, outputs)`` instead of ``(N, outputs)``.
+        outputs: number of logits per example, or per time step if `per_step`.
+        per_step: whether the network gives logits at every time step, ``(N, T, outputs)`` instead of ``(N, outputs)``.
     """
 
     input_shape: tuple[int, ...]

@@ -32,19 +32,19 @@ class SearchSpace(Protocol):
     name: str
 
     def sample(self, rng: np.random.Generator) -> Candidate:
-        """A random candidate, within the space's `max_nnz` where it has one."""
+        """A random candidate, within the space's `max_nnz` if it has one."""
 
     def suggest(self, trial: TrialLike) -> Candidate:
         """The candidate that an Optuna trial proposes."""
 
     def mutate(self, candidate: Candidate, rng: np.random.Generator) -> Candidate:
-        """A neighbour: one gene of the architecture or recipe changed, or one mask edit more. Never the same digest."""
+        """A neighbour: one gene of the architecture or recipe changed, or one mask edit more. Its digest always differs."""
 
     def crossover(self, first: Candidate, second: Candidate, rng: np.random.Generator) -> Candidate:
-        """A child with genes of both."""
+        """A child with genes of both parents."""
 
     def build(self, candidate: Candidate) -> ir.Model:
-        """The untrained masked network, weights 1 where kept and 0 elsewhere, dead units' connections already zero."""
+        """The untrained masked network, weights 1 where kept and 0 elsewhere, connections of dead units already zero."""
 
     def dense(self, candidate: Candidate) -> Candidate:
         """The same architecture without a mask: density 1, no edits."""

@@ -1,6 +1,6 @@
 """Conformance tests of a search space.
 
-Derive a test class from `SpaceContract`, say what it makes, and pytest runs all of it::
+Derive a test class from `SpaceContract`, define how it makes the space, and pytest runs all tests of the contract::
 
     class TestMySpace(SpaceContract):
         signature = Signature(input_shape=(8,), outputs=3)
@@ -45,13 +45,13 @@ class SpaceContract:
     """What every search space must do.
 
     Attributes:
-        signature: of the networks of the space under test.
+        signature: signature of the networks of the space under test.
     """
 
     signature: Signature
 
     def make(self, **options: object) -> SearchSpace:
-        """The space under test, with options that it must know: `max_nnz` and `min_live`, and those `options()` gives."""
+        """The space under test; its options must include `max_nnz`, `min_live` and the keys of `options()`."""
         raise NotImplementedError
 
     def check_network(self, space: SearchSpace, candidate: Candidate) -> None:
@@ -80,13 +80,13 @@ class SpaceContract:
         assert all(onnx_graph.count(space.build(candidate)).nnz > 0 for candidate in candidates)
 
     def test_sample_depends_on_the_generator_only(self) -> None:
-        """The same seed, the same candidates."""
+        """The same seed gives the same candidates."""
         space = self.make()
         first, second = np.random.default_rng(2), np.random.default_rng(2)
         assert [space.sample(first) for _ in range(3)] == [space.sample(second) for _ in range(3)]
 
     def test_json_round_trip_builds_the_same_bytes(self) -> None:
-        """Through text and back, and twice: bit for bit."""
+        """A candidate builds the same model, bit for bit, before and after JSON."""
         space = self.make()
         rng = np.random.default_rng(3)
         for _ in range(5):
@@ -118,7 +118,7 @@ class SpaceContract:
         assert any(neighbour.edits != candidate.edits for neighbour in neighbours)
 
     def test_crossover_is_valid(self) -> None:
-        """Children build; their pattern and edits are those of their parents."""
+        """Children build; their pattern and edits come from their parents."""
         space = self.make()
         rng = np.random.default_rng(6)
         for index in range(DRAWS):
@@ -150,7 +150,7 @@ class SpaceContract:
                 assert ranges.setdefault(name, distribution) == distribution
 
     def test_budget_is_never_exceeded(self) -> None:
-        """With `max_nnz`, whatever the operator, no more weights are kept."""
+        """With `max_nnz`, no operator of the space keeps more weights."""
         limit = 100
         bounded = self.make(max_nnz=limit, min_live=0)
         rng = np.random.default_rng(7)

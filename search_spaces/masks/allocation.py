@@ -7,22 +7,22 @@ from numpy.typing import NDArray
 
 
 def allocate(scores: NDArray[np.float64], sizes: Sequence[int], capacities: Sequence[int], total: int) -> list[int]:
-    """Share `total` non-zeros out: density of layer l = ε · scores[l], one ε for all, exact after rounding.
+    """Divide `total` non-zeros among the layers: density of layer l = ε · scores[l], the same ε for all layers.
 
     A layer that would exceed its capacity is filled to it and ε is solved again for the others (Evci et al. 2020).
-    Rounding is by largest remainder, ties in order. No layer gets 0 where `total` allows one each; what that takes
-    comes from the largest counts.
+    Counts are rounded by largest remainder (ties: the first layer) and add up to `total`. No layer gets 0 if `total` is at
+    least the number of layers; the largest counts give up the non-zeros that this needs.
 
     Args:
-        scores: relative densities > 0, one a layer.
+        scores: relative densities > 0, one per layer.
         sizes: weights of every layer.
-        capacities: the most non-zeros a layer may hold, 1 to its size.
-        total: sum of the result, at most that of the capacities.
+        capacities: most non-zeros that every layer may hold, 1 to its size.
+        total: sum of the result, at most the sum of the capacities.
     """
     limits = np.asarray(capacities, dtype=np.int64)
     exact = _fill(scores * np.asarray(sizes), limits, total)
     counts = np.minimum(np.floor(exact + 1e-9).astype(np.int64), limits)
-    # Rounded: equal layers must tie, whatever the last bits say.
+    # Rounded, so that equal layers tie even if the last bits of their counts differ.
     remainders = np.where(counts < limits, np.round(exact - counts, 9), -1.0)
     counts[np.argsort(-remainders, kind="stable")[: total - int(counts.sum())]] += 1
     if total >= len(counts):
@@ -42,6 +42,6 @@ def _fill(demand: NDArray[np.float64], limits: NDArray[np.int64], total: int) ->
         over = free & (exact > limits)
         if not over.any():
             break
-        # ε only grows when a layer leaves, so that a layer once full stays full.
+        # ε only grows when a full layer is taken out, so a layer that is full stays full.
         free &= ~over
     return exact

@@ -1,9 +1,9 @@
 """Barabási–Albert pattern: preferential attachment, a few hubs and many units of low degree.
 
 Barabási, Albert 1999, Science 286; in networks: arXiv:2107.12917. A recurrent layer has the graph of
-`networkx.barabasi_albert_graph` grown from a complete graph, every edge in both directions. Between layers in units come
-one after the other, as the nodes do there: half of their edges they bring, to random out units; the other half they
-attract from then on, in proportion to their degree. Degrees of the out units are kept alike.
+`networkx.barabasi_albert_graph` grown from a complete graph, every edge in both directions. Between two layers the in units
+are added one after the other, like the nodes of that graph: each starts with half of its edges, to random out units, and
+then attracts the other half in proportion to its degree. The degrees of the out units are kept equal.
 """
 
 import numpy as np
@@ -18,8 +18,8 @@ from search_spaces.masks.streams import permutation
 def barabasi_albert(layer: MaskLayer, nnz: int, rng: np.random.Generator) -> Mask:
     """A scale-free graph of `nnz` connections.
 
-    Between layers the degrees of the in units are heavy-tailed, each ≥ 1 where `nnz` allows, and those of the out units
-    differ by one at most. In a recurrent layer both are heavy-tailed and, but for one edge if `nnz` is odd, equal.
+    Between layers the degrees of the in units are heavy-tailed, each ≥ 1 if `nnz` allows it, and the degrees of the out
+    units differ by at most one. In a recurrent layer both are heavy-tailed, and equal except for one edge if `nnz` is odd.
     """
     graph: UnitGraph = hidden_hubs if layer.kind == "recurrent" else input_hubs
     return place_on_units(graph, layer, nnz, rng)
@@ -30,9 +30,9 @@ def input_hubs(out: int, inputs: int, edges: int, rng: np.random.Generator) -> M
     mask = near_regular(out, inputs, min(edges, max(inputs, edges // 2)), rng)
     brought, weights = mask.sum(axis=1), mask.sum(axis=0).astype(np.float64)
     each, more = divmod(edges, out)
-    # The larger degrees go to those that have more already, else a unit could be past its degree.
+    # Units that have more edges already get the larger degrees, else a unit could exceed its degree.
     degrees = each + ((rng.random(out) - brought).argsort().argsort() < more)
-    # In units there at each step: at a constant rate, and never fewer than the step's edges need.
+    # Number of in units present at each step: it grows at a constant rate and is never too small for the step's edges.
     known = np.maximum(-(-inputs * np.arange(1, out + 1) // out), degrees).tolist()
     chances = _exponential((out, inputs), rng)
     chances[mask] = np.inf
@@ -50,7 +50,9 @@ def hidden_hubs(hidden: int, inputs: int, edges: int, rng: np.random.Generator) 
     pairs = (edges - loops + 1) // 2
     attached, least = _attachments(hidden, pairs, rng)
     chances = _exponential((hidden, hidden), rng)
-    weights = np.full(hidden, 0.0 if least else 1.0)  # with fewer edges than units some have none, yet may be chosen
+    weights = np.full(
+        hidden, 0.0 if least else 1.0
+    )  # with fewer edges than units some units have no edge, but may still be chosen
     mask = np.zeros((hidden, hidden), dtype=np.bool_)
     for unit, degree in enumerate(attached):
         if degree:
@@ -70,7 +72,7 @@ def hidden_hubs(hidden: int, inputs: int, edges: int, rng: np.random.Generator) 
 
 
 def _attachments(units: int, pairs: int, rng: np.random.Generator) -> tuple[list[int], int]:
-    """Edges that every unit brings as it comes, and m: unit t brings min(m, t), a random few of t > m one more."""
+    """Edges that every unit has when it is added, and m: unit t has min(m, t), some random units t > m have one more."""
     least = 0
     while least < units - 1 and (least + 1) * least // 2 + (least + 1) * (units - least - 1) <= pairs:
         least += 1
@@ -84,7 +86,7 @@ def _attach(chances: NDArray[np.float64], weights: NDArray[np.float64], known: i
     """`degree` of the first `known` units, drawn one by one in proportion to their weights without replacement."""
     if degree == known:
         return np.arange(known)
-    # Exponential times over weights come in that order (Efraimidis, Spirakis 2006).
+    # Exponential times divided by the weights have this distribution of their order (Efraimidis, Spirakis 2006).
     return (chances[:known] / weights[:known]).argpartition(degree - 1)[:degree]
 
 

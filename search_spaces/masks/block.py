@@ -12,10 +12,10 @@ def block(layer: MaskLayer, nnz: int, rng: np.random.Generator, *, size: int = 4
     """Random blocks; the last one is kept in part, at random, so that the count is exact.
 
     Args:
-        layer: the weight; blocks lie on ``(out, in)``, of a convolution they hold whole kernels.
-        nnz: connections.
-        rng: draws the blocks.
-        size: side of a block; those at the right and lower edge are cut off.
+        layer: the weight; blocks lie on ``(out, in)``; in a convolution they hold whole kernels.
+        nnz: number of connections.
+        rng: generator that draws the blocks.
+        size: side of a block; blocks at the right and lower edge are cut off.
     """
     require_count("option 'size' of pattern 'block'", size)
     out, inputs = layer.shape[:2]

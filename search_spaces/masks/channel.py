@@ -1,4 +1,4 @@
-"""Channel pattern: whole output units, filters of a convolution, are kept or removed (Li et al. 2017, arXiv:1608.08710)."""
+"""Channel pattern: whole output units (filters of a convolution) are kept or removed (Li et al. 2017, arXiv:1608.08710)."""
 
 import numpy as np
 

@@ -1,15 +1,14 @@
 """Mask edits: small changes that a search makes to masks after their recipe.
 
-Looked up by name in `EDITS`, to which other packages add through the entry points ``search_spaces.edits``. An edit is
-``function(masks, layers, seed, **arguments)`` → the changed masks, where `masks` and `layers` are by name. Its keyword-only
-parameters are the names allowed in a `MaskEdit`'s arguments. An edit that names a layer which is not there does nothing: a
-candidate may get it by crossover from one that had the layer.
+Edits are looked up by name in `EDITS`; other packages add to it through the entry points ``search_spaces.edits``. An edit is
+``function(masks, layers, seed, **arguments)`` → the changed masks; `masks` and `layers` are dicts by name. Its keyword-only
+parameters are the names allowed in a `MaskEdit`'s arguments. An edit of a layer that the network does not have does nothing:
+a candidate may inherit it by crossover from a parent that had the layer.
 
 A space draws the edits of its option ``edits`` (all built-in ones). An edit of another package is drawn without arguments,
-or with those that its attribute ``draw_arguments(masks, layers, rng)`` returns; None there means that it fits no mask.
+or with the arguments that its attribute ``draw_arguments(masks, layers, rng)`` returns; None means that it fits no mask.
 
-Edits move single connections (swaps: units). Blocks, and groups of N:M, do not survive all of them; `swap-rows`
-keeps N:M.
+Edits move single connections (swaps: units). Some of them destroy blocks and the groups of N:M; `swap-rows` keeps N:M.
 """
 
 import math
@@ -75,7 +74,7 @@ def apply(edits: Sequence[MaskEdit], masks: Mapping[str, Mask], layers: Sequence
 
 
 def check(edits: Sequence[MaskEdit]) -> None:
-    """Raise what `apply` would for wrong names and arguments."""
+    """Raise the errors of `apply` for wrong names and arguments."""
     apply(edits, {}, ())
 
 
@@ -86,16 +85,16 @@ def random_edit(
     *,
     operators: Sequence[str] | None = None,
 ) -> MaskEdit | None:
-    """A random edit of those that the masks leave room for; None where none of them does.
+    """A random edit that is possible for these masks; None if no edit is.
 
     The operator is uniform; fractions, and shares of units to swap, are log-uniform from 0.02 to 0.5. In a dense network
     ``rewire`` has no effect.
 
     Args:
-        masks: by name of the layer.
-        layers: of the network.
-        rng: draws operator, arguments and seed.
-        operators: names that may be drawn; None: all built-in ones.
+        masks: masks of the network, by name of the layer.
+        layers: layers of the network.
+        rng: generator that draws operator, arguments and seed.
+        operators: names of the edits that may be drawn; None: all built-in ones.
     """
     allowed = tuple(EDITS.builtins) if operators is None else operators
     drawn = _builtin_arguments(masks, layers, rng)
@@ -114,7 +113,7 @@ def random_edit(
 def _builtin_arguments(
     masks: Mapping[str, Mask], layers: Sequence[MaskLayer], rng: np.random.Generator
 ) -> dict[str, dict[str, Json] | None]:
-    """Arguments of every built-in edit; all are drawn, so that the generator does not depend on which may be used."""
+    """Arguments of every built-in edit; always drawn for all, so that `rng` advances equally whichever edits are allowed."""
     present = [layer for layer in layers if layer.name in masks]
     if not present:
         raise InvalidOptionError("there is no masked layer to edit; give the layers whose masks were drawn")
@@ -129,7 +128,7 @@ def _builtin_arguments(
 
 
 def _rewire_arguments(sparse: Sequence[MaskLayer], rng: np.random.Generator) -> dict[str, Json]:
-    """All layers or one of them, all alike likely."""
+    """All layers or one of them, all equally likely."""
     name = _one([None, *(layer.name for layer in sparse)], rng)
     return {"fraction": _fraction(rng)} | ({} if name is None else {"layer": name})
 
@@ -137,7 +136,7 @@ def _rewire_arguments(sparse: Sequence[MaskLayer], rng: np.random.Generator) -> 
 def _move_arguments(
     layers: Sequence[MaskLayer], nnz: Mapping[str, int], rng: np.random.Generator
 ) -> dict[str, Json] | None:
-    """None where no layer can give or none can take."""
+    """None if no layer can give connections or no layer can take them."""
     targets = [layer.name for layer in layers if nnz[layer.name] < layer.size]
     if not targets:
         return None
@@ -147,7 +146,7 @@ def _move_arguments(
 
 
 def _swap_arguments(units: Mapping[str, int], rng: np.random.Generator) -> dict[str, Json] | None:
-    """None where no layer has two units."""
+    """None if no layer has two units."""
     names = [name for name, count in units.items() if count > 1]
     if not names:
         return None

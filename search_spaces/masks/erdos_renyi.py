@@ -9,5 +9,5 @@ from search_spaces.masks.layer import MaskLayer
 
 
 def erdos_renyi(layers: Sequence[MaskLayer]) -> NDArray[np.float64]:
-    """Relative densities (out + in) / (out · in), from the first two dimensions as they are stored (gates stacked)."""
+    """Relative densities (out + in) / (out · in), of the first two dimensions of the stored weight (gates stacked)."""
     return np.array([sum(layer.shape[:2]) / (layer.shape[0] * layer.shape[1]) for layer in layers])

@@ -1,7 +1,7 @@
-"""Erdős–Rényi pattern: a uniformly random graph of so many edges between units, G(n, m) (Erdős, Rényi 1959).
+"""Erdős–Rényi pattern: a uniformly random graph between units with a given number of edges, G(n, m) (Erdős, Rényi 1959).
 
-In dense layers the same as `random`. It differs in convolutions, where an edge is a whole kernel and not a single entry,
-and in recurrent layers, where the graph has no loops, as networkx' has none.
+In dense layers it is the same as `random`. It differs in convolutions, where an edge is a whole kernel and not a single
+entry, and in recurrent layers, where the graph has no loops, like the one of networkx.
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
 """Expander pattern: a random near-regular bipartite graph (Prabhu et al. 2018, arXiv:1711.08757).
 
 Random regular graphs expand well with high probability. The paper fixes the degree of the out units only; here the
-degrees of both sides differ by one at most.
+degrees on each side differ by at most one.
 """
 
 import numpy as np
@@ -12,14 +12,14 @@ from search_spaces.masks.streams import permutation
 
 
 def expander(layer: MaskLayer, nnz: int, rng: np.random.Generator) -> Mask:
-    """A near-regular graph of `nnz` connections: all out units alike in degree and all in units, up to one."""
+    """A near-regular graph of `nnz` connections: degrees of the out units differ by at most one, those of the in units too."""
     return place_on_units(near_regular, layer, nnz, rng)
 
 
 def near_regular(out: int, inputs: int, edges: int, rng: np.random.Generator) -> Mask:
     """The graph, bool ``(out, in)``: shuffled decks of in units, laid end to end and dealt to the out units in turn."""
     each, more = divmod(edges, out)
-    # Those with one more come last: the last edge then joins units of the highest degree, in both sides.
+    # Units with one more edge come last: the last edge then joins units of the highest degree on both sides.
     ends = (each + (np.arange(out) >= out - more)).cumsum()
     receiver = np.repeat(np.arange(out), np.diff(ends, prepend=0))
     keys = rng.random((-(-edges // inputs), inputs))
@@ -29,8 +29,9 @@ def near_regular(out: int, inputs: int, edges: int, rng: np.random.Generator) ->
         unit = receiver[first - 1]
         begun = first - (int(ends[unit - 1]) if unit else 0)
         if ends[unit] > first and begun:
-            # This unit takes from both decks: what it has from the one is not among the first of the other, which it
-            # takes, but has no fixed place behind them, where the next such unit would find it again.
+            # This unit takes from the end of one deck and the start of the next. The in units it has from the first deck are
+            # moved behind the cards it takes from the second, at random places, not at its end, where the next such unit
+            # would get them again.
             held = decks[deck - 1, inputs - begun :]
             keys[deck, held] += 1.0
             keys[deck, keys[deck].argsort()[: ends[unit] - first]] -= 1.0

@@ -1,6 +1,6 @@
-"""Fixed fan-in pattern: every out unit reads as many random places (Lasby et al. 2023, arXiv:2305.02299).
+"""Fixed fan-in pattern: every out unit reads the same number of random places (Lasby et al. 2023, arXiv:2305.02299).
 
-SRigL trains such masks; here one is drawn, as in Prabhu et al. 2018 (arXiv:1711.08757). In units may have any degree.
+SRigL trains such masks; here the mask is drawn, as in Prabhu et al. 2018 (arXiv:1711.08757). In units may have any degree.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from search_spaces.masks.placement import spread_evenly
 
 
 def fixed_fan_in(layer: MaskLayer, nnz: int, rng: np.random.Generator) -> Mask:
-    """`nnz` random places, the same number for every out unit up to one.
+    """`nnz` random places; their numbers per out unit differ by at most one.
 
     The fan-in of a convolution's filter counts single entries of its kernels, in × kernel places.
     """

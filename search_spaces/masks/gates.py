@@ -1,4 +1,4 @@
-"""Masks of gated layers: the pattern is drawn for one gate, between the same units in every gate, or once a gate."""
+"""Masks of gated layers: the pattern is drawn once and shared by all gates, or drawn once per gate."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -22,9 +22,9 @@ def place(
     share_gates: bool,
     options: Mapping[str, Json],
 ) -> Mask:
-    """Mask of `layer` with `nnz` non-zeros, split evenly over its gates, the first ones taking the remainder.
+    """Mask of `layer` with `nnz` non-zeros, split evenly over its gates; the first gates take the remainder.
 
-    With `share_gates` all gates have the same structure, those with one connection fewer lack one of it.
+    With `share_gates` all gates have the same structure; gates with one connection fewer lack one of its connections.
     """
     if layer.gates == 1:
         return _place(pattern, layer, nnz, rng, options)
@@ -37,14 +37,14 @@ def place(
     if more == 0:
         return np.concatenate([small] * layer.gates)
     large = _place(pattern, gate, fewer + 1, np.random.default_rng(seed), options)
-    # Most patterns grow by one connection when the same stream is asked for one more; random graphs may differ widely.
+    # Most patterns only add a connection if the same stream is asked for one more; random graphs may change completely.
     if (small & ~large).any():
         small = _without_one(large, rng)
     return np.concatenate([large] * more + [small] * (layer.gates - more))
 
 
 def _place(pattern: Pattern, layer: MaskLayer, nnz: int, rng: np.random.Generator, options: Mapping[str, Json]) -> Mask:
-    """The pattern, which need not know the empty and the full mask."""
+    """The mask of the pattern; the empty and the full mask are made here, so that no pattern has to handle them."""
     if nnz == 0:
         return np.zeros(layer.shape, dtype=np.bool_)
     if nnz == layer.size:
@@ -53,7 +53,7 @@ def _place(pattern: Pattern, layer: MaskLayer, nnz: int, rng: np.random.Generato
 
 
 def _without_one(mask: Mask, rng: np.random.Generator) -> Mask:
-    """`mask` less one connection between units that have most, so that a near-regular graph stays one."""
+    """`mask` without one connection between units of the highest degrees, so that a near-regular graph stays near-regular."""
     degrees = mask.sum(axis=1, keepdims=True) + mask.sum(axis=0, keepdims=True)
     chosen = np.where(mask, degrees + 0.5 * rng.random(mask.shape), -1.0).argmax()
     smaller = mask.copy()

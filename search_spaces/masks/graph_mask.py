@@ -9,16 +9,16 @@ import numpy as np
 from search_spaces.masks.layer import Mask, MaskLayer
 from search_spaces.masks.placement import spread_evenly
 
-# (number of out units, of in units, of edges, generator) → bool (out, in) with exactly that many edges.
+# (number of out units, number of in units, number of edges, generator) → bool (out, in) with exactly that many edges.
 UnitGraph: TypeAlias = Callable[[int, int, int, np.random.Generator], Mask]
 
 
 def place_on_units(graph: UnitGraph, layer: MaskLayer, nnz: int, rng: np.random.Generator) -> Mask:
     """Mask of `layer` with exactly `nnz` non-zeros whose unit graph is drawn by `graph`.
 
-    A convolution keeps whole kernels, one of them in part so that the count is exact, if that gives every filter or
-    every input channel, whichever are more, a kernel. With fewer non-zeros, as many kernels as these (or as there are
-    non-zeros) are drawn and the non-zeros are spread evenly over them at random.
+    Let k be the number of filters or of input channels, the larger one. A convolution keeps whole kernels (one of them in
+    part, so that the count is exact) if these are at least k. With fewer non-zeros, k kernels (or as many as there are
+    non-zeros, if fewer) are drawn, and the non-zeros are spread evenly over them at random.
     """
     out, inputs = layer.shape[:2]
     kernel = math.prod(layer.shape[2:])

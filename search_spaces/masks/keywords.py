@@ -21,7 +21,7 @@ def keywords(function: Callable[..., Any]) -> Mapping[str, bool]:
 
 
 def check_names(place: str, given: Iterable[str], known: Mapping[str, bool]) -> None:
-    """Raise `InvalidOptionError` for a name that is not known, or for a needed one (True in `known`) that is not given."""
+    """Raise `InvalidOptionError` for an unknown name, or for a missing name that is required (True in `known`)."""
     given = list(given)
     for name in given:
         if name not in known:

@@ -17,11 +17,11 @@ class MaskLayer:
     """One maskable weight in canonical orientation.
 
     Attributes:
-        name: of the weight; the masks of a network are a dict by name.
+        name: name of the weight; the masks of a network are a dict by this name.
         shape: ``(out, in, *kernel)``; ``in`` is per group for a grouped convolution.
         kind: ``recurrent`` is a hidden-to-hidden matrix ``(gates * H, H)``; the input-to-hidden ones are ``dense``.
-        gates: blocks stacked along ``out``, ``out = gates * hidden``: GRU 3, LSTM 4, twice that where both directions
-            of a bidirectional layer lie in one weight; else 1.
+        gates: number of blocks stacked along ``out``, ``out = gates * hidden``: GRU 3, LSTM 4, others 1; twice that if both
+            directions of a bidirectional layer lie in one weight.
     """
 
     name: str
@@ -30,7 +30,7 @@ class MaskLayer:
     gates: int = 1
 
     def __post_init__(self) -> None:
-        """Check what every generator relies on."""
+        """Check the assumptions of the mask generators."""
         shape = self.shape
         if len(shape) < 2 or min(shape) < 1:
             raise InvalidOptionError(

@@ -1,4 +1,4 @@
-"""Move-density edit: take connections from one layer and give as many to another."""
+"""Move-density edit: remove connections from one layer and add the same number to another."""
 
 from collections.abc import Mapping
 
@@ -18,15 +18,15 @@ def move_density(
     target: str,
     fraction: float,
 ) -> dict[str, Mask]:
-    """The two changed masks, or none if one of the layers is absent; the sum of their non-zeros stays.
+    """The two changed masks (no mask if one of the layers is absent); the sum of their non-zeros stays the same.
 
     Args:
-        masks: of the network.
-        layers: of the network.
-        seed: of the draw.
+        masks: masks of the network, by name of the layer.
+        layers: layers of the network.
+        seed: seed of the draw.
         source: layer that loses random connections; it keeps one.
-        target: another layer, that gains them at random free places, as many as it has at most.
-        fraction: share of the source's non-zeros to move, in (0, 1]; one at least.
+        target: another layer, which gains them at random free places; no more are moved than it has free places.
+        fraction: share of the source's non-zeros to move, in (0, 1]; at least one is moved.
     """
     require_fraction("argument 'fraction' of edit 'move-density'", fraction)
     require_name("argument 'source' of edit 'move-density'", source)

@@ -15,10 +15,10 @@ def n_m(layer: MaskLayer, nnz: int, rng: np.random.Generator, *, n: int = 2, m: 
     Args:
         layer: the weight. Groups lie along ``in``, for each output and each place of a kernel; the last one is smaller
             where m does not divide ``in``.
-        nnz: connections; more than `capacity` gives that many.
-        rng: draws which of a group.
-        n: most connections of a group, 1 to m.
-        m: inputs of a group.
+        nnz: number of connections; at most `capacity` are placed.
+        rng: generator that draws the connections of a group.
+        n: largest number of connections of a group, 1 to m.
+        m: number of inputs of a group.
     """
     _check(n, m)
     inputs = layer.shape[1]

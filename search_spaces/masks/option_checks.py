@@ -7,12 +7,12 @@ from search_spaces.errors import InvalidOptionError
 
 
 def is_number(value: Json) -> bool:
-    """A finite int or float, no larger than a float can be, and no bool."""
+    """Whether it is a finite number that fits into a float, and not a bool."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def is_whole(value: Json) -> bool:
-    """An int, and no bool."""
+    """Whether it is an int and not a bool."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 

@@ -14,7 +14,7 @@ def keep_smallest(priority: NDArray[np.float64], nnz: int) -> Mask:
     if nnz >= flat.size:
         mask[:] = True
     elif nnz > 0:
-        # By position and not by comparing with the nnz-th value, which keeps too many on ties.
+        # By position, since a comparison with the nnz-th value would keep too many entries on ties.
         mask[np.argpartition(flat, nnz - 1)[:nnz]] = True
     mask &= flat < np.inf
     return mask.reshape(priority.shape)
@@ -25,15 +25,15 @@ def spread_evenly(mask: Mask, groups: NDArray[np.bool_], nnz: int, most: int, rn
 
     Args:
         mask: output array like `groups`, filled and returned.
-        groups: bool ``(groups, size)``, False where a ragged group has no place.
-        nnz: number to keep; where the groups hold fewer, all they may hold are kept.
+        groups: bool ``(groups, size)``, False where a shorter group has no place.
+        nnz: number of places to keep; if the groups can hold only fewer, they are filled.
         most: largest number in one group.
-        rng: draws which places.
+        rng: generator that draws the places.
     """
     keys = rng.random(groups.shape)
     keys[~groups] = np.inf
     order = keys.argsort(axis=1)[:, :most]
-    # The r-th place of every group comes before the (r + 1)-th of any: counts differ by one at most.
+    # The r-th place of every group comes before the (r + 1)-th place of any group, so counts differ by at most one.
     priority = np.arange(order.shape[1]) + rng.random(order.shape)
     priority[~np.take_along_axis(groups, order, axis=1)] = np.inf
     mask[:] = False
@@ -42,7 +42,7 @@ def spread_evenly(mask: Mask, groups: NDArray[np.bool_], nnz: int, most: int, rn
 
 
 def unit_degrees(units: int, edges: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Share `edges` among `units`: all get the same, a random few get one more."""
+    """Divide `edges` among `units`: all get the same number, some random ones get one more."""
     each, more = divmod(edges, units)
     degrees = np.full(units, each, dtype=np.int64)
     degrees[permutation(units, rng)[:more]] += 1

@@ -1,8 +1,8 @@
-"""Ramanujan pattern: of several near-regular graphs the one with the largest spectral gap.
+"""Ramanujan pattern: out of several near-regular graphs, the one with the largest spectral gap.
 
 Hoang et al., ICLR 2023, measure the gap of pruned layers; here it chooses among masks. A random regular graph is nearly
-Ramanujan with high probability (Friedman 2008, arXiv:cs/0405020), so that few draws are enough. See `spectrum` for how
-little the gap alone says about accuracy.
+Ramanujan with high probability (Friedman 2008, arXiv:cs/0405020), so a few draws are enough. The gap alone hardly predicts
+accuracy, see `spectrum`.
 """
 
 from collections.abc import Iterator
@@ -21,24 +21,24 @@ MIXING = 6
 
 
 def ramanujan(layer: MaskLayer, nnz: int, rng: np.random.Generator, *, draws: int = 8) -> Mask:
-    """The best of `draws` near-regular graphs, of a convolution by the graph of its kernels.
+    """The best of `draws` near-regular graphs; in a convolution an edge of the graph is a kernel.
 
-    With fewer than 3 connections a unit, on average on either side, there is no gap to choose by: the mask is near-regular
-    and that of the pattern `expander`.
+    If the units of one side have fewer than 3 connections on average, the gap is not defined and the mask is the one of
+    the pattern `expander`.
     """
     require_count("option 'draws' of pattern 'ramanujan'", draws)
 
     def graph(out: int, inputs: int, edges: int, rng: np.random.Generator) -> Mask:
         if edges < LEAST_DEGREE * max(out, inputs):
             return near_regular(out, inputs, edges, rng)
-        # Rounded, so that a tie does not hang on the last digit of the linear algebra at hand.
+        # Rounded, so that a tie does not depend on the last digit of the linear algebra library.
         return max(_drawn(out, inputs, edges, draws, rng), key=lambda drawn: round(ramanujan_gap(drawn), 6))
 
     return place_on_units(graph, layer, nnz, rng)
 
 
 def _drawn(out: int, inputs: int, edges: int, draws: int, rng: np.random.Generator) -> Iterator[Mask]:
-    """Graphs of the same degrees, one round of trades between each and the next."""
+    """Graphs of the same degrees; each is made from the one before by one round of trades."""
     graph = near_regular(out, inputs, edges, rng)
     for _ in range(MIXING):
         graph = trade(graph, rng)

@@ -1,4 +1,4 @@
-"""Random pattern: every place alike (unstructured)."""
+"""Random pattern: every place is equally likely (unstructured)."""
 
 import numpy as np
 

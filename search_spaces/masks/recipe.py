@@ -1,4 +1,4 @@
-"""Mask recipes: a distribution says how many connections every layer keeps, a pattern says which.
+"""Mask recipes: a distribution decides how many connections every layer keeps, a pattern decides which.
 
 Both are looked up by name, in `DISTRIBUTIONS` and `PATTERNS`, to which other packages add through the entry points
 ``search_spaces.distributions`` and ``search_spaces.patterns``. Their keyword-only parameters are the names allowed in a
@@ -77,11 +77,11 @@ SHARE_GATES = "share_gates"
 def draw(recipe: MaskRecipe, layers: Sequence[MaskLayer]) -> dict[str, Mask]:
     """The mask of every layer by name, in canonical orientation, True = kept.
 
-    A layer's mask depends on the recipe, the layer and its count of non-zeros alone, so that it stays as it is while
-    other layers change without changing its count. The counts are those of `counts`.
+    A layer's mask depends only on the recipe, the layer and its number of non-zeros, so a change of other layers that
+    leaves this number as it is does not change the mask. `counts` gives these numbers.
 
     Raises:
-        InvalidOptionError: see `check`; or two layers of one name.
+        InvalidOptionError: see `check`; or two layers have the same name.
         UnknownNameError: see `check`.
     """
     nnz = counts(recipe, layers)
@@ -96,9 +96,9 @@ def draw(recipe: MaskRecipe, layers: Sequence[MaskLayer]) -> dict[str, Mask]:
 
 
 def counts(recipe: MaskRecipe, layers: Sequence[MaskLayer]) -> dict[str, int]:
-    """Non-zeros of every layer by name; their sum is round(density · weights), or what the pattern can hold if less.
+    """Non-zeros of every layer by name; their sum is round(density · weights), or the most that the pattern can hold if that is less.
 
-    No layer gets 0 where the sum allows one each.
+    No layer gets 0 if the sum is at least the number of layers.
     """
     check(recipe)
     names = [layer.name for layer in layers]
@@ -118,8 +118,8 @@ def check(recipe: MaskRecipe) -> None:
     """Raise before anything is drawn if `recipe` is wrong.
 
     Raises:
-        UnknownNameError: no such distribution or pattern.
-        InvalidOptionError: density, seed, or an option that is unknown to both or out of range.
+        UnknownNameError: the distribution or the pattern does not exist.
+        InvalidOptionError: density, seed or an option is out of range, or neither of the two has that option.
     """
     known = accepted_options(recipe.distribution, recipe.pattern)
     require_fraction("density of the mask recipe", recipe.density)
@@ -130,14 +130,14 @@ def check(recipe: MaskRecipe) -> None:
     check_names(place, recipe.options, known)
     shared = recipe.options.get(SHARE_GATES, True)
     require(isinstance(shared, bool), f"option {SHARE_GATES!r} of the mask recipe", shared, "true or false")
-    # Distribution and pattern check their own values, so they are asked for a network of one weight.
+    # Distribution and pattern check their own options, so both are called on a network of one weight.
     probe = MaskLayer(name="probe", shape=(1, 1))
     DISTRIBUTIONS.load(recipe.distribution)([probe], **_options_of(DISTRIBUTIONS, recipe.distribution, recipe))
     PATTERNS.load(recipe.pattern)(probe, 1, stream(0, "probe"), **_options_of(PATTERNS, recipe.pattern, recipe))
 
 
 def accepted_options(distribution: str, pattern: str) -> Mapping[str, bool]:
-    """Names allowed in the options of a recipe of these two, True where one must be given."""
+    """Names allowed in the options of a recipe of this distribution and pattern, True = required."""
     known = {**keywords(DISTRIBUTIONS.load(distribution)), **keywords(PATTERNS.load(pattern))}
     return {**known, SHARE_GATES: False}
 

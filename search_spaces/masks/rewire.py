@@ -20,11 +20,11 @@ def rewire(
     """The changed masks; every layer keeps its number of non-zeros.
 
     Args:
-        masks: of the network.
-        layers: of the network.
-        seed: of the draw.
-        fraction: share of a layer's non-zeros to move, in (0, 1]; one at least, as many as there are free places at most.
-        layer: the one to change; all if None, nothing if it is absent.
+        masks: masks of the network, by name of the layer.
+        layers: layers of the network.
+        seed: seed of the draw.
+        fraction: share of a layer's non-zeros to move, in (0, 1]; at least one, at most the number of free places.
+        layer: name of the layer to change; None: all layers. Nothing changes if the layer is absent.
     """
     require_fraction("argument 'fraction' of edit 'rewire'", fraction)
     if layer is not None:

@@ -1,7 +1,7 @@
-"""Random streams: one for every layer, from a seed and the layer's name.
+"""Random streams: one for every layer, made from a seed and the layer's name.
 
-So a layer's mask does not change when another layer is added, removed or resized. Patterns draw with
-`Generator.random` only, the one method whose stream numpy has kept the same since 1.17.
+Therefore a layer's mask does not change when another layer is added, removed or resized. Patterns draw with
+`Generator.random` only, the one method whose stream NumPy has kept the same since 1.17.
 """
 
 import zlib

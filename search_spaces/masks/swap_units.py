@@ -12,14 +12,15 @@ from search_spaces.masks.streams import permutation, stream
 def swap_rows(
     masks: Mapping[str, Mask], layers: Mapping[str, MaskLayer], seed: int, *, layer: str, count: int = 1
 ) -> dict[str, Mask]:
-    """The changed mask; nothing if the layer is absent.
+    """The changed mask; an empty dict if the layer is absent.
 
     Args:
-        masks: of the network.
-        layers: of the network.
-        seed: of the draw.
-        layer: its out units (a convolution's filters; a gated layer's hidden units, in all gates alike) are exchanged.
-        count: disjoint pairs, 1 or more, as many as there are at most.
+        masks: masks of the network, by name of the layer.
+        layers: layers of the network.
+        seed: seed of the draw.
+        layer: name of the layer whose out units (filters of a convolution; hidden units of a gated layer, in all gates
+            alike) are exchanged.
+        count: number of disjoint pairs, 1 or more; no more are exchanged than the layer has.
     """
     _check("swap-rows", layer, count)
     if layer not in masks:
@@ -32,7 +33,7 @@ def swap_rows(
 def swap_columns(
     masks: Mapping[str, Mask], layers: Mapping[str, MaskLayer], seed: int, *, layer: str, count: int = 1
 ) -> dict[str, Mask]:
-    """As `swap_rows`, of in units (a convolution's input channels)."""
+    """Like `swap_rows`, but for in units (input channels of a convolution)."""
     _check("swap-columns", layer, count)
     if layer not in masks:
         return {}

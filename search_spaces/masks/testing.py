@@ -46,7 +46,7 @@ class DistributionContract:
     """What every distribution must do; the fixture `distribution` is its name."""
 
     def test_counts_add_up_to_the_density(self, distribution: str) -> None:
-        """round(density · weights), never more than a layer has, never 0 where one each is possible."""
+        """Counts add up to round(density · weights); none exceeds its layer, and none is 0 if every layer can have one."""
         weights = sum(layer.size for layer in LAYERS)
         for density in DENSITIES:
             found = counts(MaskRecipe(distribution=distribution, density=density), LAYERS)
@@ -66,7 +66,7 @@ class DistributionContract:
         assert counts(MaskRecipe(distribution=distribution, density=0.35), LAYERS[:1]) == {"dense": 21}
 
     def test_refuses_an_unknown_option(self, distribution: str) -> None:
-        """Before anything is drawn."""
+        """Errors are raised before anything is drawn."""
         assert _raises(MaskRecipe(distribution=distribution, options={"no such option": 1}))
 
 
@@ -74,7 +74,7 @@ class PatternContract:
     """What every pattern must do; the fixture `pattern` is its name."""
 
     def test_places_exactly_the_counts(self, pattern: str) -> None:
-        """In every layer, at any density."""
+        """The count is exact in every layer, at any density."""
         for density in DENSITIES:
             recipe = MaskRecipe(pattern=pattern, density=density)
             masks = draw(recipe, LAYERS)
@@ -85,7 +85,7 @@ class PatternContract:
                 assert masks[layer.name].dtype == np.bool_
 
     def test_same_seed_same_masks(self, pattern: str) -> None:
-        """Bit for bit, and another seed gives others."""
+        """The same seed gives the same masks bit for bit, another seed gives others."""
         recipe = MaskRecipe(pattern=pattern, density=0.3, seed=5)
         first, again = draw(recipe, LAYERS), draw(recipe, LAYERS)
         assert all(first[name].tobytes() == again[name].tobytes() for name in first)
@@ -93,7 +93,7 @@ class PatternContract:
         assert any((first[name] != other[name]).any() for name in first)
 
     def test_a_layer_does_not_depend_on_the_others(self, pattern: str) -> None:
-        """Another neighbour, another order: the same mask."""
+        """A layer's mask stays the same with another neighbour or in another order of the layers."""
         recipe = MaskRecipe(pattern=pattern, density=0.5)
         layer, small, large = (MaskLayer(name=name, shape=shape) for name, shape in SIDE_BY_SIDE.items())
         masks = [draw(recipe, layers)["a"] for layers in ([layer, small], [small, layer], [layer, large])]
@@ -101,7 +101,7 @@ class PatternContract:
         assert (masks[0] == masks[2]).all()
 
     def test_gates_share_one_structure(self, pattern: str) -> None:
-        """All alike, those with one connection fewer lack one of it."""
+        """All gates have the same structure; gates with one connection fewer lack one of its connections."""
         layer = MaskLayer(name="gru", shape=(36, 12), kind="recurrent", gates=3)
         for density in (60 / 432, 61 / 432, 62 / 432):
             gates = draw(MaskRecipe(pattern=pattern, density=density), [layer])["gru"].reshape(3, 12, 12)
@@ -109,7 +109,7 @@ class PatternContract:
             assert not (gates[1:] & ~gates[:-1]).any()
 
     def test_gates_differ_where_they_are_not_shared(self, pattern: str) -> None:
-        """`share_gates` false draws once a gate."""
+        """With `share_gates` false the pattern is drawn once per gate."""
         layer = MaskLayer(name="gru", shape=(36, 12), kind="recurrent", gates=3)
         gates = draw(MaskRecipe(pattern=pattern, density=0.25, options={"share_gates": False}), [layer])["gru"]
         first, second, third = gates.reshape(3, 12, 12)
@@ -118,7 +118,7 @@ class PatternContract:
         assert (second != third).any()
 
     def test_refuses_an_unknown_option(self, pattern: str) -> None:
-        """Before anything is drawn."""
+        """Errors are raised before anything is drawn."""
         assert _raises(MaskRecipe(pattern=pattern, options={"no such option": 1}))
 
 
@@ -129,7 +129,7 @@ class EditContract:
     """What every mask edit that keeps the count must do; the fixture `edit` is one that changes the masks of `LAYERS` at density 0.3."""
 
     def test_keeps_the_sum_and_the_input(self, edit: MaskEdit) -> None:
-        """Non-zeros move, they do not come or go; the masks given stay as they are."""
+        """The number of non-zeros stays the same; the given masks are not changed."""
         masks = draw(MaskRecipe(density=0.3), LAYERS)
         before = {name: mask.copy() for name, mask in masks.items()}
         after = edits.apply([edit], masks, LAYERS)
@@ -142,13 +142,13 @@ class EditContract:
             assert after[name].dtype == np.bool_
 
     def test_same_seed_same_change(self, edit: MaskEdit) -> None:
-        """Bit for bit."""
+        """The same seed gives the same masks bit for bit."""
         masks = draw(MaskRecipe(density=0.3), LAYERS)
         first, again = edits.apply([edit], masks, LAYERS), edits.apply([edit], masks, LAYERS)
         assert all(first[name].tobytes() == again[name].tobytes() for name in first)
 
     def test_other_seeds_other_changes(self, edit: MaskEdit) -> None:
-        """Ten seeds do not all give the same."""
+        """Ten seeds do not all give the same masks."""
         masks = draw(MaskRecipe(density=0.3), LAYERS)
         changed = []
         for seed in range(10):
@@ -164,7 +164,7 @@ class EditContract:
         assert edits.apply([edit], {}, []) == {}
 
     def test_refuses_an_unknown_argument(self, edit: MaskEdit) -> None:
-        """And says so before anything is changed."""
+        """The error comes before anything is changed."""
         wrong = MaskEdit(operator=edit.operator, arguments={**edit.arguments, "no such argument": 1})
         try:
             edits.check([wrong])

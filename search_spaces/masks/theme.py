@@ -1,9 +1,9 @@
 """Theme pattern: a small graph grown to the layer's size (CT-NAS: Stier, Darji, Granitzer 2021, arXiv:2107.12917).
 
-The theme is bipartite: `vertices` groups of in units, as many groups of out units, and `degree` edges at each. Vertex v
-becomes round(p_v · units) units next to each other, up to one so that they add up; an edge becomes a block of connections
-between two groups. The paper grows whole networks from one theme (the `mlp` space has those as wiring ``theme``); here
-every layer has its own.
+The theme is bipartite: `vertices` groups of in units, the same number of groups of out units, and `degree` edges at each
+group. Vertex v becomes round(p_v · units) adjacent units (some get one more or less, so that the sum is right); an edge
+becomes a block of connections between two groups. The paper grows whole networks from one theme (wiring ``theme`` of the
+`mlp` space); here every layer has a theme of its own.
 """
 
 import numpy as np
@@ -17,13 +17,13 @@ from search_spaces.masks.placement import keep_smallest
 
 
 def theme(layer: MaskLayer, nnz: int, rng: np.random.Generator, *, vertices: int = 6, degree: int = 2) -> Mask:
-    """Blocks filled at random, all to the same density; what they cannot hold is placed at random outside them.
+    """Blocks filled at random, all to the same density; connections that do not fit are placed at random outside of them.
 
     Args:
-        layer: the weight. In a recurrent one the groups of in units are those of out units.
-        nnz: connections.
-        rng: draws the theme, the groups and the places.
-        vertices: groups of a side; where there are fewer units, some are empty.
+        layer: the weight. In a recurrent layer the groups of in units are the same as the groups of out units.
+        nnz: number of connections.
+        rng: generator that draws the theme, the groups and the places.
+        vertices: number of groups on each side; with fewer units, some groups are empty.
         degree: edges of every vertex of the theme, 1 to `vertices`: the blocks are about degree / vertices of the layer.
     """
     require_count("option 'vertices' of pattern 'theme'", vertices)
@@ -46,20 +46,20 @@ def theme(layer: MaskLayer, nnz: int, rng: np.random.Generator, *, vertices: int
 
 
 def shares(vertices: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """p_v of every vertex of a theme, float ``(vertices,)``: they add up to 1 and none is three times another."""
+    """p_v of every vertex of a theme, float ``(vertices,)``: they add up to 1, and no one is three times as large as another."""
     sizes: NDArray[np.float64] = 0.5 + rng.random(vertices)
     sizes /= sizes.sum()
     return sizes
 
 
 def grow(parts: NDArray[np.float64], units: int) -> list[slice]:
-    """Units of every vertex, one group after the other; all `units` have a group."""
+    """The units of every vertex, one group after the other; every one of the `units` is in a group."""
     ends = np.rint(parts.cumsum() * units).astype(int).tolist()
     return [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
 
 
 def _filling(block: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The density, in (0, 1), from which on each place of the block is filled; `block` holds random numbers in [1, 2)."""
+    """The density, in (0, 1), at which each place of the block becomes filled; `block` holds random numbers in [1, 2)."""
     ranks = block.ravel().argsort().argsort().reshape(block.shape)
     filling: NDArray[np.float64] = (ranks + block - 1.0) / max(1, block.size)
     return filling

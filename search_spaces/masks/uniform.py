@@ -9,5 +9,5 @@ from search_spaces.masks.layer import MaskLayer
 
 
 def uniform(layers: Sequence[MaskLayer]) -> NDArray[np.float64]:
-    """Relative densities, all alike."""
+    """Relative densities, all equal."""
     return np.ones(len(layers))

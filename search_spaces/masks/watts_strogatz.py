@@ -1,9 +1,9 @@
 """Watts–Strogatz pattern: a small world between units (Watts, Strogatz 1998, Nature 393; in networks: arXiv:2107.12917).
 
-Every out unit is joined to the in units nearest to it on a ring, then each of its edges is moved with probability `p` to
-a random in unit that it is not joined to. The recurrent layer's ring is that of the hidden units, and a unit is no
-neighbour of its own unless there is no other place left. Differs from `networkx.watts_strogatz_graph` in that edges are
-directed, that their number is free (a random few units have one more) and that all of a unit's edges move at once.
+Every out unit is joined to the in units nearest to it on a ring; then each of its edges is moved with probability `p` to a
+random in unit that it is not joined to. In a recurrent layer the hidden units form the ring, and a unit is joined to itself
+only if no other place is free. Differences from `networkx.watts_strogatz_graph`: edges are directed, their number is free
+(some random units have one more), and all edges of a unit move at once.
 """
 
 import numpy as np
@@ -16,13 +16,13 @@ from search_spaces.masks.placement import unit_degrees
 
 
 def watts_strogatz(layer: MaskLayer, nnz: int, rng: np.random.Generator, *, p: float = 0.1) -> Mask:
-    """A small world of `nnz` connections; the degrees of the out units differ by one at most.
+    """A small world of `nnz` connections; the degrees of the out units differ by at most one.
 
     Args:
         layer: the weight.
-        nnz: connections.
-        rng: draws. With p = 0 it only chooses which units have one connection more.
-        p: chance of an edge to be rewired, in [0, 1].
+        nnz: number of connections.
+        rng: generator of the draws. With p = 0 it only chooses which units have one connection more.
+        p: probability that an edge is rewired, in [0, 1].
     """
     require(is_number(p) and 0 <= p <= 1, "option 'p' of pattern 'watts-strogatz'", p, "a number from 0 to 1")
     loops = layer.kind != "recurrent"
@@ -39,7 +39,7 @@ def small_world(out: int, inputs: int, edges: int, rng: np.random.Generator, *, 
     keys = rng.random((out, inputs))
     rewired = rng.random((out, inputs)) < p
     lattice = nearness(out, inputs, loops=loops) < degrees
-    # Per row, the smallest keys stay: edges that are not rewired, then random new places, then the places just left.
+    # Per row, the smallest keys are kept: edges that are not rewired, then random new places, then the places just left.
     keys[lattice] = np.where(rewired, 1 + keys, -1.0)[lattice]
     if not loops:
         keys[np.diag_indices(out)] = 3.0
