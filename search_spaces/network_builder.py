@@ -216,7 +216,7 @@ class NetworkBuilder:
     def recurrent(
         self, x: ir.Value, cell: str, hidden: int, name: str, *, every_step: bool, last_step: bool
     ) -> tuple[ir.Value | None, ir.Value | None]:
-        """Recurrent layer, one of `CELLS`, on ``(T, N, F)``: returns the outputs of all steps ``(T, N, hidden)`` and of the last step ``(N, hidden)``."""
+        """Recurrent layer, one of `CELLS`, on ``(T, N, F)``: outputs of all steps ``(T, N, hidden)``, of the last step ``(N, hidden)``."""
         if cell not in CELLS:
             raise InvalidCandidateError(f"unknown cell {cell!r}; known: {', '.join(CELLS)}")
         operator, attributes = CELLS[cell]

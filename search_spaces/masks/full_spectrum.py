@@ -30,7 +30,7 @@ def full_spectrum(layer: MaskLayer, nnz: int, rng: np.random.Generator, *, draws
 
 
 def _he_normal(layer: MaskLayer, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Weights of variance 2 / fan-in, by the Box–Muller transform: NumPy guarantees only the stream of `Generator.random`, see `streams`."""
+    """Weights of variance 2 / fan-in, by the Box–Muller transform: only `Generator.random` always gives the same stream."""
     radius = np.sqrt(-2.0 * np.log1p(-rng.random(layer.shape)))
     deviation = math.sqrt(2 * layer.shape[0] / layer.size)
     weights: NDArray[np.float64] = deviation * radius * np.cos(2 * np.pi * rng.random(layer.shape))

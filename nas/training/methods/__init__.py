@@ -1,4 +1,4 @@
-"""Mask methods: how the weights and the mask of a network are found together; one file a method."""
+"""Mask methods, which find the weights and the mask of a network together; one file per method."""
 
 from nas.training.methods.method import Method, MethodError
 from nas.training.methods.registry import METHODS, create, facts

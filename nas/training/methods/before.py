@@ -1,4 +1,4 @@
-"""Methods that find the mask before training: what they share."""
+"""The part that all methods which find the mask before training share."""
 
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ class Before(Method):
     """A method that finds its mask before training. A subclass chooses the mask.
 
     Attributes:
-        redraw: whether the kept initial weights are scaled up for the fan-in that the mask leaves; else they stay as they were
-            when the mask was chosen. The model's own weights (``init`` "keep") stay in either case.
+        redraw: whether the kept initial weights are scaled up for the remaining fan-in; if not, they keep the values with
+            which the mask was chosen. The model's own weights (``init`` "keep") are never changed.
     """
 
     kind: ClassVar[Kind] = "before"
@@ -25,7 +25,7 @@ class Before(Method):
 
     @abstractmethod
     def choose(self, session: "Session") -> None:
-        """Set the masks of networks at their initial values; each keeps ``session.keep`` weights."""
+        """Set the masks of networks that have their initial values; each network keeps ``session.keep`` weights."""
 
     def prepare(self, session: "Session") -> None:
         """Set the masks and the weights from which the training starts."""

@@ -1,12 +1,13 @@
 """BINGO: significance by resetting random subsets of weights to their first values while training (arXiv:2505.09864).
 
 After every `interval` steps a random subset of the weights is put back to its initial values for two forward passes over
-a batch: how much the loss rises is credited to the weights of the subset. After the search those of least credit are cut at
-once, and what is left is trained.
+a batch, and the rise of the loss is credited to the weights of the subset. After the search the weights with the least credit
+are cut at once, and the remaining weights are trained.
 
-Where we differ: the paper's estimator of the significance is not public, so this is our own. The rise is shared out by how far
-each weight of the subset has moved, |w − w₀|, as a first-order change of the loss would be; credited in full to each weight,
-the rises tell the weights of one subset not apart. Resets begin after `warmup` of the search, when weights have moved.
+Where we differ: the paper's estimator of the significance is not public, so this one is our own. The rise is divided in
+proportion to the distance |w − w₀| that each weight of the subset has moved, like a first-order change of the loss. If every
+weight got the full rise, all weights of a subset would get the same credit. Resets begin after a share `warmup` of the search,
+when the weights have moved.
 
 Cost: `search` + 1 trainings, and two forward passes every `interval` steps, which are ⅔ of a step; with the defaults
 .6 · (1 + .8 · ⅔) + 1 ≈ 1.9 trainings of work.
@@ -47,23 +48,23 @@ class Bingo(Method):
     fraction: float = 0.1
 
     def __post_init__(self) -> None:
-        """Refuse what no search can have."""
+        """Refuse options that no search can have."""
         if self.search <= 0 or not 0 <= self.warmup < 1:
             raise MethodError(f"search {self.search} must be above 0, warmup {self.warmup} at least 0 and below 1")
         if self.interval < 1 or not 0 < self.fraction < 1:
             raise MethodError(f"interval {self.interval} must be at least 1, fraction {self.fraction} between 0 and 1")
 
     def run(self, session: "Session") -> None:
-        """Train with resets, cut, train what is left."""
+        """Train with resets, cut, train the remaining weights."""
         session.fit(max(1, round(self.search * session.options.epochs)), callback=Resets(self))
         session.fit(last=True)
 
 
 class Resets(Callback["Session"]):
-    """Accumulates the significance, and cuts in the end.
+    """Callback that accumulates the significance and cuts at the end.
 
     Attributes:
-        significance: of each weight so far, canonical.
+        significance: significance of each weight so far, canonical.
     """
 
     def __init__(self, method: Bingo) -> None:
@@ -71,7 +72,7 @@ class Resets(Callback["Session"]):
         self.method = method
 
     def begin(self, session: "Session", steps: int) -> None:
-        """Note the initial values."""
+        """Record the initial values."""
         super().begin(session, steps)
         self.first = {name: weight.clone() for name, weight in session.weights().items()}
         self.significance = {name: torch.zeros_like(weight) for name, weight in self.first.items()}

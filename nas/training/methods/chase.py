@@ -1,14 +1,14 @@
 """Chase: channels are removed while weights move (Yin et al. 2023, arXiv:2305.19454).
 
-As in RigL, weights are dropped and grown every `interval` steps, but over all layers at once: the smallest of all are dropped, and
-those with the largest gradient of all are grown. With every such move some units are removed for good, those whose weights have the
-smallest mean magnitude (masked ones count as zero); along a cubic curve the share of removed hidden units rises to `units`. Their
-weights are grown elsewhere: the number of non-zeros never changes. A removed unit keeps neither its row (in a recurrent operator:
-the rows of all gates of both matrices) nor the columns that read it, wherever in the graph these are.
+As in RigL, weights are dropped and grown every `interval` steps, but over all layers at once: the smallest weights of the network
+are dropped, and the weights with the largest gradients of the network are grown. With every such move, the units whose weights
+have the smallest mean magnitude (masked weights count as zero) are removed for good; the share of removed hidden units rises to
+`units` along a cubic curve. Their weights are grown elsewhere: the number of non-zeros never changes. A removed unit loses its row
+(in a recurrent operator: the rows of all gates of both matrices) and all columns that read it, anywhere in the graph.
 
-Outputs of the network stay. The units of a depthwise convolution are removed with their channel and not counted. Where layers are
-added (residuals), each loses rows separately, and a unit of the sum is removed with the last of them. The paper lets the number of
-weights grow for a while after each move; here it is constant. Costs one training.
+The outputs of the network are never removed. The units of a depthwise convolution are removed with their channel and not counted.
+If layers are added (residuals), each layer loses its rows separately, and a unit of the sum is removed when its last row is. The
+paper lets the number of weights grow for a while after each move; here it is constant. Costs one training.
 """
 
 import math
@@ -40,7 +40,7 @@ class Chase(Grow):
 
     Attributes:
         units: share of the hidden units that are removed at the end, in [0, 1).
-        floor: share of its units that a layer keeps at least; 1 − `units` where the weights would not fit otherwise.
+        floor: smallest share of its units that a layer keeps; 1 − `units` if the weights would not fit otherwise.
     """
 
     units: float = 0.4
@@ -59,7 +59,7 @@ class Chase(Grow):
         session.fit(callback=ChannelsLeave(self), last=True)
 
     def check(self, model: ir.Model, keep: int) -> None:
-        """The units that stay must have room for `keep` weights."""
+        """Check that the remaining units have room for `keep` weights."""
         room = self.room(model, 1 - self.units)
         if keep > room:
             raise MethodError(
@@ -68,7 +68,7 @@ class Chase(Grow):
             )
 
     def room(self, model: ir.Model, share: float) -> int:
-        """Weights that fit when every hidden layer has that share of its units."""
+        """Number of weights that fit when every hidden layer has that share of its units."""
         found = layers(model)
         masks = {layer.name: np.ones(layer.weight.shape, np.bool_) for layer in found}
         for units in hidden(found):
@@ -79,7 +79,7 @@ class Chase(Grow):
 
 
 class ChannelsLeave(DropAndGrow):
-    """Moves weights over all layers and takes units away."""
+    """Callback that moves weights over all layers and removes units."""
 
     def __init__(self, method: Chase) -> None:
         """`method` holds the options."""
@@ -87,7 +87,7 @@ class ChannelsLeave(DropAndGrow):
         self.chase = method
 
     def begin(self, session: "Session", steps: int) -> None:
-        """Count the units and set how many of each layer must stay."""
+        """Count the units and set how many units each layer must keep."""
         super().begin(session, steps)
         self.allowed: Masks = session.exists
         self.units = {units.layers[0].name: units for units in hidden(session.layers)}
@@ -102,15 +102,15 @@ class ChannelsLeave(DropAndGrow):
 
     @property
     def last(self) -> int:
-        """The step after which the mask stays."""
+        """The step after which the mask does not change."""
         return max(math.ceil(self.chase.until * self.steps) - 1, 0)
 
     def due(self, step: int) -> bool:
-        """Whether the mask moves after this step: it does at least once."""
+        """Whether the mask moves after this step; it moves at least once."""
         return step == self.last or (0 < step < self.last and step % self.chase.interval == 0)
 
     def after_step(self, step: int) -> None:
-        """Take units away, drop and grow."""
+        """Remove units, drop and grow weights."""
         if not self.due(step):
             return
         session = self.session
@@ -122,12 +122,12 @@ class ChannelsLeave(DropAndGrow):
         session.set_masks(moved_globally(masks, magnitude, self._growth(step), self.allowed, moving))
 
     def _share(self, row: int) -> float:
-        """The share of its units that a layer of this network keeps at least."""
+        """Smallest share of its units that a layer of this network keeps."""
         fits = self.chase.room(self.session.stack.members[row].model, self.chase.floor) >= int(self.session.keep[row])
         return self.chase.floor if fits else 1 - self.chase.units
 
     def _remove(self, progress: float) -> None:
-        """Remove the weakest units of those networks that have room for all weights without them."""
+        """Remove the weakest units of every network that has room for all its weights without them."""
         if not self.units:
             return
         left = self._held - ((1 - cubic(progress, 0.0)) * self._goal).round().long()
@@ -143,7 +143,7 @@ class ChannelsLeave(DropAndGrow):
         self.allowed = {name: torch.where(_like(fits, old), allowed[name], old) for name, old in self.allowed.items()}
 
     def _strength(self) -> dict[str, Tensor]:
-        """Mean magnitude of the weights of each unit that may be there; infinite for those that its layer must keep."""
+        """Mean magnitude of the allowed weights of each unit; infinite for units that their layer must keep."""
         weights, found = self.session.weights(), {}
         for name, units in self.units.items():
             total = sum(units.total(weights[layer.name].abs()) for layer in units.layers)
@@ -154,7 +154,7 @@ class ChannelsLeave(DropAndGrow):
 
 
 def hidden(found: Sequence[Layer]) -> list[Units]:
-    """Units that may leave."""
+    """Number of units that may be removed."""
     return [units for units in units_of(found) if not units.head and not _is_depthwise(units.layers[0])]
 
 
@@ -170,10 +170,10 @@ def moved_globally(
 
     Args:
         masks: the present masks.
-        magnitude: the smallest are dropped.
-        growth: the largest are grown.
-        allowed: bool, False where no weight may be; for each network at least as many True as it has weights.
-        moving: least number of weights to drop, ``(P,)``; more are dropped where more are not allowed.
+        magnitude: priority to be kept; the smallest are dropped.
+        growth: priority to be grown; the largest are grown.
+        allowed: bool, False where no weight may be; each network has at least as many True as it has weights.
+        moving: least number of weights to drop, ``(P,)``; more are dropped if more are not allowed.
     """
     held = selection.count(masks)
     free = {name: allowed[name] & ~mask for name, mask in masks.items()}

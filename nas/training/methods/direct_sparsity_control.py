@@ -1,11 +1,12 @@
-"""Annealing with direct sparsity control: the count of weights is prescribed at every time (Guo, She & Barbu 2020, arXiv:2002.04301).
+"""Annealing with direct sparsity control: the number of weights is prescribed at every step (Guo, She & Barbu 2020, arXiv:2002.04301).
 
-The network starts dense. At progress t of the training the M largest weights of all layers stay, for good,
+The network starts dense. At progress t of the training only the M largest weights of all layers are kept; removed weights never
+come back:
 
     M = k + (M₀ − k) · max(0, (1 − 2t) / (2tμ + 1)),
 
-from all M₀ at the start to the target k at half of the training; the larger μ, the faster at first. The paper prunes once an epoch,
-here every `interval` steps, which loses less where there are few epochs.
+M falls from all M₀ weights at the start to the target k at half of the training; with a larger μ it falls faster at first. The
+paper prunes once per epoch; here the network is pruned every `interval` steps, which loses less accuracy if there are few epochs.
 
 Cost: `length` trainings, 1 by default; longer ones are worth their price at low densities.
 """
@@ -29,8 +30,8 @@ class DirectSparsityControl(Method):
     """Train from dense, and prune to a prescribed count at every interval.
 
     Attributes:
-        mu: how much faster weights go at first.
-        interval: steps between two prunings; 0 for one an epoch.
+        mu: μ; the larger it is, the faster weights are removed at first.
+        interval: steps between two prunings; 0 for one per epoch.
         length: epochs, as a multiple of one training.
     """
 
@@ -41,26 +42,26 @@ class DirectSparsityControl(Method):
     length: float = 1.0
 
     def __post_init__(self) -> None:
-        """Refuse what no annealing can have."""
+        """Refuse options that no annealing can have."""
         if self.mu < 0 or self.interval < 0 or not self.length > 0:
             raise MethodError(
                 f"mu {self.mu} and interval {self.interval} must be 0 or more, length {self.length} more than 0"
             )
 
     def run(self, session: "Session") -> None:
-        """Train, and prune meanwhile."""
+        """Train and prune at the same time."""
         session.fit(max(1, round(self.length * session.options.epochs)), callback=Annealing(self), last=True)
 
 
 class Annealing(Callback["Session"]):
-    """Prunes to the prescribed count."""
+    """Callback that prunes to the prescribed number."""
 
     def __init__(self, method: DirectSparsityControl) -> None:
         """`method` holds the options."""
         self.method = method
 
     def begin(self, session: "Session", steps: int) -> None:
-        """Note the weights that there are."""
+        """Record the weights that are present."""
         super().begin(session, steps)
         self._held = selection.count(session.masks())
         self._interval = self.method.interval or session.steps_per_epoch
@@ -72,7 +73,7 @@ class Annealing(Callback["Session"]):
             self._prune(at / self.steps)
 
     def end(self) -> None:
-        """However few steps there were, exactly the target is left."""
+        """Prune to exactly the target, also after very few steps."""
         self._prune(1.0)
 
     def _prune(self, progress: float) -> None:
@@ -81,6 +82,6 @@ class Annealing(Callback["Session"]):
 
 
 def annealed(held: Tensor, keep: Tensor, progress: float, mu: float) -> Tensor:
-    """Weights left at a progress in [0, 1] of the training, int64 ``(P,)``."""
+    """Number of weights at a progress in [0, 1] of the training, int64 ``(P,)``."""
     share = max(0.0, (1 - 2 * progress) / (2 * progress * mu + 1))
     return keep + ((held - keep) * share).long()

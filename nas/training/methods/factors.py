@@ -1,4 +1,4 @@
-"""Factors of the weights that are learnt beside them, with an optimiser of their own."""
+"""Factors of the weights, learnt together with them by an optimiser of their own."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -17,22 +17,22 @@ STEPS = 500
 
 
 class Factors(Callback["Session"]):
-    """Every maskable weight is multiplied by `factor` of a learnt value, from which the mask is read in the end.
+    """Learnt values, one for every maskable weight: the weight is multiplied by `factor` of it, and the mask is read from it.
 
     Values move by gradient descent with momentum on gradients that are divided by each network's root mean square. So a step has the
     same size in every network and at every time, independent of the weights' learning rate. Adam divides by the root mean square of
     each value and would move unimportant values as far as important ones.
 
     Attributes:
-        values: by weight name, in the stack's orientation; 0 where a weight was masked from the start.
-        total: weights that were not, int64 ``(P,)``.
+        values: learnt values by weight name, in the stack's orientation; 0 where a weight was masked from the start.
+        total: number of weights that were not masked from the start, int64 ``(P,)``.
     """
 
     def __init__(self, *, start: float, rate: float) -> None:
-        """Values begin at `start`; `rate` is the root mean square of a step in a constant direction, of `STEPS` steps.
+        """Values begin at `start`; `rate` is the root mean square of a step in a constant direction, if there are `STEPS` steps.
 
-        Where there are more, each is smaller, so that values come as far however long the search is: with factors that
-        keep growing, the weights' own steps would grow until they diverge.
+        In a longer search each step is smaller, so that values move equally far in a search of any length: with factors
+        that keep growing, the weights' own steps would grow until they diverge.
         """
         self.start, self.rate = start, rate
 
@@ -49,7 +49,7 @@ class Factors(Callback["Session"]):
         self._moments = [torch.zeros_like(value) for value in self.leaves]
 
     def factor(self, name: str) -> Tensor:
-        """What the weights of that name are multiplied by, in the stack's orientation; gradients flow through it."""
+        """The factors of the weights of that name, in the stack's orientation; gradients flow through them."""
         return self.values[name]
 
     def effective(self, parameters: Mapping[str, Tensor]) -> Mapping[str, Tensor]:

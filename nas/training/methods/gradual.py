@@ -2,7 +2,7 @@
 
 The network starts dense. Every `interval` steps between `begin` and `until` of the training the smallest weights are removed: the
 number of remaining weights falls from all to the target along a cubic curve, fast at first. The paper prunes each layer to the same
-density and keeps the values of masked weights; here the weights of least `criterion` over all layers are removed for good.
+density and keeps the values of masked weights; here the weights with the least saliency of all layers are removed for good.
 Costs `length` trainings.
 """
 
@@ -26,7 +26,7 @@ class Gradual(Method):
     Attributes:
         interval: steps between two prunings.
         begin: share of the training before the first pruning.
-        until: share of the training after which the mask stays.
+        until: share of the training after which the mask does not change.
         length: epochs, as a multiple of one training.
         criterion: saliency of a weight: magnitude, magnitude-over-deviation, layer-adaptive, obd or random.
     """
@@ -50,12 +50,12 @@ class Gradual(Method):
             )
 
     def run(self, session: "Session") -> None:
-        """Train, and prune meanwhile."""
+        """Train and prune at the same time."""
         session.fit(max(1, round(self.length * session.options.epochs)), callback=Shrink(self), last=True)
 
 
 class Shrink(Callback["Session"]):
-    """Removes the smallest weights between steps."""
+    """Callback that removes the smallest weights between steps."""
 
     def __init__(self, method: Gradual) -> None:
         """`method` holds the options."""
@@ -68,7 +68,7 @@ class Shrink(Callback["Session"]):
         self._start, self._stop = round(self.method.begin * steps), round(self.method.until * steps)
 
     def due(self, step: int) -> bool:
-        """Whether weights are removed after this step; the last ones are removed after the step in which the schedule ends."""
+        """Whether weights are removed after this step; the last removal follows the step in which the schedule ends."""
         regular = (step - self._start) % self.method.interval == 0
         return self._start <= step <= self._stop and (regular or step == self._stop)
 
@@ -78,7 +78,7 @@ class Shrink(Callback["Session"]):
             self._prune((step - self._start) / max(self._stop - self._start, 1))
 
     def end(self) -> None:
-        """Schedules that last as long as the training end here."""
+        """Prune to the target if the schedule lasts as long as the training."""
         self._prune(1.0)
 
     def _prune(self, progress: float) -> None:

@@ -1,9 +1,9 @@
 """GraSP, pruning that preserves the gradient flow (Wang et al. 2020, arXiv:2002.07376).
 
 Removing a weight changes the gradient's squared norm by about −2·w·Hg (H the Hessian, g the gradient at initialisation). The
-paper removes the weights of largest −w·Hg: kept are those whose removal would take the most gradient flow away, with sign. Hg
-is the derivative of gᵀ·stop(g), without the Hessian itself. The logits are divided by `temperature` before the loss, as in
-the authors' experiments. It never leaves a layer without a weight, which the paper does not ensure.
+paper removes the weights with the largest −w·Hg, so it keeps the weights whose removal would reduce the gradient flow most (the
+sign counts). Hg is computed as the derivative of gᵀ·stop(g), without the Hessian itself. The logits are divided by `temperature`
+before the loss, as in the authors' experiments. Every layer keeps at least one weight, which the paper does not ensure.
 """
 
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ class Grasp(Saliency):
         }
 
     def _gradient(self, session: "Session", x: Tensor, y: Tensor, *, twice: bool = False) -> Sequence[Tensor]:
-        """Of the loss with respect to every weight, in the stack's orientation; `twice`: it can be derived again."""
+        """Gradient of the loss by every weight, in the stack's orientation; with `twice` it can be differentiated again."""
         leaves = [session.stack.parameters[layer.name] for layer in session.layers]
         loss = session.loss(x, y, temperature=self.temperature).sum()
         return torch.autograd.grad(loss, leaves, create_graph=twice, materialize_grads=True)

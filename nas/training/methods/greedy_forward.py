@@ -1,13 +1,13 @@
 """Greedy forward selection of units (Ye et al. 2020, arXiv:2003.01794).
 
-A hidden layer is the mean of its units' contributions: with n of U chosen, their sum is multiplied by U / n. Selection starts from
-nothing, and each step adds the unit with which the network's loss is least: the mean moves by 1 / (n + 1) towards it. A unit may be
-chosen again, which is how it gets more weight. Layers are done from the input to the output, each in the network whose
-earlier layers are done.
+A hidden layer is the mean of its units' contributions: if n of U units are chosen, their sum is multiplied by U / n. Selection
+starts without units, and each step adds the unit that makes the network's loss least: the mean moves by 1 / (n + 1) towards it. A
+unit may be chosen several times, which gives it more weight. Layers are reduced one by one from the input to the output, each in
+the network whose earlier layers are already reduced.
 
-Where we differ: units that give zero at every example are not counted in U nor chosen, and the weights of the chosen units are
-pruned to the exact count (see `unit_selection`). A step takes the loss of every unit on `examples`, through
-the part of the network behind the layer only.
+Where we differ: units that are zero for every example are neither counted in U nor chosen, and the weights of the chosen units are
+pruned to the exact number (see `unit_selection`). A step computes the loss with every unit on `examples`; only the part of the
+network after the layer is evaluated.
 """
 
 from dataclasses import dataclass
@@ -20,16 +20,16 @@ from nas.training.methods.unit_selection import UnitSelection
 
 @dataclass(frozen=True, kw_only=True)
 class GreedyForward(UnitSelection):
-    """Options are those of `UnitSelection`."""
+    """Greedy forward selection; the options are those of `UnitSelection`."""
 
     def choose(self, layer: MeanField, count: int) -> Choice:
-        """By the loss."""
+        """Choose units by the network's loss."""
         return forward_selection(layer, count)
 
 
 @torch.no_grad()
 def forward_selection(layer: MeanField, count: int) -> Choice:
-    """Choose units until there are `count` of them; `errors` are losses of the network."""
+    """Choose units until there are `count` of them; `errors` gives losses of the network."""
     times, total = torch.zeros(len(layer.live), device=layer.rest.device), torch.zeros_like(layer.rest)
     units, errors = list[int](), list[float]()
     live, every = layer.live, int(layer.live.sum())

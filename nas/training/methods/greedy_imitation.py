@@ -1,13 +1,14 @@
 """Greedy optimisation of units: local imitation and the global loss, the better of both (Ye, Wu & Liu 2020, arXiv:2010.15969).
 
-The chosen units' contributions to the layer behind are multiplied by coefficients a. Each step moves a to (1 − γ)·a + γ·U·e_i,
-by that unit i and that γ in [0, 1] which lower the error most. *Local*: the mean squared difference to the sum in the trained
-network; its best i and γ are known exactly, and it falls exponentially with the number of steps. *Global*: the network's loss; i is
-the one of its first-order Taylor expansion, γ the best of a few. For each layer the choice with the lower loss is taken.
+The chosen units' contributions to the next layer are multiplied by coefficients a. Each step moves a to (1 − γ)·a + γ·U·e_i, with
+the unit i and the γ in [0, 1] that lower the error most. *Local* error: the mean squared difference to the sum in the trained
+network; its best i and γ are known exactly, and it falls exponentially with the number of steps. *Global* error: the network's
+loss; i is the best by its first-order Taylor expansion, γ is the best of a few values. For each layer the choice with the lower
+loss is taken.
 
-Where we differ: γ is ½ at most after the first step, so that what was chosen stays chosen; after three steps for each wanted
-unit only new ones may be added, so that the count is reached; the weights of the chosen units are pruned to the exact
-count (see `unit_selection`).
+Where we differ: γ is at most ½ after the first step, so that chosen units stay chosen; after three steps for each wanted unit only
+new units may be added, so that the wanted number is reached; the weights of the chosen units are pruned to the exact number (see
+`unit_selection`).
 """
 
 from dataclasses import dataclass
@@ -24,10 +25,10 @@ LARGEST = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class GreedyImitation(UnitSelection):
-    """Options are those of `UnitSelection`."""
+    """Greedy imitation; the options are those of `UnitSelection`."""
 
     def choose(self, layer: MeanField, count: int) -> Choice:
-        """The better of both."""
+        """Choose units by both errors and take the choice with the lower loss."""
         return min(
             (local_imitation(layer, count), taylor_imitation(layer, count)),
             key=lambda choice: layer.loss_of(choice.coefficients),
@@ -36,7 +37,7 @@ class GreedyImitation(UnitSelection):
 
 @torch.no_grad()
 def local_imitation(layer: MeanField, count: int) -> Choice:
-    """Choose units until there are `count`; `errors` are mean squared differences to the sum of all units."""
+    """Choose `count` units by the local error; `errors` gives mean squared differences to the sum of all units."""
     target = (layer.target - layer.rest).flatten().double()
     each = layer.contributions.flatten(1).double()
     scale = 1 / len(target)
@@ -54,9 +55,9 @@ def local_imitation(layer: MeanField, count: int) -> Choice:
 
 
 def _moves(gram: Tensor, product: Tensor, a: Tensor, every: float, largest: float) -> tuple[Tensor, Tensor]:
-    """For every unit how ½·aᵀGa − aᵀb changes with the best γ, and that γ."""
+    """For every unit, the change of ½·aᵀGa − aᵀb with the best γ, and that γ."""
     slope = gram @ a - product
-    # The direction is U·e_i − a: the slope along it, and the curvature.
+    # Slope and curvature along the direction U·e_i − a.
     along = every * slope - slope @ a
     curvature = every**2 * gram.diagonal() - 2 * every * (gram @ a) + a @ gram @ a
     gammas = (-along / curvature.clamp(min=1e-30)).clamp(SMALLEST, largest)
@@ -64,7 +65,7 @@ def _moves(gram: Tensor, product: Tensor, a: Tensor, every: float, largest: floa
 
 
 def taylor_imitation(layer: MeanField, count: int) -> Choice:
-    """Choose units until there are `count`; `errors` are losses of the network."""
+    """Choose `count` units by the global error; `errors` gives losses of the network."""
     a, live = torch.zeros_like(layer.live, dtype=layer.rest.dtype), layer.live
     every, units, errors = float(live.sum()), list[int](), list[float]()
     output = layer.rest
@@ -86,7 +87,7 @@ def taylor_imitation(layer: MeanField, count: int) -> Choice:
 
 
 def _slopes(layer: MeanField, output: Tensor, every: float) -> Tensor:
-    """Derivative of the loss towards U·e_i, for every unit."""
+    """Derivative of the loss in the direction of U·e_i, for every unit."""
     given = output.detach()[None].requires_grad_()
     (gradient,) = torch.autograd.grad(layer.loss(given).sum(), given)
     towards = every * torch.einsum("u...,...->u", layer.contributions, gradient[0])
@@ -94,7 +95,7 @@ def _slopes(layer: MeanField, output: Tensor, every: float) -> Tensor:
 
 
 def _gammas(step: int, like: Tensor) -> Tensor:
-    """Steps that are tried: powers of two, and that of a running mean."""
+    """The values of γ that are tried: powers of two, and the step of a running mean."""
     largest = LARGEST if step else 1.0
     powers = [2.0**-power for power in range(9)]
     return like.new_tensor([gamma for gamma in [*powers, 1 / (step + 1)] if SMALLEST <= gamma <= largest])

@@ -1,14 +1,15 @@
-"""GReg-1 and GReg-2: an L2 penalty that grows on the weights to go (Wang, Qin, Zhang & Fu 2020, arXiv:2012.09243).
+"""GReg-1 and GReg-2: a growing L2 penalty on the weights to be removed (Wang, Qin, Zhang & Fu 2020, arXiv:2012.09243).
 
-The weights to go pay a penalty ½·λ·w², and λ grows until they have vanished, so that the others have taken over from them
-when they are cut. GReg-1 chooses them by magnitude beforehand. GReg-2 (`separate`) lets λ grow on all weights at first, to
-`picking`: those on whose change the loss depends most resist, and the smallest of what is left are the ones to go.
+The weights to be removed have a penalty ½·λ·w², and λ grows until they are almost zero, so that the other weights have replaced
+them when they are cut. GReg-1 chooses them by magnitude beforehand. GReg-2 (`separate`) first lets λ grow on all weights, up to
+`picking`: the weights to which the loss is most sensitive shrink least, and the smallest weights are then chosen for removal.
 
-Where we differ: in the paper λ grows by 1e-4 every 5 to 10 steps, to 1, which takes 50,000 steps and more. Here it grows by
-equal amounts every `interval` steps of those that there are, to ten times as much, so that the weights have vanished by then (with
-the paper's 1 the cut still costs accuracy). The paper trains with SGD. Under Adam λ·w belongs to the gradient all the same, but is
-normalised with it: a weight with small gradients shrinks by about one learning rate a step, one with large gradients resists.
-Decoupled decay would shrink both alike, and separates them less. The paper gives each layer a ratio by hand; `scope` shares them out.
+Where we differ: in the paper λ grows by 1e-4 every 5 to 10 steps, up to 1, which takes 50,000 steps and more. Here it grows by
+equal amounts every `interval` steps of a shorter training, up to 10, so that the weights are almost zero at the end (with the
+paper's 1 the cut still costs accuracy). The paper trains with SGD. With Adam, λ·w is also part of the gradient, but is normalised
+with it: a weight with small gradients shrinks by about one learning rate per step, one with large gradients shrinks less.
+Decoupled decay would shrink both equally and separate them less. In the paper the ratio of each layer is set by hand; here it
+follows from `scope`.
 
 Cost: `pretrain` + `growth` + `retrain` trainings; 2 by default.
 """
@@ -38,7 +39,7 @@ class Greg(Method):
 
     Attributes:
         separate: let the penalty grow on all weights in the first half of the growth (GReg-2).
-        picking: λ at which that ends.
+        picking: λ at which the growth on all weights ends.
         ceiling: λ at the end of the growth.
         interval: steps between two increases of λ.
         scope: how many weights each layer keeps: the ``global``ly largest, or by a distribution: ``uniform``, ``er``, ``erk``.
@@ -59,7 +60,7 @@ class Greg(Method):
     retrain: float = 0.5
 
     def __post_init__(self) -> None:
-        """Refuse what no growth can have."""
+        """Refuse options that no growth can have."""
         if not 0 < self.picking <= self.ceiling or self.interval < 1:
             raise MethodError(
                 f"picking {self.picking} must be above 0 and at most ceiling {self.ceiling}, interval {self.interval} at least 1"
@@ -72,7 +73,7 @@ class Greg(Method):
             )
 
     def run(self, session: "Session") -> None:
-        """Train, let the penalty grow, cut; train what is left within the same schedule of the learning rate."""
+        """Train, let the penalty grow, cut; train the remaining weights in the same schedule of the learning rate."""
         epochs = session.options.epochs
         if self.pretrain and session.options.init != "keep":
             session.fit(max(1, round(self.pretrain * epochs)))
@@ -82,10 +83,10 @@ class Greg(Method):
 
 
 class Growing(Callback["Session"]):
-    """The penalty, and the cut in the end.
+    """Callback for the penalty and for the cut at the end.
 
     Attributes:
-        stays: the weights without a penalty, canonical.
+        stays: bool, True for the weights without a penalty, canonical.
     """
 
     def __init__(self, method: Greg) -> None:
@@ -93,7 +94,7 @@ class Growing(Callback["Session"]):
         self.method = method
 
     def begin(self, session: "Session", steps: int) -> None:
-        """Choose the weights to go: GReg-2 all of them."""
+        """Choose the weights with a penalty (GReg-2: all of them)."""
         super().begin(session, steps)
         self._first = steps // 2 if self.method.separate else 0
         if self._first:
@@ -102,7 +103,7 @@ class Growing(Callback["Session"]):
             self._spare(chosen(session, self.method.scope))
 
     def strength(self, step: int) -> float:
-        """λ in a step: in equal increases from 0 to `picking`, from there (GReg-1: from 0) to the ceiling."""
+        """λ in a step: it grows in equal increases from 0 to `picking`, then (GReg-1: from 0) to the ceiling."""
         low, high = 0.0, self.method.picking
         start, stop = 0, self._first
         if step >= self._first:
@@ -119,7 +120,7 @@ class Growing(Callback["Session"]):
             gradients[name].add_(self.session.stack.parameters[name] * goes, alpha=strength)
 
     def after_step(self, step: int) -> None:
-        """Pick, once the weights are separated."""
+        """Choose the weights to be removed, once λ has reached `picking`."""
         if step + 1 == self._first:
             self._spare(chosen(self.session, self.method.scope))
 
@@ -133,10 +134,10 @@ class Growing(Callback["Session"]):
 
 
 def chosen(session: "Session", scope: str) -> Masks:
-    """The weights of largest magnitude, exactly ``session.keep`` of each network, shared out by `scope`."""
+    """The weights of largest magnitude, exactly ``session.keep`` of each network, divided among the layers by `scope`."""
     worth, held = saliencies.magnitude(session), session.masks()
     if scope != "global":
         best = selection.keep_largest_of_each(worth, of_each_layer(session, session.keep, scope), held)
-        # A layer that holds fewer weights than its share leaves the rest to the others.
+        # If a layer has fewer weights than its share, the other layers get the rest.
         worth = {name: value.where(~best[name], torch.inf) for name, value in worth.items()}
     return selection.keep_largest(worth, session.keep, held, least=1)

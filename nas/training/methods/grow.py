@@ -1,9 +1,9 @@
 """Drop and grow while training: SET (Mocanu et al. 2018, arXiv:1707.04780) and RigL (Evci et al. 2020, arXiv:1911.11134).
 
-Every `interval` steps, until `until` of the training is over, a share of each layer's weights is dropped, those of smallest
-magnitude, and as many are grown among the others: at random (SET), or where the gradient is largest (RigL). The share falls
-from `fraction` to zero along half a cosine. Counts by layer never change. A weight that was just dropped is not grown again
-at once, and grown weights start from zero.
+Every `interval` steps, in the first `until` of the training, a share of each layer's weights (those of smallest magnitude) is
+dropped, and the same number is grown among the others: at random (SET), or where the gradient is largest (RigL). The share
+falls from `fraction` to zero along half a cosine. The number of weights of a layer never changes. A weight that was just
+dropped is not grown again in the same update, and grown weights start from zero.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Tensors = dict[str, Tensor]
 _STREAM = 3
-"""Of the random draws."""
+"""Number of the stream of the random draws."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class Grow(Static):
         by: ``gradient`` (RigL) or ``random`` (SET).
         fraction: share of a layer's weights that the first update moves, in (0, 1).
         interval: steps between two updates.
-        until: share of the training after which the mask stays.
+        until: share of the training after which the mask does not change.
     """
 
     kind: ClassVar[Kind] = "during"
@@ -59,12 +59,12 @@ class Grow(Static):
             )
 
     def run(self, session: "Session") -> None:
-        """Train with the mask moving."""
+        """Train while the mask moves."""
         session.fit(callback=DropAndGrow(self), last=True)
 
 
 class DropAndGrow(Callback["Session"]):
-    """Moves the mask between steps."""
+    """Callback that moves the mask between steps."""
 
     def __init__(self, method: Grow) -> None:
         """`method` holds the options."""
@@ -76,7 +76,7 @@ class DropAndGrow(Callback["Session"]):
         return step > 0 and step % self.method.interval == 0 and step < self.method.until * self.steps
 
     def on_gradients(self, step: int, gradients: Tensors) -> None:
-        """Remember the gradients of all weights, masked ones too: the loop masks them in place."""
+        """Store the gradients of all weights, also of masked ones, since the loop masks them in place."""
         if self.due(step) and self.method.by == "gradient":
             stack = self.session.stack
             names = [layer.name for layer in self.session.layers]

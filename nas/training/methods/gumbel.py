@@ -1,17 +1,17 @@
 """Gumbel gates: random 0/1 gates whose probabilities are learnt (Zhang, Tao & Zhang 2023, arXiv:2311.12526).
 
 Every weight has a gate that is open with probability σ(l). In training a hard gate is drawn at every step by the
-Gumbel-softmax trick (temperature 3) and the gradient goes through the soft one (straight through). Evaluation and the mask
-take the most probable gates.
+Gumbel-softmax trick (temperature 3), and the gradient goes through the soft gate (straight through). Evaluation and the mask
+use the most probable gates.
 
-Where we differ: two logits a weight matter by their difference alone, so that is what is learnt. The paper adds .01·|target
-density − mean gate| to the loss; whether that term moves the density at all depends on how it compares to the loss's gradient.
-Here its coefficient is at every step the one with which the mean gate of each network falls geometrically from its start to the
-target, is there at `until` of the search and stays there: all logits are shifted by the same amount. The logits have an
-optimiser of their own (see `factors`).
+Where we differ: of the paper's two logits per weight only the difference matters, so only the difference is learnt. The paper
+adds .01·|target density − mean gate| to the loss; this term changes the density only if it is large enough compared with the
+loss's gradient. Here all logits are shifted by the same amount at every step, such that the mean gate of each network falls
+geometrically from its start to the target; it reaches the target at `until` of the search and then stays there. The logits have
+an optimiser of their own (see `factors`).
 
-Cost: `pretrain` + `search` + 1 trainings; 2 by default. Notes: ``gate_density``, the mean gate before the cut, and
-``open_gates``, the share of gates that are more probably open than shut; the cut makes of it the target exactly.
+Cost: `pretrain` + `search` + 1 trainings; 2 by default. The history notes ``gate_density``, the mean gate before the cut, and
+``open_gates``, the share of gates with a probability above ½; the cut then keeps exactly the target.
 """
 
 from collections.abc import Mapping
@@ -43,10 +43,10 @@ class Gumbel(Method):
         pretrain: epochs before the search, as a share of a training.
         search: epochs with gates, as a share of a training.
         until: share of the search after which the mean gate is the target.
-        logit: of every gate at the start.
+        logit: logit of every gate at the start.
         rate: size of a step of the logits.
         interval: steps between two shifts of the logits.
-        temperature: of the soft gates.
+        temperature: temperature of the soft gates.
     """
 
     kind: ClassVar[Kind] = "after"
@@ -60,7 +60,7 @@ class Gumbel(Method):
     temperature: float = 3.0
 
     def __post_init__(self) -> None:
-        """Refuse what no search can have."""
+        """Refuse options that no search can have."""
         if not (self.pretrain >= 0 and self.search > 0 and 0 < self.until <= 1):
             raise MethodError(
                 f"pretrain {self.pretrain} must be 0 or more, search {self.search} above 0, until {self.until} above 0 and "
@@ -72,7 +72,7 @@ class Gumbel(Method):
             )
 
     def run(self, session: "Session") -> None:
-        """Learn the gates, cut, train what is left."""
+        """Learn the gates, cut, train the remaining weights."""
         epochs = session.options.epochs
         if self.pretrain and session.options.init != "keep":
             session.fit(max(1, round(self.pretrain * epochs)))
@@ -81,10 +81,10 @@ class Gumbel(Method):
 
 
 class Gates(Factors):
-    """The gates, their density, and the cut in the end."""
+    """Callback for the gates, their density, and the cut at the end."""
 
     def __init__(self, method: Gumbel) -> None:
-        """All gates alike."""
+        """All gates start with the same logit."""
         super().__init__(start=method.logit, rate=method.rate)
         self.method = method
 
@@ -94,7 +94,7 @@ class Gates(Factors):
         self._masks, self._step, self._over = session.masks(), 0, False
 
     def effective(self, parameters: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """In training the gates are drawn anew, in evaluation the more probable side counts; after the cut all are open."""
+        """Gates are drawn anew in training; in evaluation the more probable state is used; after the cut all gates are open."""
         if self._over:
             return parameters
         if torch.is_grad_enabled():
@@ -102,7 +102,7 @@ class Gates(Factors):
         return super().effective(parameters)
 
     def factor(self, name: str) -> Tensor:
-        """Gates, 0 or 1, with the gradient of the soft ones."""
+        """Gates, 0 or 1, with the gradient of the soft gates."""
         logits = self.values[name]
         if not torch.is_grad_enabled():
             return (logits > 0).to(logits.dtype)
@@ -116,7 +116,7 @@ class Gates(Factors):
         return first ** (1 - done) * (self.session.keep / self.total) ** done
 
     def after_step(self, step: int) -> None:
-        """Shift the logits to the planned density."""
+        """Shift the logits so that the gates have the planned density."""
         self._step = step + 1
         if self._step % self.method.interval == 0:
             self.put(shifted(self.canonical(), self._masks, self.planned(step)))
@@ -154,7 +154,7 @@ def open_gates(logits: dict[str, Tensor], masks: Masks) -> Tensor:
 
 
 def shifted(logits: dict[str, Tensor], masks: Masks, wanted: Tensor) -> dict[str, Tensor]:
-    """Logits moved by one number for each network such that their mean gate is `wanted` ``(P,)``."""
+    """Logits shifted by one number per network such that the mean gate is `wanted` ``(P,)``."""
     for _ in range(ROUNDS):
         gates = {name: torch.sigmoid(value) * masks[name] for name, value in logits.items()}
         total, slope = _sum(gates), _sum({name: gate * (1 - gate) for name, gate in gates.items()})

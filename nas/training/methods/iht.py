@@ -1,12 +1,13 @@
 """Iterative hard thresholding while training: w ← H_k(w − η·gradient) (Fridovich-Keil & Pilanci 2025, arXiv:2509.20323).
 
-Training starts dense. After every `interval` steps of all weights, H_k sets all but the k largest magnitudes to zero, from
-where they may grow again; after `until` of the training the mask stays and its weights are trained on. Where we differ: the
-paper thresholds a two-layer network in fused weights after each full gradient (see `planted_recovery`); here networks are of
-any kind, the optimiser is the session's, and k comes down to the target along a cubic over the share `descent` of the
-thresholdings. A cut at the untrained start would be final: `interval` steps of usual length bring no weight from zero up to
-those that were kept, unless many are kept. On digits at d ≤ 0.1 next to none came back, with intervals of 5 to 40: there this is
-gradual magnitude pruning whose cut weights go on learning in vain. Costs one training.
+Training starts dense. After every `interval` steps of all weights, H_k sets all weights but the k largest to zero; these may
+grow again. After `until` of the training the mask does not change any more, and its weights are trained further. Where we differ:
+the paper thresholds a two-layer network in fused weights after each full gradient (see `planted_recovery`). Here networks are of
+any kind, the optimiser is the session's, and k falls to the target along a cubic curve over the share `descent` of the
+thresholdings. A cut to the target at the untrained start would be final: in `interval` steps of usual length, a weight does not
+grow from zero to the size of the kept weights, unless many are kept. On digits at densities ≤ 0.1 almost no weight came back, with
+intervals of 5 to 40: there the method is gradual magnitude pruning whose cut weights keep learning without effect. Costs one
+training.
 """
 
 from dataclasses import dataclass
@@ -31,8 +32,8 @@ class Iht(Method):
 
     Attributes:
         interval: optimiser steps between two thresholdings.
-        descent: share of the thresholded phase in which k comes down from all weights to the target; 0: at once.
-        until: share of the training after which the mask stays.
+        descent: share of the thresholded phase in which k falls from all weights to the target; 0: at once.
+        until: share of the training after which the mask does not change.
     """
 
     kind: ClassVar[Kind] = "during"
@@ -50,7 +51,7 @@ class Iht(Method):
             )
 
     def run(self, session: "Session") -> None:
-        """Train all weights with thresholding, then those that are left."""
+        """Train all weights with thresholding, then the remaining ones."""
         epochs = session.options.epochs
         first = max(1, round(self.until * epochs))
         session.fit(first, callback=Threshold(self), within=(0, epochs))
@@ -58,14 +59,14 @@ class Iht(Method):
 
 
 class Threshold(Callback["Session"]):
-    """Sets the smallest weights to zero without masking them, so that their gradients go on."""
+    """Callback that sets the smallest weights to zero without masking them, so that they still get gradients."""
 
     def __init__(self, method: Iht) -> None:
         """`method` holds the options."""
         self.method = method
 
     def after_step(self, step: int) -> None:
-        """H_k, where it is due."""
+        """Apply H_k after every `interval` steps."""
         done = step + 1
         if done % self.method.interval == 0 and done < self.steps:
             self._cut(self._counts(done / self.steps))
@@ -75,7 +76,7 @@ class Threshold(Callback["Session"]):
         self.session.prune(saliencies.magnitude(self.session))
 
     def _counts(self, progress: float) -> Tensor:
-        """Weights that each network keeps now."""
+        """Number of weights that each network keeps now."""
         whole = selection.count(self.session.masks())
         descent = self.method.descent
         left = cubic(progress / descent, 0.0) if descent else 0.0

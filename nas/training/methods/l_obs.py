@@ -5,8 +5,8 @@ removing the weight w_q of a row raises the row's squared error by ½·w_q² / [
 δw = −w_q / [H⁻¹]_qq · H⁻¹e_q. The pruned network is trained on.
 
 Where we differ: the paper removes all weights of a layer with one H⁻¹. Here the weights of a row are removed one by one, each with the
-H⁻¹ of the remaining ones, so that one of two equal inputs stays. The bias takes part and is never pruned. Across layers (`scope`
-global), costs are compared as shares of their layer's mean squared output; the paper asks its user for each layer's density.
+H⁻¹ of the remaining ones, so that one of two equal inputs is kept. The bias compensates too and is never pruned. Across layers
+(`scope` global), costs are compared as shares of their layer's mean squared output; in the paper the user sets each layer's density.
 Recurrent matrices, transposed convolutions and weights that multiply from the left are pruned by w² relative to their layer, without
 compensation.
 
@@ -37,8 +37,8 @@ class LayerwiseSurgeon(Method):
 
     Attributes:
         scope: ``global``, or ``layer`` for the same density in every layer.
-        damping: added to the diagonal of H, as a share of its mean.
-        examples: of the training data, over which H is the mean.
+        damping: number added to the diagonal of H, as a share of the diagonal's mean.
+        examples: number of training examples over which H is the mean.
     """
 
     kind: ClassVar[Kind] = "after"
@@ -48,7 +48,7 @@ class LayerwiseSurgeon(Method):
     examples: int = 1024
 
     def __post_init__(self) -> None:
-        """Refuse what no pruning can have."""
+        """Refuse options that no pruning can have."""
         if self.scope not in ("global", "layer"):
             raise MethodError(f"scope is {self.scope!r}; give global or layer")
         if self.examples < 1 or not self.damping > 0:
@@ -72,7 +72,7 @@ class LayerwiseSurgeon(Method):
         _take_over(session, surgeries, masks)
 
     def _surgeries(self, network: OwnNetwork, x: Tensor) -> dict[str, Surgery]:
-        """By weight, under the network's own names."""
+        """The pruning problem of each weight, under the network's own names."""
         moments = {name: finite(moment) for name, moment in input_moments(network, x).items()}
         return {
             layer.name: Surgery.of(network, layer, _damped(moments[layer.name], self.damping))
@@ -81,7 +81,7 @@ class LayerwiseSurgeon(Method):
 
 
 def _damped(moments: Tensor, damping: float) -> Tensor:
-    """With a share of the mean of its diagonal added to it; positive definite even where all inputs are zero."""
+    """The moments with a share of their mean diagonal added to the diagonal; positive definite even if all inputs are zero."""
     diagonal = moments.diagonal(dim1=1, dim2=2).mean(1, keepdim=True).clamp(min=1e-12)
     return moments + torch.diag_embed((damping * diagonal).expand(-1, moments.shape[1]))
 

@@ -1,9 +1,10 @@
 """Mask transfer: a winning ticket of one task trained on another (Morcos et al. 2019, arXiv:1905.07785).
 
-The ticket is that of an ONNX file (`source`), its pattern of non-zeros, or it is found first, by the method `by` on the task
-`task`. The networks then start from their own initial values under that mask. Where the ticket holds more weights than are to be
-kept, those of largest magnitude among its trained values stay. All layers must have the same shape; the paper draws the last
-layer anew where the numbers of classes differ, here that is an error. Costs one training, with `task` those of `by` besides.
+The ticket is the pattern of non-zeros of an ONNX file (`source`), or it is first found on the task `task` by the method `by`.
+The networks then start from their own initial values under that mask. If the ticket has more weights than must be kept, the
+weights whose trained values have the largest magnitude are kept. All layers must have the same shape; the paper draws the last
+layer anew if the numbers of classes differ, here that is an error. Costs one training, and with `task` also the trainings of
+`by`.
 """
 
 from collections.abc import Sequence
@@ -31,8 +32,8 @@ class MaskTransfer(Method):
     Attributes:
         source: path of an ONNX file of the same layer shapes in node order; or
         task: name of the task, or path of its file, on which the ticket is found (see `nas.tasks.load_task`).
-        by: the method that finds it, with its default options; one that starts dense.
-        subset: examples of the source task at most.
+        by: name of the method that finds the ticket, with its default options; it must start dense.
+        subset: largest number of examples of the source task.
     """
 
     kind: ClassVar[Kind] = "after"
@@ -43,7 +44,7 @@ class MaskTransfer(Method):
     subset: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuse no ticket, or two."""
+        """Refuse options that give no ticket or two."""
         if bool(self.source) == bool(self.task):
             raise MethodError(
                 "mask-transfer needs either source, an ONNX file whose mask is taken, or task, to find one on"
@@ -52,7 +53,7 @@ class MaskTransfer(Method):
             raise MethodError(f"method {self.by!r} begins with a mask that it draws; give one as by that starts dense")
 
     def check(self, model: ir.Model, keep: int) -> None:
-        """A file must fit the model and hold enough weights. Whether the source task fits is found when it is loaded."""
+        """Check that a file fits the model and holds enough weights. A source task is checked when it is loaded."""
         if self.task:
             self._finder().check(model, keep)
             return
@@ -63,7 +64,7 @@ class MaskTransfer(Method):
             )
 
     def run(self, session: "Session") -> None:
-        """Take or find the ticket, then train under its mask."""
+        """Read or find the ticket, then train under its mask."""
         found = self._find(session) if self.task else self._read(session)
         first = session.state()
         session.stack.fill(found)
@@ -102,7 +103,7 @@ class MaskTransfer(Method):
 
 
 def _matched(model: ir.Model, path: str) -> Arrays:
-    """The values of the file's weights, stored as the model's weights of the same position, under their names."""
+    """The values of the file's weights, by the name of the model's weight at the same position, and stored like that weight."""
     source, own = load(path), weights(model)
     given = [(weight, weight.canonical(array_of(source.graph.initializers[weight.name]))) for weight in weights(source)]
     if len(own) != len(given):

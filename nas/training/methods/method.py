@@ -1,4 +1,4 @@
-"""The interface of a mask method, and what is checked before any training."""
+"""The interface of a mask method, and the checks before any training."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from nas.training.loop.session import Session
 
 LARGEST = 1_000_000_000
-"""No number among a method's options is larger."""
+"""Largest number allowed in a method's options."""
 
 Kind = Literal["before", "after", "during"]
 Start = Literal["sparse", "dense"]
 
 
 class MethodError(UsageError):
-    """A method cannot do what it is asked for; raised before any training."""
+    """A method cannot be used as requested; raised before any training."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Method(ABC):
-    """How weights and mask are trained together: a short program on a session. Fields are the method's options.
+    """A way to train weights and mask together: a short program on a session. Its fields are the method's options.
 
     A subclass is a frozen keyword-only dataclass in a file of its own and one line in `registry.PRESETS`.
 
@@ -61,15 +61,15 @@ class Method(ABC):
         return False
 
     def check(self, model: ir.Model, keep: int) -> None:  # noqa: B027 - most methods can do anything
-        """Raise `MethodError` where this method cannot leave `keep` weights of that model."""
+        """Raise `MethodError` if this method cannot end with `keep` weights of that model."""
 
     def draw(self, model: ir.Model, keep: int, seed: int) -> dict[str, Mask]:
-        """The canonical masks that a ``sparse`` start begins with, where a density is asked for."""
+        """The canonical masks with which a ``sparse`` start begins if a density is given."""
         raise NotImplementedError(f"{type(self).__name__} starts sparse and must draw its masks")
 
 
 def require_numbers(method: Method, name: str = "") -> None:
-    """`MethodError` where an option of a method is not finite, beyond every use, or no number where one is needed."""
+    """Raise `MethodError` if an option is not finite, much too large, or not a number where a number is needed."""
     types = get_type_hints(type(method))
     for option in fields(method):
         place = f"option {option.name!r} of method {name or type(method).__name__!r}"
@@ -88,7 +88,7 @@ def require_numbers(method: Method, name: str = "") -> None:
 
 
 def _require_finite(place: str, value: object) -> None:
-    """The same for numbers inside of an option's lists and tables, and for an option that may be none."""
+    """The same check for numbers inside an option's lists and tables, and for an option that may be None."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
             _require_finite(f"{place}, {key!r},", inner)
@@ -105,14 +105,14 @@ def begin(
     """The model with the mask that the training starts with, and the number of non-zeros to end with.
 
     Args:
-        method: decides.
-        model: gives the architecture; its own non-zeros are the target where no density is given.
+        method: the method that trains the model.
+        model: model with the architecture; if no density is given, its own number of non-zeros is the target.
         density: share of all maskable weights to end with, in (0, 1], or None.
-        seed: of a mask that is drawn.
-        options: ``init`` "keep" starts from the model's own weights, whose zeros stay zero.
+        seed: seed of a mask that is drawn.
+        options: training options; ``init`` "keep" starts from the model's own weights, whose zeros stay zero.
 
     Raises:
-        MethodError: the method cannot do that.
+        MethodError: the method cannot be used on this model with this density and these options.
     """
     require_numbers(method)
     own = masks_of(model)
@@ -134,7 +134,7 @@ def begin(
 
 
 def masked(model: ir.Model, masks: Mapping[str, Mask], *, own_values: bool = False) -> ir.Model:
-    """A copy of the model with these canonical masks: weights of 1, or its own values, where they keep, 0 elsewhere."""
+    """A copy of the model with these canonical masks: kept weights are 1 or have the model's values, others are 0."""
     copy, arrays = model.clone(), {}
     for weight in weights(copy):
         mask = weight.stored(masks[weight.name])
@@ -147,7 +147,7 @@ def masked(model: ir.Model, masks: Mapping[str, Mask], *, own_values: bool = Fal
 
 
 def _target(method: Method, own: Mapping[str, Mask], density: float | None, options: TrainingOptions) -> int:
-    """Non-zeros to end with."""
+    """Number of non-zeros to end with."""
     total = sum(mask.size for mask in own.values())
     if options.patience is not None and method.moves:
         raise MethodError("patience cannot be used with a method that moves the mask: its last epoch counts; drop it")

@@ -1,13 +1,13 @@
-"""Neurons at equilibrium: units that have come to rest are not updated (Bragagnolo et al. 2022, arXiv:2207.09455).
+"""Neurons at equilibrium: units whose outputs stopped changing are not updated (Bragagnolo et al. 2022, arXiv:2207.09455).
 
-The mask is a static one, a density of 1 included. After every epoch the outputs of each unit on the first `examples` validation
-inputs, scaled to norm 1, are compared with those of the epoch before: φ is their inner product, Δφ its change, and the
+The mask is static; a density of 1 is allowed. After every epoch the outputs of each unit on the first `examples` validation
+inputs, scaled to norm 1, are compared with its outputs one epoch earlier: φ is their inner product, Δφ its change, and the
 velocity v ← Δφ − μ·v. In the next epoch a unit with \\|v\\| ≤ ε is frozen: its weights and its bias get no update, and momentum does
-not move them either. Outputs are taken before the activation. Normalisation is never frozen, and units whose row is all masked are
-not counted. The share of unit updates that was skipped is the note ``skipped`` of the history. Costs one training.
+not move them either. Outputs are taken before the activation. Normalisation is never frozen, and units whose row is completely
+masked are not counted. The share of unit updates that was skipped is the note ``skipped`` of the history. Costs one training.
 
-The direction of a unit's outputs hardly changes where it has few inputs, even while its weights grow, so the unit seems at rest:
-sparse networks need a smaller ε than the paper's, which is meant for dense ones.
+If a unit has few inputs, the direction of its outputs hardly changes even while its weights grow, so the unit seems at rest:
+sparse networks need a smaller ε than the paper's value, which is meant for dense networks.
 """
 
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Neq(Static):
     """Neurons at equilibrium: do not update units whose outputs stopped changing.
 
     Attributes:
-        momentum: μ, how much of the last velocity is taken off, in [0, 1).
+        momentum: μ, share of the last velocity that is subtracted, in [0, 1).
         epsilon: velocity up to which a unit is at rest, ≥ 0.
         examples: validation inputs on which outputs are compared.
     """
@@ -46,7 +46,7 @@ class Neq(Static):
     examples: int = 50
 
     def __post_init__(self) -> None:
-        """Refuse what no velocity can have."""
+        """Refuse options that no velocity can have."""
         if not 0 <= self.momentum < 1 or self.epsilon < 0 or self.examples < 1:
             raise MethodError(
                 f"momentum {self.momentum} must lie in [0, 1), epsilon {self.epsilon} not be negative, "
@@ -54,15 +54,15 @@ class Neq(Static):
             )
 
     def run(self, session: "Session") -> None:
-        """Train, freezing units."""
+        """Train and freeze units."""
         session.fit(callback=Freeze(self), last=True)
 
 
 class Freeze(Callback["Session"]):
-    """Holds the weights of units at rest.
+    """Callback that keeps the weights of units at rest constant.
 
     Attributes:
-        frozen: bool ``(P, units)`` for each operator, by the name of its first weight.
+        frozen: frozen units, bool ``(P, units)`` for each operator, by the name of its first weight.
     """
 
     def __init__(self, method: Neq) -> None:
@@ -70,7 +70,7 @@ class Freeze(Callback["Session"]):
         self.method = method
 
     def begin(self, session: "Session", steps: int) -> None:
-        """Look at the outputs of the untrained network; every unit is in motion."""
+        """Record the outputs of the untrained network; no unit is frozen yet."""
         super().begin(session, steps)
         self.units = {units.layers[0].name: units for units in units_of(session.layers)}
         found = {use.weight.name: use for use in reversed(list(weight_uses(session.stack.members[0].model)))}
@@ -85,7 +85,7 @@ class Freeze(Callback["Session"]):
         self._skipped, self._updates = torch.zeros(2, len(session), device=session.device)
 
     def on_gradients(self, step: int, gradients: Tensors) -> None:
-        """Frozen units learn nothing: their moments fade."""
+        """Set the gradients of frozen units to zero, so that their moments fade."""
         for name, (frozen, _) in self._held.items():
             gradients[name].masked_fill_(frozen, 0.0)
 
@@ -97,7 +97,7 @@ class Freeze(Callback["Session"]):
             parameter.copy_(torch.where(frozen, values, parameter))
 
     def after_epoch(self, epoch: int) -> None:
-        """Count what was skipped, and choose the units to freeze in the next epoch."""
+        """Count the skipped updates, and choose the units to freeze in the next epoch."""
         masks = self.session.masks()
         outputs = self._compute()
         for name, units in self.units.items():
@@ -115,7 +115,7 @@ class Freeze(Callback["Session"]):
             history.notes["skipped"] = value
 
     def _move(self, name: str, similarity: Tensor) -> None:
-        """The next velocity; there is none before a second similarity."""
+        """Update the velocity; it needs two similarities."""
         if name in self._similarity:
             change = similarity - self._similarity[name]
             self._velocity[name] = change - self.method.momentum * self._velocity[name]
@@ -133,7 +133,7 @@ class Freeze(Callback["Session"]):
         }
 
     def _hold(self) -> dict[str, tuple[Tensor, Tensor]]:
-        """By parameter, as stored: where it is frozen, and the values that it keeps there."""
+        """For each parameter, as stored: where it is frozen, and its values there."""
         stack, held = self.session.stack, {}
         for name, units in self.units.items():
             for layer in units.layers:

@@ -1,15 +1,15 @@
 """Recovering a sparse two-layer ReLU network by iterative hard thresholding (Fridovich-Keil & Pilanci 2025, arXiv:2509.20323).
 
-y = Σ_j v_j·max(x·u_j, 0) is linear in the fused weights w_j = v_j·u_j once it is known where each unit is active: with gates
-D_j = 1[x·h_j ≥ 0], y = A·w for A = [D_1 X, …, D_p X]. From gates of random h_j, every step is
+y = Σ_j v_j·max(x·u_j, 0) is linear in the fused weights w_j = v_j·u_j if it is known for which x each unit is active: with gates
+D_j = 1[x·h_j ≥ 0], y = A·w for A = [D_1 X, …, D_p X]. The search starts with gates of random h_j. Every step is
 
     w ← H_k(w − η·g),   g = Aᵀ(A·w − y),   η = ‖g_S‖² / ‖A·g_S‖²  on the support S of w,
 
-and the gates are reset from w: h_j = ± w_j, with the sign that unit j gives its output; a unit without weights keeps its gate.
+and then the gates are computed again from w: h_j = ± w_j, with the sign of unit j's output; a unit without weights keeps its gate.
 
 Where we differ from the paper: k starts at all weights and falls to `keep` at a constant ratio over the middle of the steps. With
-k = `keep` from the start the first supports, chosen under gates that are wrong, are final. More gates than units help likewise,
-and so do several starts: a network that was found has no residual. Weights much smaller than the others are mostly missed.
+k = `keep` from the start, the first supports are final although they were chosen under wrong gates. More gates than units help
+too, and so do several starts: a network that was found has no residual. Weights much smaller than the others are mostly missed.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 START, STOP = 0.2, 0.8
 """Shares of the steps between which k falls."""
 FOUND = 1e-10
-"""Error below which nothing better is sought."""
+"""Error below which the search stops."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,9 +31,9 @@ class Recovered:
     """A recovered two-layer ReLU network.
 
     Attributes:
-        weights: fused, ``(units, d)``; units that are not needed are zero.
-        signs: 1 or −1 ``(units,)``, of each unit's output.
-        error: mean squared residual over the variance of y; about 0 where the network was found.
+        weights: fused weights, ``(units, d)``; units that are not needed are zero.
+        signs: sign of each unit's output, 1 or −1, ``(units,)``.
+        error: mean squared residual divided by the variance of y; about 0 if the network was found.
     """
 
     weights: Array
@@ -48,19 +48,19 @@ class Recovered:
 def recover(
     x: Array, y: Array, *, keep: int, units: int, rng: np.random.Generator, steps: int = 600, starts: int = 5
 ) -> Recovered:
-    """The two-layer ReLU network with `keep` non-zero fused weights that gave `y`, if all goes well; see `error`.
+    """The two-layer ReLU network with `keep` non-zero fused weights that gave `y`; whether it was found, see its `error`.
 
     Args:
         x: inputs ``(n, d)``.
         y: outputs ``(n,)``.
-        keep: non-zeros to find.
-        units: hidden units to search with, every other one with negative outputs; about twice as many as are expected.
-        rng: draws the first gates.
-        steps: gradient steps on all n examples.
-        starts: gates to start from at most; the best result counts.
+        keep: number of non-zeros to find.
+        units: number of hidden units in the search, every second one with negative outputs; about twice the expected number.
+        rng: generator that draws the first gates.
+        steps: number of gradient steps on all n examples.
+        starts: largest number of random starts; the best result is returned.
 
     Raises:
-        MethodError: there are fewer weights than are to be kept, or nothing is to be done.
+        MethodError: `keep` is larger than the number of weights, or there are no steps, units or starts.
     """
     size = units * x.shape[1]
     if not 0 < keep <= size or steps < 1 or starts < 1:
@@ -78,7 +78,7 @@ def recover(
 
 
 def _recover(x: Array, y: Array, keep: int, gates: Array, steps: int) -> Recovered:
-    """From gates ``(units, d)``."""
+    """The network found from the first gates ``(units, d)``."""
     signs = np.where(np.arange(len(gates)) % 2, -1.0, 1.0)
     w = np.zeros_like(gates)
     for step in range(steps):
@@ -90,7 +90,7 @@ def _recover(x: Array, y: Array, keep: int, gates: Array, steps: int) -> Recover
 
 
 def threshold(w: Array, count: int) -> Array:
-    """H_k: the `count` largest magnitudes of all, zero elsewhere; ties go to the earlier weight."""
+    """H_k: the `count` weights of largest magnitude, zero elsewhere; ties go to the earlier weight."""
     kept = np.argsort(-np.abs(w), axis=None, kind="stable")[:count]
     result = np.zeros_like(w)
     result.flat[kept] = w.flat[kept]
@@ -114,6 +114,6 @@ def _output(x: Array, gates: Array, w: Array) -> Array:
 
 
 def _count(progress: float, start: int, end: int) -> int:
-    """k: from all weights to `end`, the same share of what is left at every step between START and STOP."""
+    """k: it falls from all weights to `end`, by the same ratio at every step between START and STOP."""
     share = min(max((progress - START) / (STOP - START), 0.0), 1.0)
     return max(end, round(start * float((end / start) ** share)))

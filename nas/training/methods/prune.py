@@ -1,10 +1,10 @@
 """Pruning of a trained network: one-shot, iterative, rewound (See et al. 2016; Frankle & Carbin 2018; LeCun et al. 1990).
 
 The network is trained, loses weights in `rounds` steps with re-training after each, and is trained to the end. By
-`rewind` the kept weights go back to their first values, as in the lottery ticket procedure (arXiv:1803.03635), to those after
-`early` epochs (arXiv:1903.01611), or to their first values scaled for the remaining fan-in, or they stay. `scope` decides which weights
-are removed (arXiv:1606.09274): the smallest of all (class-blinded), the same share of every layer (class-uniform), or the smallest of
-all in units of each layer's standard deviation (class-distributed).
+`rewind` the kept weights return to their first values, as in the lottery ticket procedure (arXiv:1803.03635), to their values after
+`early` epochs (arXiv:1903.01611), or to their first values scaled for the remaining fan-in, or they are not changed. `scope` decides
+which weights are removed (arXiv:1606.09274): the smallest of all (class-blinded), the same share of every layer (class-uniform), or the
+smallest of all in units of each layer's standard deviation (class-distributed).
 """
 
 from collections.abc import Mapping
@@ -35,9 +35,9 @@ class Prune(Method):
     Attributes:
         criterion: saliency of a weight: magnitude, magnitude-over-deviation, obd (½·h·w²) or random.
         scope: ``global``, or ``layer`` for the same density in every layer.
-        rounds: steps in which the weights go, the same share of what is left in each.
-        rewind: where the kept weights go back to after a round: ``none``, ``initial``, ``early`` or ``fan-in``.
-        early: epochs before the values that ``early`` goes back to.
+        rounds: number of steps in which the weights are removed, each removing the same share of the remaining weights.
+        rewind: values to which the kept weights return after a round: ``none``, ``initial``, ``early`` or ``fan-in``.
+        early: number of epochs after which the values for ``early`` are taken.
         retrain: epochs between two rounds, as a share of a training.
     """
 
@@ -51,7 +51,7 @@ class Prune(Method):
     retrain: float = 1.0
 
     def __post_init__(self) -> None:
-        """Refuse what no pruning can have."""
+        """Refuse options that no pruning can have."""
         saliencies.require(self.criterion)
         if self.scope not in ("global", "layer") or self.rewind not in ("none", "initial", "early", "fan-in"):
             raise MethodError(
@@ -63,7 +63,7 @@ class Prune(Method):
             )
 
     def run(self, session: "Session") -> None:
-        """Train, prune, and so on; at last train what is left."""
+        """Train and prune in turn; at the end train the remaining weights."""
         start = session.state()
         early = self._pretrain(session)
         held = selection.count(session.masks())
@@ -84,7 +84,7 @@ class Prune(Method):
         )
 
     def _pretrain(self, session: "Session") -> "State":
-        """Train the network that is to be pruned, unless its own weights are kept; the state for ``early``."""
+        """Train the network that is to be pruned, unless its own weights are kept; returns the state for ``early``."""
         epochs = session.options.epochs
         if session.options.init == "keep":
             return session.state()
@@ -96,7 +96,7 @@ class Prune(Method):
 
 
 def counts_after(step: int, rounds: int, held: Tensor, keep: Tensor) -> Tensor:
-    """Weights left after a round that takes the same share of what is left as all others; exactly `keep` after the last."""
+    """Number of weights after a round; all rounds remove the same share of the remaining weights; `keep` after the last."""
     if step == rounds:
         return keep
     shares = [geometric(step, rounds, float(share)) for share in keep / held]
@@ -104,11 +104,11 @@ def counts_after(step: int, rounds: int, held: Tensor, keep: Tensor) -> Tensor:
 
 
 def kept(session: "Session", worth: Mapping[str, Tensor], counts: Tensor, among: Masks, scope: Scope) -> Masks:
-    """The `counts` weights of each network that are worth most: of all, or of each layer the same share."""
+    """The `counts` weights of each network with the largest saliency, of all layers or the same share of each."""
     if scope == "global":
         return selection.keep_largest(worth, counts, among, least=1)
     chosen = selection.keep_largest_of_each(worth, of_each_layer(session, counts, "uniform"), among)
-    # A layer may hold fewer weights than its share: the best of the others make up for them.
+    # If a layer has fewer weights than its share, the other layers keep more.
     rest = {name: mask & ~chosen[name] for name, mask in among.items()}
     more = selection.keep_largest(worth, counts - selection.count(chosen), rest)
     return {name: mask | more[name] for name, mask in chosen.items()}

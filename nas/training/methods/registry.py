@@ -21,7 +21,7 @@ _MASK = {"before": "before training", "after": "from a trained network", "during
 
 @dataclass(frozen=True)
 class Preset(Builtin):
-    """A line of the table: a class, and the options that make the method of that name of it."""
+    """An entry of the table: a class, and the options with which it is the method of that name."""
 
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -31,7 +31,7 @@ def _preset(place: str, options: Mapping[str, Any] | None = None, summary: str =
 
 
 def _drawn(**option: str) -> Preset:
-    """A static mask of one pattern or distribution, told by its module."""
+    """A static mask of one pattern or distribution, given by its module."""
     ((kind, name),) = option.items()
     table = {"pattern": PATTERNS, "distribution": DISTRIBUTIONS}[kind]
     return Preset(_STATIC, told_by=table.builtins[name].place.partition(":")[0], options=option)
@@ -158,7 +158,7 @@ def create(name: str, options: Mapping[str, Any] | None = None) -> Method:
     """The method of that name. Options given as text are read as the field's type.
 
     Raises:
-        UsageError: no such method (the nearest ones are named); an option that it has not, or a value that it cannot take.
+        UsageError: the method does not exist (the nearest names are listed), has no such option, or does not allow the value.
         PluginError: the method of another package cannot be used.
     """
     class_ = METHODS.load(name)
@@ -181,14 +181,14 @@ def create(name: str, options: Mapping[str, Any] | None = None) -> Method:
 
 
 def method(name: str, **options: bool | int | float | str | None) -> Method:
-    """A mask method with its options, as in ``nas.method("sr-ste", n=2, m=4)``; see `create` for what is raised."""
+    """A mask method with its options, as in ``nas.method("sr-ste", n=2, m=4)``; see `create` for the errors."""
     return create(name, options)
 
 
 def _require_known(
     name: str, others: Mapping[str, Any], own: "Mapping[str, Field[Any]]", chosen: Mapping[str, Any]
 ) -> None:
-    """`MethodError` where an option is neither one of the method's nor one of the pattern and distribution that it draws by."""
+    """Raise `MethodError` if an option belongs neither to the method nor to its pattern or distribution."""
     if not others:
         return
     known = list(own)
@@ -206,7 +206,7 @@ def _require_known(
 
 
 def _options_of(name: str) -> Mapping[str, Any]:
-    """What makes the method of that name of its class."""
+    """The preset options of the method of that name."""
     return PRESETS[name].options if name in PRESETS else {}
 
 
@@ -245,7 +245,7 @@ _WORDS = {bool: "true or false", int: "a whole number", float: "a number"}
 
 
 def _number(value: Any) -> Any:
-    """Text as a number, or a list of numbers, where it is one."""
+    """The text, converted if it is a number or a list of numbers."""
     if isinstance(value, str) and "," in value:
         return [_number(part.strip()) for part in value.split(",")]
     for kind in (int, float):

@@ -1,4 +1,4 @@
-"""Masks from the saliency of untrained weights on a sample of the training data, in one shot: what SNIP and GraSP share."""
+"""Masks from the saliency of untrained weights on a sample of the training data, in one shot: the part that SNIP and GraSP share."""
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
@@ -20,25 +20,25 @@ Batch = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True, kw_only=True)
 class Saliency(Before):
-    """Keeps the weights of largest `saliencies`, all layers together, at least one a layer.
+    """A method that keeps the weights of largest `saliencies`, all layers together, at least one per layer.
 
     Attributes:
-        examples: number of training examples for the saliencies of each network; all of them where there are fewer.
+        examples: number of training examples for the saliencies of each network; all examples if there are fewer.
     """
 
     examples: int = 512
 
     def __post_init__(self) -> None:
-        """Refuse a sample of nothing."""
+        """Refuse an empty sample."""
         if self.examples < 1:
             raise MethodError(f"examples is {self.examples}; it must be at least 1")
 
     @abstractmethod
     def saliencies(self, session: "Session", batches: Sequence[Batch]) -> Saliencies:
-        """Larger is more worth keeping; canonical ``(P, out, in, *kernel)``."""
+        """The saliency of every weight, larger = more important; canonical ``(P, out, in, *kernel)``."""
 
     def choose(self, session: "Session") -> None:
-        """Compute saliencies once, keep the largest."""
+        """Compute the saliencies once, keep the weights with the largest."""
         x, y = session.sample(self.examples)
         found = self.saliencies(session, list(_parts(x, y, session.stack.lead, session.options.batch_size)))
         session.prune(found)
@@ -50,6 +50,6 @@ def mean(terms: Sequence[Sequence[Tensor]]) -> list[Tensor]:
 
 
 def _parts(x: Tensor, y: Tensor, lead: int, size: int) -> Iterator[Batch]:
-    """Equal batches of about `size` examples, behind the axis of networks where there is one."""
+    """Equal batches of about `size` examples, along the axis after the axis of networks if there is one."""
     count = -(-x.shape[lead] // size)
     yield from zip(x.tensor_split(count, lead), y.tensor_split(count, lead), strict=True)

@@ -1,7 +1,7 @@
 """SNIP, single-shot pruning by connection sensitivity |g·w| (Lee et al. 2018, arXiv:1810.02340).
 
 The gradient is that of the loss at initialisation, the mean over `examples`; the largest products of all layers are kept. The
-paper divides by their sum, which changes no order. It never leaves a layer without a weight, which the paper does not ensure.
+paper divides by their sum, which does not change the order. Every layer keeps at least one weight, which the paper does not ensure.
 """
 
 from collections.abc import Sequence

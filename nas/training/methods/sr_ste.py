@@ -1,12 +1,12 @@
 """SR-STE: N:M sparsity learned from scratch (Zhou et al. 2021, arXiv:2102.04010).
 
 At every step the network computes with the n largest of every m consecutive inputs of an output, separately at each place of
-a kernel. Gradients go straight through to the dense weights, and those that are left out are pulled towards zero: the paper's
-w ← w − lr·(g + λ·(1 − mask)·w). With Adam the pull is part of the gradient, so the moments see it. In the end the mask stays.
+a kernel. Gradients go straight through to the dense weights, and the weights that are left out are pulled towards zero, as in the
+paper: w ← w − lr·(g + λ·(1 − mask)·w). With Adam the pull is part of the gradient, so it enters the moments. The last mask is kept.
 
-A density below n:m keeps only the largest of the weights in the groups, at every step too. A weight with fewer than m inputs
-(a depthwise convolution, the first one of an image) is one group, which holds at most n; of others m must be a divisor. Costs one
-training.
+With a density below n:m, only the largest of these weights are used, also at every step. If a weight has fewer than m inputs (a
+depthwise convolution, the first convolution of an image), all its inputs are one group, which holds at most n; otherwise m must
+divide the number of inputs. Costs one training.
 """
 
 from collections.abc import Mapping
@@ -36,8 +36,8 @@ class SrSte(Method):
     """SR-STE: train N:M groups with a straight-through gradient.
 
     Attributes:
-        n: most weights of a group, 1 to m.
-        m: inputs of a group.
+        n: largest number of weights of a group, 1 to m.
+        m: number of inputs of a group.
         decay: λ, the pull on weights that are left out, ≥ 0.
     """
 
@@ -64,7 +64,7 @@ class SrSte(Method):
         session.fit(callback=Groups(self), last=True)
 
     def check(self, model: ir.Model, keep: int) -> None:
-        """Groups must be whole and hold `keep` weights."""
+        """Check that the groups are whole and can hold `keep` weights."""
         layers = [mask_layer(weight) for weight in weights(model)]
         for layer in layers:
             inputs = layer.shape[1]
@@ -81,7 +81,7 @@ class SrSte(Method):
 
 
 class Groups(Callback["Session"]):
-    """Masks what the network computes with; the weights themselves stay dense."""
+    """Callback that masks the weights in the forward pass; the stored weights stay dense."""
 
     def __init__(self, method: SrSte) -> None:
         """`method` holds the options."""
@@ -100,21 +100,21 @@ class Groups(Callback["Session"]):
             )
 
     def effective(self, parameters: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """Weights under the mask in value, without it for the gradient."""
+        """Weights whose values are masked but whose gradients are not."""
         masked = {name: parameters[name] - (parameters[name] * out).detach() for name, out in self._left_out.items()}
         return {**parameters, **masked}
 
     def on_gradients(self, step: int, gradients: dict[str, Tensor]) -> None:
-        """Pull what is left out towards zero."""
+        """Pull the weights that are left out towards zero."""
         for name, out in self._left_out.items():
             gradients[name].add_(self.session.stack.parameters[name].detach() * out, alpha=self.method.decay)
 
     def after_step(self, step: int) -> None:
-        """Other weights may be the largest now."""
+        """Choose the mask again, since other weights may be the largest now."""
         self._choose()
 
     def end(self) -> None:
-        """The mask stays, with exactly as many weights as shall be kept."""
+        """Fix the mask, with exactly the wanted number of weights."""
         saliencies = magnitude(self.session)
         self._set(selection.keep_largest(saliencies, self.session.keep, self._in_groups(saliencies), least=1))
         self.session.set_masks(self.masks)
@@ -137,7 +137,7 @@ class Groups(Callback["Session"]):
 
 
 def above_threshold(saliencies: Saliencies, counts: Tensor, among: Masks) -> Masks:
-    """The `counts` largest saliencies of each network and the largest of each layer, on ties more: five times as fast as ranks."""
+    """The `counts` largest saliencies of each network and the largest of each layer; more on ties. Five times as fast as ranks."""
     flat = {name: torch.where(among[name], saliency, -1.0).flatten(1) for name, saliency in saliencies.items()}
     best = torch.cat(list(flat.values()), 1).topk(int(counts.max()), dim=1).values
     threshold = best.gather(1, counts[:, None] - 1)
@@ -149,10 +149,10 @@ def n_of_m(saliencies: Tensor, among: Tensor, n: int, m: int) -> Tensor:
     """The n largest of every m consecutive inputs; ties go to the earlier one.
 
     Args:
-        saliencies: canonical ``(P, out, in, *kernel)``, not negative.
+        saliencies: canonical saliencies ``(P, out, in, *kernel)``, not negative.
         among: bool, True where a weight may be kept.
-        n: most of a group.
-        m: inputs of a group; the last one is smaller where m does not divide ``in``.
+        n: largest number of kept weights in a group.
+        m: number of inputs of a group; the last group is smaller if m does not divide ``in``.
     """
     inputs = saliencies.shape[2]
     rows = torch.where(among, saliencies, -1.0).movedim(2, -1)
@@ -162,7 +162,7 @@ def n_of_m(saliencies: Tensor, among: Tensor, n: int, m: int) -> Tensor:
 
 
 def _rank(groups: Tensor) -> Tensor:
-    """Rank inside each group ``(…, m)``, 0 for the largest: how many are larger, or equal and earlier. Sorting takes longer."""
+    """Rank inside each group ``(…, m)``, 0 for the largest: counts larger entries and equal earlier ones. Sorting takes longer."""
     entries = groups.unbind(-1)
     ranks = []
     for i, entry in enumerate(entries):

@@ -1,7 +1,7 @@
 """Static masks: drawn before training by a distribution and a pattern, fixed from then on (Liu et al. 2022, arXiv:2202.02643).
 
-The distribution (uniform, ER, ERK, …) shares the non-zeros out among the layers, the pattern (random, Watts–Strogatz,
-Ramanujan, block, N:M, …) places them; both are those of `search_spaces.masks`.
+The distribution (uniform, ER, ERK, …) divides the non-zeros among the layers, the pattern (random, Watts–Strogatz,
+Ramanujan, block, N:M, …) places them; both come from `search_spaces.masks`.
 """
 
 from collections.abc import Mapping
@@ -25,9 +25,9 @@ class Static(Method):
     """Train with a fixed mask that is drawn before training.
 
     Attributes:
-        distribution: of the densities, where a density is asked for; else the model's own mask is trained.
-        pattern: where a layer's connections lie.
-        pattern_options: of distribution and pattern, by name.
+        distribution: name of the distribution, used if a density is given; otherwise the model's own mask is trained.
+        pattern: name of the pattern that places a layer's connections.
+        pattern_options: options of distribution and pattern, by name.
     """
 
     kind: ClassVar[Kind] = "before"
@@ -40,7 +40,7 @@ class Static(Method):
     pattern_options: Mapping[str, Json] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse unknown names and options now: a mask that is given is never drawn, and nobody would notice them."""
+        """Refuse unknown names and options now, since they would not be noticed if the mask is given and never drawn."""
         recipe = self._recipe(density=0.5, seed=0)
         try:
             if self.pattern_options:
@@ -65,7 +65,7 @@ class Static(Method):
         return self.pattern == "n:m"
 
     def run(self, session: "Session") -> None:
-        """Train with the mask as it is."""
+        """Train without changing the mask."""
         session.fit(last=True)
 
     def draw(self, model: ir.Model, keep: int, seed: int) -> dict[str, Mask]:
@@ -83,7 +83,7 @@ class Static(Method):
         return draw(recipe, layers)
 
     def _require_whole_groups(self, model: ir.Model) -> None:
-        """Groups of m inputs and blocks must fill a layer, because hardware for them reads whole groups only."""
+        """Check that groups of m inputs or blocks fill a layer, because hardware for them reads whole groups only."""
         for weight in weights(model):
             out, inputs = weight.shape[:2]
             m, size = self.pattern_options.get("m", 4), self.pattern_options.get("size", 4)

@@ -1,14 +1,14 @@
 """SynFlow, iterative pruning by synaptic flow, without data (Tanaka et al. 2020, arXiv:2006.05467).
 
-R is the sum of the outputs for an input of ones, with all parameters absolute and nothing but the weights between input and
-output (see `linearised`): the sum over all paths of the products of their weights. A weight is worth |w · ∂R/∂w|. The mask is
-reached in `rounds`; each round computes the saliencies again and keeps the same share of the remaining weights. No layer is emptied,
-because the sums of saliencies of all layers are equal, so that a layer with few weights left has large ones. With a single round a
-layer can be emptied.
+R is the sum of the outputs for an input of ones, in the network with absolute parameters and only the weights between input and
+output (see `linearised`): the sum over all paths of the products of their weights. The saliency of a weight is |w · ∂R/∂w|. The mask
+is reached in `rounds`; each round computes the saliencies again and keeps the same share of the remaining weights. No layer is
+emptied, because the saliencies of every layer have the same sum, so the weights of a layer with few weights have large saliencies.
+With a single round a layer can be emptied.
 
-The gates of GRU and LSTM multiply values and saturate, for which the paper has no answer: in networks with recurrent operators
-every weight matrix is divided by its largest absolute row sum here, which keeps the gates half open and, where nothing recurs,
-changes no ranking of the weights along a chain of layers.
+The gates of GRU and LSTM multiply values and saturate, which the paper does not cover. Here, in networks with recurrent operators,
+every weight matrix is divided by its largest absolute row sum. This keeps the gates half open; in a chain of layers without
+recurrence it does not change the ranking of the weights.
 """
 
 from dataclasses import dataclass
@@ -44,12 +44,12 @@ class Synflow(Before):
     rounds: int = 100
 
     def __post_init__(self) -> None:
-        """Refuse no rounds."""
+        """Refuse less than one round."""
         if self.rounds < 1:
             raise MethodError(f"rounds is {self.rounds}; it must be at least 1")
 
     def check(self, model: ir.Model, keep: int) -> None:
-        """The input of ones needs a size."""
+        """Check that the input has a known size, which the input of ones needs."""
         value = _input(model)
         if value.shape is None or not all(isinstance(size, int) for size in list(value.shape)[1:]):
             raise MethodError(
@@ -80,7 +80,7 @@ class Flow:
             [Member.of(linearised(member.model), member.seed) for member in members], fresh=False, device=session.device
         )
         recurrent = any(layer.weight.is_recurrent for layer in session.layers)
-        # Products of many layers' sums leave the range of single precision.
+        # The products of the sums of many layers exceed the range of single precision.
         self._weights = {name: weight.abs().double() for name, weight in session.weights().items()}
         if recurrent:
             self._weights = {name: weight / _largest_row(weight) for name, weight in self._weights.items()}
@@ -88,7 +88,7 @@ class Flow:
         self._others = {name: tensor.detach().abs().double() for name, tensor in others if name not in self._weights}
         shape = [size for size in list(_input(members[0].model).shape or ())[1:] if isinstance(size, int)]
         lead = [len(session)] if session.stack.lead else []
-        # Two examples: for one, torch 2.13 has wrong gradients of grouped convolutions in float64 and channels-last order.
+        # Two examples: with one, torch 2.13 computes wrong gradients of grouped convolutions in float64 and channels-last order.
         self._ones = torch.ones(*lead, 2, *shape, dtype=torch.float64, device=session.device)
 
     def saliencies(self, masks: Masks) -> Saliencies:

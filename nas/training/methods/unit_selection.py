@@ -1,10 +1,10 @@
-"""Unit selection: of a trained network some hidden units are chosen, layer by layer, and then weights inside are pruned.
+"""Unit selection: some hidden units of a trained network are chosen, layer by layer; then weights between them are pruned.
 
-Every layer whose units can be chosen (`selectable_units`) keeps the same share of them, so many that the network of these units
-has about ``keep / fill`` weights. Then weights of it go by `criterion`, in `rounds` with re-training before each,
-until exactly `keep` are left. Layers whose units cannot be chosen lose weights only then.
+Every layer whose units can be chosen (`selectable_units`) keeps the same share of its units, such that the network of these units
+has about ``keep / fill`` weights. Then weights of this network are removed by `criterion`, in `rounds` with re-training before each,
+until exactly `keep` remain. Layers whose units cannot be chosen lose weights only in this second step.
 
-Costs two trainings and ``rounds · retrain`` of one, besides the choice.
+Costs 2 + ``rounds · retrain`` trainings, and the choice of the units.
 """
 
 from abc import abstractmethod
@@ -34,18 +34,18 @@ if TYPE_CHECKING:
     from nas.training.loop.session import Session
 
 ENTRIES = 1 << 25
-"""Numbers of contributions at once: of wide layers fewer examples are taken."""
+"""Largest number of entries of the contributions in memory; wide layers use fewer examples."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class UnitSelection(Method):
-    """Choose hidden units of a trained network, then prune weights inside. A subclass chooses the units.
+    """A method that chooses hidden units of a trained network, then prunes weights between them. A subclass chooses the units.
 
     Attributes:
-        fill: density to end with inside the network of the chosen units, in (0, 1].
-        examples: of the training data, on which units are compared.
-        criterion: saliency of a weight inside: a name of `saliencies.CRITERIA`.
-        rounds: steps in which the weights inside go.
+        fill: final density of the network of the chosen units, in (0, 1].
+        examples: number of training examples on which units are compared.
+        criterion: saliency of the weights of this network: a name of `saliencies.CRITERIA`.
+        rounds: number of steps in which the weights of this network are removed.
         retrain: epochs before each of these steps, as a share of a training.
     """
 
@@ -58,7 +58,7 @@ class UnitSelection(Method):
     retrain: float = 0.2
 
     def __post_init__(self) -> None:
-        """Refuse what no selection can have."""
+        """Refuse options that no selection can have."""
         saliencies.require(self.criterion)
         if not 0 < self.fill <= 1 or not 0 < self.retrain <= 1:
             raise MethodError(f"fill {self.fill} and retrain {self.retrain} must lie above 0 and be 1 at most")
@@ -70,7 +70,7 @@ class UnitSelection(Method):
         """`count` units of a layer."""
 
     def check(self, model: ir.Model, keep: int) -> None:
-        """There must be units to choose."""
+        """Check that there are units to choose."""
         if not selectable_units(model):
             raise MethodError(
                 "this network has no hidden units that one later weight reads, after a dense layer or a convolution: "
@@ -78,7 +78,7 @@ class UnitSelection(Method):
             )
 
     def run(self, session: "Session") -> None:
-        """Train, choose units, train and prune what is left of them, train on."""
+        """Train, choose units, train and prune the remaining network in turn, train on."""
         if session.options.init != "keep":
             session.fit()
         self.reduce(session)
@@ -90,7 +90,7 @@ class UnitSelection(Method):
         session.fit(last=True)
 
     def reduce(self, session: "Session") -> None:
-        """Leave each network the weights of the units that were chosen, `session.keep` at least."""
+        """Keep the weights of each network's chosen units, at least `session.keep`."""
         before = session.masks()
         values, kept = [], []
         for row, keep in enumerate(session.keep.tolist()):
@@ -100,7 +100,7 @@ class UnitSelection(Method):
             values.append({layer.name: reduced.weight(layer) for layer in network.layers})
             kept.append({layer.name: torch.from_numpy(left[layer.name].copy()) for layer in network.layers})
         chosen = {name: mask & before[name] for name, mask in place(session, kept).items()}
-        # Where the model's own mask leaves too few weights to these units, others come back.
+        # If the model's own mask leaves too few weights to these units, other weights come back.
         others = {name: mask & ~chosen[name] for name, mask in before.items()}
         more = selection.keep_largest(saliencies.magnitude(session), session.keep - selection.count(chosen), others)
         session.set_masks({name: mask | more[name] for name, mask in chosen.items()})
@@ -109,7 +109,7 @@ class UnitSelection(Method):
     def _reduced(
         self, session: "Session", network: OwnNetwork, keep: int
     ) -> tuple[OwnNetwork, dict[str, NDArray[np.bool_]]]:
-        """The network with its chosen units scaled to stand for all, the others multiplied by zero; the rows that stay."""
+        """The network with the chosen units scaled to replace all and the others set to zero, and the rows that are kept."""
         found = selectable_units(network.model)
         counts = unit_counts(network.model, found, keep / self.fill)
         reduced, rows = network, {}
@@ -124,12 +124,12 @@ class UnitSelection(Method):
 def mean_field(
     session: "Session", trained: OwnNetwork, reduced: OwnNetwork, units: SelectableUnits, examples: int
 ) -> MeanField:
-    """These units in the network of which earlier layers are reduced, on `examples` of the training data at most."""
+    """The contributions of these units in the network whose earlier layers are reduced, on at most `examples` training examples."""
     name = units.reader.output
     wide = units.count * trained.values([name], session.train.x[:1])[name].numel()
     x, y = some_examples(session, min(examples, ENTRIES // wide))
     values = reduced.values([units.reader.input, name], x)
-    # Read in order many times: products leave it in another one.
+    # Stored contiguously, since it is read in order many times and products return it in another order.
     contributions = finite(units.contributions(values[units.reader.input], reduced.weight(units.reader))).contiguous()
     rest = finite(values[name] - contributions.sum(0))
     # A unit that reads only units that were not chosen is dead.
@@ -144,7 +144,7 @@ def mean_field(
 
 
 def unit_counts(model: ir.Model, found: Sequence[SelectableUnits], wanted: float) -> list[int]:
-    """Units of each layer, the same share of all rounded up, the fewest with which the network has the `wanted` weights."""
+    """Number of units of each layer: the same share of each, rounded up, the smallest that gives the `wanted` weights."""
     largest = max(units.count for units in found)
 
     def counts(step: int) -> list[int]:
@@ -160,7 +160,7 @@ def unit_counts(model: ir.Model, found: Sequence[SelectableUnits], wanted: float
 
 
 def without(model: ir.Model, rows: Mapping[str, NDArray[np.bool_]]) -> dict[str, Mask]:
-    """The model's masks less the rows ``(out,)`` that are False, by weight, and less all that no path goes through then."""
+    """The model's masks, by weight, without the rows ``(out,)`` that are False and without weights that are then on no path."""
     left = {name: mask.copy() for name, mask in masks(model).items()}
     for name, stay in rows.items():
         left[name][~stay] = False
