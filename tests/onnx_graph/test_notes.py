@@ -23,3 +23,14 @@ def test_notes_go_and_the_authors_metadata_stays():
     assert [(entry.key, entry.value) for entry in written.metadata_props] == [("author", "Ada")]
     assert [node.output[0] for node in written.graph.node] == ["y"]
     assert written.graph.initializer[0].name == "w"
+
+
+def test_norm_bounds_stay():
+    text = """<ir_version: 10, opset_import: ["" : 17]> g (float[N, 2] x) => (float[N, 2] y)
+    <float[2, 2] w = {1, 0, 0, 2}> { y = MatMul(x, w) }"""
+    proto = onnx.parser.parse_model(text)
+    proto.graph.initializer[0].metadata_props.add(key="nas.norm_bound", value="2.0")
+    proto.graph.initializer[0].metadata_props.add(key="pkg.tool", value="note")
+    model = onnx_graph.from_proto(proto)
+    onnx_graph.drop_notes(model)
+    assert dict(model.graph.initializers["w"].metadata_props) == {"nas.norm_bound": "2.0"}
