@@ -4,6 +4,7 @@ import onnx.parser
 import onnx_ir as ir
 
 import onnx_graph
+from onnx_graph.norm_bound import set_norm_bound
 
 
 def test_notes_go_and_the_authors_metadata_stays():
@@ -29,8 +30,9 @@ def test_norm_bounds_stay():
     text = """<ir_version: 10, opset_import: ["" : 17]> g (float[N, 2] x) => (float[N, 2] y)
     <float[2, 2] w = {1, 0, 0, 2}> { y = MatMul(x, w) }"""
     proto = onnx.parser.parse_model(text)
-    proto.graph.initializer[0].metadata_props.add(key="nas.norm_bound", value="2.0")
-    proto.graph.initializer[0].metadata_props.add(key="pkg.tool", value="note")
     model = onnx_graph.from_proto(proto)
+    weight = model.graph.initializers["w"]
+    weight.metadata_props["pkg.tool"] = "note"
+    set_norm_bound(weight, 2.0)
     onnx_graph.drop_notes(model)
-    assert dict(model.graph.initializers["w"].metadata_props) == {"nas.norm_bound": "2.0"}
+    assert dict(weight.metadata_props) == {"nas.norm_bound": "2.0"}
