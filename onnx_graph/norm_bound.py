@@ -13,20 +13,20 @@ from numpy.typing import NDArray
 
 from onnx_graph.errors import InvalidModelError
 
-KEY = "nas.norm_bound"
+NORM_BOUND_KEY = "nas.norm_bound"
 
 
 def set_norm_bound(weight: ir.Value, bound: float) -> None:
     """State the bound of an initializer, > 0."""
-    weight.metadata_props[KEY] = repr(float(bound))
+    weight.metadata_props[NORM_BOUND_KEY] = repr(float(bound))
 
 
 def norm_bounds(model: ir.Model) -> dict[str, float]:
     """Bound by initializer name, of the matrices that have one; `InvalidModelError` for a bound that is no positive number."""
     return {
-        name: _read(name, value.metadata_props[KEY])
+        name: _read(name, value.metadata_props[NORM_BOUND_KEY])
         for name, value in model.graph.initializers.items()
-        if KEY in value.metadata_props and value.shape is not None and len(value.shape) == 2
+        if NORM_BOUND_KEY in value.metadata_props and value.shape is not None and len(value.shape) == 2
     }
 
 
@@ -43,5 +43,7 @@ def _read(name: str, text: str) -> float:
     except ValueError:
         bound = math.nan
     if not 0 < bound < math.inf:
-        raise InvalidModelError(f"initializer {name!r} states {KEY} = {text!r}; it must be a positive number")
+        raise InvalidModelError(
+            f"initializer {name!r} states {NORM_BOUND_KEY} = {text!r}; it must be a positive number"
+        )
     return bound

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from onnx_graph.boundary import typed
 from onnx_graph.errors import WeightError
-from onnx_graph.operators import CONVOLUTIONS, LAYERS, RECURRENT, operator, operator_of
+from onnx_graph.operators import CONVOLUTIONS, LAYERS, RECURRENT, STANDARD_DOMAINS, TABLE, Operator, operator_of
 
 FLOATS = frozenset({ir.DataType.FLOAT, ir.DataType.FLOAT16, ir.DataType.BFLOAT16, ir.DataType.DOUBLE})
 
@@ -49,7 +49,7 @@ class Weight:
     @property
     def is_recurrent(self) -> bool:
         """Whether a recurrent operator uses it, for its input or its hidden units."""
-        return operator("", self.operator).kind in RECURRENT
+        return TABLE[self.operator].gates > 0
 
     def canonical(self, array: NDArray[np.generic]) -> NDArray[np.generic]:
         """The stored array in canonical orientation ``(out, in, *kernel)`` (a view where possible)."""
@@ -125,7 +125,9 @@ def set_weights(model: ir.Model, arrays: Mapping[str, NDArray[np.float32]]) -> N
 def weight_uses(model: ir.Model) -> Iterator[WeightUse]:
     """Every use of a maskable weight by a node of the main graph, in node order."""
     for node in model.graph:
-        yield from _uses(node)
+        operator = TABLE.get(node.op_type)
+        if operator is not None and operator.kind in LAYERS and node.domain in STANDARD_DOMAINS:
+            yield from _uses(node, operator)
 
 
 def initializer_of(value: ir.Value | None) -> ir.Value | None:
@@ -158,13 +160,17 @@ def name_of(node: ir.Node) -> str:
 
 def weight_of_shape(node: ir.Node, index: int, name: str, shape: tuple[int, ...]) -> Weight | None:
     """The maskable weight that a tensor of that stored shape is as an input of a node; None where it is none."""
-    kind = operator_of(node).kind
+    return _described(operator_of(node), node, index, name, shape)
+
+
+def _described(operator: Operator, node: ir.Node, index: int, name: str, shape: tuple[int, ...]) -> Weight | None:
+    kind = operator.kind
     if kind == "dense" and index < 2 and len(shape) == 2:
         return _dense(node, index, name, shape)
     if kind in CONVOLUTIONS and index == 1 and len(shape) >= 3:
-        return _kernel(node, name, shape)
+        return _kernel(operator, node, name, shape)
     if kind in RECURRENT and index in (1, 2) and len(shape) == 3:
-        return _gated(node, index, name, shape)
+        return _gated(operator, node, index, name, shape)
     return None
 
 
@@ -175,18 +181,18 @@ def _dense(node: ir.Node, index: int, name: str, shape: tuple[int, ...]) -> Weig
     return Weight(name, name_of(node), node.op_type, "dense", canonical, transposed=transposed)
 
 
-def _kernel(node: ir.Node, name: str, shape: tuple[int, ...]) -> Weight | None:
+def _kernel(operator: Operator, node: ir.Node, name: str, shape: tuple[int, ...]) -> Weight | None:
     groups = integer(node, "group", 1)
     first, second, *kernel = shape
     if groups < 1 or first % groups:
         return None
-    transposed = operator_of(node).kind == "conv_transpose"
+    transposed = operator.kind == "conv_transpose"
     canonical = (second * groups, first // groups, *kernel) if transposed else (first, second, *kernel)
     return Weight(name, name_of(node), node.op_type, "conv", canonical, groups=groups, transposed=transposed)
 
 
-def _gated(node: ir.Node, index: int, name: str, shape: tuple[int, ...]) -> Weight | None:
-    gates, (directions, rows, columns) = operator_of(node).gates, shape
+def _gated(operator: Operator, node: ir.Node, index: int, name: str, shape: tuple[int, ...]) -> Weight | None:
+    gates, (directions, rows, columns) = operator.gates, shape
     if rows % gates:
         return None
     kind: Literal["dense", "recurrent"] = "recurrent" if index == 2 else "dense"
@@ -194,13 +200,10 @@ def _gated(node: ir.Node, index: int, name: str, shape: tuple[int, ...]) -> Weig
     return Weight(name, name_of(node), node.op_type, kind, canonical, gates=gates, directions=directions)
 
 
-def _uses(node: ir.Node) -> Iterator[WeightUse]:
-    operator = operator_of(node)
-    if operator.kind not in LAYERS:
-        return
+def _uses(node: ir.Node, operator: Operator) -> Iterator[WeightUse]:
     for index, value in _side(node) if operator.kind == "dense" else _inputs(node, (1, 2) if operator.gates else (1,)):
         if value.name is not None and value.const_value is not None:
-            weight = weight_of_shape(node, index, value.name, tuple(value.const_value.shape.numpy()))
+            weight = _described(operator, node, index, value.name, tuple(value.const_value.shape.numpy()))
             if weight is not None:
                 yield WeightUse(node, index, value, weight)
 
@@ -217,8 +220,9 @@ def _side(node: ir.Node) -> tuple[tuple[int, ir.Value], ...]:
     """Where Gemm and MatMul have their weight: at the side that is a matrix, while the other one is no initializer."""
     if len(node.inputs) < 2:
         return ()
-    for index, value in _inputs(node, (1, 0)):
-        if value.const_value is not None and len(value.const_value.shape) == 2:
+    for index in (1, 0):
+        value = _floats(node, index)
+        if value is not None and value.const_value is not None and len(value.const_value.shape) == 2:
             # With both operands constant the node is a constant itself.
             return ((index, value),) if initializer_of(node.inputs[1 - index]) is None else ()
     return ()

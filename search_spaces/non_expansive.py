@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import onnx_ir as ir
 
-from onnx_graph.norm_bound import set_norm_bound
+from onnx_graph.internals import set_norm_bound
 from search_spaces.network_builder import NetworkBuilder, size
 
 STEP = 1.0

@@ -35,7 +35,7 @@ from nas.tasks import Task, load_task
 from nas.tasks.task import Split
 from nas.training import TrainingOptions, TrainingResult, apply_result, evaluate, train, train_population
 from nas.training.methods import METHODS, Method, MethodError, create
-from onnx_graph.weight import masks
+from onnx_graph import masks
 
 STORED = RESULTS / "mask_methods.json"
 EPOCHS_IN_ALL = 30

@@ -20,8 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.support.places import RESULTS
-from onnx_graph.counts import count
-from onnx_graph.weight import masks
+from onnx_graph import count, masks
 from predictors import StructureGraph, create
 from predictors.calibration import ranking
 from predictors.calibration.target import accuracy_of, to_target

@@ -20,7 +20,7 @@ from benchmarks.support.places import RESULTS
 from nas.tasks import Task, load_task
 from nas.training import TrainingOptions, TrainingResult, apply_result, evaluate, train_population
 from nas.training.stack.initialisation import initial_values
-from onnx_graph.cutting.layer_cutting import cut_layers
+from onnx_graph import cut_layers
 from search_spaces import Candidate, MaskRecipe, create
 
 STORED = RESULTS / "architecture_genes.json"

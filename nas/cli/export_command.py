@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Export and say what it is."""
-    from nas.verbs.single import export_trial
+    from nas.verbs.train import export_trial
 
     data = export_trial(Path(args.run), args.trial, Path(args.out)).to_json()
     output.emit(args, data, [data], title="exported")

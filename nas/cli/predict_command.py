@@ -11,7 +11,7 @@ from nas.cli.workers import add_workers, workers
 from nas.reports.explained import feature_rows, layer_rows
 
 if TYPE_CHECKING:
-    from nas.reports.prediction_row import PredictionRow
+    from nas.reports.rows.prediction_row import PredictionRow
     from nas.verbs.predict import Predictions
 
 EXAMPLES = """\

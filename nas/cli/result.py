@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nas.cli import output
-from nas.reports.front_row import FrontRow
-from nas.reports.network_row import NetworkRow
 from nas.reports.report import Report
+from nas.reports.rows.front_row import FrontRow
+from nas.reports.rows.network_row import NetworkRow
 
 FILES = ("best.onnx", "report.html", "pareto.png", "report.json", "trials.csv", "config.toml")
 DRAWN = ("report.html", "pareto.png")

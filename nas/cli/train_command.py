@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train with several seeds, measure, and write the best where asked."""
-    from nas.verbs.single import train_file
+    from nas.verbs.train import train_file
 
     config = config_of(args)
     out = None if args.out is None else Path(args.out)

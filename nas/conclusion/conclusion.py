@@ -18,11 +18,11 @@ from nas.engine.search_loop import Engine
 from nas.exporters.onnx_export import as_exported, raw_inputs, run
 from nas.measure.costs.latency import latency
 from nas.reports.confusion import Confusion
-from nas.reports.front_row import FrontRow
-from nas.reports.network_row import NetworkRow
 from nas.reports.report import Report, TaskFacts
-from nas.reports.time_row import TimeRow
-from nas.reports.trial_row import TrialRow
+from nas.reports.rows.front_row import FrontRow
+from nas.reports.rows.network_row import NetworkRow
+from nas.reports.rows.time_row import TimeRow
+from nas.reports.rows.trial_row import TrialRow
 from nas.study.run_folder import write_text
 from nas.study.trial import CandidateResult
 from nas.tasks.task import Task

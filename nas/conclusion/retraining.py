@@ -9,7 +9,7 @@ from nas.engine.search_loop import Engine
 from nas.errors import TrainingError
 from nas.exporters.onnx_export import export
 from nas.exporters.provenance import provenance
-from nas.reports.network_row import NetworkRow
+from nas.reports.rows.network_row import NetworkRow
 from nas.study.trial import Score
 from nas.training.methods.method import Method
 from nas.training.options import TrainingResult

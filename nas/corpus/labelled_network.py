@@ -10,7 +10,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from nas.errors import DataError
-from onnx_graph.weight import masks
+from onnx_graph import masks
 from search_spaces import Candidate, InvalidCandidateError
 
 

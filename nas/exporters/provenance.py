@@ -6,7 +6,7 @@ import onnx_ir as ir
 
 from nas import __version__
 from nas.tasks.task import Task
-from onnx_graph.normalisation import OFFSET, SCALE
+from onnx_graph.internals import OFFSET, SCALE
 from onnx_graph.operators import operator_of
 from search_spaces import Candidate
 

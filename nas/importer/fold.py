@@ -8,9 +8,9 @@ import onnx_ir as ir
 from onnx.reference import ReferenceEvaluator
 
 from nas.importer.node import Array, name_of, operator_of
-from onnx_graph.errors import UnsupportedOperatorError
-from onnx_graph.folding_budget import FoldingBudget
-from onnx_graph.operators.result_size import result_numbers
+from onnx_graph import UnsupportedOperatorError
+from onnx_graph.internals import FoldingBudget
+from onnx_graph.operators import result_numbers
 
 
 def evaluate(node: ir.Node, version: int, inputs: Sequence[Array | None], budget: FoldingBudget) -> list[Array]:

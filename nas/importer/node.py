@@ -9,7 +9,7 @@ import onnx_ir as ir
 import torch
 from numpy.typing import NDArray
 
-from onnx_graph.errors import UnsupportedOperatorError
+from onnx_graph import UnsupportedOperatorError
 from onnx_graph.operators import STANDARD_DOMAINS
 
 Array = NDArray[np.generic]

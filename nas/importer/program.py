@@ -29,9 +29,8 @@ from nas.importer.node import (
 )
 from nas.importer.operators import OPERATORS
 from nas.importer.roles import Roles
-from onnx_graph.errors import InvalidModelError, UnsupportedOperatorError
-from onnx_graph.folding_budget import FoldingBudget
-from onnx_graph.limits import MOST_AXES
+from onnx_graph import InvalidModelError, UnsupportedOperatorError
+from onnx_graph.internals import MOST_AXES, FoldingBudget
 from onnx_graph.operators import STANDARD_DOMAINS, UNKNOWN
 from onnx_graph.operators import operator_of as operator_facts
 

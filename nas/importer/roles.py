@@ -18,8 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
+from onnx_graph import weights
+from onnx_graph.internals import array_of, initializer_of
 from onnx_graph.operators import LEARNED, PRODUCTS, STATISTICS, operator_of
-from onnx_graph.weight import array_of, initializer_of, weights
 
 # What masks out an attention score is at least this large; no trained parameter is.
 _MASKING = 1e4

@@ -9,11 +9,9 @@ from nas.importer.node import tensor_of
 from nas.importer.operators.elementwise import DTYPES
 from nas.importer.program import Program
 from nas.importer.roles import roles
-from onnx_graph.boundary import typed
-from onnx_graph.errors import InvalidModelError
-from onnx_graph.inlining import write_out
-from onnx_graph.operators.result_size import stored_bytes
-from onnx_graph.weight import array_of
+from onnx_graph import InvalidModelError
+from onnx_graph.internals import array_of, typed, write_out
+from onnx_graph.operators import stored_bytes
 
 Tensors = dict[str, torch.Tensor]
 _MOST_MADE = 1 << 28

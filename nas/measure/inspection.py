@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 import onnx_graph
-from onnx_graph.boundary import typed
+from onnx_graph.internals import typed
 
 
 @typed("inspected", passes=(OSError,))

@@ -10,11 +10,11 @@ from nas.input_file import read_json
 from nas.metrics import METRICS
 from nas.reports.confusion import Confusion
 from nas.reports.fields import Fields
-from nas.reports.front_row import FrontRow
-from nas.reports.network_row import NetworkRow
+from nas.reports.rows.front_row import FrontRow
+from nas.reports.rows.network_row import NetworkRow
+from nas.reports.rows.time_row import TimeRow
+from nas.reports.rows.trial_row import TrialRow
 from nas.reports.sentence import headline, sentence
-from nas.reports.time_row import TimeRow
-from nas.reports.trial_row import TrialRow
 from nas.tasks.task import Task
 
 VERSION = 1

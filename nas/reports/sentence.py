@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from nas.reports.network_row import NetworkRow
+from nas.reports.rows.network_row import NetworkRow
 from nas.reports.verdict import Verdict
 
 _FOUND = {

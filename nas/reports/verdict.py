@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from nas.reports.network_row import NetworkRow
+from nas.reports.rows.network_row import NetworkRow
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from nas.tasks.task import Split, Task
-from onnx_graph.units.live_units import effective_masks
+from onnx_graph import effective_masks
 
 EXAMPLES = 64
 """Validation examples whose outputs are compared."""

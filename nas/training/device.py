@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 
 from nas.errors import UsageError
-from onnx_graph.openmp import limit_this_thread, openmp_threads
+from onnx_graph.internals import limit_this_thread, openmp_threads
 
 THREADED = 200_000_000
 """From this many multiply-accumulates in a batch on, a second thread gains more than the synchronisation costs."""

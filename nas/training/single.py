@@ -20,7 +20,7 @@ from nas.training.options import DEFAULTS, TrainingOptions, TrainingResult
 from nas.training.stack.stack import Member, Stack
 from nas.training.task_fit import check_fit
 from nas.training.trained import with_weights
-from onnx_graph.units.live_units import dead_units
+from onnx_graph import dead_units
 
 _EVALUATED = 256
 

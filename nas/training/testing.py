@@ -20,7 +20,7 @@ from nas.training.options import TrainingOptions, TrainingResult
 from nas.training.population import train_population
 from nas.training.single import train
 from nas.training.trained import apply_result
-from onnx_graph.weight import masks
+from onnx_graph import masks
 from search_spaces import NetworkBuilder, Signature
 
 OPTIONS = TrainingOptions(epochs=2, batch_size=16, learning_rate=3e-3)

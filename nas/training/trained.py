@@ -7,7 +7,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from nas.training.options import TrainingResult
-from onnx_graph.weight import set_weights
+from onnx_graph import set_weights
 
 
 def apply_result(model: ir.Model, result: TrainingResult) -> ir.Model:

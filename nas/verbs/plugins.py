@@ -90,9 +90,9 @@ def _masks() -> tuple[list[Row], list[str]]:
 
 
 def _keywords_of(registry: Registry[Any]) -> Callable[[str], Mapping[str, str]]:
-    from search_spaces.masks import keywords
+    from search_spaces.masks import keyword_options
 
-    return lambda name: {"options": ", ".join(keywords(registry.load(name)))}
+    return lambda name: {"options": ", ".join(keyword_options(registry.load(name)))}
 
 
 def _methods() -> tuple[list[Row], list[str]]:

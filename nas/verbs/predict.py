@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import onnx_graph
 from nas.errors import NasError, UnfitModelError
-from nas.reports.prediction_row import PredictedCost, PredictionRow
+from nas.reports.rows.prediction_row import PredictedCost, PredictionRow
 
 if TYPE_CHECKING:
     from predictors import Explanation, FittedPredictor, Prediction, StructureGraph

@@ -15,8 +15,8 @@ import onnx_ir as ir
 import onnx_graph
 from nas.errors import UsageError
 from nas.tasks.task import Normalisation, Task
+from onnx_graph.internals import initializer_of
 from onnx_graph.operators import operator_of
-from onnx_graph.weight import initializer_of
 
 Preprocessing = Literal["auto", "model", "task"]
 Taken = Literal["model", "task"]

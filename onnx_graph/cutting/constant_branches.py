@@ -5,7 +5,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from onnx_graph.operators import ELEMENTWISE, operator_of
-from onnx_graph.simplification import simplify
+from onnx_graph.rewriting.simplification import simplify
 from onnx_graph.units.weighted import product_axes
 from onnx_graph.weight import WeightUse, array_of, initializer_of, weight_uses
 

@@ -10,7 +10,7 @@ import onnx_ir as ir
 
 from onnx_graph.errors import GraphError
 from onnx_graph.operators import operator_of
-from onnx_graph.simplification import simplify
+from onnx_graph.rewriting.simplification import simplify
 from onnx_graph.weight import WeightUse, initializer_of, weight_uses
 
 

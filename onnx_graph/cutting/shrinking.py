@@ -10,7 +10,7 @@ from onnx_graph.boundary import typed
 from onnx_graph.cutting.constant_branches import drop_constant_branches
 from onnx_graph.cutting.kept_units import Kept, kept_units, varying
 from onnx_graph.operators import CONVOLUTIONS, ELEMENTWISE, operator_of
-from onnx_graph.simplification import simplify
+from onnx_graph.rewriting.simplification import simplify
 from onnx_graph.units.live_units import Liveness, liveness, name_of_value
 from onnx_graph.units.unit_map import UnitMap, along
 from onnx_graph.units.weighted import output_units, product_axes

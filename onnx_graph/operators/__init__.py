@@ -3,6 +3,7 @@
 To add an operator, add it to its family with its rule, and a case to `tests/onnx_graph/test_operator_conformance.py`.
 """
 
+from onnx_graph.operators.axes import made_by, spatial
 from onnx_graph.operators.kinds import (
     ACTIVATIONS,
     CONVOLUTIONS,
@@ -14,8 +15,9 @@ from onnx_graph.operators.kinds import (
     PRODUCTS,
     RECURRENT,
 )
-from onnx_graph.operators.operator import LEARNED, STATISTICS, Operator, Setting
-from onnx_graph.operators.table import STANDARD_DOMAINS, TABLE, UNKNOWN, operator, operator_of
+from onnx_graph.operators.operator import LEARNED, STATISTICS, UNFIT, Operator, Setting, relation
+from onnx_graph.operators.result_size import result_numbers, stored_bytes
+from onnx_graph.operators.table import STANDARD_DOMAINS, TABLE, UNKNOWN, facts_of, operator_of
 
 __all__ = [
     "ACTIVATIONS",
@@ -31,9 +33,15 @@ __all__ = [
     "STANDARD_DOMAINS",
     "STATISTICS",
     "TABLE",
+    "UNFIT",
     "UNKNOWN",
     "Operator",
     "Setting",
-    "operator",
+    "facts_of",
+    "made_by",
     "operator_of",
+    "relation",
+    "result_numbers",
+    "spatial",
+    "stored_bytes",
 ]

@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
-from onnx_graph.operators.elementwise import elementwise, first_output
+from onnx_graph.operators.elementwise import elementwise
 from onnx_graph.operators.operator import Operator
+from onnx_graph.propagation.relation import KEPT
 
-_ONE = Operator(flow=first_output, zero="kept")
+_ONE = Operator(flow=KEPT, zero="kept")
 _RECTIFIER = replace(_ONE, kind="rectifier")
 _SIGMOID = replace(_ONE, kind="sigmoid", zero="finite", bent=True)
 _TANH = replace(_ONE, kind="tanh", bent=True)

@@ -42,13 +42,8 @@ def product(call: Call) -> Relation:
     return paths(*(Path(path.output, path.input, (*path.steps, gate)) for path in relation.stages[0]))
 
 
-def first_output(call: Call) -> Relation:
-    """Elementwise in the first input."""
-    return KEPT
-
-
 _MANY = Operator(flow=elementwise, reads=None)
-_ONE = Operator(kind="pointwise", flow=first_output)
+_ONE = Operator(kind="pointwise", flow=KEPT)
 
 ARITHMETIC = (
     *replace(_MANY, kind="add", zero="kept", sums=True).named("Add"),

@@ -158,6 +158,23 @@ _WRAPPING = (
     "OneHot", "StringSplit", "SequenceConstruct", "SequenceInsert", "SplitToSequence", "Optional", "ConcatFromSequence", "SequenceMap",
 )  # fmt: skip
 _NESTS = frozenset({*_WRAPPING, "Unsqueeze", "GatherND", "If", "Loop", "Scan"})
+READ_ATTRIBUTES = frozenset(
+    {
+        "Reshape",
+        "RandomNormal",
+        "RandomUniform",
+        "Unsqueeze",
+        "Squeeze",
+        "Einsum",
+        "Constant",
+        "Conv",
+        "MaxPool",
+        "AveragePool",
+        "LpPool",
+        *_REDUCTIONS,
+    }
+)
+"""Operators whose rules here read attributes."""
 MULTIPLIES = frozenset({*_NESTS, "Concat", "Range"})
 DRIVERS = {"ConstantOfShape": 0, "Expand": 1, "Reshape": 1, "Gather": 1, "Col2Im": 1}
 """Operators whose output has as many axes as that input has numbers (`Gather`: axes)."""

@@ -12,16 +12,11 @@ def one_hot(call: Call) -> Relation:
     return paths(Path(0, 0, (Insert((axis_of(call, -1, rank_of(call) + 1),)),)))
 
 
-def shape_only(call: Call) -> Relation:
-    """Depends on the input's shape alone."""
-    return NOTHING
-
-
 OPERATORS = (
     *Operator(kind="scatter").named("Scatter"),
     *Operator(kind="scatter", defaults={"axis": 0}).named("ScatterElements"),
     *Operator(kind="scatter").named("ScatterND"),
     *Operator(kind="scatter", flow=one_hot, rigid=True, settings={1: "depth"}, defaults={"axis": -1}).named("OneHot"),
-    *Operator(kind="scatter", flow=shape_only, rigid=True).named("EyeLike"),
+    *Operator(kind="scatter", flow=NOTHING, rigid=True).named("EyeLike"),
     *Operator(kind="scatter").named("TensorScatter"),
 )

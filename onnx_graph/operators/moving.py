@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnx_graph.operators.axes import axis_of, length, made_by, positive, rank_of, shape_of
-from onnx_graph.operators.operator import Operator, mix
+from onnx_graph.operators.operator import NOT_FOLLOWED, Operator
 from onnx_graph.propagation.call import Call
 from onnx_graph.propagation.field import Dims
 from onnx_graph.propagation.places import Cut, Part, Pick, Put
@@ -240,8 +240,8 @@ PICKS = (
         _MOVES, kind="slice", flow=gather, ports={0: "table"}, settings={1: "indices"}, defaults={"axis": 0}
     ).named("Gather"),
     *replace(_MOVES, kind="slice", flow=gather_elements, rigid=True, defaults={"axis": 0}).named("GatherElements"),
-    *replace(_MOVES, kind="slice", flow=mix, settings={1: "indices"}).named("GatherND"),
-    *replace(_MOVES, kind="slice", flow=mix).named("Compress"),
+    *replace(_MOVES, kind="slice", flow=NOT_FOLLOWED, settings={1: "indices"}).named("GatherND"),
+    *replace(_MOVES, kind="slice", flow=NOT_FOLLOWED).named("Compress"),
     *replace(_MOVES, kind="slice", flow=triangle, moves=False, rigid=True, settings={1: "k"}).named("Trilu"),
 )
 PADS = Operator(kind="pad", flow=pad, settings={1: "pads", 3: "axes"}, defaults={"mode": "constant"}).named("Pad")
@@ -254,7 +254,7 @@ ORDERS = (
     *replace(_MOVES, kind="transpose", flow=blocks, rigid=True, defaults={"mode": "DCR"}).named("DepthToSpace"),
     *replace(_MOVES, kind="transpose", flow=places_as_channels, rigid=True).named("SpaceToDepth"),
     *Operator(kind="transpose").named("Col2Im"),
-    *replace(_MOVES, kind="transpose", flow=mix).named("ReverseSequence"),
+    *replace(_MOVES, kind="transpose", flow=NOT_FOLLOWED).named("ReverseSequence"),
 )
 _RESHAPE = replace(_MOVES, kind="reshape", flow=reshape)
 RESHAPES = (

@@ -1,6 +1,6 @@
 """What is known of one ONNX operator."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
@@ -18,9 +18,9 @@ STATISTICS: frozenset[Role] = frozenset({"mean", "variance"})
 """Roles of inputs that hold what was measured in training."""
 
 
-def mix(call: Call) -> Relation:
-    """The rule of what is not followed."""
-    return mixing("not followed: nothing is known of which output depends on which input")
+NOT_FOLLOWED = mixing("not followed: nothing is known of which output depends on which input")
+UNFIT = mixing("its attributes and shapes contradict each other, or a rank is not known")
+INDIRECT = mixing("an index, an axis or a shape depends on the data")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -30,7 +30,7 @@ class Operator:
     Attributes:
         name: its type, as in a node.
         kind: one of `kinds.KINDS`; empty where it is like no other.
-        flow: how its outputs depend on its inputs.
+        flow: how its outputs depend on its inputs: always the same, or a rule for each call.
         reads: how many inputs, the first ones, `flow` follows; where another one depends on data, everything mixes. None: all.
         domain: "" for operators of ONNX itself.
         ports: roles of the inputs that are learned or stand for a state.
@@ -53,7 +53,7 @@ class Operator:
 
     name: str = ""
     kind: str = ""
-    flow: Rule = mix
+    flow: Relation | Rule = NOT_FOLLOWED
     reads: int | None = 1
     domain: str = ""
     ports: Mapping[int, Role] = field(default_factory=dict)
@@ -98,12 +98,14 @@ class Operator:
         return {"weight": self.gates, "bias": 2 * self.gates, "peephole": 3}.get(role or "", 1)
 
 
-def relation(operator: Operator, call: Call) -> Relation:
-    """How the outputs of a call depend on its inputs; everything mixes where that is not known."""
-    if operator.reads is not None and any(call.live[operator.reads :]):
-        return mixing("an index, an axis or a shape depends on the data")
+def relation(operator: Operator, live: Sequence[bool], call: Callable[[], Call]) -> Relation:
+    """How the outputs of a call depend on its inputs, of which some are `live`; everything mixes where that is not known."""
+    if operator.reads is not None and True in live[operator.reads :]:
+        return INDIRECT
+    flow = operator.flow
+    if isinstance(flow, Relation):
+        return flow
     try:
-        return operator.flow(call)
+        return flow(call())
     except (ValueError, IndexError, TypeError):
-        # Attributes that do not fit the shapes: nothing that a runtime would run, but files hold them.
-        return mixing("its attributes and shapes contradict each other, or a rank is not known")
+        return UNFIT  # nothing that a runtime would run, but files hold it

@@ -73,7 +73,7 @@ class Node(Protocol):
     def op_type(self) -> str: ...
 
 
-def operator(domain: str, name: str) -> Operator:
+def facts_of(domain: str, name: str) -> Operator:
     """Facts about an operator of ONNX or of a domain that uses the same names; `UNKNOWN` for any other."""
     return TABLE.get(name, UNKNOWN) if domain in DOMAINS else UNKNOWN
 

@@ -1,5 +1,8 @@
-"""One propagation over a graph: which inputs an output depends on, counted (+, mean) or only told (or, any).
+"""What flows along a graph: relations between axes, and their forward and backward passes in any algebra.
 
-`onnx_graph.operators` states for every operator how its outputs depend on its inputs, as short chains of steps. A step carries a field
-forward (from inputs to outputs) and back (from outputs to inputs); an `Algebra` says what adding means.
+The public names stand in `__init__.pyi`, once; each is imported when it is first asked for.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

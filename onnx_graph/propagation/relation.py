@@ -46,9 +46,12 @@ def mixing(reason: str) -> Relation:
 
 def without_gates(relation: Relation) -> Relation:
     """The same without products with constants that hold zeros."""
-    if not any(isinstance(step, Gate) for stage in relation.stages for path in stage for step in path.steps):
-        return relation
-    return relation._replace(stages=tuple(tuple(_ungated(path) for path in stage) for stage in relation.stages))
+    for stage in relation.stages:
+        for path in stage:
+            for step in path.steps:
+                if isinstance(step, Gate):
+                    return relation._replace(stages=tuple(tuple(map(_ungated, one)) for one in relation.stages))
+    return relation
 
 
 def _ungated(path: Path) -> Path:
@@ -61,20 +64,20 @@ NOTHING = Relation(((),))
 """The outputs depend on the inputs' shapes only."""
 
 
-def forward(relation: Relation, inputs: Fields, algebra: Algebra) -> list[Field | None]:
+def forward(relation: Relation, inputs: Fields, algebra: Algebra) -> Fields:
     """Fields of the first outputs from those of the inputs; nothing reaches outputs behind them. Not where everything `mixes`."""
     fields = inputs
     for stage in relation.stages:
         fields = _ahead(stage, fields, algebra)
-    return list(fields)
+    return fields
 
 
-def backward(relation: Relation, outputs: Fields, algebra: Algebra) -> list[Field | None]:
+def backward(relation: Relation, outputs: Fields, algebra: Algebra) -> Fields:
     """Fields of the first inputs from those of the outputs; inputs behind them are not needed. Not where everything `mixes`."""
     fields = outputs
     for stage in reversed(relation.stages):
         fields = _back(stage, fields, algebra)
-    return list(fields)
+    return fields
 
 
 def mixed(fields: Fields, ranks: Sequence[int], algebra: Algebra) -> list[Field | None]:

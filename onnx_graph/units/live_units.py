@@ -202,18 +202,19 @@ def _backward(model: ir.Model, forward_maps: Mapping[str, UnitMap], steps: Seque
 
 def fitted(maps: Maps, made: Maps) -> list[UnitMap | None]:
     """Maps with the ranks of those that a node made: a file may state no shape, or another one."""
-    return [
-        units if units is None or other is None or units.ndim == other.ndim else np.full((1,) * other.ndim, units.any())
-        for units, other in zip(maps, made, strict=False)
-    ]
+    found = list(maps)
+    for place, (units, other) in enumerate(zip(maps, made, strict=False)):
+        if units is not None and other is not None and units.ndim != other.ndim:
+            found[place] = np.full((1,) * other.ndim, units.any())
+    return found
 
 
 def relation_of(node: ir.Node, opset: int, live: Sequence[bool], weighted: Weighted) -> Relation:
     """How the outputs of a node depend on those of its inputs that depend on the data."""
-    return relation(operator_of(node), NodeCall(node, opset, live, weighted))
+    return relation(operator_of(node), live, lambda: NodeCall(node, opset, live, weighted))
 
 
-def passed(found: Relation, node: ir.Node, maps: Maps, *, back: bool = False) -> list[UnitMap | None]:
+def passed(found: Relation, node: ir.Node, maps: Maps, *, back: bool = False) -> Maps:
     """Maps of a node's outputs from those of its inputs; of its inputs from those of its outputs where `back`."""
     if not found.mixes:
         try:

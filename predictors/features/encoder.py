@@ -12,9 +12,8 @@ import numpy as np
 import onnx_ir as ir
 
 import onnx_graph
-from onnx_graph.boundary import typed
+from onnx_graph.internals import is_idle, typed
 from onnx_graph.operators import operator_of
-from onnx_graph.simplification import is_idle
 from predictors.errors import ModelTypeError, PredictorError
 from predictors.features.graph_features import GRAPH_FEATURES, graph_features
 from predictors.features.node_features import NODE_FEATURES, NodeTable, node_table

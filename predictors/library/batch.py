@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import threadpoolctl  # type: ignore[import-untyped]
 
-from onnx_graph.errors import GraphError
+from onnx_graph import GraphError
 from predictors.errors import PredictorError
 from predictors.features.encoder import encode
 from predictors.structure_graph import StructureGraph

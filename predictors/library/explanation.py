@@ -18,7 +18,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 import onnx_graph
-from onnx_graph.weight import Weight
+from onnx_graph import Weight
 from predictors.errors import PredictorError
 from predictors.features.encoder import encode, in_memory
 from predictors.features.graph_features import graph_feature_group

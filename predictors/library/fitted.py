@@ -74,7 +74,8 @@ class FittedPredictor(SavedPredictor):
             workers: processes that encode files, see `predictors.library.batch.encode_all`.
 
         Raises:
-            onnx_graph.errors.GraphError: a model that cannot be read.
+            onnx_graph.errors.GraphError: the first model that cannot be read, with its path. `predictors.encode_each` gives a graph or an
+                error for every file; predict the graphs then.
             ModelTypeError: something that is not a model.
             InvalidTaskError: a task that is missing, unknown, or not wanted.
             InvalidTargetError: an unknown target, latency without a calibration, or latency or bytes of a structure graph.

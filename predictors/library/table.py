@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from onnx_graph.errors import GraphError
+from onnx_graph import GraphError
 from predictors.calibration import ranking
 from predictors.errors import InvalidTableError
 from predictors.library.batch import encode_each

@@ -8,15 +8,22 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from onnx_graph.node_call import shape_of
-from onnx_graph.operators.axes import made_by, spatial
-from onnx_graph.operators.operator import relation
-from onnx_graph.propagation.algebra import Algebra
-from onnx_graph.propagation.call import Product, Recurrence
-from onnx_graph.propagation.field import Dims, Field, widened
-from onnx_graph.propagation.relation import Path, Relation, mixing, paths
-from onnx_graph.propagation.step import Insert
-from onnx_graph.propagation.weighted import Through
+from onnx_graph.internals import shape_of
+from onnx_graph.operators import UNFIT, made_by, relation, spatial
+from onnx_graph.propagation import (
+    Algebra,
+    Dims,
+    Field,
+    Insert,
+    Path,
+    Product,
+    Recurrence,
+    Relation,
+    Through,
+    mixing,
+    paths,
+    widened,
+)
 from predictors.reading.attributes import Shape, integer, integers
 from predictors.reading.canonical_graph import Operator
 
@@ -74,7 +81,7 @@ class CanonicalCall:
         node, positions = operator.node, operator.positions
         # An operator that stands for several nodes has none of their constants.
         self._constants = node.inputs if node is not None and node.op_type == operator.facts.name else ()
-        self.live = [False] * max(max(positions, default=-1) + 1, len(self._constants))
+        self.live = [False] * max(positions[-1] + 1 if positions else 0, len(self._constants))
         for place in positions:
             self.live[place] = True
         self._inputs: list[Dims | None] | None = None
@@ -138,9 +145,13 @@ class CanonicalCall:
 
 def relation_of(operator: Operator, shapes: Sequence[Shape | None], opset: int, weights: Weights) -> Relation:
     """How the outputs of an operator depend on its inputs; everything mixes where a shape is not known."""
-    if any(shapes[value] is None for value in (*operator.inputs, *operator.outputs)):
-        return mixing("a shape is not known")
-    call = CanonicalCall(operator, shapes, opset, weights)
+    for value in (*operator.inputs, *operator.outputs):
+        if shapes[value] is None:
+            return UNFIT
     if operator.kind == "dense" and operator.unit_axis == 1:
-        return flattened(call)
-    return relation(operator.facts, call)
+        return flattened(CanonicalCall(operator, shapes, opset, weights))
+    facts = operator.facts
+    if isinstance(facts.flow, Relation) and operator.positions == [0]:
+        return facts.flow
+    call = CanonicalCall(operator, shapes, opset, weights)
+    return relation(facts, call.live, lambda: call)

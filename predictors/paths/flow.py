@@ -11,8 +11,7 @@ from math import frexp, log, prod
 import numpy as np
 
 from onnx_graph.operators import CONVOLUTIONS, POOLS, RECURRENT
-from onnx_graph.propagation.algebra import NUMBERS
-from onnx_graph.propagation.relation import NOTHING, Relation, backward, forward, mixed, mixing
+from onnx_graph.propagation import KEPT, NOTHING, NUMBERS, Relation, backward, forward, mixed, mixing
 from predictors.paths.canonical_call import relation_of
 from predictors.paths.weight_flow import Array, CountedWeights, Record
 from predictors.reading.attributes import Shape
@@ -22,6 +21,7 @@ _SMALLEST = 1e-100  # of a flow's largest entry: what is positive stays positive
 _SAFE = 200.0
 _LOG2 = log(2.0)
 _BUDGET = 10_000_000  # multiplications: sets how many sources are told apart
+_FIRST = [0]  # places of an operator with one input or output
 _LARGEST = 1 << 22  # entries of the inputs' flows
 _MOST_SOURCES, _FEWEST_SOURCES = 1024, 32
 _THROUGH = frozenset(
@@ -167,9 +167,9 @@ def _passed(
     back: bool = False,
 ) -> list[Array | None] | None:
     """Flows at the places `ends`, of these ranks, from those at `places`; None where they fit no shape."""
-    given: list[Array | None] = [None] * (max(places, default=-1) + 1)
-    for place, flow in zip(places, flows, strict=True):
-        given[place] = flow
+    if relation is KEPT and len(flows) == len(ends) == 1 and flows[0] is not None and flows[0].ndim == ranks[0] + 1:
+        return [flows[0] if flows[0].size else _nothing(flows[0])]
+    given: Sequence[Array | None] = flows if places == _FIRST else _placed(flows, places)
     if relation.mixes:
         return mixed(given, ranks, NUMBERS)
     try:
@@ -182,6 +182,14 @@ def _passed(
         if one is not None and one.ndim != rank + 1:
             return None
         found.append(one if one is None or one.size else _nothing(one))
+    return found
+
+
+def _placed(flows: Sequence[Array | None], places: Sequence[int]) -> list[Array | None]:
+    """Flows at their places among all inputs or outputs of a node."""
+    found: list[Array | None] = [None] * (max(places, default=-1) + 1)
+    for place, flow in zip(places, flows, strict=True):
+        found[place] = flow
     return found
 
 

@@ -13,10 +13,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from onnx_graph.propagation.algebra import NUMBERS
-from onnx_graph.propagation.places import Pick, Put
-from onnx_graph.propagation.relation import Relation, forward, without_gates
-from onnx_graph.propagation.step import Stretch
+from onnx_graph.propagation import KEPT, NUMBERS, Pick, Put, Relation, Stretch, forward, without_gates
 from predictors.paths.canonical_call import relation_of
 from predictors.paths.connections import connections
 from predictors.paths.flow import source_axes
@@ -119,7 +116,10 @@ class _Builder:
 
     def _made(self, operator: Operator, places: list[Array], after: list[Shape]) -> Sequence[Array] | None:
         """Which units lie where in the outputs; None where nothing better than a hub is known."""
-        relation = without_gates(relation_of(operator, self.graph.shapes, self.graph.opset, self))
+        relation = relation_of(operator, self.graph.shapes, self.graph.opset, self)
+        if relation is KEPT and len(places) == len(after) == 1:
+            return places
+        relation = without_gates(relation)
         if relation.mixes or _leaves_gaps(relation, operator):
             return None
         if len(places) > 1 and _keeps_places(relation):

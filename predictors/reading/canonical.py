@@ -11,10 +11,9 @@ from math import prod
 import numpy as np
 import onnx_ir as ir
 
-from onnx_graph.errors import InvalidModelError
-from onnx_graph.operators import TABLE
-from onnx_graph.operators import operator as facts_of
-from onnx_graph.weight import FLOATS, WeightUse, array_of, name_of, weight_of_shape, weight_uses
+from onnx_graph import InvalidModelError
+from onnx_graph.internals import FLOATS, WeightUse, array_of, name_of, weight_of_shape, weight_uses
+from onnx_graph.operators import TABLE, facts_of
 from predictors.reading import operators
 from predictors.reading.attributes import Shape, integers, settings
 from predictors.reading.canonical_graph import Block, CanonicalGraph, Operator

@@ -8,7 +8,7 @@ in the same class.
 import zlib
 from collections.abc import Mapping
 
-from onnx_graph.operators import KINDS, TABLE, operator
+from onnx_graph.operators import KINDS, TABLE, facts_of
 
 UNKNOWN_CLASSES = 4
 CLASSES: tuple[str, ...] = (*KINDS, *(f"unknown_{index}" for index in range(UNKNOWN_CLASSES)))
@@ -28,7 +28,7 @@ _VARIANT: Mapping[str, float] = _variants()
 
 def class_of(domain: str, name: str) -> str | None:
     """The class of an operator, or None where it has none of its own."""
-    return operator(domain, name).kind or None
+    return facts_of(domain, name).kind or None
 
 
 def unknown_class(name: str) -> str:

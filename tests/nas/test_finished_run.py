@@ -18,7 +18,7 @@ from nas.cli.main import main
 from nas.errors import RunError
 from nas.reports.report import read
 from nas.study.run_folder import RunFolder
-from onnx_graph import durable_file
+from onnx_graph.files import durable_file
 
 QUICK = ("--task", "digits", "--subset", "200", "--epochs", "1", "--repeats", "1", "-q")
 

@@ -24,16 +24,16 @@ from nas.cli.search_flags import config_of
 from nas.errors import RunError
 from nas.reports import files
 from nas.reports.confusion import Confusion
-from nas.reports.front_row import FrontRow
 from nas.reports.markup import Markup, tag
-from nas.reports.network_row import NetworkRow
 from nas.reports.page import page
 from nas.reports.page.confusion import confusion_matrix, mistakes
 from nas.reports.picture import picture
 from nas.reports.report import Report, TaskFacts
 from nas.reports.reproduction import command, words
-from nas.reports.time_row import TimeRow
-from nas.reports.trial_row import TrialRow
+from nas.reports.rows.front_row import FrontRow
+from nas.reports.rows.network_row import NetworkRow
+from nas.reports.rows.time_row import TimeRow
+from nas.reports.rows.trial_row import TrialRow
 from nas.reports.usage import usage
 from nas.study.config import SearchConfig
 from nas.study.run_folder import RunFolder

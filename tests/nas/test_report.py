@@ -8,11 +8,11 @@ import pytest
 
 from nas.errors import RunError
 from nas.reports.confusion import Confusion
-from nas.reports.network_row import NetworkRow
 from nas.reports.report import Report, TaskFacts, read
+from nas.reports.rows.network_row import NetworkRow
+from nas.reports.rows.time_row import TimeRow
+from nas.reports.rows.trial_row import TrialRow
 from nas.reports.sentence import headline, sentence
-from nas.reports.time_row import TimeRow
-from nas.reports.trial_row import TrialRow
 from nas.reports.verdict import Verdict
 from nas.study.seconds import Seconds
 

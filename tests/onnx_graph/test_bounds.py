@@ -10,10 +10,10 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx_ir.passes.common import InlinePass
 
 import onnx_graph
-from onnx_graph import growth
-from onnx_graph.folding_budget import FoldingBudget
-from onnx_graph.inlining import write_out
+from onnx_graph.files import growth
 from onnx_graph.operators.result_size import result_numbers, stored_bytes
+from onnx_graph.rewriting.folding_budget import FoldingBudget
+from onnx_graph.rewriting.inlining import write_out
 
 HEAD = '<ir_version: 10, opset_import: ["" : 18, "my" : 1]>'
 
@@ -166,8 +166,8 @@ def test_too_many_axes_are_refused():
 
 @pytest.mark.parametrize("tag", [b"\x0a\x00", b"\x0a\x02\x2a\x00"], ids=["nodes", "nodes with an attribute"])
 def test_a_large_file_of_empty_parts_is_not_parsed(tmp_path, monkeypatch, tag):
-    monkeypatch.setattr("onnx_graph.wire.SMALL_FILE", 100_000)
-    monkeypatch.setattr("onnx_graph.wire.MOST_PARTS", 50_000)
+    monkeypatch.setattr("onnx_graph.files.wire.SMALL_FILE", 100_000)
+    monkeypatch.setattr("onnx_graph.files.wire.MOST_PARTS", 50_000)
     body = tag * 60_000
     size = bytes([len(body) & 127 | 128, len(body) >> 7 & 127 | 128, len(body) >> 14])
     path = tmp_path / "empty.onnx"
@@ -177,8 +177,8 @@ def test_a_large_file_of_empty_parts_is_not_parsed(tmp_path, monkeypatch, tag):
 
 
 def test_a_large_file_of_weights_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr("onnx_graph.wire.SMALL_FILE", 1000)
-    monkeypatch.setattr("onnx_graph.wire.MOST_PARTS", 100)
+    monkeypatch.setattr("onnx_graph.files.wire.SMALL_FILE", 1000)
+    monkeypatch.setattr("onnx_graph.files.wire.MOST_PARTS", 100)
     model = parsed("g (float[N,100] x) => (float[N,100] y) { y = MatMul(x, w) }")
     model.graph.initializer.append(numpy_helper.from_array(np.ones((100, 100), np.float32), "w"))
     path = tmp_path / "weights.onnx"

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from onnx_graph import durable_file, is_temporary, remove_stale, temporary_path, write_durably
+from onnx_graph import is_temporary, remove_stale, temporary_path, write_durably
+from onnx_graph.files import durable_file
 
 WRITER = """
 import os, sys

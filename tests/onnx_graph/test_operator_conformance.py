@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from onnx.reference import ReferenceEvaluator
 
 from onnx_graph.operators import STANDARD_DOMAINS, TABLE
-from onnx_graph.operators.operator import mix
+from onnx_graph.operators.operator import NOT_FOLLOWED
 from onnx_graph.propagation.algebra import NUMBERS, TRUTH
 from onnx_graph.propagation.relation import NOTHING, Relation, backward, forward, mixed
 from onnx_graph.units.live_units import relation_of
@@ -432,7 +432,7 @@ def _wide(field: NDArray[np.float64] | None, shape: tuple[int, ...]) -> NDArray[
 
 
 def test_every_operator_that_is_followed_has_a_case():
-    followed = {one.name for one in TABLE.values() if one.flow is not mix and one.domain in STANDARD_DOMAINS}
+    followed = {one.name for one in TABLE.values() if one.flow is not NOT_FOLLOWED and one.domain in STANDARD_DOMAINS}
     assert followed - {case_of(text).operator for text in CASES} == set()
 
 

@@ -2,7 +2,7 @@ import onnx
 import pytest
 from onnx import helper
 
-from onnx_graph.soundness import is_sorted
+from onnx_graph.files.soundness import is_sorted
 
 
 def graph(*nodes: tuple[list[str], list[str]]) -> onnx.GraphProto:

@@ -131,7 +131,9 @@ def test_fits_on_real_onnx_files(tmp_path):
 
 def test_fit_refuses_a_wrong_name_or_folder_before_any_work(rows, tmp_path, monkeypatch):
     _encoding(monkeypatch, None)
-    with pytest.raises(UnknownPredictorError, match="unknown predictor 'forst'; known: forest"):
+    with pytest.raises(
+        UnknownPredictorError, match=r"unknown predictor 'forst'; did you mean 'forest'\? Known: forest"
+    ):
         table.fit_table(rows, "forst", tmp_path / "out")
     with pytest.raises(InvalidPredictorError, match="choose another folder"):
         table.fit_table(rows, "forest", rows)

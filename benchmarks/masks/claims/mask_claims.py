@@ -22,7 +22,7 @@ from nas.tasks import Task
 from nas.training import TrainingOptions, TrainingResult, apply_result, masked_model, train_population
 from nas.training.methods import Method, create
 from nas.training.methods.planted_recovery import recover
-from onnx_graph.weight import masks
+from onnx_graph import masks
 
 Cells = Mapping[str, Any]
 DIGITS = TrainingOptions(epochs=25, learning_rate=5e-3, schedule="constant")

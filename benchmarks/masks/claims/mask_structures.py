@@ -15,7 +15,7 @@ import onnx_graph
 import predictors
 from benchmarks.support.mask_networks import digits_70_30
 from nas.training import TrainingOptions, TrainingResult, train_population
-from onnx_graph.weight import masks
+from onnx_graph import masks
 from predictors.features.matrix import matrix
 from search_spaces import Candidate, MaskRecipe, create
 from search_spaces.masks.spectrum import full_spectrum, imdb_gap, ramanujan_gap

@@ -8,7 +8,7 @@ from nas.reports.charts.frame import Frame, shares
 from nas.reports.charts.scale import Scale
 from nas.reports.markup import Markup, joined
 from nas.reports.report import Report
-from nas.reports.trial_row import TrialRow
+from nas.reports.rows.trial_row import TrialRow
 
 
 def leader_means(trials: Sequence[TrialRow], sign: float = 1.0) -> list[float | None]:

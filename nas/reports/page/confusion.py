@@ -1,9 +1,9 @@
 """The confusion matrix on the page: a table of counts, or the most frequent mistakes where there are too many classes."""
 
-from nas.reports.cell import Cell, Cells
 from nas.reports.confusion import Confusion
 from nas.reports.markup import Markup, joined, tag
 from nas.reports.page.table import table
+from nas.reports.rows.cell import Cell, Cells
 
 MOST_CLASSES = 20
 MISTAKES = 10

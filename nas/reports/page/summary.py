@@ -1,10 +1,10 @@
 """The top of the page: what was found, in one sentence, a small table and a picture."""
 
-from nas.reports.cell import Cells
 from nas.reports.charts.pareto import pareto
 from nas.reports.markup import Markup, joined, tag
-from nas.reports.network_row import NetworkRow
 from nas.reports.report import Report
+from nas.reports.rows.cell import Cells
+from nas.reports.rows.network_row import NetworkRow
 from nas.reports.sentence import size_remark
 from nas.reports.verdict import Verdict
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from nas.reports.cell import Cell, Cells
 from nas.reports.markup import Markup, joined, tag
+from nas.reports.rows.cell import Cell, Cells
 
 EMPTY = Cell("", None)
 LONG = 24

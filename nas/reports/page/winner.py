@@ -8,7 +8,6 @@ import onnx_ir as ir
 import onnx_graph
 from nas.measure.inspection import inspect
 from nas.percent import percent
-from nas.reports.cell import Cell, Cells
 from nas.reports.drawing.mask_picture import mask_picture
 from nas.reports.drawing.network import drawing
 from nas.reports.explained import feature_rows, layer_rows
@@ -16,6 +15,7 @@ from nas.reports.markup import Markup, joined, tag
 from nas.reports.page.confusion import confusion_matrix
 from nas.reports.page.table import table
 from nas.reports.report import Report
+from nas.reports.rows.cell import Cell, Cells
 from nas.study.run_folder import RunFolder
 
 MOST_MASKS = 24

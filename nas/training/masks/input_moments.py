@@ -11,8 +11,8 @@ from nas.importer.node import Node
 from nas.importer.operators import OPERATORS
 from nas.training.masks.own_network import OwnNetwork
 from nas.training.stack.layer import Layer
+from onnx_graph.internals import WeightUse, integer, weight_uses
 from onnx_graph.operators import RECURRENT, operator_of
-from onnx_graph.weight import WeightUse, integer, weight_uses
 
 CHUNK = 64
 """Examples that are run at once."""

@@ -10,8 +10,7 @@ from torch import Tensor
 
 from nas.training.loop.selection import Masks
 from nas.training.masks.own_network import own, place
-from onnx_graph.units.live_units import effective_masks
-from onnx_graph.weight import set_weights, weights
+from onnx_graph import effective_masks, set_weights, weights
 from search_spaces.masks import Mask
 
 if TYPE_CHECKING:

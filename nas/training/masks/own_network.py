@@ -13,7 +13,7 @@ from nas.importer.program import Program
 from nas.importer.roles import Roles, roles
 from nas.training.stack.layer import Layer, layers
 from nas.training.trained import with_weights
-from onnx_graph.weight import array_of
+from onnx_graph.internals import array_of
 
 if TYPE_CHECKING:
     from nas.training.loop.session import Session

@@ -17,8 +17,8 @@ from nas.tasks.registry import load_task
 from nas.training.loop import selection
 from nas.training.methods.method import Kind, Method, MethodError
 from nas.training.stack.initialisation import Arrays
-from onnx_graph.file import load
-from onnx_graph.weight import Weight, array_of, weights
+from onnx_graph import Weight, load, weights
+from onnx_graph.internals import array_of
 
 if TYPE_CHECKING:
     from nas.training.loop.session import Session

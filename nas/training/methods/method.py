@@ -11,8 +11,9 @@ import onnx_ir as ir
 from nas.errors import UsageError
 from nas.ranges import require_number, require_whole
 from nas.training.options import TrainingOptions
-from onnx_graph.weight import array_of, set_weights, weights
-from onnx_graph.weight import masks as masks_of
+from onnx_graph import masks as masks_of
+from onnx_graph import set_weights, weights
+from onnx_graph.internals import array_of
 from search_spaces import SpaceError
 from search_spaces.masks import Mask
 

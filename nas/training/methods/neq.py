@@ -21,8 +21,7 @@ from nas.training.loop.callback import Callback
 from nas.training.masks.units import Units, units_of
 from nas.training.methods.method import Kind, MethodError
 from nas.training.methods.static import Static
-from onnx_graph.units.weighted import product_axes
-from onnx_graph.weight import WeightUse, integer, weight_uses
+from onnx_graph.internals import WeightUse, integer, product_axes, weight_uses
 
 if TYPE_CHECKING:
     from nas.training.loop.session import Session

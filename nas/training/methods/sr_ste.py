@@ -24,7 +24,7 @@ from nas.training.loop.selection import Masks
 from nas.training.methods.method import Kind, Method, MethodError
 from nas.training.saliencies import Saliencies, magnitude
 from nas.training.stack.layer import mask_layer
-from onnx_graph.weight import weights
+from onnx_graph import weights
 from search_spaces.masks import n_m_capacity as capacity
 
 if TYPE_CHECKING:

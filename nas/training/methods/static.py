@@ -12,7 +12,7 @@ import onnx_ir as ir
 
 from nas.training.methods.method import Kind, Method, MethodError, Start
 from nas.training.stack.layer import mask_layer
-from onnx_graph.weight import weights
+from onnx_graph import weights
 from search_spaces import Json, MaskRecipe, SpaceError
 from search_spaces.masks import Mask, accepted_options, check, counts, draw
 

@@ -27,7 +27,7 @@ from nas.training.masks.own_network import OwnNetwork, finite, place, some_examp
 from nas.training.masks.selectable_units import SelectableUnits, selectable_units
 from nas.training.methods.method import Kind, Method, MethodError
 from nas.training.methods.prune import counts_after
-from onnx_graph.weight import masks
+from onnx_graph import masks
 from search_spaces.masks import Mask
 
 if TYPE_CHECKING:

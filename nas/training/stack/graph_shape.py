@@ -15,7 +15,7 @@ import numpy as np
 import onnx_ir as ir
 
 from nas.importer.roles import roles
-from onnx_graph.norm_bound import KEY
+from onnx_graph.internals import NORM_BOUND_KEY
 from onnx_graph.operators import CONVOLUTIONS, ELEMENTWISE, LAYERS, POOLS, RECURRENT, operator_of
 
 _WIDTHS = frozenset({"hidden_size"})
@@ -197,7 +197,7 @@ def _initializer_key(node: ir.Node, value: ir.Value, *, learned: bool, elastic: 
     if not learned:
         return (str(tensor.dtype), _shape_of(value), hashlib.sha256(tensor.numpy().tobytes()).digest())
     shape = _shape_of(value)
-    bound = value.metadata_props.get(KEY)
+    bound = value.metadata_props.get(NORM_BOUND_KEY)
     return (bound, len(shape), shape[2:] if node.op_type == "Conv" else ()) if elastic else (bound, shape)
 
 

@@ -17,9 +17,9 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from onnx_graph.norm_bound import norm_bounds, within
+from onnx_graph import Weight, weights
+from onnx_graph.internals import WeightUse, array_of, norm_bounds, weight_uses, within
 from onnx_graph.operators import POOLS, Operator, operator_of
-from onnx_graph.weight import Weight, WeightUse, array_of, weight_uses, weights
 
 Arrays = dict[str, NDArray[np.float32]]
 

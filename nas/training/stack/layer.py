@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
+from onnx_graph import Weight
+from onnx_graph.internals import WeightUse, weight_uses
 from onnx_graph.operators import operator_of
-from onnx_graph.weight import Weight, WeightUse, weight_uses
 from search_spaces.masks import MaskLayer
 
 

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from nas.importer.node import Node
 from nas.importer.operators import OPERATORS
+from onnx_graph.internals import weight_uses
 from onnx_graph.operators import ACTIVATIONS, operator_of
-from onnx_graph.weight import weight_uses
 
 Function = Callable[..., Tensor]
 

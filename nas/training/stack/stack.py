@@ -17,9 +17,9 @@ from nas.training.stack.graph_shape import GraphShape, Slot, graph_shape, is_dep
 from nas.training.stack.initialisation import Arrays, initial_values
 from nas.training.stack.layer import layers
 from nas.training.stack.perceptron_stack import perceptron_stack
-from onnx_graph.norm_bound import norm_bounds
+from onnx_graph import set_weights, weights
+from onnx_graph.internals import array_of, norm_bounds
 from onnx_graph.operators import RECURRENT, operator_of
-from onnx_graph.weight import array_of, set_weights, weights
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from onnx_graph.openmp import limit_this_thread
+from onnx_graph.internals import limit_this_thread
 from predictors.errors import InvalidPredictorError
 from predictors.features.matrix import CLASSES, NODE_FEATURES, SUMMARY_FEATURES, node_table, summaries
 from predictors.models.gnn.graph_batch import GraphBatch

@@ -7,8 +7,8 @@ from statistics import mean, stdev
 from typing import Any
 
 from nas.percent import percent
-from nas.reports.cell import Cell, Cells
 from nas.reports.fields import Fields
+from nas.reports.rows.cell import Cell, Cells
 from nas.study.trial import Score
 
 

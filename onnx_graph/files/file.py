@@ -9,11 +9,11 @@ import onnx
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from onnx_graph import limits, soundness, tensor_data, value_info, wire
 from onnx_graph.boundary import typed
-from onnx_graph.durable_file import write_durably
 from onnx_graph.errors import InvalidModelError
-from onnx_graph.model_parts import ModelParts
+from onnx_graph.files import limits, soundness, tensor_data, value_info, wire
+from onnx_graph.files.durable_file import write_durably
+from onnx_graph.files.model_parts import ModelParts
 
 NEWEST_IR_VERSION = 13  # that onnxruntime reads
 _LEAST_READ = 1 << 20  # bytes: some file systems state no size

@@ -7,7 +7,7 @@ from graphlib import CycleError, TopologicalSorter
 import onnx
 
 from onnx_graph.errors import InvalidModelError
-from onnx_graph.model_parts import graphs_of
+from onnx_graph.files.model_parts import graphs_of
 
 
 def check(model: onnx.ModelProto) -> None:

@@ -11,7 +11,7 @@ from graphlib import CycleError, TopologicalSorter
 import onnx
 
 from onnx_graph.errors import InvalidModelError
-from onnx_graph.model_parts import graphs_of
+from onnx_graph.files.model_parts import graphs_of
 
 MOST_NODES = 100_000
 """Of all graphs and functions of a file together."""

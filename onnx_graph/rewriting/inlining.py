@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import onnx_ir as ir
 
 from onnx_graph.errors import InvalidModelError
-from onnx_graph.limits import MOST_WRITTEN_OUT
+from onnx_graph.files.limits import MOST_WRITTEN_OUT
 
 
 def write_out(model: ir.Model) -> None:

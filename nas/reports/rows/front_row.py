@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from nas.percent import percent
-from nas.reports.cell import Cell, Cells
 from nas.reports.fields import Fields
+from nas.reports.rows.cell import Cell, Cells
 from nas.study.trial import CandidateResult, Score, further
 
 

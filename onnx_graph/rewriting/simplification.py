@@ -8,12 +8,12 @@ import numpy as np
 import onnx_ir as ir
 
 from onnx_graph.boundary import typed
-from onnx_graph.folding_budget import MOST_BYTES, FoldingBudget
-from onnx_graph.growth import is_bounded
-from onnx_graph.inlining import write_out
+from onnx_graph.files.growth import is_bounded
 from onnx_graph.node_call import NodeCall, integers_of
-from onnx_graph.operators import operator, operator_of
+from onnx_graph.operators import facts_of, operator_of
 from onnx_graph.operators.moving import slices
+from onnx_graph.rewriting.folding_budget import MOST_BYTES, FoldingBudget
+from onnx_graph.rewriting.inlining import write_out
 from onnx_graph.weight import initializer_of
 
 MAX_FILLED = 2**29  # numbers: a mask of one byte for each must fit into memory a few times
@@ -173,7 +173,7 @@ def _fold(model: ir.Model) -> None:
 
 
 def _may_compute(node: ir.Node, budget: FoldingBudget) -> bool:
-    if not operator(node.domain, node.op_type).folds or len(node.outputs) != 1:
+    if not facts_of(node.domain, node.op_type).folds or len(node.outputs) != 1:
         return False
     return budget.takes(
         node,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, fields
 
-from nas.reports.cell import Cell, Cells
+from nas.reports.rows.cell import Cell, Cells
 from nas.study.seconds import Seconds
 
 MEANINGS = {

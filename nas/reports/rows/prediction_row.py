@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from nas.percent import percent
-from nas.reports.cell import Cell, Cells
+from nas.reports.rows.cell import Cell, Cells
 
 if TYPE_CHECKING:
     from predictors import Explanation

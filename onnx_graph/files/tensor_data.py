@@ -10,7 +10,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from onnx_graph.errors import InvalidModelError
-from onnx_graph.model_parts import ModelParts
+from onnx_graph.files.model_parts import ModelParts
 
 MAX_BYTES = 2**31 - 1  # protobuf's own limit for a message
 SMALL = 1024  # bytes up to which a tensor may be a shape or axes, which shape inference reads

@@ -8,13 +8,13 @@ gets three upper bounds by simple rules. Where one passes its limit, nothing is 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
+import numpy as np
 import onnx
-import onnx.numpy_helper
 import onnx_ir as ir
 
-from onnx_graph.boundary import FAMILIES
-from onnx_graph.model_parts import graphs_of
+from onnx_graph.files.model_parts import graphs_of
 from onnx_graph.operators.growth import (
     ANY,
     DRIVEN,
@@ -23,6 +23,7 @@ from onnx_graph.operators.growth import (
     MOST_AXES_TOGETHER,
     MOST_CARRIED,
     MULTIPLIES,
+    READ_ATTRIBUTES,
     SMALL,
     Bound,
     GrowthError,
@@ -89,7 +90,7 @@ class _Scope(dict[str, Bound]):
     def driving(self, name: str) -> Bound:
         """The bound of a value that says how large another one is: what the file states of it counts too."""
         bound, stated = self[name], self._part.stated(name)
-        return bound if stated is None else Bound(*map(max, bound, stated))
+        return bound if stated is None else Bound(*map(max, bound, stated))._replace(largest=bound.largest)
 
 
 def is_bounded(model: "onnx.ModelProto | ir.Model") -> bool:
@@ -177,7 +178,17 @@ def _bound(dims: Sequence[int], content: Sequence[float] = ()) -> Bound:
     return Bound(len(dims), numbers, max(dims, default=1), carried, int(max(map(abs, content))) if whole else ANY)
 
 
-_NUMBERS_OF = (onnx.TensorProto.INT64, onnx.TensorProto.INT32, onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE)
+def _is_whole(number: float) -> bool:
+    return abs(number) < ANY and number == int(number)
+
+
+_NUMBERS_OF: dict[int, tuple[str, np.dtype[Any]]] = {
+    onnx.TensorProto.INT64: ("int64_data", np.dtype("<i8")),
+    onnx.TensorProto.INT32: ("int32_data", np.dtype("<i4")),
+    onnx.TensorProto.FLOAT: ("float_data", np.dtype("<f4")),
+    onnx.TensorProto.DOUBLE: ("double_data", np.dtype("<f8")),
+}
+"""Where a tensor of that type has its numbers, if they are not raw bytes, and their type."""
 _LISTS = ("ints", "floats", "strings")
 
 
@@ -220,14 +231,16 @@ class _ProtoReader:
 
 
 def _declared(value: onnx.ValueInfoProto | None) -> Bound | None:
-    if value is None:
+    if value is None or not value.type.tensor_type.HasField("shape"):
         return None
     tensor = value.type.tensor_type
     return _bound([size.dim_value for size in tensor.shape.dim])
 
 
 def _lengths(node: onnx.NodeProto) -> dict[str, int]:
-    found = {}
+    found: dict[str, int] = {}
+    if node.op_type not in READ_ATTRIBUTES:
+        return found
     for attribute in node.attribute:
         kept = attribute.s or next((held for field in _LISTS if (held := getattr(attribute, field))), ())
         found[attribute.name] = attribute.i if attribute.type == onnx.AttributeProto.INT else len(kept)
@@ -237,13 +250,14 @@ def _lengths(node: onnx.NodeProto) -> dict[str, int]:
 
 
 def _tensor_bound(tensor: onnx.TensorProto) -> Bound:
-    small = len(tensor.dims) < 2 and prod(tensor.dims) <= SMALL and tensor.data_location != onnx.TensorProto.EXTERNAL
-    if not small or tensor.data_type not in _NUMBERS_OF:
-        return _bound(tensor.dims)
-    try:
-        return _bound(tensor.dims, onnx.numpy_helper.to_array(tensor).ravel().tolist())
-    except FAMILIES:  # data and shape differ, which is said elsewhere
-        return _bound(tensor.dims)
+    dims = tuple(tensor.dims)
+    if len(dims) > 1 or tensor.data_type not in _NUMBERS_OF or (dims and dims[0] > SMALL):
+        return _bound(dims)
+    name, dtype = _NUMBERS_OF[tensor.data_type]
+    raw = tensor.raw_data
+    if raw and len(raw) % dtype.itemsize == 0 and len(raw) <= SMALL * dtype.itemsize:
+        return _bound(dims, np.frombuffer(raw, dtype).tolist())
+    return _bound(dims, getattr(tensor, name)[:SMALL])
 
 
 def _constant_bound(node: onnx.NodeProto) -> Bound:
@@ -303,12 +317,11 @@ class _ModelReader:
 
 
 def _of_value(value: ir.Value | None) -> Bound | None:
-    if value is None:
-        return None
-    if value.const_value is not None:
+    if value is not None and value.const_value is not None:
         return _of_tensor(value.const_value)
-    dims = () if value.shape is None else value.shape.dims
-    return _bound([size if isinstance(size, int) else 0 for size in dims])
+    if value is None or value.shape is None:
+        return None
+    return _bound([size if isinstance(size, int) else 0 for size in value.shape.dims])
 
 
 def _of_tensor(tensor: ir.TensorProtocol) -> Bound:

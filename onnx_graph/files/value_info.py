@@ -4,9 +4,9 @@ from collections.abc import Container
 
 import onnx
 
-from onnx_graph import growth
 from onnx_graph.boundary import FAMILIES
-from onnx_graph.tensor_data import SMALL
+from onnx_graph.files import growth
+from onnx_graph.files.tensor_data import SMALL
 
 
 def infer(proto: onnx.ModelProto, weights: Container[str] = ()) -> None:

@@ -1,0 +1,1 @@
+"""Files of models: read within limits, checked, written durably."""
