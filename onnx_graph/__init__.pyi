@@ -26,9 +26,9 @@ from .registry import Listed as Listed
 from .registry import Registry as Registry
 from .rewriting.batch_axis import fixed_batch as fixed_batch
 from .rewriting.batch_axis import free_batch as free_batch
-from .rewriting.normalisation import Separated as Separated
-from .rewriting.normalisation import prepend_normalisation as prepend_normalisation
-from .rewriting.normalisation import split_normalisation as split_normalisation
+from .rewriting.input_normalisation import Separated as Separated
+from .rewriting.input_normalisation import prepend_normalisation as prepend_normalisation
+from .rewriting.input_normalisation import split_normalisation as split_normalisation
 from .rewriting.notes import drop_notes as drop_notes
 from .rewriting.simplification import simplify as simplify
 from .units.live_units import Liveness as Liveness

@@ -7,9 +7,9 @@ from onnx_graph.norm_bound import NORM_BOUND_KEY, norm_bounds, set_norm_bound, w
 from onnx_graph.openmp import limit_this_thread, openmp_threads
 from onnx_graph.rewriting.folding_budget import FoldingBudget
 from onnx_graph.rewriting.inlining import write_out
-from onnx_graph.rewriting.normalisation import OFFSET, SCALE
+from onnx_graph.rewriting.input_normalisation import OFFSET, SCALE
 from onnx_graph.rewriting.simplification import is_idle
-from onnx_graph.units.weighted import product_axes
+from onnx_graph.units.weighted_nodes import product_axes
 from onnx_graph.weight import (
     FLOATS,
     WeightUse,

@@ -4,6 +4,8 @@ from .errors import InvalidTaskError as InvalidTaskError
 from .errors import PredictorError as PredictorError
 from .features.encoder import GRAPH_FEATURES as GRAPH_FEATURES
 from .features.encoder import encode as encode
+from .library.accuracy_table import evaluate_table as evaluate_table
+from .library.accuracy_table import fit_table as fit_table
 from .library.batch import encode_all as encode_all
 from .library.batch import encode_each as encode_each
 from .library.estimator import StructureRegressor as StructureRegressor
@@ -16,8 +18,6 @@ from .library.pace import Evaluating as Evaluating
 from .library.persistence import Json as Json
 from .library.persistence import require_free as require_free
 from .library.persistence import save as save
-from .library.table import evaluate_table as evaluate_table
-from .library.table import fit_table as fit_table
 from .models.boosted import BoostedOptions as BoostedOptions
 from .models.ensemble import EnsembleOptions as EnsembleOptions
 from .models.ensemble import EnsemblePredictor as EnsemblePredictor

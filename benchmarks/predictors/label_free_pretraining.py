@@ -30,7 +30,7 @@ from benchmarks.support.corpus_graphs import corpus_graphs
 from benchmarks.support.places import CORPUS, RESULTS
 from nas.corpus import splits
 from nas.corpus.corpus import Corpus
-from nas.corpus.plan import Spaces, candidates
+from nas.corpus.shard_plan import Spaces, candidates
 from predictors import StructureGraph, create, encode
 from predictors.calibration import ranking
 from predictors.calibration.target import to_target

@@ -102,7 +102,7 @@ def _card(args: argparse.Namespace) -> int:
 
 
 def _fit(args: argparse.Namespace) -> int:
-    from nas.corpus.fitting import fit
+    from nas.corpus.predictor_fit import fit
 
     require_whole("--seed", args.seed, 0, LARGEST_SEED)
     fitted = fit(_corpus(args), Path(args.out), args.predictor, seed=args.seed)

@@ -11,8 +11,8 @@ from pathlib import Path
 import onnx_graph
 from nas.corpus.domain import Domain
 from nas.corpus.labelled_network import MeasuredNetwork, structure_of
-from nas.corpus.plan import Spaces, candidates, training_seeds
 from nas.corpus.shard import Examples, Shard, read_shard, shard_file, write_shard
+from nas.corpus.shard_plan import Spaces, candidates, training_seeds
 from nas.errors import RunError, TrainingError
 from nas.tasks.description import describe
 from nas.tasks.task import Task

@@ -6,7 +6,7 @@ import numpy as np
 
 from nas.corpus.ceiling import ceiling
 from nas.corpus.corpus import BAND_NAMES, Corpus
-from nas.corpus.plan import FEW, MANY
+from nas.corpus.shard_plan import FEW, MANY
 
 LICENCE = "Apache-2.0, as the project. The images are not in here; MNIST, Fashion-MNIST and the digits have licences of their own."
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from nas.corpus.domain import Domain
 from nas.corpus.labelled_network import MeasuredNetwork, structure_of
-from nas.corpus.plan import Spaces
 from nas.corpus.shard import Examples, read_shard
+from nas.corpus.shard_plan import Spaces
 from nas.errors import DataError
 
 BANDS = (0.04, 0.075, 0.15)

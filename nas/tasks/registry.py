@@ -103,7 +103,7 @@ def load_task(
 def _load_plugin(name: str, loader: TaskLoader, *, data_dir: Path | None, subset: int | None, seed: int) -> Task:
     """The task of another package, given the arguments that its function takes, and checked."""
     from nas.tasks.preparation import fingerprint
-    from nas.tasks.soundness import fault
+    from nas.tasks.task_check import fault
 
     place = f"task {name!r} of {TASKS.origin(name)}"
     arguments: dict[str, Any] = {"data_dir": data_dir, "subset": subset, "seed": seed}

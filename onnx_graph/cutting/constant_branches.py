@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from onnx_graph.operators import ELEMENTWISE, operator_of
 from onnx_graph.rewriting.simplification import simplify
-from onnx_graph.units.weighted import product_axes
+from onnx_graph.units.weighted_nodes import product_axes
 from onnx_graph.weight import WeightUse, array_of, initializer_of, weight_uses
 
 

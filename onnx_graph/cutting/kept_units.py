@@ -12,7 +12,7 @@ from onnx_graph.operators import CONVOLUTIONS, ELEMENTWISE, operator_of
 from onnx_graph.propagation.relation import Relation, without_gates
 from onnx_graph.units.live_units import MIXED, Liveness, captured_names, fitted, name_of_value, passed, relation_of
 from onnx_graph.units.unit_map import UnitMap, along, any_over, fit, length_of, rank_of, spread, unbroadcast
-from onnx_graph.units.weighted import output_units, product_axes, recurrent_map, state_map, state_units
+from onnx_graph.units.weighted_nodes import output_units, product_axes, recurrent_map, state_map, state_units
 from onnx_graph.weight import WeightUse, initializer_of, integer
 
 Kept = dict[str, UnitMap]

@@ -13,7 +13,7 @@ from onnx_graph.operators import CONVOLUTIONS, ELEMENTWISE, operator_of
 from onnx_graph.rewriting.simplification import simplify
 from onnx_graph.units.live_units import Liveness, liveness, name_of_value
 from onnx_graph.units.unit_map import UnitMap, along
-from onnx_graph.units.weighted import output_units, product_axes
+from onnx_graph.units.weighted_nodes import output_units, product_axes
 from onnx_graph.weight import WeightUse, initializer_of
 
 

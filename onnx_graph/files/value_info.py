@@ -5,7 +5,7 @@ from collections.abc import Container
 import onnx
 
 from onnx_graph.boundary import FAMILIES
-from onnx_graph.files import growth
+from onnx_graph.files import inference_bounds as growth
 from onnx_graph.files.tensor_data import SMALL
 
 

@@ -5,6 +5,9 @@ from collections.abc import Iterable
 from onnx_graph.propagation.call import Call
 from onnx_graph.propagation.field import Dim, Dims
 
+MOST_PLACES = 1 << 21
+"""Places of an axis, or pairs of places, that are told apart one by one."""
+
 
 def shape_of(call: Call, index: int = 0) -> Dims:
     """Shape of an input; a `ValueError` where it is not known."""
@@ -43,6 +46,13 @@ def positive(axes: Iterable[int], rank: int) -> tuple[int, ...]:
 def length(dim: Dim) -> int | None:
     """A length that is a number."""
     return dim if isinstance(dim, int) else None
+
+
+def countable(places: int) -> int:
+    """The number itself; a `ValueError` where there are too many places to note each: the operator mixes then."""
+    if places > MOST_PLACES:
+        raise ValueError(f"{places:,} places along an axis")
+    return places
 
 
 def spatial(rank: int) -> tuple[int, ...]:

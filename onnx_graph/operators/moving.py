@@ -6,7 +6,7 @@ from itertools import accumulate, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from onnx_graph.operators.axes import axis_of, length, made_by, positive, rank_of, shape_of
+from onnx_graph.operators.axes import axis_of, countable, length, made_by, positive, rank_of, shape_of
 from onnx_graph.operators.operator import NOT_FOLLOWED, Operator
 from onnx_graph.propagation.call import Call
 from onnx_graph.propagation.field import Dims
@@ -97,7 +97,7 @@ def slice_(call: Call) -> Relation:
             steps.append(Fold((axis,)))
             blurs = _UNKNOWN
         elif taken.indices(places) != (0, places, 1):
-            steps.append(Pick(axis, np.arange(places)[taken], places))
+            steps.append(Pick(axis, np.arange(countable(places))[taken], places))
     return paths(Path(0, 0, tuple(steps)), blurs=blurs)
 
 
@@ -126,7 +126,7 @@ def gather(call: Call) -> Relation:
     places = length(shape[axis])
     if places is None:
         return mixing(_UNKNOWN)
-    taken = _positive_places(index.astype(np.int64).ravel(), places)
+    taken = _positive_places(index.astype(np.int64).ravel(), countable(places))
     steps: list[Step] = [Pick(axis, taken, places)]
     if index.ndim == 0:
         steps.append(Drop((axis,)))
@@ -161,6 +161,7 @@ def triangle(call: Call) -> Relation:
     if not isinstance(rows, int) or not isinstance(columns, int) or shift is None:
         return mixing("its diagonal is computed, or lengths are not known")
     upper = call.integer("upper", 1)
+    countable(rows * columns)
     ones = np.ones((rows, columns), np.bool_)
     kept = np.triu(ones, shift[0]) if upper else np.tril(ones, shift[0])
     return paths(Path(0, 0, (Gate(kept.reshape((1,) * (rank_of(call) - 2) + kept.shape)),)))
@@ -191,6 +192,7 @@ def pad(call: Call) -> Relation:
 
 def _padded(places: int, before: int, after: int, mode: str) -> NDArray[np.int64]:
     """For every place of the padded axis the place that it comes from, −1 for a constant."""
+    countable(places + abs(before) + abs(after))
     found = np.arange(-before, places + after)
     if mode == "edge":
         return np.clip(found, 0, places - 1)
@@ -220,7 +222,7 @@ def tile(call: Call) -> Relation:
             steps.append(Fold((axis,)))
             blurs = _UNKNOWN
         elif places is not None and times != 1:
-            steps.append(Pick(axis, np.arange(places * times) % places, places))
+            steps.append(Pick(axis, np.arange(countable(places * times)) % places, places))
     return paths(Path(0, 0, tuple(steps)), blurs=blurs)
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from onnx_graph.operators.axes import axis_of, length, positive, rank_of, shape_of, spatial
+from onnx_graph.operators.axes import axis_of, countable, length, positive, rank_of, shape_of, spatial
 from onnx_graph.operators.operator import Operator
 from onnx_graph.propagation.call import Call
 from onnx_graph.propagation.places import Reads
@@ -61,6 +61,7 @@ def local_response(call: Call) -> Relation:
     channels, size = length(shape_of(call)[1]), call.integer("size", 1)
     if channels is None:
         return paths(Path(0, 0, (Fold((1,)),)), blurs="the number of channels is not known")
+    countable(channels**2)
     offset = np.arange(channels)[None, :] - np.arange(channels)[:, None]
     near = (offset >= -((size - 1) // 2)) & (offset <= size // 2)
     return paths(Path(0, 0, (Reads(1, near),)))

@@ -1,13 +1,18 @@
 """Steps along one axis that know which place comes from which: picked places, parts, and places that read a few others."""
 
 from collections.abc import Sequence
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from onnx_graph.errors import InvalidModelError
 from onnx_graph.propagation.algebra import Algebra, added
 from onnx_graph.propagation.field import Field, widened
+
+MOST_BYTES = 1 << 27
+"""Of what is known of the units of one joined tensor."""
 
 
 class Pick(NamedTuple):
@@ -115,6 +120,7 @@ def joined(pieces: Sequence[Piece], algebra: Algebra) -> Field:
     """Pieces along one axis as one field, zeros between them."""
     axis, length = pieces[0].part.axis, pieces[0].part.length
     common = list(np.broadcast_shapes(*(_without(piece.field.shape, axis) for piece in pieces)))
+    _require_memory(prod([*common[:axis], length, *common[axis + 1 :]]) * pieces[0].field.itemsize)
     fields: list[Field] = []
     at = 0
     for piece in sorted(pieces, key=lambda one: one.part.start):
@@ -126,6 +132,12 @@ def joined(pieces: Sequence[Piece], algebra: Algebra) -> Field:
         at = piece.part.stop
     fields += _gap(common, axis, length - at, pieces[0].field)
     return np.concatenate(fields, axis=axis)
+
+
+def _require_memory(size: int) -> None:
+    """Forty tensors that are each the last one twice have 2^40 units: no network that can be read."""
+    if size > MOST_BYTES:
+        raise InvalidModelError(f"its joined tensors have too many units: telling them apart takes {size:,} bytes")
 
 
 def _gap(common: list[int], axis: int, length: int, like: Field) -> list[Field]:

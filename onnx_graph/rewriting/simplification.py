@@ -8,7 +8,7 @@ import numpy as np
 import onnx_ir as ir
 
 from onnx_graph.boundary import typed
-from onnx_graph.files.growth import is_bounded
+from onnx_graph.files.inference_bounds import is_bounded
 from onnx_graph.node_call import NodeCall, integers_of
 from onnx_graph.operators import facts_of, operator_of
 from onnx_graph.operators.moving import slices
@@ -16,7 +16,7 @@ from onnx_graph.rewriting.folding_budget import MOST_BYTES, FoldingBudget
 from onnx_graph.rewriting.inlining import write_out
 from onnx_graph.weight import initializer_of
 
-MAX_FILLED = 2**29  # numbers: a mask of one byte for each must fit into memory a few times
+MAX_FILLED = 2**28  # numbers: a mask of one byte for each must fit into memory a few times
 _ENDLESS = 2**31 - 1  # as the end of a Slice: no axis is that long
 
 
@@ -26,7 +26,7 @@ def simplify(model: ir.Model) -> ir.Model:
 
     Functions are inlined; constant subgraphs (``Mul(weight, mask)``, ``Transpose(weight)``, shape arithmetic) are folded
     up to 512 MiB in all, of which 64 MiB for results that are larger than what they are computed from; ConstantOfShape,
-    which takes no memory, up to 2^29 numbers; Constant nodes become initializers; Identity, inference Dropout, a Slice
+    which takes no memory, up to 2^28 numbers; Constant nodes become initializers; Identity, inference Dropout, a Slice
     that takes everything, a Transpose that moves nothing, unused nodes and initializers go. Inputs and outputs keep names
     and shapes. What cannot be evaluated is left as it is.
     """

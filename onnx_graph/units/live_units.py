@@ -15,7 +15,7 @@ from onnx_graph.operators.operator import relation
 from onnx_graph.propagation.algebra import TRUTH
 from onnx_graph.propagation.relation import Relation, backward, forward, mixed, mixing
 from onnx_graph.units.unit_map import Maps, UnitMap, along, fit, rank_of
-from onnx_graph.units.weighted import Weighted, product_axes
+from onnx_graph.units.weighted_nodes import Weighted, product_axes
 from onnx_graph.weight import WeightUse, array_of, set_weights
 
 

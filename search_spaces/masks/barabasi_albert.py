@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search_spaces.masks.expander import near_regular
+from search_spaces.masks.graph_mask import UnitGraph, place_on_units
 from search_spaces.masks.layer import Mask, MaskLayer
 from search_spaces.masks.streams import permutation
-from search_spaces.masks.unit_graph import UnitGraph, place_on_units
 
 
 def barabasi_albert(layer: MaskLayer, nnz: int, rng: np.random.Generator) -> Mask:

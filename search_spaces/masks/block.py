@@ -3,7 +3,7 @@
 import numpy as np
 
 from search_spaces.masks.layer import Mask, MaskLayer
-from search_spaces.masks.options import require_count
+from search_spaces.masks.option_checks import require_count
 from search_spaces.masks.placement import keep_smallest
 from search_spaces.masks.streams import permutation
 

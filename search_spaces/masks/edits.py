@@ -23,7 +23,7 @@ from search_spaces.candidate import Json, MaskEdit
 from search_spaces.errors import InvalidOptionError, InvalidPluginError, UnknownNameError
 from search_spaces.masks.keywords import check_names, keywords
 from search_spaces.masks.layer import Mask, MaskLayer
-from search_spaces.masks.options import require_seed
+from search_spaces.masks.option_checks import require_seed
 
 T = TypeVar("T")
 

@@ -6,9 +6,9 @@ and in recurrent layers, where the graph has no loops, as networkx' has none.
 
 import numpy as np
 
+from search_spaces.masks.graph_mask import place_on_units
 from search_spaces.masks.layer import Mask, MaskLayer
 from search_spaces.masks.placement import keep_smallest
-from search_spaces.masks.unit_graph import place_on_units
 
 
 def erdos_renyi_graph(layer: MaskLayer, nnz: int, rng: np.random.Generator) -> Mask:

@@ -6,9 +6,9 @@ degrees of both sides differ by one at most.
 
 import numpy as np
 
+from search_spaces.masks.graph_mask import place_on_units
 from search_spaces.masks.layer import Mask, MaskLayer
 from search_spaces.masks.streams import permutation
-from search_spaces.masks.unit_graph import place_on_units
 
 
 def expander(layer: MaskLayer, nnz: int, rng: np.random.Generator) -> Mask:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from search_spaces.masks import spectrum
 from search_spaces.masks.layer import Mask, MaskLayer
-from search_spaces.masks.options import require_count
+from search_spaces.masks.option_checks import require_count
 from search_spaces.masks.random_pattern import random
 
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from search_spaces.masks.layer import Mask, MaskLayer
-from search_spaces.masks.options import is_whole, require
+from search_spaces.masks.option_checks import is_whole, require
 from search_spaces.masks.placement import spread_evenly
 
 

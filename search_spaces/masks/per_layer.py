@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search_spaces.masks.layer import MaskLayer
-from search_spaces.masks.options import is_number, require
+from search_spaces.masks.option_checks import is_number, require
 
 SMALLEST = 1e-9  # of the largest: keeps the solution for ε away from rounding to nothing
 

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from search_spaces.masks.expander import near_regular
+from search_spaces.masks.graph_mask import place_on_units
 from search_spaces.masks.layer import Mask, MaskLayer
-from search_spaces.masks.options import require_count
+from search_spaces.masks.option_checks import require_count
 from search_spaces.masks.spectrum import LEAST_DEGREE, ramanujan_gap
 from search_spaces.masks.trade import trade
-from search_spaces.masks.unit_graph import place_on_units
 
 MIXING = 6
 """Rounds of trades before the first draw: more did not raise the gap, from 48 × 48 to 300 × 784 units."""

@@ -20,7 +20,7 @@ from search_spaces.masks.allocation import allocate
 from search_spaces.masks.gates import place
 from search_spaces.masks.keywords import check_names, keywords
 from search_spaces.masks.layer import Mask, MaskLayer
-from search_spaces.masks.options import require, require_fraction, require_seed
+from search_spaces.masks.option_checks import require, require_fraction, require_seed
 from search_spaces.masks.streams import stream
 
 

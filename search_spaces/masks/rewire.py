@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from search_spaces.masks.layer import Mask, MaskLayer
-from search_spaces.masks.options import require_fraction, require_name
+from search_spaces.masks.option_checks import require_fraction, require_name
 from search_spaces.masks.streams import permutation, stream
 
 

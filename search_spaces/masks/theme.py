@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search_spaces.masks.expander import near_regular
+from search_spaces.masks.graph_mask import place_on_units
 from search_spaces.masks.layer import Mask, MaskLayer
-from search_spaces.masks.options import is_whole, require, require_count
+from search_spaces.masks.option_checks import is_whole, require, require_count
 from search_spaces.masks.placement import keep_smallest
-from search_spaces.masks.unit_graph import place_on_units
 
 
 def theme(layer: MaskLayer, nnz: int, rng: np.random.Generator, *, vertices: int = 6, degree: int = 2) -> Mask:

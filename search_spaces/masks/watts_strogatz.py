@@ -9,10 +9,10 @@ directed, that their number is free (a random few units have one more) and that 
 import numpy as np
 from numpy.typing import NDArray
 
+from search_spaces.masks.graph_mask import place_on_units
 from search_spaces.masks.layer import Mask, MaskLayer
-from search_spaces.masks.options import is_number, require
+from search_spaces.masks.option_checks import is_number, require
 from search_spaces.masks.placement import unit_degrees
-from search_spaces.masks.unit_graph import place_on_units
 
 
 def watts_strogatz(layer: MaskLayer, nnz: int, rng: np.random.Generator, *, p: float = 0.1) -> Mask:

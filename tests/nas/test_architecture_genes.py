@@ -18,7 +18,7 @@ from nas.training import TrainingOptions, TrainingResult, apply_result, evaluate
 from nas.training.loop.optimizer import Optimizer
 from nas.training.population import stacks
 from nas.training.stack.initialisation import initial_values
-from nas.training.stack.norm_bound import project
+from nas.training.stack.norm_projection import project
 from nas.training.stack.perceptron_stack import perceptron_stack
 from nas.training.stack.stack import Member
 from onnx_graph.cutting.layer_cutting import cut_layers

@@ -2,10 +2,10 @@
 
 import pytest
 
+from nas.reports.charts.axis_scale import Scale
 from nas.reports.charts.best_so_far import leader_means
 from nas.reports.charts.frame import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Frame, counts, shares
 from nas.reports.charts.predicted import Forecasts
-from nas.reports.charts.scale import Scale
 from nas.reports.rows.trial_row import TrialRow
 from nas.study.trial import Score
 

@@ -12,16 +12,17 @@ import predictors
 from nas.cli.main import main
 from nas.corpus import build as building
 from nas.corpus import domain as domains
-from nas.corpus import plan, splits
+from nas.corpus import shard_plan as plan
+from nas.corpus import splits
 from nas.corpus.build import build, missing
 from nas.corpus.card import card
 from nas.corpus.ceiling import ceiling
 from nas.corpus.corpus import Corpus
 from nas.corpus.domain import DOMAINS, Domain, read_plan
-from nas.corpus.fitting import fit
 from nas.corpus.labelled_network import structure_of
-from nas.corpus.plan import Spaces, candidates, training_seeds
+from nas.corpus.predictor_fit import fit
 from nas.corpus.shard import read_shard, shard_file, write_shard
+from nas.corpus.shard_plan import Spaces, candidates, training_seeds
 from nas.errors import DataError, RunError, UsageError
 from nas.tasks import load_task
 from nas.tasks.description import describe

@@ -26,7 +26,7 @@ from nas.reports import files
 from nas.reports.confusion import Confusion
 from nas.reports.markup import Markup, tag
 from nas.reports.page import page
-from nas.reports.page.confusion import confusion_matrix, mistakes
+from nas.reports.page.confusion_table import confusion_matrix, mistakes
 from nas.reports.picture import picture
 from nas.reports.report import Report, TaskFacts
 from nas.reports.reproduction import command, words

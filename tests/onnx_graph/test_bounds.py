@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx_ir.passes.common import InlinePass
 
 import onnx_graph
-from onnx_graph.files import growth
+from onnx_graph.files import inference_bounds as growth
 from onnx_graph.operators.result_size import result_numbers, stored_bytes
 from onnx_graph.rewriting.folding_budget import FoldingBudget
 from onnx_graph.rewriting.inlining import write_out
@@ -255,3 +255,39 @@ def test_an_unforeseen_error_names_the_node_and_keeps_its_cause(monkeypatch):
 def test_a_wrong_call_is_no_property_of_the_model():
     with pytest.raises(TypeError, match="unexpected keyword"):
         onnx_graph.count(None, nothing=1)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "y = Slice(x, z, e, o, s)",
+        "y = Tile(x, t)",
+        "y = Pad(x, p)",
+        "y = Gather<axis=1>(x, e)",
+        "y = LRN<size=3>(x)",
+        "y = Trilu(x)",
+    ],
+)
+def test_places_of_a_very_long_axis_are_not_told_apart(body):
+    model = parsed(f"g (float[1,1099511627776] x) => (float[A,B] y) {{ {body} }}")
+    arrays = {"z": [0], "e": [9], "o": [1], "s": [2], "t": [1, 2], "p": [0, 1, 0, 1]}
+    used = [name for name in model.graph.node[0].input if name in arrays]
+    model.graph.initializer.extend(numpy_helper.from_array(np.array(arrays[name]), name) for name in used)
+    loaded = onnx_graph.from_proto(model)
+    assert onnx_graph.dead_units(loaded) == 0
+    assert [one.op_type for one in onnx_graph.shrink(loaded).graph] == [model.graph.node[0].op_type]
+
+
+def test_units_of_joined_tensors_that_double_are_told_apart_only_while_they_fit_into_memory():
+    model = chain("Concat", 40, dims=(1, 2), axis=1)
+    model.graph.node[0].op_type = "Relu"
+    del model.graph.node[0].input[1], model.graph.node[0].attribute[:]
+    weight = numpy_helper.from_array(
+        np.float32([[1, 0], [0, 0]]), "w"
+    )  # the second unit is dead: units must be told apart
+    model.graph.initializer.append(weight)
+    model.graph.node.insert(1, helper.make_node("MatMul", ["v1", "w"], ["h"]))
+    model.graph.node[2].input[:] = ["h", "h"]
+    forward = onnx_graph.liveness(onnx_graph.from_proto(model)).forward
+    assert [forward[f"v{number}"].shape for number in (2, 10)] == [(1, 4), (1, 1024)]
+    assert forward["y"].shape == (1, 1)  # of 2^40

@@ -20,7 +20,7 @@ from onnx_graph.operators.operator import NOT_FOLLOWED
 from onnx_graph.propagation.algebra import NUMBERS, TRUTH
 from onnx_graph.propagation.relation import NOTHING, Relation, backward, forward, mixed
 from onnx_graph.units.live_units import relation_of
-from onnx_graph.units.weighted import Weighted
+from onnx_graph.units.weighted_nodes import Weighted
 from predictors.paths import canonical_call
 from predictors.paths.weight_flow import CountedWeights
 from predictors.reading.canonical import canonical_graph

@@ -6,7 +6,8 @@ import pytest
 import predictors
 from onnx_graph.errors import InvalidModelError
 from predictors.errors import InvalidPredictorError, InvalidTableError, UnknownPredictorError
-from predictors.library import batch, table
+from predictors.library import accuracy_table as table
+from predictors.library import batch
 from predictors.testing import synthetic_graphs
 
 

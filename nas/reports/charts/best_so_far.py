@@ -4,8 +4,8 @@ import itertools
 from collections.abc import Sequence
 
 from nas.percent import percent
+from nas.reports.charts.axis_scale import Scale
 from nas.reports.charts.frame import Frame, shares
-from nas.reports.charts.scale import Scale
 from nas.reports.markup import Markup, joined
 from nas.reports.report import Report
 from nas.reports.rows.trial_row import TrialRow

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from nas.reports.charts.scale import Scale
+from nas.reports.charts.axis_scale import Scale
 from nas.reports.markup import Child, Markup, joined, tag
 
 WIDTH, HEIGHT = 400, 270

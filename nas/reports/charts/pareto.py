@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from statistics import mean
 
 from nas.percent import percent
+from nas.reports.charts.axis_scale import Scale
 from nas.reports.charts.frame import Frame, counts, shares
-from nas.reports.charts.scale import Scale
 from nas.reports.markup import Markup, joined
 from nas.reports.report import Report
 

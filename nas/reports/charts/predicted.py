@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from nas.percent import percent
+from nas.reports.charts.axis_scale import Scale
 from nas.reports.charts.frame import Frame, shares
-from nas.reports.charts.scale import Scale
 from nas.reports.markup import Markup, joined
 from nas.reports.report import Report
 from nas.study.trial import Score

@@ -3,7 +3,7 @@
 import onnx_graph
 from nas.reports.markup import Markup, tag
 from nas.reports.page.script import SCRIPT
-from nas.reports.page.search import configuration, search, trials
+from nas.reports.page.search_section import configuration, search, trials
 from nas.reports.page.style import STYLE
 from nas.reports.page.summary import summary
 from nas.reports.page.use import use

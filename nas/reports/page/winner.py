@@ -12,8 +12,8 @@ from nas.reports.drawing.mask_picture import mask_picture
 from nas.reports.drawing.network import drawing
 from nas.reports.explained import feature_rows, layer_rows
 from nas.reports.markup import Markup, joined, tag
-from nas.reports.page.confusion import confusion_matrix
-from nas.reports.page.table import table
+from nas.reports.page.confusion_table import confusion_matrix
+from nas.reports.page.html_table import table
 from nas.reports.report import Report
 from nas.reports.rows.cell import Cell, Cells
 from nas.study.run_folder import RunFolder

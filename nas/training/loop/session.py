@@ -19,9 +19,9 @@ from nas.training.loop.history import History
 from nas.training.loop.optimizer import Optimizer, clip, learning_rate
 from nas.training.loop.selection import Masks, keep_largest
 from nas.training.options import TrainingOptions
-from nas.training.stack.layer import Layer
-from nas.training.stack.norm_bound import project
+from nas.training.stack.norm_projection import project
 from nas.training.stack.stack import Member, Stack
+from nas.training.stack.weight_layer import Layer
 from onnx_graph.operators import RECURRENT, operator_of
 
 GRADIENT_NORM = 1.0

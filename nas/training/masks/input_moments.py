@@ -10,7 +10,7 @@ from torch import Tensor
 from nas.importer.node import Node
 from nas.importer.operators import OPERATORS
 from nas.training.masks.own_network import OwnNetwork
-from nas.training.stack.layer import Layer
+from nas.training.stack.weight_layer import Layer
 from onnx_graph.internals import WeightUse, integer, weight_uses
 from onnx_graph.operators import RECURRENT, operator_of
 

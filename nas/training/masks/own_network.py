@@ -11,7 +11,7 @@ from torch import Tensor
 from nas.importer.node import tensor_of
 from nas.importer.program import Program
 from nas.importer.roles import Roles, roles
-from nas.training.stack.layer import Layer, layers
+from nas.training.stack.weight_layer import Layer, layers
 from nas.training.trained import with_weights
 from onnx_graph.internals import array_of
 

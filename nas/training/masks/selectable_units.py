@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from nas.training.masks.input_moments import convolution
-from nas.training.stack.layer import Layer
-from nas.training.stack.layer import layers as layers_of
+from nas.training.stack.weight_layer import Layer
+from nas.training.stack.weight_layer import layers as layers_of
 from onnx_graph.internals import WeightUse, initializer_of, integer, weight_uses
 from onnx_graph.operators import ACTIVATIONS, POOLS, operator_of
 

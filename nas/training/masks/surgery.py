@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from nas.training.masks.own_network import OwnNetwork, finite
-from nas.training.stack.layer import Layer
+from nas.training.stack.weight_layer import Layer
 
 ENTRIES = 1 << 23
 """Numbers in the matrices that are inverted at once."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from nas.training.stack.layer import Layer
+from nas.training.stack.weight_layer import Layer
 
 
 @dataclass(frozen=True, kw_only=True)

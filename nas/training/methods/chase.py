@@ -28,7 +28,7 @@ from nas.training.masks.living import living, living_in_stack
 from nas.training.masks.units import Units, units_of
 from nas.training.methods.grow import DropAndGrow, Grow
 from nas.training.methods.method import MethodError
-from nas.training.stack.layer import Layer, layers
+from nas.training.stack.weight_layer import Layer, layers
 
 if TYPE_CHECKING:
     from nas.training.loop.session import Session

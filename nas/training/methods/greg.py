@@ -22,8 +22,8 @@ from torch import Tensor
 from nas.training import saliencies
 from nas.training.loop import selection
 from nas.training.loop.callback import Callback
+from nas.training.loop.layer_counts import of_each_layer
 from nas.training.loop.selection import Masks
-from nas.training.loop.target import of_each_layer
 from nas.training.methods.method import Kind, Method, MethodError
 
 if TYPE_CHECKING:

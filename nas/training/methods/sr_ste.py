@@ -23,7 +23,7 @@ from nas.training.loop.callback import Callback
 from nas.training.loop.selection import Masks
 from nas.training.methods.method import Kind, Method, MethodError
 from nas.training.saliencies import Saliencies, magnitude
-from nas.training.stack.layer import mask_layer
+from nas.training.stack.weight_layer import mask_layer
 from onnx_graph import weights
 from search_spaces.masks import n_m_capacity as capacity
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 import onnx_ir as ir
 
 from nas.training.methods.method import Kind, Method, MethodError, Start
-from nas.training.stack.layer import mask_layer
+from nas.training.stack.weight_layer import mask_layer
 from onnx_graph import weights
 from search_spaces import Json, MaskRecipe, SpaceError
 from search_spaces.masks import Mask, accepted_options, check, counts, draw

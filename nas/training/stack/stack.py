@@ -15,8 +15,8 @@ from nas.importer.stacking import vmap
 from nas.importer.torch_network import Network, import_model
 from nas.training.stack.graph_shape import GraphShape, Slot, graph_shape, is_depthwise
 from nas.training.stack.initialisation import Arrays, initial_values
-from nas.training.stack.layer import layers
 from nas.training.stack.perceptron_stack import perceptron_stack
+from nas.training.stack.weight_layer import layers
 from onnx_graph import set_weights, weights
 from onnx_graph.internals import array_of, norm_bounds
 from onnx_graph.operators import RECURRENT, operator_of

@@ -14,8 +14,8 @@ from nas.training.masks.living import living
 from nas.training.methods import MethodError, create
 from nas.training.methods.chase import ChannelsLeave, Chase, hidden, moved_globally, staying
 from nas.training.methods.method import begin
-from nas.training.stack.layer import layers
 from nas.training.stack.stack import Member
+from nas.training.stack.weight_layer import layers
 from nas.training.testing import NETWORKS, OPTIONS, cnn, mlp, task_for
 from onnx_graph.weight import masks, weights
 from search_spaces.network_builder import NetworkBuilder

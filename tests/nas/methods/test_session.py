@@ -9,9 +9,9 @@ import torch
 
 from nas.errors import TrainingError
 from nas.training.loop.callback import Callback
+from nas.training.loop.layer_counts import of_each_layer
 from nas.training.loop.selection import count
 from nas.training.loop.session import Session
-from nas.training.loop.target import of_each_layer
 from nas.training.methods.method import masked
 from nas.training.stack.stack import Member
 from nas.training.testing import NETWORKS, OPTIONS, cnn, mlp, task_for

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from nas.training.stack.layer import layers
+from nas.training.stack.weight_layer import layers
 from search_spaces import Json, MaskRecipe
 from search_spaces.masks import MaskLayer, counts
 

@@ -3,7 +3,7 @@
 from nas.reports.charts.best_so_far import best_so_far
 from nas.reports.charts.predicted import Forecasts, predicted
 from nas.reports.markup import Markup, joined, tag
-from nas.reports.page.table import table
+from nas.reports.page.html_table import table
 from nas.reports.report import Report
 from nas.study.run_folder import RunFolder
 

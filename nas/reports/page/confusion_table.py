@@ -2,7 +2,7 @@
 
 from nas.reports.confusion import Confusion
 from nas.reports.markup import Markup, joined, tag
-from nas.reports.page.table import table
+from nas.reports.page.html_table import table
 from nas.reports.rows.cell import Cell, Cells
 
 MOST_CLASSES = 20
