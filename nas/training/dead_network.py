@@ -1,4 +1,4 @@
-"""Networks that died in training: they answer every example alike, whatever their input is."""
+"""Networks that died in training: they give the same answer for every input."""
 
 import numpy as np
 import onnx_ir as ir
@@ -14,13 +14,13 @@ _EQUAL = 1e-6
 
 
 def why_dead(model: ir.Model, accuracy: float, task: Task) -> str:
-    """Why a trained network answers every example alike; empty where it does not.
+    """Why a trained network gives the same answer for every example; empty if it does not.
 
     Args:
-        model: with its trained weights, for the inputs of `task`.
+        model: model with its trained weights, for the inputs of `task`.
         accuracy: the task's metric on the validation split. A network that is better than the best constant answer is
             alive, and nothing is computed.
-        task: gives the examples.
+        task: task with the examples.
     """
     if accuracy > best_constant(task.validation) + 1e-9:
         return ""
@@ -32,7 +32,7 @@ def why_dead(model: ir.Model, accuracy: float, task: Task) -> str:
 
 
 def best_constant(split: Split) -> float:
-    """Largest share of targets that one answer, at every step its own, can get right."""
+    """Largest share of targets that a constant answer (one per time step) gets right."""
     if split.legal is not None:
         right = split.legal & (split.y >= 0)[..., None]
     else:

@@ -10,9 +10,9 @@ from nas.tasks.task import Normalisation, Task
 
 
 def without_normalisation(model: ir.Model, task: Task) -> tuple[ir.Model, Task]:
-    """The model without the normalisation of an earlier export, and the task with its inputs normalised by that.
+    """The model without the normalisation of an earlier export, and the task with its inputs normalised in the same way.
 
-    Weights keep their names, so that what is trained fits the model that was given.
+    Weights keep their names, so that the trained weights fit the given model.
     """
     found = onnx_graph.split_normalisation(model)
     if found is None:
@@ -21,7 +21,7 @@ def without_normalisation(model: ir.Model, task: Task) -> tuple[ir.Model, Task]:
 
 
 def all_without_normalisation(models: Sequence[ir.Model], task: Task) -> tuple[list[ir.Model], Task]:
-    """The same of several models; `UsageError` where they normalise their inputs by different numbers."""
+    """The same for several models; `UsageError` if they normalise their inputs by different numbers."""
     bare: list[ir.Model] = []
     own: Task | None = None
     for model in models:
@@ -33,7 +33,7 @@ def all_without_normalisation(models: Sequence[ir.Model], task: Task) -> tuple[l
 
 
 def with_any_batch(model: ir.Model) -> ir.Model:
-    """The model for batches of any size, where it is fixed to one and can do without; else the model as it is.
+    """The model for batches of any size if its fixed batch size can be removed; otherwise the model unchanged.
 
     Whether its examples are independent is not checked here; `nas.verbs.compatibility.read_trainable` does that.
     """
@@ -47,7 +47,7 @@ def with_any_batch(model: ir.Model) -> ir.Model:
 
 
 def _require_other_batch(model: ir.Model, error: onnx_graph.FixedBatchError) -> None:
-    """Raise the error unless the importer, which pays no heed to the stated size, computes another batch anyway."""
+    """Raise the error unless the importer, which ignores the stated size, can compute a batch of another size."""
     import torch
 
     from nas.importer.torch_network import import_model

@@ -26,13 +26,13 @@ def masked_model(
 ) -> ir.Model:
     """A copy of the model with the mask that `method` finds, at the initial weights that it would train from.
 
-    Trained with ``init`` "keep" and the method ``static``, it becomes what `nas.training.train` makes of the model.
+    Trained with ``init`` "keep" and the method ``static``, it becomes the same model as with `nas.training.train`.
 
     Args:
         method: one whose mask is found before training, by name or as an object with its options.
         density: share of all maskable weights to keep; None: as many as the model has non-zeros.
-        seed: of mask and initial weights.
-        task: gives the examples that some methods rank weights with; others need none.
+        seed: seed of mask and initial weights.
+        task: task with the examples by which some methods rank weights; other methods need no task.
 
     Raises:
         MethodError: the method finds its mask during or after a training, needs a task, or cannot leave that density.

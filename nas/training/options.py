@@ -11,7 +11,7 @@ from nas.errors import UsageError
 from nas.ranges import require_number, require_whole
 
 LARGEST_RATE = 1e6
-"""No learning rate or weight decay is larger."""
+"""Largest learning rate or weight decay."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,12 +20,12 @@ class TrainingOptions:
 
     Attributes:
         epochs: passes over the training split, ≥ 1.
-        batch_size: examples a step, ≥ 1.
-        optimizer: ``adam`` (AdamW where weight_decay > 0) or ``sgd`` (momentum .9).
-        learning_rate: at the start, > 0.
+        batch_size: examples per step, ≥ 1.
+        optimizer: ``adam`` (AdamW if weight_decay > 0) or ``sgd`` (momentum .9).
+        learning_rate: learning rate at the start, > 0.
         schedule: ``cosine`` to zero, or ``constant``.
-        weight_decay: decoupled, ≥ 0.
-        patience: stop after that many epochs without a better validation metric; None trains to the end.
+        weight_decay: decoupled weight decay, ≥ 0.
+        patience: number of epochs after which training stops without a better validation metric; None trains to the end.
         init: ``fan-in`` draws new weights for the true (masked) fan-in of each unit, ``keep`` starts from the model's own.
     """
 
@@ -39,7 +39,7 @@ class TrainingOptions:
     init: Literal["fan-in", "keep"] = "fan-in"
 
     def __post_init__(self) -> None:
-        """Refuse values that no training can have."""
+        """Refuse values that are impossible for a training."""
         require_whole("epochs", self.epochs, 1)
         require_whole("batch_size", self.batch_size, 1)
         require_number("learning_rate", self.learning_rate, 0, LARGEST_RATE, above=True)
@@ -67,9 +67,9 @@ class TrainingResult:
         weights: every trained initializer by name, float32, masked entries exactly zero; batch-norm statistics included.
         losses: mean training loss of each epoch.
         accuracies: validation metric of each epoch.
-        dead_units: units that no input reaches or that reach no output.
-        dead: why the network answers every example alike; empty where it does not.
-        seconds: wall time; in a population, the batch's time shared out evenly.
+        dead_units: number of units that no input reaches or that reach no output.
+        dead: reason why the network gives the same answer for every example; empty if it does not.
+        seconds: wall time; in a population, an equal share of the batch's time.
         seed: the seed of initialisation and batch order.
         notes: numbers that the method reports about the training, by name.
     """

@@ -24,9 +24,9 @@ from nas.training.stack.stack import Member
 from nas.training.task_fit import check_fit
 
 LARGEST = 32
-"""Networks in a stack at most."""
+"""Largest number of networks in a stack."""
 WORK = 250_000_000
-"""Multiply-accumulates of one step of a stack at most: above, a step is bound by arithmetic and memory, not by overhead."""
+"""Most multiply-accumulates of one step of a stack: above this, a step is bound by arithmetic and memory, not by overhead."""
 OVERHEAD = 1_500_000
 """Fixed cost of a step, in multiply-accumulates."""
 PARTS = 2
@@ -51,9 +51,9 @@ def train_population(
 
     `method` and `density` are those of `train`; each network may have its own density.
 
-    Any mix of networks is accepted: those of one graph shape are stacked (see `graph_shape`), the others trained alone. The same
+    Any mix of networks is accepted: networks of one graph shape are stacked (see `graph_shape`), others are trained alone. The same
     list gives the same stacks and, on CPU, the same weights bit by bit. Stacks run side by side on the CPU threads there are.
-    A method that says that it cannot be stacked trains its networks one by one.
+    A method that cannot be stacked (`Method.stacks`) trains its networks one by one.
 
     Returns:
         One result for each model, or the `TrainingError` of a network that diverged.
@@ -110,7 +110,7 @@ class Job:
 
 
 def stacks(members: Sequence[Member], batch_size: int) -> list[Stacked]:
-    """Divide a population into stacks: by graph shape, then by size so that little is padded; the most work first."""
+    """Divide a population into stacks: by graph shape, then by size for little padding; the most work comes first."""
     groups: dict[Hashable, Stacked] = {}
     for index, member in enumerate(members):
         groups.setdefault(member.shape.key, []).append(index)
@@ -140,7 +140,7 @@ def _halves(part: Stacked, work: Sequence[int], smallest: int) -> list[Stacked]:
 
 
 def _work(part: Stacked, work: Sequence[int]) -> int:
-    """Of one step: all are padded to the largest, which comes last."""
+    """Work of one step: all networks are padded to the largest, which comes last."""
     return OVERHEAD + len(part) * work[part[-1]]
 
 

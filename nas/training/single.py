@@ -44,10 +44,10 @@ def train(
         model: input ``(N, *task.signature.input_shape)``, output ``(N, …, classes)``. It is not changed: `apply_result` gives
             a trained copy.
         task: the data; its test split is not read.
-        options: epochs, batch size, optimiser, what the weights start from.
-        method: how mask and weights are found (`nas list methods`), by name or as an object with its options.
+        options: epochs, batch size, optimiser, initial weights.
+        method: method that finds mask and weights (`nas list methods`), by name or as an object with its options.
         density: share of all maskable weights to end with, in (0, 1]; None: as many as the model has non-zeros.
-        seed: of the initial weights, the order of batches and the mask.
+        seed: seed of the initial weights, the order of batches and the mask.
         device: ``cpu``, or a CUDA device such as ``cuda``.
         progress: called after every epoch with the epoch (from 0), the mean training loss and the validation metric.
 
@@ -56,7 +56,7 @@ def train(
 
     Raises:
         TrainingError: the loss became infinite or not a number.
-        UsageError: the model does not fit the task, the device is not available, or the method cannot do what is asked
+        UsageError: the model does not fit the task, the device is not available, or the method cannot be used as requested
             (`MethodError`).
         UnsupportedOperatorError: the importer cannot run a node.
     """
@@ -82,9 +82,9 @@ def evaluate(model: ir.Model, task: Task, split: Split, *, metric: str | None = 
 
     Args:
         model: a trained network for the task.
-        task: says how inputs are prepared.
+        task: task that defines how inputs are prepared.
         split: the examples.
-        metric: by name; None: the task's, which is a share in [0, 1] unless the task names another one.
+        metric: name of the metric; None: the task's, which is a share in [0, 1] unless the task names another one.
         device: ``cpu``, or a CUDA device such as ``cuda``.
 
     Raises:

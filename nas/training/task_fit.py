@@ -1,4 +1,4 @@
-"""Whether a model's input and output are those of a task."""
+"""Check that a model's input and output fit a task."""
 
 import onnx_ir as ir
 

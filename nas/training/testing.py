@@ -94,7 +94,7 @@ NETWORKS: Mapping[str, tuple[Callable[[], ir.Model], tuple[int, ...], int]] = {
 
 
 def task_for(shape: tuple[int, ...], steps: int) -> Task:
-    """48 examples of three noisy patterns, told apart after each step or once."""
+    """48 examples of three noisy patterns, to be classified after each step or once."""
     rng = np.random.default_rng(5)
     patterns = rng.standard_normal((3, *shape)).astype(np.float32)
 
@@ -139,7 +139,7 @@ class MethodContract:
         assert any((first.weights[name] != other.weights[name]).any() for name in first.weights)
 
     def test_does_not_change_the_model(self, method: Method, network: str) -> None:
-        """The one that was given stays as it is."""
+        """The given model is not changed."""
         model, task = _case(network)
         before = {name: value.const_value.numpy().copy() for name, value in model.graph.initializers.items()}  # type: ignore[union-attr]
         _train(method, model, task)
@@ -193,7 +193,7 @@ def _case(network: str) -> tuple[ir.Model, Task]:
 
 
 def _train(method: Method, model: ir.Model, task: Task, *, seed: int = 3) -> TrainingResult | None:
-    """None where the method says that it cannot."""
+    """The result of a training; None if the method refuses it."""
     try:
         return train(model, task, OPTIONS, method=method, density=DENSITY, seed=seed)
     except MethodError:

@@ -8,17 +8,17 @@ from nas.training.stack.initialisation import Arrays
 
 @dataclass(kw_only=True)
 class History:
-    """What the training of one network has given so far.
+    """The results of the training of one network so far.
 
     Attributes:
         seed: seed of its initial weights and batch order.
         losses: mean training loss of each epoch, over all phases.
         accuracies: validation metric of each epoch, over all phases.
-        sign: 1 where more of that metric is better, −1 where less is.
+        sign: 1 if a larger metric is better, −1 if a smaller one is.
         start: first epoch of the current phase.
         accuracy: the metric measured with `weights`.
-        weights: final weights, or those of the best epoch where the training may stop early; empty until then.
-        error: why there are no weights.
+        weights: final weights, or those of the best epoch if the training may stop early; empty until the end.
+        error: reason why there are no weights.
         notes: numbers that the method reports about the training, by name.
     """
 

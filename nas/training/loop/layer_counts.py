@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def of_each_layer(
     session: "Session", total: Tensor, distribution: str, options: Mapping[str, Json] | None = None
 ) -> dict[str, Tensor]:
-    """Share `total` ``(P,)`` non-zeros out among the layers by a distribution of `search_spaces.masks`; sums are exact."""
+    """Divide `total` ``(P,)`` non-zeros among the layers by a distribution of `search_spaces.masks`; sums are exact."""
     found: dict[str, list[int]] = {layer.name: [] for layer in session.layers}
     for row in range(len(session)):
         own = _own_layers(session, row)

@@ -1,7 +1,7 @@
 """Adam (Kingma & Ba 2014, arXiv:1412.6980) and SGD with momentum on lists of tensors, with weight decay decoupled
 (Loshchilov & Hutter 2017, arXiv:1711.05101) and applied to the maskable weights only.
 
-The arithmetic is that of torch's fused kernels, called through its functional API: the `torch.optim.Optimizer` classes cost more
+The update is computed by torch's fused kernels, called through its functional API: the `torch.optim.Optimizer` classes cost more
 per step than training a small network.
 """
 
@@ -18,7 +18,7 @@ from nas.training.options import TrainingOptions
 MOMENTUM = 0.9
 BETAS = (0.9, 0.999)
 EPSILON = 1e-6
-"""Larger than usual: where the true gradient is zero, as along weights in front of a normalisation, noise moves nothing."""
+"""Larger than usual, so that noise does not move weights in directions of zero true gradient (their scale, before a normalisation)."""
 
 
 class Optimizer:
@@ -45,7 +45,7 @@ class Optimizer:
             self._sgd(list(gradients), learning_rate)
 
     def select(self, parameters: Sequence[Tensor], decayed: Sequence[Tensor], rows: Tensor) -> None:
-        """Go on with some networks of a stack only: their parameters, and the rows of the moments that are theirs."""
+        """Continue with only some networks of a stack: their parameters, and their rows of the moments."""
         self.parameters, self._decayed = list(parameters), list(decayed)
         self._moments = [[moment[rows] for moment in moments] for moments in self._moments]
 

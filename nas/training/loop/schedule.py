@@ -15,5 +15,5 @@ def cosine(progress: float) -> float:
 
 
 def geometric(step: int, steps: int, final: float) -> float:
-    """Density after `step` of `steps` rounds that each remove the same share of what is left."""
+    """Density after `step` of `steps` rounds that each remove the same share of the remaining weights."""
     return float(final ** (step / steps))

@@ -1,4 +1,4 @@
-"""Choosing exactly so many weights by their saliency, for every network of a stack; ties go to the earlier weight.
+"""Selection of an exact number of weights by their saliency, for every network of a stack; ties go to the earlier weight.
 
 Saliencies and masks are canonical tensors ``(P, out, in, *kernel)`` by weight name, in node order; counts are int64 ``(P,)``.
 A threshold would keep one weight too many or, on ties, all of them; so ranks are compared instead.
@@ -19,9 +19,9 @@ def keep_largest(
 
     Args:
         saliencies: weights with larger values are kept first; NaN counts as the smallest.
-        counts: how many to keep, for each network.
+        counts: number of weights to keep, for each network.
         among: bool, True where a weight may be kept.
-        least: weights that every layer keeps at least, its best ones, where `counts` allows it.
+        least: smallest number of weights that every layer keeps (its best ones), if `counts` allows it.
     """
     names = list(saliencies)
     rows = {name: _ranked(saliencies[name], among[name]) for name in names}

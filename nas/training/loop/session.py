@@ -34,7 +34,7 @@ _SAMPLING = 1 << 20
 Progress = Callable[[int, float, float], None]
 
 
-class Stopped(Exception):  # noqa: N818 - no error: another thread was interrupted
+class Stopped(Exception):  # noqa: N818 - not an error: another thread was interrupted
     """The session was asked to stop between two epochs."""
 
 
@@ -53,9 +53,9 @@ class Session:
     it sees are canonical, ``(P, out, in, *kernel)`` for P networks, by weight name in node order.
 
     Attributes:
-        task: the task with its data; there is none, nor `train`, `validation`, `metric` and `criterion`, where a mask is found
-            without data.
-        options: options of one training; `fit` trains for ``options.epochs`` unless told otherwise.
+        task: the task with its data; if a mask is found without data, neither it nor `train`, `validation`, `metric` and
+            `criterion` exist.
+        options: options of one training; by default `fit` trains for ``options.epochs``.
         stack: the networks.
         layers: the maskable weights.
         keep: number of non-zeros that each network ends with, int64 ``(P,)``.
@@ -101,7 +101,7 @@ class Session:
 
     @property
     def seeds(self) -> list[int]:
-        """One a network."""
+        """One per network."""
         return [history.seed for history in self._active]
 
     @property
@@ -222,10 +222,10 @@ class Session:
 
         Args:
             epochs: default ``options.epochs``.
-            callback: what the method does at every step.
-            last: this is the last phase, so a network may stop early (``options.patience``).
+            callback: the method's part of every step.
+            last: whether this is the last phase, in which a network may stop early (``options.patience``).
             rate: factor of the learning rate.
-            within: (epochs before, epochs in all) of a schedule of which this call is a part; momentum goes on from
+            within: (epochs before, epochs in total) of a schedule of which this call is a part; momentum is kept from
                 part to part.
         """
         epochs = self.options.epochs if epochs is None else epochs
@@ -250,7 +250,7 @@ class Session:
                 break
 
     def evaluate(self, callback: "Callback[Session] | None" = None) -> list[float]:
-        """Validation metric of each network as it is now."""
+        """Validation metric of each network with its present weights."""
         parameters = self.stack.parameters
         with torch.no_grad():
             effective = parameters if callback is None else callback.effective(parameters)
@@ -347,7 +347,7 @@ class Session:
         self._active = [self._active[row] for row in going]
 
     def _keep(self, row: int, history: History, *, final: bool) -> None:
-        """Take the weights of the best epoch, or of the last where there is no early stop."""
+        """Take the weights of the best epoch, or of the last one without early stopping."""
         latest = len(history.accuracies) - history.start - 1
         if final if self.options.patience is None else history.best == latest:
             history.weights, history.accuracy = self.stack.arrays(row), history.accuracies[-1]

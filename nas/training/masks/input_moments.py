@@ -62,14 +62,14 @@ def _rows(use: WeightUse, layer: Layer, value: Tensor) -> Tensor:
         return value.reshape(1, -1, value.shape[-1])
     _, inputs, *kernel = layer.weight.shape
     groups, size = layer.weight.groups, inputs * math.prod(kernel)
-    # The patches are what filters of a single one give: padding, strides and dilations are then the operator's own.
+    # The patches are the outputs of filters with a single 1: so padding, strides and dilations are those of the operator.
     filters = torch.eye(size, dtype=value.dtype, device=value.device).reshape(size, inputs, *kernel)
     patches = convolution(use.node, groups)(value, filters.repeat(groups, *[1] * (len(kernel) + 1)))
     return patches.reshape(len(value), groups, size, -1).permute(1, 0, 3, 2).reshape(groups, -1, size)
 
 
 def convolution(node: ir.Node, groups: int) -> Callable[..., Tensor]:
-    """What a Conv node would compute with so many groups: a function of input and weight."""
+    """The function of input and weight that a Conv node would compute with this number of groups."""
     attributes = [value for name, value in node.attributes.items() if name not in ("group", "kernel_shape")]
     other = ir.Node("", "Conv", [None, None], attributes=[*attributes, ir.AttrInt64("group", groups)])
     kernel = OPERATORS["Conv"](Node(other, 17, [None, None]))
@@ -79,7 +79,7 @@ def convolution(node: ir.Node, groups: int) -> Callable[..., Tensor]:
 
 
 def _offset(node: ir.Node) -> float:
-    """What the bias is multiplied with where the inputs are taken as they are."""
+    """The factor of the bias relative to the inputs."""
     if node.op_type != "Gemm":
         return 1.0
     return node.attributes.get_float("beta", 1.0) / (node.attributes.get_float("alpha", 1.0) or 1.0)

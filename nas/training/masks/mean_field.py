@@ -31,7 +31,7 @@ class MeanField:
 
     @cached_property
     def live(self) -> Tensor:
-        """Bool ``(units,)``: False for units that add nothing at any example, unless all do so."""
+        """Bool ``(units,)``: False for units whose contribution is zero for every example, unless all units are such."""
         live = self.contributions.flatten(1).any(1)
         return live if bool(live.any()) else torch.ones_like(live)
 
@@ -57,7 +57,7 @@ class Choice:
 
     Attributes:
         coefficients: ``(units,)`` by which their contributions are multiplied; 0 for those that were not chosen.
-        units: how many were chosen after each step; a unit may be chosen again.
+        units: number of chosen units after each step; a unit may be chosen again.
         errors: the quantity that the method lowers, after each step.
     """
 
@@ -67,7 +67,7 @@ class Choice:
 
 
 def candidates(chosen: Tensor, live: Tensor, count: int, step: int) -> Tensor:
-    """Bool ``(units,)``: units that a step may choose; after ``3 · count`` steps only new ones, so that there is an end."""
+    """Bool ``(units,)``: units that a step may choose; after ``3 · count`` steps only new ones, so that the selection ends."""
     return live if step < 3 * count else live & ~chosen
 
 

@@ -104,11 +104,11 @@ class Behind:
 
 
 def own(session: "Session", tensors: Mapping[str, Tensor], row: int) -> dict[str, Tensor]:
-    """Canonical tensors by weight ``(P, …)`` of a stack as those of one network, under its own names and at its own shapes."""
+    """The part of canonical tensors ``(P, …)`` of a stack that belongs to one network, by its own names, at its own shapes."""
     found = {}
     for mine, layer in zip(layers(session.stack.members[row].model), session.layers, strict=True):
         exists = session.exists[layer.name][row]
-        # Padding lies behind or between the network's own rows and columns, whose order it leaves.
+        # Padding lies after or between the network's own rows and columns and does not change their order.
         found[mine.name] = tensors[layer.name][row][exists].reshape(mine.weight.shape)
     return found
 

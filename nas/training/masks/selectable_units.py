@@ -34,7 +34,7 @@ class SelectableUnits:
 
     @property
     def count(self) -> int:
-        """How many."""
+        """Number of units."""
         return self.layer.weight.shape[0]
 
     def scale(self, weight: Tensor, coefficients: Tensor) -> Tensor:
@@ -51,7 +51,7 @@ class SelectableUnits:
 
         Args:
             value: the reader's input ``(N, …)``.
-            weight: the reader's, canonical.
+            weight: the reader's weight, canonical.
         """
         if self.node.op_type == "Conv":
             return self._channels(value, weight)
@@ -60,7 +60,7 @@ class SelectableUnits:
         return alpha * torch.einsum("un...r,our->un...o", inputs, torch.unflatten(weight, 1, (self.count, -1)))
 
     def _channels(self, value: Tensor, weight: Tensor) -> Tensor:
-        """Of a convolution: each channel by itself, in the group that it belongs to."""
+        """The contributions in a convolution: each channel is convolved separately, in its group."""
         out, inputs, *kernel = weight.shape
         groups = self.reader.weight.groups
         single = weight.reshape(groups, out // groups, inputs, *kernel).transpose(1, 2).reshape(-1, 1, *kernel)
@@ -88,7 +88,7 @@ def selectable_units(model: ir.Model) -> tuple[SelectableUnits, ...]:
 
 
 def _reader(use: WeightUse, weighted: dict[ir.Node, WeightUse]) -> WeightUse | None:
-    """The one weight that reads the rows of a weight; None where there is none, or it is not the only one."""
+    """The only weight that reads the rows of a weight; None if no weight or more than one reads them."""
     if not _is_product(use):
         return None
     channels, flat = use.node.op_type == "Conv", False
@@ -106,7 +106,7 @@ def _reader(use: WeightUse, weighted: dict[ir.Node, WeightUse]) -> WeightUse | N
 
 
 def _only_reader(value: ir.Value) -> ir.Node | None:
-    """The node that reads the value; of x · sigmoid(x) the product."""
+    """The node that reads the value; in x · sigmoid(x) it is the product."""
     readers = [found.node for found in value.uses()]
     if len(readers) == 2:
         gates = [node for node in readers if node.op_type == "Sigmoid"]

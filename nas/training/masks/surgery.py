@@ -2,7 +2,7 @@
 
 Rows of a layer share no weights, so each is a separate least squares problem: with H = E[x xᵀ] and S the weights that a row still
 has, removing q costs ½·w_q² / [H_SS⁻¹]_qq and changes the others by −w_q / [H_SS⁻¹]_qq · H_SS⁻¹e_q. The remaining weights are then
-the minimum [H_SS]⁻¹ (H w)_S of the row's error, in whatever order the others were removed.
+the minimum [H_SS]⁻¹ (H w)_S of the row's error, independent of the order in which the others were removed.
 """
 
 from collections.abc import Iterator
@@ -24,8 +24,8 @@ class Surgery:
     """One layer of one network.
 
     Attributes:
-        weight: canonical ``(out, in, *kernel)``, trained.
-        bias: ``(out,)``, or None where it takes no part; it never goes.
+        weight: trained weight, canonical ``(out, in, *kernel)``.
+        bias: trained bias ``(out,)``, or None if it does not compensate; it is never removed.
         moments: H, ``(groups, d, d)`` float64, positive definite; d counts the bias.
     """
 
@@ -92,7 +92,7 @@ def refit(rows: Tensor, moments: Tensor, support: Tensor) -> Tensor:
 
 
 def elimination(rows: Tensor, moments: Tensor, support: Tensor, may_go: Tensor) -> Tensor:
-    """Saliencies ``(n, d)`` by the order in which the weights of each row are removed, the cheapest first, until none is left.
+    """Saliencies ``(n, d)`` by the order in which the weights of each row are removed, the cheapest first, until no weight remains.
 
     A weight's saliency is the largest cost up to and including its own. So it rises along the order, and the weights above any
     threshold are those that remain when the others have been removed one by one. Zero where `may_go` is False.
@@ -103,7 +103,7 @@ def elimination(rows: Tensor, moments: Tensor, support: Tensor, may_go: Tensor) 
 
 
 def _elimination(rows: Tensor, moments: Tensor, support: Tensor, may_go: Tensor) -> Tensor:
-    """The same for rows whose matrices are inverted at once; anew whenever half of the weights have gone."""
+    """The same for rows whose matrices are inverted at once; again whenever half of the weights have been removed."""
     saliencies, highest = torch.zeros_like(rows), rows.new_zeros(len(rows))
     rows, support, may_go = rows * support, support.clone(), may_go.clone()
     while bool(may_go.any()):
@@ -123,10 +123,11 @@ def _elimination(rows: Tensor, moments: Tensor, support: Tensor, may_go: Tensor)
 
 
 def _steps(inverse: Tensor, weight: Tensor, free: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Take out half of the weights, one of each row at a time: its position ``(n,)`` and its cost, infinite where none was left.
+    """Remove half of the weights, one per row at a time: its position ``(n,)`` and its cost, infinite if no weight remained.
 
-    `weight` is compensated in place. The inverse without the weights that went is the given one less Σ u uᵀ, with u the column of
-    each at its time over the root of its diagonal: those are kept, the matrix itself is never changed.
+    `weight` is compensated in place. The inverse without the removed weights is the given inverse minus Σ u uᵀ, where u is the
+    column of a removed weight (when it was removed) divided by the root of its diagonal entry. Only the u are stored; the matrix
+    itself is never changed.
     """
     rows, width = weight.shape
     steps = max(1, (int(free.sum(1).max()) + 1) // 2)

@@ -25,7 +25,7 @@ class Units:
 
     @property
     def size(self) -> int:
-        """How many there are, those of a stack's padding included."""
+        """Number of units, including those of a stack's padding."""
         weight = self.layers[0].weight
         return weight.shape[0] // weight.gates
 

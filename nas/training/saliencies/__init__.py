@@ -1,4 +1,4 @@
-"""Saliencies by which trained weights are pruned: larger is more worth keeping; canonical ``(P, out, in, *kernel)`` by name."""
+"""Saliencies by which trained weights are pruned: larger = more important; canonical ``(P, out, in, *kernel)`` by name."""
 
 from collections.abc import Mapping
 
@@ -21,7 +21,7 @@ CRITERIA: Mapping[str, Criterion] = {
 
 
 def require(criterion: str) -> None:
-    """`UsageError` naming the known criteria, the nearest first, where there is none of that name."""
+    """Raise `UsageError` for an unknown criterion; the message lists the known ones, nearest first."""
     require_name("criterion", criterion, CRITERIA, UsageError)
 
 

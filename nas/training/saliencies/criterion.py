@@ -9,5 +9,5 @@ if TYPE_CHECKING:
     from nas.training.loop.session import Session
 
 Saliencies = dict[str, Tensor]
-"""Canonical ``(P, out, in, *kernel)`` by weight name; larger is more worth keeping."""
+"""Canonical ``(P, out, in, *kernel)`` by weight name; larger = more important."""
 Criterion = Callable[["Session"], Saliencies]

@@ -2,10 +2,10 @@
 
 As in the paper h is the Levenberg–Marquardt (Gauss–Newton) diagonal, which is never negative. For cross entropy it equals the
 true Fisher information, mean over the examples of Jᵀ(diag(p) − p pᵀ)J, with J the Jacobian of the logits and p the softmax. We
-do not propagate second derivatives layer by layer, which every operator would have to know, but probe: B = diag(√p) − p √pᵀ
+do not propagate second derivatives layer by layer, which would need code for every operator, but probe: B = diag(√p) − p √pᵀ
 has B Bᵀ = diag(p) − p pᵀ, so for random signs v, drawn for every example, the square of the gradient of Σ (B v)·logits is
-an unbiased estimate of the whole batch's diagonal, whatever the operators. The mean of the squared *training* gradients
-would be cheaper still, but it weighs the wrongly classified examples alone once a network fits its data. The relative
+an unbiased estimate of the whole batch's diagonal, for any operators. The mean of the squared *training* gradients would be
+cheaper, but only the wrongly classified examples count in it once a network fits its data. The relative
 standard error of h is at most √(2 / probes): 22 % for 40; a probe costs one training step.
 """
 
@@ -26,7 +26,7 @@ _STREAM = 21
 
 
 def optimal_brain_damage(session: "Session") -> Saliencies:
-    """The rise of the loss when the weight is left out, to second order and alone: ½·h·w²."""
+    """The second-order rise of the loss when only this weight is removed: ½·h·w²."""
     curvature = curvature_diagonal(session, PROBES)
     return {name: 0.5 * curvature[name] * weight.square() for name, weight in session.weights().items()}
 

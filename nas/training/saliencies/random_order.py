@@ -21,7 +21,7 @@ def random(session: "Session") -> Saliencies:
 def uniform(session: "Session", *key: int) -> Saliencies:
     """Uniform draws in [0, 1) for every weight, float64, of each network's seed and `key`; −1 at padding.
 
-    They are drawn at the network's own shapes, so that a padded network gets those that it gets alone.
+    They are drawn at the network's own shapes, so that a padded network gets the same draws as alone.
     """
     generators = [np.random.default_rng((abs(seed), *key)) for seed in session.seeds]
     drawn = {}

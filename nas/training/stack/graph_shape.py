@@ -1,8 +1,8 @@
-"""Graph shape: what must agree so that networks can be trained as one stack.
+"""Graph shape: the properties that must agree so that networks can be trained as one stack.
 
 Two models have one graph shape when their nodes, in order, have the same operators, attributes and wiring; names do not matter.
-Where every operator leaves a unit that is all zero without effect, layer widths do not matter either: the narrower network is
-padded with such units. Where one does not (Concat, Softmax, LayerNormalization, grouped convolution, two directions, …) all
+If in every operator a unit of zeros has no effect, layer widths do not matter either: the narrower network is
+padded with such units. If this fails for one operator (Concat, Softmax, LayerNormalization, grouped convolution, two directions, …) all
 shapes must agree.
 """
 
@@ -27,9 +27,9 @@ class Slot:
     """An initializer of a network and the place it has in the graph shape.
 
     Attributes:
-        name: in this network.
-        shape: in this network.
-        gates: blocks of axis 1 that are padded one by one.
+        name: name in this network.
+        shape: shape in this network.
+        gates: number of blocks of axis 1 that are padded one by one.
     """
 
     name: str
@@ -96,7 +96,7 @@ def _data_inputs(model: ir.Model) -> list[ir.Value]:
 
 
 def _all_elastic(model: ir.Model) -> bool:
-    """Whether layers may be padded. What is computed from the input alone has no layer width in it."""
+    """Whether layers may be padded. Values computed from the input alone have no layer width."""
     rigid: set[ir.Value | None] = set(_data_inputs(model))
     for node in model.graph:
         if operator_of(node).kind not in LAYERS and all(

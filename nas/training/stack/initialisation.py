@@ -1,10 +1,10 @@
 """Initial weights for the true fan-in of sparse units (He et al. 2015, arXiv:1502.01852; sparse: Evci et al. 2020, arXiv:2010.03533).
 
 Each row of a weight is drawn from a normal distribution of standard deviation gain / sqrt(kept entries of that row). The gain
-is sqrt(2) where a rectifier reads the result, sqrt(2 / (1 + slope²)) where it is a leaky one, and 1 elsewhere. Where a Gemm
-scales its product by alpha, the weight is drawn 1 / |alpha| times as large, so that what it computes is as large as ever. The
+is sqrt(2) if a rectifier reads the result, sqrt(2 / (1 + slope²)) if a leaky one does, and 1 otherwise. If a Gemm
+scales its product by alpha, the weight is drawn 1 / |alpha| times as large, so that its result has the usual size. The
 last layer's weight is drawn 1 / sqrt(|alpha|) times as large only: with alpha = base width / fan-in its results shrink with the
-width, as maximal update parametrisation has it (arXiv:2203.03466). A weight that states a norm bound
+width, as in maximal update parametrisation (arXiv:2203.03466). A weight that states a norm bound
 (`onnx_graph.norm_bound`) is scaled down to it. Biases start at zero (the forget gate of an LSTM at one),
 normalisation at scale 1, shift 0, mean 0, variance 1. The draw depends on the seed, the position of the weight in the graph and
 its shape, so it is the same whether a network is trained alone or padded inside a stack.
@@ -26,7 +26,7 @@ Arrays = dict[str, NDArray[np.float32]]
 _TRANSPARENT = POOLS | {"add", "batch_norm", "reshape"}
 """Kinds of operators through which a rectifier is looked for."""
 _STARTS: Mapping[str, float] = {"scale": 1.0, "shift": 0.0, "mean": 0.0, "variance": 1.0}
-"""Initial values of what a normalisation reads, by role."""
+"""Initial values of the parameters and statistics of a normalisation, by role."""
 
 
 def initial_values(model: ir.Model, seed: int) -> Arrays:
@@ -62,7 +62,7 @@ def _draw(mask: NDArray[np.bool_], gain: float, rng: np.random.Generator) -> NDA
 
 
 def _gains(model: ir.Model) -> dict[str, float]:
-    """By weight: that of the rectifier which reads the result of any of its uses, divided by the scale of the first."""
+    """Gain by weight: that of the rectifier that reads the result of any of its uses, divided by the scale of the first use."""
     uses: dict[str, list[WeightUse]] = {}
     for use in weight_uses(model):
         uses.setdefault(use.weight.name, []).append(use)
@@ -100,7 +100,7 @@ def _rectifier_gain(rectifier: ir.Node) -> float:
 
 
 def _reader(node: ir.Node, weight: Weight) -> ir.Node | None:
-    """The rectifier that reads the node's result, through sums, normalisation and pooling; None where there is none."""
+    """The rectifier that reads the node's result, through sums, normalisation and pooling; None if there is no rectifier."""
     if weight.is_recurrent:
         return None
     value = node.outputs[0]

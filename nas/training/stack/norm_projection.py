@@ -15,7 +15,7 @@ def project(parameters: Mapping[str, Tensor], bounds: Mapping[str, float], *, le
     """Scale every bounded matrix ``(*lead, rows, columns)``, in place, until ‖A‖₁·‖A‖_∞ ≤ its bound.
 
     Args:
-        parameters: by name; those without a bound are left alone.
+        parameters: parameters by name; those without a bound are not changed.
         bounds: by name, > 0; names that are not parameters are ignored.
         lead: 1 where axis 0 counts networks, each of which is scaled by itself; else 0.
     """

@@ -42,7 +42,7 @@ def perceptron_stack(model: ir.Model, learned: frozenset[str]) -> PerceptronStac
     orientations: dict[str, bool] = {}
     turned = set()
     for use in weight_uses(model):
-        # Of a weight read in two orientations the stack holds that of the first.
+        # If a weight is read in two orientations, the stack holds the orientation of the first.
         if orientations.setdefault(use.weight.name, use.weight.transposed) != use.weight.transposed:
             turned.add(use.node)
     steps = []

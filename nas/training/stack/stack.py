@@ -178,7 +178,7 @@ class Stack:
 
     @torch.no_grad()
     def fill(self, values: Sequence[Arrays]) -> None:
-        """Set parameters and buffers to each member's values, by its own names; what is not named stays."""
+        """Set parameters and buffers to each member's values, by its own names; others are not changed."""
         for name, tensor in {**self.parameters, **self.buffers}.items():
             slots = (
                 [member.shape.slots[self._slots[name]].name for member in self.members] if name in self._slots else []
@@ -258,7 +258,7 @@ def _read_transposed(model: ir.Model) -> set[str]:
 
 
 def _pad(array: NDArray[np.float32], gates: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Zeros behind the entries of each axis, on axis 1 behind each gate."""
+    """Append zeros to each axis; on axis 1, to each gate."""
     if array.shape == shape:
         return array
     blocks, target = _by_gate(array, gates), np.zeros(_gate_shape(shape, gates), np.float32)
