@@ -1,1 +1,1 @@
-"""Questions and the scripts that answer them; `python -m benchmarks.<folder>.<script>` from the root of the repository."""
+"""Scripts that each answer one question; `python -m benchmarks.<folder>.<script>` from the root of the repository."""

@@ -1,1 +1,1 @@
-"""What each mask method reaches."""
+"""The accuracy that each mask method reaches."""

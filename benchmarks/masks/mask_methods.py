@@ -1,9 +1,9 @@
 """Which mask method gives which accuracy at which density, at which cost, and do the papers' claims hold?
 
-Sections, each resumable (a finished cell is never computed again; delete the JSON, or give --redo, to begin anew):
+Sections, each resumable (a finished cell is not computed again; delete the JSON, or give --redo, to start from the beginning):
   digits  every method × density {.1, .05, .02, .01}, MLP 64-100-100-10, 8 seeds
-  mnist   the eight methods that did best on digits, LeNet-300-100, density {.05, .02, .01}, 3 seeds, at most 30 epochs in all
-  linear  the magnitude family, MNIST 784-100-10, 80 % removed, 3 seeds, 12 epochs in all, beside the dense network
+  mnist   the eight methods that did best on digits, LeNet-300-100, density {.05, .02, .01}, 3 seeds, at most 30 epochs in total
+  linear  the magnitude family, MNIST 784-100-10, 80 % removed, 3 seeds, 12 epochs in total, compared with the dense network
   reber   the embedded Reber grammar, a masked GRU of 32 units, density {.1, .05}, 3 seeds
   claims  each paper's own check (mask_claims.py): claim, measured, holds or does not
 Usage: python -m benchmarks.masks.mask_methods [SECTION ...] [--methods NAME ...] [--quick] [--print] [--redo]
@@ -48,18 +48,18 @@ from onnx_graph import masks
 
 STORED = RESULTS / "mask_methods.json"
 EPOCHS_IN_ALL = 30
-"""Of a method on MNIST, whatever its phases."""
+"""Most epochs of a method on MNIST, over all its phases."""
 BEST = 8
 LONG_INTERVAL = 50
 OPTIONS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "digits": {"layer-wise": {"densities": [1.0, 1.0, 4.0]}, "n:m": {"n": 1, "m": 4}, "block": {"size": 2}},
     "reber": {"layer-wise": {"densities": [1.0, 1.0, 4.0]}, "n:m": {"n": 1, "m": 4}},
 }
-"""Options that a method gets beside its defaults, by section."""
+"""Options that a method gets in addition to its defaults, by section."""
 ADAM = frozenset({"espn", "gumbel"})
-"""Methods with learnt factors, which take Adam instead of SGD: better on 12,000 validation-split images with another seed."""
+"""Methods with learnt factors, which take Adam instead of SGD: this was better on a validation split of 12,000 images with another seed."""
 ELSEWHERE = frozenset({"static", "mask-transfer"})
-"""`static` is a name of `erk` when a density is given; a transferred mask needs a source and has its own row in the claims."""
+"""Methods left out: `static` is the same as `erk` if a density is given; a transferred mask needs a source and is in the claims."""
 MAGNITUDE_FAMILY = (
     "random-pruning",
     "magnitude",
@@ -73,7 +73,7 @@ MAGNITUDE_FAMILY = (
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """One section: what is trained, how, how often."""
+    """One section: networks, training options and number of seeds."""
 
     task: Callable[[], Task]
     model: Callable[[], ir.Model]
@@ -84,7 +84,7 @@ class Setting:
 
 
 SETTINGS: Mapping[str, Setting] = {
-    # Learning rate and schedule: those that gave uniform and ERK masks the accuracies known of this network (development seeds).
+    # With this learning rate and schedule uniform and ERK masks reach the known accuracies of this network (development seeds).
     "digits": Setting(
         task=digits_70_30,
         model=lambda: perceptron((64, 100, 100, 10), (1, 8, 8)),
@@ -119,9 +119,9 @@ SETTINGS: Mapping[str, Setting] = {
 
 
 class Store:
-    """The results on disk: written after every cell, to a temporary name that is then renamed.
+    """The results on disk, written after every cell to a temporary file that is then renamed.
 
-    Another process may write other cells meanwhile: what is on disk is read again before it is written.
+    Another process may write other cells at the same time, so the file is read again before it is written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -131,14 +131,14 @@ class Store:
         self.read()
 
     def read(self) -> None:
-        """Take what is on disk, but for what was computed here."""
+        """Read the cells on disk, except those that were computed here."""
         if self.path.exists():
             found = json.loads(self.path.read_text())
             for part, new in self._new.items():
                 self.data[part] = found[part] | {name: self.data[part][name] for name in new}
 
     def put(self, part: str, name: str, value: Any) -> None:
-        """Keep a cell or claim, and write all."""
+        """Store a cell or claim, and write the file."""
         self.data[part][name] = value
         self._new[part].add(name)
         self.read()
@@ -164,7 +164,7 @@ class Store:
 
 
 def main() -> None:
-    """Compute what is missing, print the tables."""
+    """Compute missing cells, print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     sections = [*SETTINGS, "claims"]
     parser.add_argument("sections", nargs="*", choices=[*sections, []], metavar="SECTION", help=", ".join(sections))
@@ -252,7 +252,7 @@ def cell(setting: Setting, task: Task, section: str, name: str, cells: Mapping[s
 
 
 def _options(section: str, name: str) -> dict[str, Any]:
-    """A method's options; an `interval` is in steps, of which an epoch of MNIST has 23 times as many as one of digits."""
+    """A method's options; an `interval` counts steps, and an epoch of MNIST has 23 times as many steps as an epoch of digits."""
     found = dict(OPTIONS.get(section, {}).get(name, {}))
     if section in ("mnist", "linear") and name != "dense" and hasattr(create(name), "interval"):
         found["interval"] = LONG_INTERVAL
@@ -296,13 +296,13 @@ def _column(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _trainings(cells: Mapping[str, Any], name: str) -> float:
-    """How many trainings' epochs a method takes, as seen on digits."""
+    """Epochs of a method as a multiple of one training, measured on digits."""
     found = cells.get(f"digits/{name}")
     return 1.0 if found is None or "epochs" not in found else found["epochs"] / SETTINGS["digits"].training.epochs
 
 
 def _epochs(setting: Setting, task: Task, method: Method, epochs: int) -> int:
-    """The most epochs of one training with which the method stays within the total, counted on a few examples."""
+    """Most epochs of one training such that the method does not exceed the total, counted on a few examples."""
     few = Split(x=task.train.x[:64], y=task.train.y[:64])
     tiny = replace(task, train=few, validation=few, test=few)
     while epochs > 1:

@@ -1,1 +1,1 @@
-"""How well structure tells accuracy."""
+"""How well structure predicts accuracy."""

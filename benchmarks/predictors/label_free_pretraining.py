@@ -1,10 +1,10 @@
 """Does pretraining on structures without labels help the graph network, alone and in an ensemble?
 
-A graph network is first trained to tell, from units and operators alone (the features of the whole graph are hidden from it), what
-can be computed of any structure: effective connections, paths, reach, live widths, spectra, of networks that are drawn freely
-and never trained. Then it is fitted on a few labelled networks of the corpus, from these weights or from random ones, in the same
-way and for as long. Judged by Kendall's τ inside (domain, density band) cells on all other networks of the domain; "stack" is the mean
-of ranks with the Gaussian process and the forest, which need no pretraining.
+A graph network is first trained to predict properties that can be computed for any structure (effective connections, paths, reach,
+live widths, spectra) from units and operators only; the features of the whole graph are hidden from it. The networks of this step
+are drawn at random and never trained. Then the graph network is fitted on a few labelled networks of the corpus, from these weights
+or from random ones, with the same options and epochs. The measure is Kendall's τ inside (domain, density band) cells on all other
+networks of the domain; "stack" is the mean of ranks with the Gaussian process and the forest, which need no pretraining.
 
 Usage: python -m benchmarks.predictors.label_free_pretraining [--domains NAME ...] [--seeds N] [--quick] [--print]
 """
@@ -42,10 +42,10 @@ from predictors.models.gnn.message_passing import Batch, StructureNetwork, state
 STORED = RESULTS / "label_free_pretraining.json"
 LABELS = (30, 100)
 FRESH = 100_000
-"""Number of the first shard that is drawn for pretraining: the corpus has none of these."""
+"""Number of the first shard that is drawn for pretraining; the corpus has no shard with such a number."""
 STEPS, BATCH = 1500, 64
 LEFT = ("head.4", "summary")
-"""Parameters that begin anew: the last layer, and what reads the features that were hidden."""
+"""Parameters that start from random values: the last layer, and the layers that read the features that were hidden."""
 TARGETS = (
     *("log_nnz", "log_effective_nnz", "effective_share", "effective_density", "log_sparse_macs", "log_params"),
     *("log_live_min", "log_live_mean", "log_live_max", "log_width_min", "log_width_mean"),
@@ -59,7 +59,7 @@ class Pretrained(GNNPredictor):
     """The graph network with weights to start from, all but those of its last layer."""
 
     def __init__(self, start: Mapping[str, NDArray[np.float32]], scaling: Scaling) -> None:
-        """`start` by parameter; nodes and units are scaled as they were when it was made."""
+        """`start` holds the weights by parameter; nodes and units are scaled as in the pretraining."""
         super().__init__()
         self._start, self._before = start, scaling
 
@@ -81,7 +81,7 @@ class Pretrained(GNNPredictor):
 
 
 def pretrained(graphs: Sequence[StructureGraph], steps: int, seed: int) -> tuple[Pretrained, dict[str, float]]:
-    """A network that tells `TARGETS`, and the share of their variance that it explains on a tenth of the structures."""
+    """A network that predicts `TARGETS`, and the share of their variance that it explains on a held-out tenth of the structures."""
     table = np.stack([summary_column(graphs, name) for name in TARGETS], axis=1)
     table = table[:, table.std(axis=0) > 1e-6]
     scaled = ((table - table.mean(axis=0)) / table.std(axis=0)).astype(np.float32)
@@ -95,14 +95,14 @@ def pretrained(graphs: Sequence[StructureGraph], steps: int, seed: int) -> tuple
     _train(network, [(_batch(graphs, part, scaling), torch.from_numpy(scaled[part])) for part in parts], steps, seed)
     with torch.inference_mode():
         said = network.outputs(_batch(graphs, held, scaling)).numpy()
-    # Of the variance of all structures, which is 1: among the few that are held a target may hardly vary.
+    # Relative to the variance of all structures, which is 1, since a target may hardly vary among the few held-out ones.
     explained = 1 - ((said - scaled[held]) ** 2).mean(axis=0)
     start = {name: value for name, value in state_arrays(network).items() if not name.startswith(LEFT)}
     return Pretrained(start, scaling), {"r2_least": float(explained.min()), "r2_mean": float(explained.mean())}
 
 
 def _batch(graphs: Sequence[StructureGraph], rows: NDArray[np.int64], scaling: Scaling) -> Batch:
-    """Some of the graphs, the features of the whole graph hidden."""
+    """Some of the graphs, without the features of the whole graph."""
     batch = Batch.of(gnn._batch([graphs[row] for row in rows], scaling))
     return replace(batch, summary=torch.zeros_like(batch.summary))
 

@@ -1,13 +1,13 @@
 """How well does structure rank the masked networks of the corpus inside (domain, density band) cells, against baselines and noise?
 
-Sections, each resumable (a finished row is never computed again; --redo begins anew):
-  random   every domain: fitted on so many of its networks, judged on all others
+Sections, each resumable (a finished row is not computed again; --redo starts from the beginning):
+  random   every domain: fitted on some of its networks, judged on all others
   recipe   every domain: judged on one mask pattern, fitted on networks of the other patterns
   density  every domain: judged on one density band, fitted on networks of the other bands
-  task     all domains: judged on one task, fitted on networks of the other tasks, told apart by the descriptions of the tasks
-  warm     every domain: as random, with a predictor of 1,000 networks of the other domains as one more member, or alone
-τ is Kendall's inside cells, weighted by pairs. "Attainable" is what a perfect predictor would reach against the mean of the trainings
-there; coverage is the share of networks in the stated 90 % interval. Nothing is chosen on judged networks.
+  task     all domains: judged on one task, fitted on networks of the other tasks; the descriptions distinguish the tasks
+  warm     every domain: as random, with a predictor fitted on 1,000 networks of the other domains as another member, or alone
+τ is Kendall's τ inside cells, weighted by pairs. "Attainable" is the τ of a perfect predictor, which is limited by the noise of the
+trainings; coverage is the share of networks in the stated 90 % interval. Nothing is chosen on judged networks.
 Usage: python -m benchmarks.predictors.predictor_corpus [SECTION ...] [--domains NAME ...] [--methods NAME ...] [--print] [--redo] [--quick]
 Networks are encoded once, by --workers processes.
 """
@@ -48,14 +48,14 @@ SEEDS: Mapping[str, Mapping[int, int]] = {
     "task": {1000: 1},
     "warm": {30: 2, 100: 2},
 }
-"""How many seeds, by section and number of labels; leaving out in turn makes many divisions of one seed."""
+"""Number of seeds, by section and number of labels; sections that leave out one part in turn make many divisions per seed."""
 OTHER_SEEDS = 3
-"""For numbers of labels that are not there."""
+"""Number of seeds for all other numbers of labels."""
 SOURCE = 1000
-"""Networks of other domains that a warm start knows."""
+"""Number of networks of other domains on which a warm start is fitted."""
 Floats = NDArray[np.float64]
 Fit = Callable[[list[StructureGraph], Floats, int], Callable[[list[StructureGraph]], dict[str, Any]]]
-"""Networks, accuracies, seed → what is said of other networks: scores, and an interval where there is one, by name of the row."""
+"""Networks, accuracies, seed → predictions for other networks: scores, and an interval if there is one, by name of the row."""
 
 LAYERS = [name for name in GRAPH_FEATURES if name.startswith("layer")]
 BASELINES: Mapping[str, Sequence[str]] = {
@@ -77,7 +77,7 @@ WARM_METHODS = ("ensemble", "warm", "the others alone")
 
 
 def main() -> None:
-    """Judge what is missing, print the tables."""
+    """Compute missing rows, print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SEEDS))
     parser.add_argument("--domains", nargs="+", help="only these")
@@ -133,7 +133,7 @@ def _compute(store: dict[str, Any], path: Path, args: argparse.Namespace) -> Non
 
 
 def _jobs(corpus: Corpus, args: argparse.Namespace) -> Iterator[tuple[str, int, str, str]]:
-    """Section, labels, method and domain of every row that was asked for."""
+    """Section, labels, method and domain of every requested row."""
     for section in args.sections:
         domains = ["all"] if section == "task" else args.domains or domains_of(corpus)
         for labels in args.labels or SEEDS[section]:
@@ -146,14 +146,14 @@ def _own_methods(section: str) -> Sequence[str]:
 
 
 def _write(store: Mapping[str, Any], path: Path) -> None:
-    """To a temporary name and renamed: a run may be killed at any moment."""
+    """Write to a temporary file and rename it, since a run may be killed at any moment."""
     temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps(store, indent=1) + "\n")
     temporary.replace(path)
 
 
 def _fingerprint(corpus: Corpus) -> str:
-    """Of the networks, their accuracies, the code that builds them and the number of the encoding; not of the predictors: --redo."""
+    """Digest of networks, accuracies, the code that builds them and the number of the encoding; not of predictors: use --redo."""
     told = [(one.domain, one.structure, *values) for one, values in zip(corpus.networks, corpus.trainings, strict=True)]
     return hashlib.sha256(repr((told, encoding_cache.code_key("search_spaces"))).encode()).hexdigest()[:16]
 
@@ -167,7 +167,7 @@ def _rows(
     method: str,
     seeds: int,
 ) -> dict[str, list[dict[str, Any]]]:
-    """Figures of every division, of the method and (after a colon) of its members."""
+    """Measures of every division, for the method and (after a colon) for its members."""
     inside = [row for row, one in enumerate(corpus.networks) if domain in ("all", one.domain)]
     part, own = corpus.take(inside), [graphs[row] for row in inside]
     found: dict[str, list[dict[str, Any]]] = {}
@@ -228,7 +228,7 @@ def _figures(measured: Floats, said: Mapping[str, Any], cells: Sequence[tuple[st
 
 
 def _regret(measured: Floats, said: Floats) -> float:
-    """How much the best of the twentieth that is ranked first lacks to the best of all."""
+    """Regret: the accuracy of the best network minus that of the best one in the first twentieth of the ranking."""
     first = np.argsort(-said)[: max(len(said) // 20, 1)]
     return float(measured.max() - measured[first].max())
 
@@ -260,7 +260,7 @@ def _told(predictor: Predictor) -> Callable[..., dict[str, Any]]:
 
 
 def _warm(method: str, corpus: Corpus, graphs: Sequence[StructureGraph], domain: str, seed: int) -> Fit:
-    """The ensemble, the ensemble with a source, or the source alone, which learns nothing of the domain."""
+    """The ensemble, the ensemble with a source, or the source alone, which is not fitted on the domain."""
     if method == "ensemble":
         return _predictor(method)
     source = _source(corpus, graphs, domain, seed)
@@ -273,7 +273,7 @@ _SOURCES: dict[tuple[str, int], EnsemblePredictor] = {}
 
 
 def _source(corpus: Corpus, graphs: Sequence[StructureGraph], domain: str, seed: int) -> EnsemblePredictor:
-    """Fitted on networks of all other domains."""
+    """A predictor fitted on networks of all other domains."""
     if (domain, seed) not in _SOURCES:
         others = [row for row, one in enumerate(corpus.networks) if one.domain != domain]
         rows = np.sort(np.random.default_rng(seed).permutation(others)[:SOURCE]).tolist()

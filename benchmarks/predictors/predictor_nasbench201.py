@@ -1,12 +1,12 @@
 """How well does structure, read from ONNX alone, rank the NAS-Bench-201 networks?
 
 All 9,445 distinct networks as ONNX graphs; predictors are fitted on a few labelled ones and rank all the others (Kendall's τ, CIFAR-10,
-200 epochs). The main table is on validation accuracy: a forest on parameters and FLOPs reaches on it what is known of the
-protocol (.608 at 100 labels, .678 at 1,024), on test accuracy .03 more. Zero-shot: fitted on NAS-Bench-101 cells alone,
-labels and structures, nothing of NAS-Bench-201 is seen before it is ranked.
+200 epochs). The main table uses validation accuracy: with it, a forest on parameters and FLOPs reaches the known values of the
+protocol (.608 at 100 labels, .678 at 1,024); with test accuracy it reaches .03 more. Zero-shot: fitted only on labels and
+structures of NAS-Bench-101 cells; no network of NAS-Bench-201 is seen before the ranking.
 
 Usage: python -m benchmarks.predictors.predictor_nasbench201 [--predictors linear forest] [--workers 2] [--quick] [--print] [--redo]
-Encoding all networks for the first time takes about half an hour of processor time. Finished cells of the tables are kept.
+The first encoding of all networks takes about half an hour of processor time. Finished cells of the tables are kept.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from predictors.calibration.target import accuracy_of, to_target
 PREDICTORS = ("constant", "density", "linear", "forest", "gnn", "ensemble")
 BASELINES = ("params + MFLOPs, ridge", "params + MFLOPs, forest")
 ZERO_SHOT_MOST = {"gnn": 5000, "ensemble": 5000}
-"""NAS-Bench-101 networks that slow predictors are fitted on, at most."""
+"""Most NAS-Bench-101 networks on which slow predictors are fitted."""
 KNOWN: tuple[tuple[int, str, float], ...] = (
     (100, "known: params + FLOPs only", 0.608),
     (100, "known: GNN", 0.72),
@@ -46,7 +46,7 @@ KNOWN: tuple[tuple[int, str, float], ...] = (
     (1024, "known: forest on graph features", 0.822),
     (1024, "known: forest with proxies", 0.845),
 )
-"""Labels, method, τ: numbers to beat, from papers or measured before by others; none is measured here."""
+"""Labels, method, τ: numbers to beat, from papers or measured by others; they are not measured here."""
 KNOWN_ZERO_SHOT = (("published: ONNX-Net", 0.747), ("published: GENNAPE", 0.815))
 
 Floats = NDArray[np.float64]
@@ -72,7 +72,7 @@ class Cell(TypedDict):
 
 
 class Report(TypedDict):
-    """What the JSON holds."""
+    """Content of the JSON."""
 
     question: str
     networks: int
@@ -81,7 +81,7 @@ class Report(TypedDict):
 
 
 def main() -> None:
-    """Measure what is missing, write after every cell, print the tables."""
+    """Measure missing cells, write after every cell, print the tables."""
     args = _arguments()
     path = RESULTS / ("predictor_nasbench201_quick.json" if args.quick else "predictor_nasbench201.json")
     report = _stored(path)
@@ -123,7 +123,7 @@ def _stored(path: Path) -> Report:
 
 
 def _write(report: Report, path: Path) -> None:
-    """To a temporary name and renamed: a run may be killed at any moment."""
+    """Write to a temporary file and rename it, since a run may be killed at any moment."""
     path.parent.mkdir(exist_ok=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     temporary.write_text(json.dumps(report, indent=1) + "\n")
@@ -214,7 +214,7 @@ def _zero_shot(
     targets: Sequence[StructureGraph],
     measured: dict[str, Floats],
 ) -> None:
-    """Fit on test accuracies of NAS-Bench-101, rank NAS-Bench-201. Its networks are in random order: the first are a sample."""
+    """Fit on test accuracies of NAS-Bench-101, rank NAS-Bench-201. Networks are in random order, so the first are a sample."""
     key, number = sources.key, min(args.zero_shot, len(sources.specs))
     graphs = encoding_cache.graphs(sources, number, args.workers, _tell)
     for name in args.predictors:
@@ -246,7 +246,7 @@ def _finished(cells: Sequence[Cell], wanted: tuple[str, int, str, int, str, int]
 
 
 def _keep(cells: list[Cell], cell: Cell) -> None:
-    """Add a cell in place of the one that stood there."""
+    """Add a cell; it replaces an older one for the same measurement."""
     cells[:] = [*(other for other in cells if _place(other) != _place(cell)), cell]
     _tell(f"{cell['accuracy']}, {cell['labels']} labels, {cell['name']}: τ {cell['tau']:.3f}, ρ {cell['rho']:.3f}")
 

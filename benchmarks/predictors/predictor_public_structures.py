@@ -1,12 +1,12 @@
 """Does the structure of a sparse network, read from an ONNX file, tell the accuracies that other people published?
 
-Reber: graphs as recurrent networks (200 each of ReLU and tanh cells, one training): R² of all out-of-fold predictions of ten
-folds pooled, again with other folds. Relational: 2,991 graphs as perceptrons on CIFAR-10: R² on the rest after so many labels,
-each the mean of five trainings, again with other labels. Beside the predictors: what size alone tells, and the numbers that the
-authors took of the graphs. Of a predictor nothing is chosen here: folds and seeds are all that differs.
+Reber: graphs as recurrent networks (200 each of ReLU and tanh cells, one training): R² of the pooled out-of-fold predictions of ten
+folds, repeated with other folds. Relational: 2,991 graphs as perceptrons on CIFAR-10: R² on the other graphs after fitting on a
+number of labels (each the mean of five trainings), repeated with other labels. The predictors are compared with the size alone and
+with the authors' own measures of the graphs. No option of a predictor is chosen here: only folds and seeds differ.
 
 Networks are encoded once (relational graphs take about half a second each) and kept in benchmarks/cache. A finished cell is
-never computed again; --redo begins anew.
+not computed again; --redo starts from the beginning.
 Usage: NAS_DATA_DIR=DATA python -m benchmarks.predictors.predictor_public_structures [--predictors NAME ...] [--quick] [--print] [--redo]
 """
 
@@ -40,10 +40,10 @@ BARS: Mapping[str, float] = {
     "reber-lstm": 0.44,
     "relational, 100 labels": 0.57,
 }
-"""Best R² known, by protocol."""
+"""Best known R², by protocol."""
 SEEDS = 5
 SLOW: Mapping[str, int] = {"gnn": 2, "ensemble": 2}
-"""Splits of predictors that take half a minute to fit."""
+"""Number of splits for predictors that take half a minute to fit."""
 
 Rows = NDArray[np.int64]
 Method = Callable[[Rows, Rows, Floats, int], Floats]
@@ -53,7 +53,7 @@ Split = Callable[[int, int], Iterator[tuple[Rows, Rows]]]
 
 
 def main() -> None:
-    """Compute what is missing, cell by cell, and print the table."""
+    """Compute missing cells one by one, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-dir", type=Path, default=Path(os.environ.get("NAS_DATA_DIR", ".")))
     parser.add_argument("--predictors", nargs="+", default=["linear", "forest", "gnn", "ensemble"])
@@ -79,36 +79,36 @@ def main() -> None:
 
 
 class Results:
-    """The cells on disk, written whole after every cell, to a temporary name that is then renamed."""
+    """The cells on disk; the whole file is written after every cell, to a temporary file that is then renamed."""
 
     def __init__(self, path: Path, args: argparse.Namespace) -> None:
-        """Take what is on disk, unless it was asked to be forgotten."""
+        """Read the cells on disk, unless they are to be computed again."""
         self.path = path
         self.cells: dict[str, dict[str, Any]] = {}
         if path.exists() and not args.redo:
             self.cells = json.loads(path.read_text())["cells"]
 
     def put(self, name: str, cell: Mapping[str, Any]) -> None:
-        """Keep a cell and write all."""
+        """Store a cell and write the file."""
         self.cells[name] = dict(cell)
         content = {"question": (__doc__ or "").splitlines()[0], "bars": dict(BARS), "cells": self.cells}
         self.path.parent.mkdir(exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=self.path.parent, suffix=".part")
         with os.fdopen(handle, "w") as file:
             file.write(json.dumps(content, indent=1) + "\n")
-        # mkstemp's files are for one user alone; results are to be read.
+        # mkstemp makes files that only their owner can read; results are for everyone.
         os.chmod(temporary, 0o644)
         os.replace(temporary, self.path)
 
 
 def compute(results: Results, args: argparse.Namespace) -> None:
-    """Every protocol, every method, what is not there yet."""
+    """Compute the missing cells of every protocol and method."""
     for protocol, structures, split in protocols(args):
         rows = min(len(structures.accuracies), args.networks or len(structures.accuracies))
         measured = structures.accuracies[:rows].mean(axis=1)
         graphs = Encoded(structures, rows)
         for name, method in methods(structures, graphs, args.predictors).items():
-            # Another encoder makes another cell, another predictor does not (--redo); baselines read no encoding.
+            # A new encoder makes a new cell, a new predictor does not (use --redo); baselines read no encoding.
             version = structures.key if name in args.predictors else ""
             cell = results.cells.get(f"{protocol} | {name}")
             seeds = args.seeds or SLOW.get(name, SEEDS)
@@ -121,7 +121,7 @@ def compute(results: Results, args: argparse.Namespace) -> None:
 
 
 def protocols(args: argparse.Namespace) -> Iterator[tuple[str, Structures, Split]]:
-    """Name, networks and split of every protocol asked for."""
+    """Name, networks and split of every requested protocol."""
     for cell in public_structures.CELLS if "reber" in args.sets else ():
         structures = public_structures.reber(args.data_dir, cell)
         if structures is None:
@@ -135,14 +135,14 @@ def protocols(args: argparse.Namespace) -> Iterator[tuple[str, Structures, Split
 
 
 def folds(networks: int, seed: int) -> Iterator[tuple[Rows, Rows]]:
-    """Every network is predicted once, by what was fitted on the other folds."""
+    """Every network is predicted once, by a predictor fitted on the other folds."""
     parts = np.array_split(np.random.default_rng(seed).permutation(networks), FOLDS)
     for place, part in enumerate(parts):
         yield np.concatenate([*parts[:place], *parts[place + 1 :]]), part
 
 
 def few(labels: int) -> Split:
-    """So many networks are fitted on, all others predicted."""
+    """A given number of networks is used for fitting, all others are predicted."""
 
     def split(networks: int, seed: int) -> Iterator[tuple[Rows, Rows]]:
         order = np.random.default_rng(seed).permutation(networks)
@@ -152,7 +152,7 @@ def few(labels: int) -> Split:
 
 
 class Encoded:
-    """The structure graphs of a set, encoded when they are first asked for: baselines need none."""
+    """The structure graphs of a set, encoded when they are first used, since baselines need none."""
 
     def __init__(self, structures: Structures, rows: int) -> None:
         """Nothing is encoded yet."""
@@ -185,7 +185,7 @@ def _model(name: str, table: Floats) -> Method:
     def method(fitted: Rows, asked: Rows, accuracies: Floats, seed: int) -> Floats:
         model = _regressor(name, seed)
         with warnings.catch_warnings():
-            # Where a length scale ends on its bound: of a column that tells nothing that is right.
+            # A length scale ends on its bound, which is right for a column without information.
             warnings.simplefilter("ignore")
             return np.asarray(model.fit(table[fitted], accuracies).predict(table[asked]))
 
@@ -221,7 +221,7 @@ def judge(method: Method, measured: Floats, split: Split, seeds: int) -> dict[st
 
 
 def ceiling(accuracies: Floats) -> float | None:
-    """R² of the true accuracies against means of these trainings ``(networks, trainings)``; unknown of a single one."""
+    """R² of the true accuracies against means of these trainings ``(networks, trainings)``; unknown for a single training."""
     trainings = accuracies.shape[1]
     if trainings < 2:
         return None

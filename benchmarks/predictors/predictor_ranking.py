@@ -1,9 +1,9 @@
 """How well does structure rank sparse networks, beside density, layer densities, effective edges, and the noise of one training?
 
 Random networks of a search space (architectures and mask recipes at random) are trained twice with different seeds. Predictors
-are fitted on the first training of some of the networks; the others are ranked, and compared with their second training,
-which is what the ceiling is too: the agreement of the two trainings of the same networks. Inside cells only networks with a
-similar number of non-zeros are ranked against each other, so that size alone is worth little there.
+are fitted on the first training of some of the networks; the ranking of the others is compared with their second training.
+The ceiling is the agreement of the two trainings of the same networks. Inside cells only networks with a similar number of
+non-zeros are ranked against each other, so that size alone predicts little.
 """
 
 import argparse

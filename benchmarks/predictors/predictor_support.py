@@ -1,8 +1,8 @@
 """Does a predictor of the corpus say "outside" of strangers' networks, and not of networks of its own kind?
 
 The support is taken from a random half of the corpus; false alarms are counted on the other half, recall on real ONNX files (backend
-models, verification networks, image classifiers), each told the task whose data it would have to be for. The share of a domain
-that is outside when the support never saw that domain is for information: a good predictor may well know it from others.
+models, verification networks, image classifiers), each encoded for every task and counted as outside only if it is so for all of them. The share of a
+domain that is outside when the support never saw that domain is only for information: a good predictor may handle it well.
 
 Usage: NAS_DATA_DIR=DATA python -m benchmarks.predictors.predictor_support [--seeds N] [--workers N] [--print]
 """
@@ -53,12 +53,12 @@ def main() -> None:
 
 
 def measured(folder: Path, seeds: int, workers: int) -> dict[str, Any]:
-    """All figures."""
+    """Measure all numbers."""
     corpus = Corpus.read(CORPUS)
     rows = matrix(corpus_graphs(corpus, workers))
     files, refused = strangers(folder)
     tasks = [corpus.examples[name].description for name in corpus.domains]
-    # A file is a stranger whatever it is said to be for.
+    # A foreign file must be outside for every task.
     foreign = [matrix([graph.on(task) for graph in files.values()]) for task in tasks]
     runs = [judged(rows, foreign, seed) for seed in range(seeds)]
     nearest = np.min([run.pop("distances") for run in runs], axis=0)
@@ -77,7 +77,7 @@ def measured(folder: Path, seeds: int, workers: int) -> dict[str, Any]:
 
 
 def strangers(folder: Path) -> tuple[dict[str, StructureGraph], int]:
-    """Structure graphs of the real files by name, and how many are no readable models."""
+    """Structure graphs of the real files by name, and the number of files that cannot be read as models."""
     found, refused = {}, 0
     for path in sorted(folder.rglob("*.onnx")):
         try:
@@ -88,7 +88,7 @@ def strangers(folder: Path) -> tuple[dict[str, StructureGraph], int]:
 
 
 def judged(rows: NDArray[np.float32], foreign: Sequence[NDArray[np.float32]], seed: int) -> dict[str, Any]:
-    """Shares that are outside of the support of a random half, and how far each file is at least."""
+    """Shares that are outside of the support of a random half, and the smallest distance of each file."""
     order = np.random.default_rng(seed).permutation(len(rows))
     half = len(rows) // 2
     support = Support.of(rows[order[:half]], np.random.default_rng(seed))

@@ -1,1 +1,1 @@
-"""What a search finds, beside what other ways of spending the same trainings find."""
+"""Comparisons of a search with other uses of the same number of trainings."""

@@ -30,7 +30,7 @@ Rows = list[dict[str, object]]
 
 
 def network(task: Task, width: int, depth: int, density: float, seed: int, **genes: str | int) -> ir.Model:
-    """A plain ReLU network, or what `genes` make of it."""
+    """A plain ReLU network, or the network with these `genes`."""
     numbers = range(1, 2 if genes.get("wiring") == "auto-compressing" else depth + 1)
     architecture: dict[str, str | int] = {"wiring": "plain", "activation": "relu", "depth": depth}
     architecture |= {f"width_{number}": width for number in numbers} | genes
@@ -101,7 +101,7 @@ TABLES: Mapping[str, Callable[[Task, Sequence[int]], Rows]] = {"tailored": tailo
 
 
 def main() -> None:
-    """Print the tables and write the JSON; tables that were not asked for keep their rows."""
+    """Print the tables and write the JSON; tables that were not requested keep their rows."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--table", action="append", choices=sorted(TABLES), default=[])
@@ -121,7 +121,7 @@ def main() -> None:
 def _train(
     models: Sequence[ir.Model], task: Task, options: TrainingOptions, seeds: Sequence[int]
 ) -> list[TrainingResult]:
-    """All of them; one that diverged counts with accuracy 0 and an infinite loss."""
+    """Train all networks; one that diverged counts with accuracy 0 and an infinite loss."""
     found = train_population(models, task, options, seeds=seeds)
     nothing = TrainingResult(
         accuracy=0.0, weights={}, losses=(float("inf"),), accuracies=(0.0,), dead_units=0, seconds=0.0, seed=0
@@ -133,7 +133,7 @@ def _train(
 
 
 def _dense_fan_in(model: ir.Model, seed: int) -> dict[str, np.ndarray]:
-    """The initial values of He et al. 2015 as they are mostly used with masks: the fan-in counts masked entries too."""
+    """The initial values of He et al. 2015 in their common form for masked networks: the fan-in counts masked entries too."""
     values = initial_values(model, seed)
     for weight in onnx_graph.weights(model):
         kept = np.maximum((values[weight.name] != 0).sum(axis=1, keepdims=True), 1)

@@ -1,6 +1,6 @@
 """Does the search find a sparse recurrent network that predicts legal next symbols of the embedded Reber grammar?
 
-The last symbol but one depends on the second, so a reader without memory is caught: n-gram baselines stand beside the network.
+The last symbol but one depends on the second, so a model without memory fails: the network is compared with n-gram baselines.
 """
 
 import argparse

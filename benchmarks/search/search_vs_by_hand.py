@@ -1,8 +1,8 @@
 """Does a search beat one training by a good mask method on a plain network?
 
-By hand: a dense perceptron 64-100-100-10 that nobody searched for, pruned to so many non-zeros on digits, with the training options
-that a search uses by default. Test accuracy, mean over seeds; nothing is chosen. The search's figure is that of
-`search_vs_random.json`: 48 trainings, its winner trained anew.
+By hand: a plain dense perceptron 64-100-100-10, pruned on digits to the same number of non-zeros as the search, with the default
+training options of a search. Test accuracy, mean over seeds; nothing is chosen. The result of the search is taken from
+`search_vs_random.json`: 48 trainings, and its winner is trained again.
 
 Usage: python -m benchmarks.search.search_vs_by_hand [--budgets 100 200 600] [--methods espn gradual] [--quick] [--redo]
 Finished rows are kept.
@@ -90,7 +90,7 @@ def _trained(model: ir.Model, result: nas.TrainingResult | Exception) -> ir.Mode
 
 
 def _search() -> dict[str, object]:
-    """What the search found, from the other script's answer."""
+    """The result of the search, from the JSON of the other script."""
     found = json.loads((RESULTS / "search_vs_random.json").read_text())
     return {
         "constraint": found["settings"]["constraint"],

@@ -1,7 +1,7 @@
 """Does the search find a better sparse network than random search with as many trainings?
 
 Both draw from the same space under the same hard constraint, train with the same options and are given the same number of
-trainings. The winner of each is chosen on the validation split, trained anew with fresh seeds, and measured on the test split.
+trainings. The winner of each is chosen on the validation split, trained again with new seeds, and measured on the test split.
 """
 
 import argparse
@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def _run(args: argparse.Namespace, strategy: str, seed: int, *, first: bool) -> dict[str, object]:
-    """One search, and random search beside it (once a seed)."""
+    """One search and one random search per seed."""
     config = SearchConfig(
         task=args.task,
         space=args.space,

@@ -1,11 +1,11 @@
 """How long does it take to encode a network and to predict its accuracy, one by one from a file and many in a row?
 
-Milliseconds of processor time a graph, medians, on one thread: over a hundred random candidates of every space, for a file of
+Milliseconds of processor time per graph, medians, on one thread: over a hundred random candidates of every space, for a file of
 about a hundred nodes, and for large graphs. The predictors are fitted on a hundred other candidates of all spaces with made-up
-accuracies (the seconds of that: as many threads as they take); their answers do not matter here, only their speed.
+accuracies (the seconds of the fit use as many threads as the predictor takes); only their speed matters here, not their answers.
 
-The same machine may be three times slower on another day, or from one second to the next. "Pace" is the time of work that never
-changes, before and after the rest: compare figures of two runs only beside it. "Least" is the shortest of 9 or 25 calls.
+The same machine may be three times slower on another day, or from one second to the next. "Pace" is the time of a fixed piece of
+work, measured before and after the rest: compare two runs only relative to it. "Least" is the shortest of 9 or 25 calls.
 Usage: [NAS_DATA_DIR=DATA] python -m benchmarks.speed.encoding_speed
 """
 
@@ -51,7 +51,7 @@ class Residual:
     """Residual networks of any depth, masked at random, as graphs."""
 
     def __init__(self, density: float, seed: int) -> None:
-        """`density` of 1 leaves all weights."""
+        """A `density` of 1 keeps all weights."""
         self.rng, self.density = np.random.default_rng(seed), density
         self.nodes: list[ir.Node] = []
         self.initializers: list[ir.Value] = []
@@ -112,7 +112,7 @@ class Residual:
 
 
 def pace() -> dict[str, float]:
-    """Times of work that never changes: a loop of Python, and calls of numpy on small arrays, ms."""
+    """Times of a fixed piece of work: a loop of Python, and calls of numpy on small arrays, ms."""
     small = np.arange(100.0)
     return {
         "python_a_million_additions": milliseconds(lambda: sum(range(1_000_000)), 15),
@@ -121,15 +121,15 @@ def pace() -> dict[str, float]:
 
 
 def fitted() -> tuple[dict[str, Predictor], dict[str, dict[str, float]]]:
-    """The predictors, each fitted on the same candidates of all spaces, and the seconds that it took: on the wall, of processors."""
+    """The predictors, each fitted on the same candidates of all spaces, and the seconds of the fit: wall time, processor time."""
     rng = np.random.default_rng(0)
     spaces = [create(name, signature) for name, signature in SPACES.items()]
     graphs = [encode(spaces[row % len(spaces)].build(spaces[row % len(spaces)].sample(rng))) for row in range(LABELS)]
-    # Something to learn, for how long it takes may depend on it.
+    # Accuracies that can be learnt, since the time of the fit may depend on it.
     sizes = summary_column(graphs, "log_nnz")
     accuracies = 0.4 + 0.5 * (sizes - sizes.min()) / np.ptp(sizes) + rng.normal(0, 0.02, LABELS)
     found, seconds = {}, {}
-    predictors.create("ensemble").fit(graphs[:2], accuracies[:2])  # what is loaded once in a process
+    predictors.create("ensemble").fit(graphs[:2], accuracies[:2])  # load everything that a process loads once
     for name in PREDICTORS:
         wall, processor = time.perf_counter(), time.process_time()
         found[name] = predictors.create(name).fit(graphs, accuracies)
@@ -138,9 +138,9 @@ def fitted() -> tuple[dict[str, Predictor], dict[str, dict[str, float]]]:
 
 
 def screening(name: str, predictors: Mapping[str, Predictor]) -> dict[str, float]:
-    """Times of building, encoding and predicting candidates of a space together, ms each.
+    """Times of building, encoding and predicting many candidates of a space, ms each.
 
-    A second: networks that are encoded and predicted; candidates are built too, and predicted by the forest.
+    Per second: "networks" are encoded and predicted; "candidates" are also built before, and predicted by the forest.
     """
     rng = np.random.default_rng(1)
     space = create(name, SPACES[name])
@@ -153,7 +153,7 @@ def screening(name: str, predictors: Mapping[str, Predictor]) -> dict[str, float
         "encode": milliseconds(lambda: [encode(model) for model in models], 5) / CANDIDATES,
     }
     for known, predictor in predictors.items():
-        # Every time other objects: predictors remember the features of a graph as long as it lives.
+        # New objects every time, since predictors remember the features of a graph as long as it exists.
         fresh = iter([[replace(graph) for graph in graphs] for _ in range(5)])
         row[known] = (
             milliseconds(lambda predictor=predictor, fresh=fresh: predictor.predict(next(fresh)), 5) / CANDIDATES
@@ -188,7 +188,7 @@ def from_file(predictors: Mapping[str, Predictor]) -> dict[str, dict[str, float]
 
 
 def large() -> dict[str, dict[str, float]]:
-    """Times of encoding large graphs and, where NAS_DATA_DIR is set, another's small residual network, ms."""
+    """Times of encoding large graphs and, if NAS_DATA_DIR is set, a small residual network made by others, ms."""
     shapes = {
         "resnet-18, dense": (1.0, [2, 2, 2, 2], [64, 128, 256, 512], 224, 7),
         "resnet-18, density 0.1": (0.1, [2, 2, 2, 2], [64, 128, 256, 512], 224, 7),
@@ -208,7 +208,7 @@ def large() -> dict[str, dict[str, float]]:
 
 
 def commands() -> dict[str, dict[str, float]]:
-    """Seconds on the wall of a command from its start to its end, the least of three: the first reads the disk."""
+    """Wall time of a command in seconds, the least of three runs, since the first one reads from the disk."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         onnx_graph.save(hundred_nodes(1.0), path)
@@ -226,7 +226,7 @@ def _seconds(*arguments: str) -> float:
 
 
 def show(title: str, rows: Mapping[str, Mapping[str, float]]) -> None:
-    """Print a row a name, a column a number."""
+    """Print one row per name and one column per number."""
     table = Table("", *(column.replace("_", " ") for column in next(iter(rows.values()))), title=title)
     for name, row in rows.items():
         table.add_row(name, *(f"{value:.0f}" if value >= 1000 else f"{value:.3g}" for value in row.values()))

@@ -1,8 +1,8 @@
 """How long do loading, trimming, simplifying and encoding take, and do they grow linearly with the length of the graph?
 
 Milliseconds of processor time on one thread, medians, for chains of masked linear layers and rectifiers. The growth is the
-power of the length that the time goes with, from the second length to the longest: 1 is linear. Image data sets, seconds, where
-NAS_DATA_DIR is set.
+exponent p if the time is proportional to length^p, from the second length to the longest: 1 is linear. If NAS_DATA_DIR is set,
+also the seconds of loading image data sets.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from predictors import encode
 from predictors.reading.canonical import canonical_graph
 
 LENGTHS = (5, 200, 800)
-"""Layers; only the shortest has a unit graph, so that the growth between the others is that of one way of encoding."""
+"""Numbers of layers; only the shortest chain has a unit graph, so all longer ones are encoded in the same way."""
 WIDTH, DENSITY = 32, 0.1
 REPEATS = 7
 IMAGES = ("mnist", "fashion-mnist")
@@ -34,7 +34,7 @@ _FLOAT = ir.TensorType(ir.DataType.FLOAT)
 
 
 def chain(layers: int, *, masked: bool) -> ir.Model:
-    """Linear layers with rectifiers between; zeros in the weights, or (masked) a product of weights and a mask a layer."""
+    """Linear layers with rectifiers between them; the weights hold zeros or (masked) are multiplied by a mask in the graph."""
     rng = np.random.default_rng(0)
     value = start = ir.Value(name="x", shape=ir.Shape(["N", WIDTH]), type=_FLOAT)
     nodes: list[ir.Node] = []
@@ -61,7 +61,7 @@ def _constant(name: str, array: np.ndarray) -> ir.Value:
 
 
 def times(layers: int, repeats: int) -> dict[str, float]:
-    """Every job on a chain, ms."""
+    """Time of every job on a chain, ms."""
     model, masked = chain(layers, masked=False), chain(layers, masked=True)
     copies = iter([model.clone() for _ in range(repeats)])
     with tempfile.TemporaryDirectory() as folder:
@@ -91,7 +91,7 @@ def images(data_dir: Path) -> dict[str, float]:
 
 
 def growths(measured: Mapping[int, Mapping[str, float]]) -> dict[str, float]:
-    """By job, the power of the length that the time goes with."""
+    """The exponent of the growth of each job."""
     short, long = LENGTHS[1:]
     return {
         name: math.log(measured[long][name] / measured[short][name]) / math.log(long / short) for name in measured[long]
@@ -105,7 +105,7 @@ def main() -> None:
     args = parser.parse_args()
     repeats = 1 if args.quick else REPEATS
     folder = None if args.quick else os.environ.get("NAS_DATA_DIR")
-    encode(chain(2, masked=True))  # what is only done once in a process
+    encode(chain(2, masked=True))  # do everything that a process does only once
     with threadpool_limits(1):
         measured = {layers: times(layers, repeats) for layers in LENGTHS}
         seconds = images(Path(folder)) if folder else {}

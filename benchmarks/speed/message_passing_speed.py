@@ -43,7 +43,7 @@ NETWORKS = 32
 
 
 def milliseconds(job: Callable[[], object], repeats: int) -> dict[str, float]:
-    """Median and least time of a call, after one that is not counted."""
+    """Median and least time of a call, after one call that is not counted."""
     job()
     found = []
     for _ in range(repeats):
@@ -59,7 +59,7 @@ def random_edges(nodes: int, edges: int) -> np.ndarray:
 
 
 def layer(name: str, repeats: int) -> dict[str, dict[str, float]]:
-    """Times of one layer by both paths, and how far apart their answers are."""
+    """Times of one layer by both paths, and the largest difference of their results."""
     nodes, count, channels = GRAPHS[name]
     edges = random_edges(nodes, count)
     conv = DirectedMeanConv(channels, channels)
@@ -95,7 +95,7 @@ def random_batch() -> GraphBatch:
 
 
 def whole(repeats: int) -> dict[str, dict[str, float]]:
-    """Times of a whole network, edges given: the matrices of the fused path and of the twin are made each time."""
+    """Times of a whole network from its edges: the matrices of the fused path and of the twin are made in every call."""
     network, batch = StructureNetwork(SIZES).eval(), random_batch()
     members = NetworkMembers([state_arrays(network)])
     with torch.inference_mode():

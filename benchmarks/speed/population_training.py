@@ -130,7 +130,7 @@ def main() -> None:
 
 
 def measure(task: Task, make: Make, options: TrainingOptions, networks: int, repeats: int) -> dict[str, object]:
-    """Networks a second of each way, the ways taken in turn so that a busy moment of the machine meets all of them."""
+    """Networks per second of each variant; the variants run in turn, so that a busy moment of the machine affects all of them."""
     models = [make(task, seed) for seed in range(networks)]
     few = range(0, networks, 8)
     rates: dict[str, list[float]] = {"one thread": [], "all threads": [], "population": []}
@@ -180,13 +180,13 @@ def _merged(rows: Sequence[dict[str, object]], path: Path) -> list[dict[str, obj
 
 
 class _Elsewhere:
-    """How much of the machine other programs use meanwhile: a measurement on a busy machine says little."""
+    """Share of the machine that other programs use at the same time: a measurement on a busy machine means little."""
 
     def __init__(self) -> None:
         self.start = self._now()
 
     def share(self) -> float | None:
-        """Share of all processors' time since the start; None where the system does not tell."""
+        """Share of all processors' time since the start; None if the system does not provide it."""
         now = self._now()
         if now is None or self.start is None:
             return None

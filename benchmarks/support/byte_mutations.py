@@ -1,4 +1,4 @@
-"""Changes of a file's bytes, as damage and malice make them: every one drawn from a generator, so that it can be made again."""
+"""Changes of a file's bytes, like those by damage or attacks; each is drawn from a generator, so that it can be repeated."""
 
 import random
 import re
@@ -106,13 +106,13 @@ def nesting(content: bytes, rng: random.Random) -> bytes:
 
 
 def strange_text(content: bytes, rng: random.Random) -> bytes:
-    """Orders to a terminal, formulas, bytes that are no UTF-8."""
+    """Terminal control codes, formulas, bytes that are not UTF-8."""
     at = rng.randrange(len(content))
     return content[:at] + rng.choice(STRANGE_TEXT) * rng.choice((1, 1, 50)) + content[at:]
 
 
 def long_line(content: bytes, rng: random.Random) -> bytes:
-    """A megabyte without an end of line, or of ends of lines."""
+    """A megabyte without a line break, or of line breaks only."""
     at = rng.randrange(len(content))
     return content[:at] + rng.choice((b"x", b"1,", b"\n", b"a.", b" ")) * (1 << 19) + content[at:]
 
@@ -136,7 +136,7 @@ TEXT: Mapping[str, Mutation] = {
 
 
 def _replaced(content: bytes, pattern: "re.Pattern[bytes]", others: tuple[bytes, ...], rng: random.Random) -> bytes:
-    """One place that fits the pattern, replaced; the content itself where there is none."""
+    """The content with one match of the pattern replaced; the unchanged content if there is no match."""
     found = list(pattern.finditer(content))
     if not found:
         return content

@@ -11,13 +11,13 @@ from predictors import StructureGraph
 
 
 def corpus_graphs(corpus: Corpus, workers: int) -> list[StructureGraph]:
-    """One graph a network, with the description of its task; where a domain has grown, only the new networks are encoded."""
+    """One graph per network, with the description of its task; if a domain has grown, only the new networks are encoded."""
     found = {}
     for name in domains_of(corpus):
         part, signature = corpus.of(name), corpus.examples[name].signature
         networks = Networks(
             name=f"corpus-{name}",
-            # The structure does not say how large an image is; the signature does.
+            # The size of an image is in the signature, not in the structure.
             specs=[(row, one.structure, signature) for row, one in enumerate(part.networks)],
             build=partial(_rebuilt, part),
             sources=("search_spaces",),
@@ -32,5 +32,5 @@ def domains_of(corpus: Corpus) -> list[str]:
 
 
 def _rebuilt(corpus: Corpus, row: int, *_spec: object) -> ir.Model:
-    """The network of a row. The rest of the spec only tells the cache when the network is another one."""
+    """The network of a row. The rest of the spec is only part of the cache key, so that a changed network is encoded again."""
     return corpus.model(row)

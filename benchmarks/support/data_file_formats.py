@@ -1,4 +1,4 @@
-"""The formats that `nas` reads beside ONNX: for each a sound file, where it lies, and the command that reads it."""
+"""The formats that `nas` reads besides ONNX: for each a valid file, its path, and the command that reads it."""
 
 import gzip
 import io
@@ -15,7 +15,7 @@ import numpy as np
 from byte_mutations import BINARY, TEXT, Mutation
 
 BOMB = 1 << 30
-"""Bytes that a packed bomb becomes."""
+"""Size of a decompression bomb after unpacking, in bytes."""
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,11 @@ class Format:
     """A format.
 
     Attributes:
-        target: the file to be changed, in the folder of the sound files.
-        command: words of the command line that reads it, given the folder with the changed file.
-        mutations: that make sense for it.
-        unpack, pack: where the file is packed: what to change inside.
-        bomb: a small file that becomes gigabytes, where the format can be packed.
+        target: path of the file to be changed, in the folder of the valid files.
+        command: function from the folder with the changed file to the words of the command line that reads it.
+        mutations: mutations that make sense for the format.
+        unpack, pack: functions for packed files, which give the bytes to be changed and pack them again.
+        bomb: a small file that unpacks to gigabytes, if the format can be packed.
     """
 
     target: str
@@ -39,13 +39,13 @@ class Format:
 
 
 def make_sound_files(folder: Path, names: list[str], *, run: Path | None, shard: Path) -> None:
-    """Write a sound file of each of these formats, in a folder of its name.
+    """Write a valid file of each of these formats, in a folder named after the format.
 
     Args:
-        folder: to write into.
-        names: of formats.
+        folder: folder to write into.
+        names: names of the formats.
         run: a finished run; only formats of `OF_A_RUN` need it.
-        shard: of a corpus.
+        shard: a shard of a corpus.
     """
     for name in names:
         place = folder / name
@@ -106,7 +106,7 @@ options = {depth = [1, 2], widths = [4, 16]}
 TABLE = "model,accuracy,cell\n" + "".join(f"{i}.onnx,0.{i + 10},c\n" for i in range(12))
 
 REFUSED = ("plan", "table")
-"""Formats whose sound file names other files that are not there, so that nothing is trained."""
+"""Formats whose valid file refers to other files that do not exist, so that nothing is trained."""
 
 
 def _npz(rng: np.random.Generator, *, packed: bool) -> bytes:
@@ -168,7 +168,7 @@ def _npz_bomb() -> bytes:
 
 
 def _gzip_bomb(head: bytes) -> bytes:
-    """A file of several packed parts, which unpack one after the other."""
+    """A file of several packed parts that are unpacked one after the other."""
     return gzip.compress(head) + gzip.compress(bytes(1 << 20)) * (BOMB >> 20)
 
 

@@ -1,7 +1,8 @@
 """Structure graphs of networks, encoded once and kept in `benchmarks/cache/<key>/`, in shards of `SHARD` networks.
 
 The key is a digest of the number of the encoding and of the code that builds the networks; the name of a shard ends with a digest
-of its networks' specs. What has changed is encoded anew, and an interrupted encoding goes on. Folders of old keys may be deleted.
+of its networks' specs. Changed networks are encoded again, and an interrupted encoding continues. Folders of old keys may be
+deleted.
 """
 
 import ast
@@ -23,9 +24,9 @@ from predictors.features.encoder import ENCODING
 
 SHARD = 100
 FOLDERS = (Path(__file__).parents[2],)
-"""Where this project's modules lie; all others are strangers, whose code is not in the key."""
+"""Folder of this project's modules; the code of other packages is not in the key."""
 PINNED = ("predictors", "onnx_graph")
-"""Packages whose results tests pin: an encoding that differs has another number (`predictors.features.encoder.ENCODING`)."""
+"""Packages whose results are fixed by tests: a different encoding has a new number (`predictors.features.encoder.ENCODING`)."""
 
 Spec = tuple[object, ...]
 Arrays = Mapping[str, NDArray[np.generic]]
@@ -37,9 +38,9 @@ class Networks:
 
     Attributes:
         name: the prefix of their shards.
-        specs: arguments of the builder, one tuple a network; two networks with the same ``repr`` of it are the same.
-        build: the builder; it must pickle where several processes encode.
-        sources: modules, or packages as a whole, that the builder is made of, beside what they import by name.
+        specs: arguments of the builder, one tuple per network; networks with the same ``repr`` of it are the same.
+        build: the builder; it must be picklable if several processes encode.
+        sources: modules or whole packages with the code of the builder; modules that these import need not be named.
     """
 
     name: str
@@ -49,16 +50,16 @@ class Networks:
 
     @property
     def key(self) -> str:
-        """The same as long as building and encoding give the same graphs."""
+        """The key: it is the same as long as building and encoding give the same graphs."""
         return code_key(*self.sources)
 
 
 def graphs(
     networks: Networks, number: int | None = None, workers: int = 1, told: Callable[[str], None] = print
 ) -> list[StructureGraph]:
-    """Structure graphs of the first `number` networks (all), encoded where the cache lacks them.
+    """Structure graphs of the first `number` networks (default: all); those missing in the cache are encoded.
 
-    Shards are always those of all networks, so that a few networks are encoded once, however many are asked for later.
+    Shards are divided as for all networks, so that a network is encoded only once even if more are requested later.
     """
     number = len(networks.specs) if number is None else number
     folder = CACHE / networks.key
@@ -74,7 +75,7 @@ def graphs(
 
 
 def _encoded(build: Callable[..., ir.Model], shards: Mapping[Path, Sequence[Spec]], workers: int) -> Iterator[Path]:
-    """The shards in order, each when it is written."""
+    """The shards in order, each as soon as it is written."""
     work = partial(_make, build)
     if workers > 1 and len(shards) > 1:
         with ProcessPoolExecutor(workers) as pool:
@@ -89,7 +90,7 @@ def _make(build: Callable[..., ir.Model], path: Path, specs: Sequence[Spec]) -> 
 
 
 def save(path: Path, found: Sequence[StructureGraph]) -> None:
-    """A shard as a compressed npz, written to a temporary name and renamed."""
+    """Write a shard as a compressed npz, to a temporary file that is then renamed."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     with temporary.open("wb") as file:
         np.savez_compressed(file, **_packed(found))  # type: ignore[arg-type]
@@ -105,7 +106,7 @@ def load(path: Path) -> list[StructureGraph]:
 def _packed(found: Sequence[StructureGraph]) -> Arrays:
     """Arrays of the same name one after another along their last axis, with the length of every graph's under ``name/lengths``.
 
-    −1 stands for none. Of features there are the distinct rows, under ``name/rows``, and their numbers.
+    −1 means None. Features are stored as distinct rows, under ``name/rows``, and the number of the row for each entry.
     """
     parts = [graph.arrays() for graph in found]
     packed: dict[str, NDArray[np.generic]] = {}
@@ -121,7 +122,7 @@ def _packed(found: Sequence[StructureGraph]) -> Arrays:
 
 
 def _distinct(rows: NDArray[np.generic]) -> tuple[NDArray[np.generic], NDArray[np.int64]]:
-    """Distinct rows, bit for bit, and the number of each: most nodes look like another one, in the same network or the next."""
+    """Distinct rows, bit for bit, and the number of each; most nodes have the same row as a node of this or another network."""
     whole = np.ascontiguousarray(rows).view(f"V{rows.itemsize * rows.shape[1]}").ravel()
     distinct, numbers = np.unique(whole, return_inverse=True)
     return distinct.view(rows.dtype).reshape(-1, rows.shape[1]), numbers
@@ -141,10 +142,10 @@ def _unpacked(packed: Arrays) -> list[StructureGraph]:
 
 @cache
 def code_key(*sources: str) -> str:
-    """Digest of the number of the encoding, of the code of these modules and of this file, and of all that they import here.
+    """Digest of the number of the encoding, the code of these modules and of this file, and all project modules they import.
 
-    Comments and docstrings do not count, nor does the code in `PINNED`, which may change as long as it does the same.
-    Taken once: whoever edits the code meanwhile must not mix encodings.
+    Comments and docstrings do not count, nor does the code in `PINNED`, whose results are fixed by tests. Computed once per
+    process, so that editing the code during a run does not mix encodings.
     """
     found: dict[Path, str] = {}
     waiting = [path for name in sources for path in _required(name)] + [Path(__file__)]
@@ -159,14 +160,14 @@ def code_key(*sources: str) -> str:
 
 
 class _Silent(ast.NodeTransformer):
-    """Takes out docstrings."""
+    """Removes docstrings."""
 
     def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
         return None if isinstance(node.value, ast.Constant) else node
 
 
 def _imported(tree: ast.AST) -> Iterator[str]:
-    """Modules that are imported, a package where not a module of it but something else is."""
+    """Names of imported modules; a package if a name that is not a module is imported from it."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -184,7 +185,7 @@ def _required(name: str) -> list[Path]:
 
 
 def _files(name: str) -> list[Path]:
-    """The file of a module of this project, all files of a package, none of anything else."""
+    """The file of a module of this project, or all files of a package; no file for other modules."""
     for folder in FOLDERS:
         path = folder.joinpath(*name.split("."))
         if path.with_suffix(".py").is_file():

@@ -4,9 +4,9 @@
     python benchmarks/support/fuzz_data_files.py --mutants 100        # no results are written
     python benchmarks/support/fuzz_data_files.py --only csv --number 17 --keep /tmp/mutants
 
-Every mutant is read by the command line, in a process that is limited in memory and started again where it dies. Seconds are
-those of the processor. What must not be makes the exit code 1: an error that is none of ours (a traceback), more than one line,
-control characters on the terminal, too much time or memory, a dead process.
+Every mutant is read by the command line, in a process with a memory limit that is started again if it dies. Seconds are processor
+time. The exit code is 1 after any of these: an unexpected error (a traceback), more than one line of error, control characters on
+the terminal, too much time or memory, a dead process.
 """
 
 import argparse
@@ -35,14 +35,14 @@ RESULTS = ROOT / "benchmarks" / "results" / "fuzz_data_files.json"
 SHARD = ROOT / "benchmarks" / "corpus" / "mlp-digits" / "0000.jsonl.gz"
 MOST_SECONDS, MOST_BYTES = 20.0, 2_000_000_000
 PATIENCE = 120.0
-"""Seconds by the clock after which a process that does nothing is ended."""
+"""Seconds of wall time after which a process that does nothing is ended."""
 FINE = ("read", "refused")
 WRONG = ("untyped", "several lines", "control characters", "too slow", "too large", "crashed")
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """One changed file: the seed, format and number make it again."""
+    """One changed file, determined by seed, format and number."""
 
     seed: int
     format: str
@@ -89,7 +89,7 @@ SPECIAL = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a mutant."""
+    """The result for one mutant."""
 
     kind: str
     message: str
@@ -101,18 +101,18 @@ class Outcome:
 
 
 def read(words: list[str], most_seconds: float = MOST_SECONDS) -> Outcome:
-    """Run a command of `nas` in this process and judge what it says."""
+    """Run a command of `nas` in this process and judge its output."""
     from nas.cli.main import main
 
     out, err = io.StringIO(), io.StringIO()
-    Path("/proc/self/clear_refs").write_text("5")  # the peak of the memory begins anew
+    Path("/proc/self/clear_refs").write_text("5")  # reset the peak of the memory
     begin = time.process_time()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
             code: int | None = main(words)
         except SystemExit as stop:
             code = stop.code if isinstance(stop.code, int) else 1
-        except BaseException:  # noqa: BLE001  what `nas` does not expect is what is looked for
+        except BaseException:  # noqa: BLE001  unexpected errors of `nas` are what this script looks for
             code = None
             err.write(traceback.format_exc())
     seconds, used = time.process_time() - begin, _peak()
@@ -144,7 +144,7 @@ def _peak() -> int:
 
 
 def _work(connection: Connection, sound: Path, formats: list[str]) -> None:
-    """Read sound files first, so that libraries are loaded; then what is asked for, with a limit of memory."""
+    """Read valid files first, so that libraries are loaded; then the requested files, with a memory limit."""
     for name in formats:
         with tempfile.TemporaryDirectory() as folder:
             shutil.copytree(sound / name, folder, dirs_exist_ok=True)
@@ -162,7 +162,7 @@ class Reader:
     """A process that reads one mutant after the other."""
 
     def __init__(self, sound: Path, formats: list[str]) -> None:
-        """Start one; `RuntimeError` where it cannot read a sound file."""
+        """Start a process; `RuntimeError` if it cannot read a valid file."""
         self._sound, self._formats = sound, formats
         self._start()
 
@@ -178,7 +178,7 @@ class Reader:
                 raise RuntimeError(f"the sound {name} is {outcome.kind}: {outcome.message}")
 
     def ask(self, words: list[str]) -> Outcome:
-        """What becomes of a command; a dead or endless process is replaced."""
+        """The result of a command; a dead or endless process is replaced."""
         begin = time.monotonic()
         self._connection.send(words)
         try:
@@ -201,13 +201,13 @@ class Reader:
 
 
 def mutants(count: int, seed: int, formats: list[str], first: int = 0) -> Iterator[Mutant]:
-    """So many, as many of each format as of the others; numbers from `first`."""
+    """The given number of mutants, the same number of each format; numbers start at `first`."""
     for place in range(count):
         yield Mutant(seed, formats[place % len(formats)], first + place // len(formats))
 
 
 def sound_files(folder: Path, formats: list[str]) -> Path:
-    """A folder with a sound file of each format; those of a run come from a small search."""
+    """A folder with a valid file of each format; the files of a run come from a small search."""
     run = folder / "run" if set(formats) & set(OF_A_RUN) else None
     if run is not None:
         from nas.cli.main import main
@@ -222,7 +222,7 @@ def sound_files(folder: Path, formats: list[str]) -> Path:
 
 
 def arguments() -> argparse.Namespace:
-    """What to do."""
+    """The options of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mutants", type=int, default=1000, metavar="N", help="in all (default: 1,000)")
     parser.add_argument("--seed", type=int, default=14, metavar="N")

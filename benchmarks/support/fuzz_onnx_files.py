@@ -1,8 +1,8 @@
 """Does any damaged ONNX file give something else than an answer or one clear line, in bounded time and memory?
 
-Thousands of files, damaged in their bytes or by what the format means, are loaded, counted, encoded, predicted, shrunk, inspected,
-imported and given to the command line, in processes with limits. Prints what became of them by stage, and ends with 1 where a file
-gave an error without a type of ours, took over 20 s of processor time or 2 GB of memory in a stage, or killed its process.
+Thousands of files, damaged in their bytes or in a part of the model, are loaded, counted, encoded, predicted, shrunk, inspected,
+imported and given to the command line, in processes with limits. Prints the results by stage, and ends with 1 if a file gave an
+error that is not one of the promised types, took over 20 s of processor time or 2 GB of memory in a stage, or killed its process.
 
     python benchmarks/support/fuzz_onnx_files.py                       # 5,000 files, some twenty minutes on two cores
     python benchmarks/support/fuzz_onnx_files.py --count 150 --seed 7
@@ -44,14 +44,14 @@ def mutant(models: Mapping[str, onnx.ModelProto], seed: int, number: int) -> tup
 
 
 def stages() -> tuple[Mapping[str, Stage], Accepted]:
-    """What a process does with a file, and which errors users are promised."""
+    """The stages that a process runs on a file, and the errors that users are promised."""
     import onnx_graph
     import predictors
     from nas.errors import NasError
     from nas.importer import import_model
 
     sys.path.insert(0, str(Path(__file__).parent))
-    predictors.load = cache(predictors.load)  # the command would read the shipped predictor for every file
+    predictors.load = cache(predictors.load)  # otherwise the command would read the shipped predictor for every file
     predictor = predictors.load("default")
     models: dict[Path, object] = {}
 
@@ -85,7 +85,7 @@ def _neighbour(path: Path) -> Path:
 
 
 def _command(words: list[str]) -> None:
-    """Run a command here; what it prints and how it ends must be as promised."""
+    """Run a command in this process; its output and its exit code must be as promised."""
     from nas.cli.main import main
 
     out, err = io.StringIO(), io.StringIO()
@@ -104,7 +104,7 @@ def _command(words: list[str]) -> None:
 
 
 def _acts_on_terminal(sign: str) -> bool:
-    """Control characters, halves of characters, breaks of lines, and what turns the direction of the text after it."""
+    """Control characters, halves of characters, line breaks, and characters that change the direction of the text after them."""
     return unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") or "\u202a" <= sign <= "\u202e"
 
 
@@ -113,7 +113,7 @@ class _Refused(Exception):  # noqa: N818
 
 
 def sound_models(state: Path | None, *, exports: bool = True) -> Mapping[str, onnx.ModelProto]:
-    """The models that are damaged; from the folder, where they were kept by an earlier run."""
+    """The models that are damaged; read from the folder if an earlier run kept them there."""
     if state is None:
         return onnx_zoo.zoo(exports=exports)
     folder = state / "sound"
@@ -149,7 +149,7 @@ def run(
 
 
 def table(outcomes: Iterable[list[Verdict]]) -> dict[str, Counter[str]]:
-    """How many files had which verdict, by stage."""
+    """Number of files per verdict, by stage."""
     found: dict[str, Counter[str]] = {}
     for verdicts in outcomes:
         for one in verdicts:

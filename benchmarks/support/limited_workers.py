@@ -17,14 +17,14 @@ from pathlib import Path
 SECONDS = 20.0
 BYTES = 2 * 10**9
 _GRACE = 2.0
-"""Times the limit after which a stage is stopped from outside."""
+"""Multiple of the time limit after which a stage is stopped from outside."""
 _SLEEP = 600.0
-"""Seconds on the clock after which a stage that does nothing is stopped."""
+"""Seconds of wall time after which a stage that does nothing is stopped."""
 
 Stage = Callable[[Path], None]
-"""Tries a file; raises what it raises."""
+"""Function that tries a file; its errors are judged."""
 Accepted = Callable[[BaseException], bool]
-"""Whether an error is one that users are promised."""
+"""Function that returns whether an error is one that users are promised."""
 
 ACCEPTED, REFUSED, SKIPPED = "accepted", "refused", "not reached"
 UNTYPED, SLOW, LARGE, CRASH = "untyped", "too slow", "too large", "crash"
@@ -37,12 +37,12 @@ class SkippedError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What became of one stage of one file.
+    """The result of one stage of one file.
 
     Attributes:
-        stage: its name.
+        stage: name of the stage.
         verdict: one of the words above.
-        detail: the error, in short.
+        detail: short text of the error.
         seconds: processor time.
         bytes: memory that the stage added at its peak.
     """
@@ -81,13 +81,13 @@ def tried(
 
     Args:
         jobs: numbers and paths; a path is not used for another job before its verdicts have been given.
-        start: a module's function that a process calls once: the stages, and which errors are promised ones.
-        workers: how many processes.
-        seconds: processor time of a stage.
-        limit: bytes that a stage may add.
+        start: function of a module that each process calls once; it returns the stages and the test for promised errors.
+        workers: number of processes.
+        seconds: limit of the processor time of a stage.
+        limit: limit of the bytes that a stage may add.
 
     Yields:
-        The number of a job and the verdicts of its stages; after a crash those of later stages are missing.
+        The number of a job and the verdicts of its stages; after a crash the verdicts of later stages are missing.
     """
     waiting, pool = iter(jobs), [_new(start, seconds, limit) for _ in range(workers)]
     more = True
@@ -126,12 +126,12 @@ def _new(start: Callable[[], tuple[Mapping[str, Stage], Accepted]], seconds: flo
 def _give(worker: _Worker, job: tuple[int, Path]) -> None:
     worker.job, worker.found, worker.stage, worker.began = job[0], [], "start", time.monotonic()
     worker.cpu = _processor_seconds(worker.process.pid)
-    with suppress(OSError):  # it died: the pipe says so when it is heard
+    with suppress(OSError):  # it died: the closed pipe shows it when it is read
         worker.pipe.send(job[1])
 
 
 def _hear(worker: _Worker, seconds: float) -> list[Verdict] | None:
-    """The verdicts of a finished job; None while it goes on."""
+    """The verdicts of a finished job; None while it is running."""
     found = worker.found if worker.found is not None else []
     try:
         while worker.pipe.poll():
@@ -186,7 +186,7 @@ def _serve(
 
 
 def _tried(name: str, stage: Stage, accepted: Accepted, path: Path, seconds: float, limit: int) -> Verdict:
-    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    Path("/proc/self/clear_refs").write_text("5")  # reset the peak
     before, began = _status("VmRSS"), time.process_time()
     verdict, detail = outcome(stage, accepted, path)
     spent, added = time.process_time() - began, _status("VmHWM") - before
@@ -225,6 +225,6 @@ def _place(error: BaseException) -> str:
 
 
 def _status(name: str) -> int:
-    """A line of the kernel's account of this process, in bytes."""
+    """An entry of the kernel's status of this process, in bytes."""
     text = Path("/proc/self/status").read_text()
     return int(text.partition(f"{name}:")[2].split()[0]) * 1024

@@ -10,7 +10,7 @@ from nas import Split, Task, load_task
 from search_spaces import NetworkBuilder
 
 SPLIT_SEED = 11
-"""Not 7: the split on which the methods' defaults were tuned."""
+"""Seed of the split. It is not 7, since the methods' defaults were tuned on that split."""
 
 
 def perceptron(widths: Sequence[int], shape: tuple[int, ...], activation: str = "relu") -> ir.Model:
@@ -40,7 +40,7 @@ def dense(builder: NetworkBuilder) -> ir.Model:
 
 
 def digits_70_30() -> Task:
-    """Digits, 30 % for the test, which is the validation split as well: no epoch or network is chosen by it."""
+    """Digits, 30 % for the test; the validation split is the same, but no epoch or network is chosen by it."""
     task = load_task("digits")
     whole = _joined([task.train, task.validation, task.test])
     order = np.random.default_rng(SPLIT_SEED).permutation(len(whole))
@@ -50,7 +50,7 @@ def digits_70_30() -> Task:
 
 
 def mnist_whole(name: str = "mnist", subset: int | None = None) -> Task:
-    """All 60,000 training images (or `subset` of them, drawn once); the official 10,000 for the test, by which nothing is chosen."""
+    """All 60,000 training images (or `subset` of them, drawn once); the official 10,000 are the test, and nothing is chosen by it."""
     task = load_task(name)
     whole = _joined([task.train, task.validation])
     if subset is not None:

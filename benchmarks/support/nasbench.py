@@ -1,8 +1,8 @@
 """Networks of NAS-Bench-201 (Dong & Yang 2020, arXiv:2001.00326) and NAS-Bench-101 (Ying et al. 2019, arXiv:1902.09635) as ONNX.
 
-Graphs as a PyTorch export writes them, with batch normalisation on its own and sums as chains of two. Weights are made by
-the graph itself (ConstantOfShape, all 1): a file of a few kilobytes whose weights the encoder knows to be dense without
-making them, and that onnxruntime runs. Ops on 'none' edges are absent: no module of theirs has parameters.
+Graphs are like those of a PyTorch export, with batch normalisation as a node of its own and sums as chains of two-input sums.
+Weights are made by the graph itself (ConstantOfShape, all 1): a file has a few kilobytes, the encoder knows without computing them
+that the weights are dense, and onnxruntime can run it. Operations on 'none' edges are missing: they have no parameters.
 """
 
 from collections.abc import Iterable, Sequence
@@ -42,7 +42,7 @@ class Network:
         return self._node("Conv", [x, weight], (channels, -(-size // stride)), *window)
 
     def norm(self, x: ir.Value) -> ir.Value:
-        """Batch normalisation; its two statistics are no parameters."""
+        """Batch normalisation; its two statistics are not parameters."""
         _, channels, size, _ = _sizes(x)
         self.params += 2 * channels
         ones = self._constant(np.ones(channels, np.float32))
@@ -65,18 +65,18 @@ class Network:
         return self._node("AveragePool", [x], (channels, size // stride), *window)
 
     def add(self, values: Iterable[ir.Value]) -> ir.Value:
-        """Sum of one or more, two at a time."""
+        """Sum of one or more values, two at a time."""
         return reduce(lambda left, right: self._node("Add", [left, right], _sizes(left)[1:3]), values)
 
     def concatenate(self, values: Sequence[ir.Value]) -> ir.Value:
-        """All channels of one or more."""
+        """All channels of one or more values."""
         if len(values) == 1:
             return values[0]
         channels = sum(_sizes(value)[1] for value in values)
         return self._node("Concat", list(values), (channels, _sizes(values[0])[2]), ir.AttrInt64("axis", 1))
 
     def first_channels(self, x: ir.Value, channels: int) -> ir.Value:
-        """The first so many channels; the value itself if it has no more."""
+        """The given number of first channels; the value itself if it has no more."""
         _, found, size, _ = _sizes(x)
         if found == channels:
             return x
@@ -84,11 +84,11 @@ class Network:
         return self._node("Slice", [x, *bounds], (channels, size))
 
     def zeros_like(self, x: ir.Value) -> ir.Value:
-        """What a PyTorch export writes for the operation 'none': a product with zero."""
+        """The operation 'none' in a PyTorch export: a product with zero."""
         return self._node("Mul", [x, self._constant(np.zeros((), np.float32))], _sizes(x)[1:3])
 
     def model(self, x: ir.Value) -> ir.Model:
-        """Global average pooling and a linear layer behind `x`, and the whole as a model."""
+        """The model, after global average pooling and a linear layer are appended to `x`."""
         channels = _sizes(x)[1]
         self.params += CLASSES
         pooled = self._flat("GlobalAveragePool", [x], (channels, 1, 1))
@@ -113,7 +113,7 @@ class Network:
         return node.outputs[0]
 
     def _weight(self, shape: tuple[int, ...]) -> ir.Value:
-        """A weight of its own: one that two layers shared would count once."""
+        """A new weight, since a weight that two layers share would count only once."""
         self.params += int(np.prod(shape))
         one = ir.AttrTensor("value", ir.Tensor(np.ones(1, np.float32)))
         weight = self._flat("ConstantOfShape", [self._constant(np.array(shape, np.int64))], (), one)
@@ -133,7 +133,7 @@ class Network:
 
 
 def nasbench201(code: str) -> ir.Model:
-    """The CIFAR-10 network of a code of six digits, one an edge (`EDGES_201`, `OPERATIONS_201`)."""
+    """The CIFAR-10 network of a code of six digits, one per edge (`EDGES_201`, `OPERATIONS_201`)."""
     return _nasbench201(code)[0]
 
 
@@ -142,19 +142,20 @@ def nasbench101(edge_bits: int, operations: Sequence[int], vertices: int) -> ir.
 
     Args:
         edge_bits: bit x + y(y − 1)/2 set means an edge from vertex x to vertex y > x.
-        operations: of the vertices 1 to ``vertices − 2``: 0 conv3×3, 1 conv1×1, 2 maxpool3×3; what follows is not read.
-        vertices: their number, input and output included.
+        operations: operations of the vertices 1 to ``vertices − 2``: 0 conv3×3, 1 conv1×1, 2 maxpool3×3; further entries are
+            not read.
+        vertices: number of vertices, input and output included.
     """
     return _nasbench101(edge_bits, operations, vertices)[0]
 
 
 def parameters_201(code: str) -> int:
-    """Trainable numbers of a network, those of operations on dead edges left out."""
+    """Number of trainable parameters of a network, without those of operations on dead edges."""
     return _nasbench201(code)[1]
 
 
 def parameters_101(edge_bits: int, operations: Sequence[int], vertices: int) -> int:
-    """Trainable numbers of a network."""
+    """Number of trainable parameters of a network."""
     return _nasbench101(edge_bits, operations, vertices)[1]
 
 
@@ -173,7 +174,7 @@ def _nasbench201(code: str) -> tuple[ir.Model, int]:
 
 
 def _live(operations: dict[tuple[int, int], str]) -> dict[tuple[int, int], str]:
-    """Operations on a way from vertex 0 to vertex 3: an export drops what nobody reads, and sums of nothing are zero."""
+    """Operations on a path from vertex 0 to vertex 3: an export drops values that are not read, and empty sums are zero."""
     reached, needed = {0}, {3}
     for source, target in sorted(operations):
         if source in reached:
@@ -185,7 +186,7 @@ def _live(operations: dict[tuple[int, int], str]) -> dict[tuple[int, int], str]:
 
 
 def _cell_201(net: Network, x: ir.Value, operations: dict[tuple[int, int], str]) -> ir.Value:
-    """One cell; zeros if nothing leads to its last vertex (one network, 111111, which always says the same)."""
+    """One cell; zeros if nothing leads to its last vertex (one network, 111111, whose answer is always the same)."""
     vertices = {0: x}
     for vertex in (1, 2, 3):
         edges = [(source, name) for (source, target), name in operations.items() if target == vertex]
@@ -207,7 +208,7 @@ def _relu_conv_norm(net: Network, x: ir.Value, channels: int, kernel: int, strid
 
 
 def _residual_201(net: Network, x: ir.Value, channels: int) -> ir.Value:
-    """Half the size: two convolutions beside a mean of 2×2 and a 1×1 convolution without normalisation."""
+    """Half the size: two convolutions, plus a shortcut of a 2×2 mean and a 1×1 convolution without normalisation."""
     y = _relu_conv_norm(net, _relu_conv_norm(net, x, channels, 3, 2), channels, 3, 1)
     return net.add([net.conv(net.average_pool(x, 2, 2), channels, 1), y])
 
@@ -234,7 +235,7 @@ def _conv_norm_relu(net: Network, x: ir.Value, channels: int, kernel: int) -> ir
 def _cell_101(
     net: Network, x: ir.Value, edges: set[tuple[int, int]], operations: Sequence[int], vertices: int, channels: int
 ) -> ir.Value:
-    """Sums at the vertices, of their first channels where they differ; the cell's input comes through 1×1 convolutions."""
+    """Sums at the vertices (of the first channels if their numbers differ); the cell's input passes 1×1 convolutions."""
     last = vertices - 1
     widths = channels_101(edges, vertices, channels)
     made: dict[int, ir.Value] = {}
@@ -257,8 +258,8 @@ def _cell_101(
 def channels_101(edges: set[tuple[int, int]], vertices: int, channels: int) -> list[int]:
     """Channels of every vertex of a cell that makes `channels`; entry 0, the input, is not used.
 
-    Vertices before the output share its channels, the first ones taking what is left over; any other has as many as the
-    widest vertex that reads it.
+    The vertices that the output reads share its channels; the first ones take the remainder. Any other vertex has as many
+    channels as the widest vertex that reads it.
     """
     last = vertices - 1
     joined = [vertex for vertex in range(1, last) if (vertex, last) in edges]
@@ -272,7 +273,7 @@ def channels_101(edges: set[tuple[int, int]], vertices: int, channels: int) -> l
 
 
 def _sizes(value: ir.Value) -> tuple[int, int, int, int]:
-    """Shape of an image with 1 for the batch."""
+    """Shape of an image with a batch size of 1."""
     if value.shape is None or len(value.shape) != 4:
         raise ValueError(f"{value.name} is no image")
     _, channels, height, width = (size if isinstance(size, int) else 1 for size in value.shape)

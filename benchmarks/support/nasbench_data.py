@@ -1,7 +1,7 @@
 """The tables of NAS-Bench-201 and NAS-Bench-101.
 
-Networks come in one shuffled order, the same everywhere: the first so many are a random sample. Encoded, all of them take
-about 80 MB in the cache.
+Networks are in one fixed shuffled order, so the first ones are a random sample. The encoded networks take about 80 MB in the
+cache.
 """
 
 import csv
@@ -20,11 +20,11 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Table(Networks):
-    """Networks with what is known of them.
+    """Networks with their measurements.
 
     Attributes:
-        accuracies: by name of the measurement, shares in [0, 1], ``(networks,)`` each.
-        sizes: parameters, and MFLOPs where they are known, ``(networks, 1 or 2)``.
+        accuracies: accuracies in [0, 1] by name of the measurement, ``(networks,)`` each.
+        sizes: number of parameters, and MFLOPs if they are known, ``(networks, 1 or 2)``.
     """
 
     accuracies: dict[str, Floats]

@@ -1,4 +1,4 @@
-"""Damage done to an ONNX file, drawn by a generator: to its bytes, or to one of its parts by what the format means."""
+"""Random damage to an ONNX file: to its bytes, or to one of the parts of the model."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
@@ -33,11 +33,11 @@ NAMES = (
 VERSIONS = (0, 1, 5, 6, 7, 9, 12, 13, 17, 21, 23, 26, 99, -1, 2**40)
 OPERATORS = tuple(sorted({schema.name for schema in onnx.defs.get_all_schemas() if schema.domain == ""}))
 MARK = "\x01mark\x01"
-"""A name that is replaced by bytes that are no UTF-8: protobuf would not write them."""
+"""A name that is replaced in the file by bytes that are not UTF-8, which protobuf would not write."""
 
 
 def damaged(model: onnx.ModelProto, rng: Rng) -> bytes:
-    """The file of a copy of the model with one to three damages; one file in four is damaged in its bytes."""
+    """The bytes of a copy of the model with one to three damages; one file in four is damaged in its bytes."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     times = int(rng.integers(1, 4))
@@ -97,7 +97,7 @@ BYTE_DAMAGES = (_flip, _flip, _flip, _insert, _cut_end, _cut_piece, _repeat_piec
 
 
 def _graphs(model: onnx.ModelProto) -> Iterator[onnx.GraphProto]:
-    """The main graph and those in attributes."""
+    """The main graph and the graphs in attributes."""
     pending = [model.graph]
     while pending:
         graph = pending.pop()
@@ -136,7 +136,7 @@ def _any_name(model: onnx.ModelProto, rng: Rng) -> str:
 
 
 def _value(rng: Rng) -> object:
-    """Something that an attribute may hold."""
+    """A random value that an attribute may hold."""
     numbers = [int(_one(NUMBERS, rng)) for _ in range(int(rng.integers(6)))]
     dims = [int(rng.integers(1, 4)) for _ in range(int(rng.integers(3)))]
     choices: tuple[Callable[[], object], ...] = (
@@ -174,7 +174,7 @@ def _shift_attribute(model: onnx.ModelProto, rng: Rng) -> None:
 
 
 def _change_attribute_type(model: onnx.ModelProto, rng: Rng) -> None:
-    """The stated type alone: it differs from the field that is set."""
+    """Change only the stated type, so that it differs from the field that is set."""
     found = _attributes(model)
     if found:
         _one(found, rng).type = int(rng.integers(15))  # type: ignore[assignment]
@@ -226,7 +226,7 @@ def _change_wires(model: onnx.ModelProto, rng: Rng) -> None:
 
 
 def _change_node(model: onnx.ModelProto, rng: Rng) -> None:
-    """A node less, twice, elsewhere or under another name."""
+    """Remove, repeat, move or rename a node."""
     graph = _one(list(_graphs(model)), rng)
     if not graph.node:
         return
@@ -245,7 +245,7 @@ def _change_node(model: onnx.ModelProto, rng: Rng) -> None:
 
 
 def _change_dims(model: onnx.ModelProto, rng: Rng) -> None:
-    """Of an initializer: one size, or one axis more or less, its data as it was."""
+    """Change one size of an initializer, or add or remove an axis, without changing its data."""
     found = _tensors(model)
     if not found:
         return
@@ -259,7 +259,7 @@ def _change_dims(model: onnx.ModelProto, rng: Rng) -> None:
 
 
 def _reshape_weight(model: onnx.ModelProto, rng: Rng) -> None:
-    """An initializer of another shape or type, whole in itself."""
+    """Replace an initializer by a valid one of another shape or type."""
     found = [tensor for graph in _graphs(model) for tensor in graph.initializer]
     if found:
         tensor = _one(found, rng)
@@ -269,7 +269,7 @@ def _reshape_weight(model: onnx.ModelProto, rng: Rng) -> None:
 
 
 def _change_data(model: onnx.ModelProto, rng: Rng) -> None:
-    """Extreme numbers in an initializer of its own shape; above all in those of integers, which are shapes, axes and indices."""
+    """Extreme numbers in an initializer, mostly in integer ones, which are shapes, axes and indices; the shape stays."""
     found = [tensor for tensor in _tensors(model) if tensor.data_type == TensorProto.INT64 or rng.random() < 0.2]
     if not found:
         return
@@ -392,7 +392,7 @@ def _change_sparse(model: onnx.ModelProto, rng: Rng) -> None:
 
 
 def _add_growth(model: onnx.ModelProto, rng: Rng) -> None:
-    """Thirty-two nodes each of which makes much out of its input, between an input of a node and what made it."""
+    """Insert 32 nodes, each of which enlarges its input, between an input of a node and the node that made it."""
     nodes = [node for node in model.graph.node if node.input]
     if not nodes:
         return

@@ -13,11 +13,11 @@ from onnx import TensorProto, helper, numpy_helper
 import search_spaces
 
 EXTERNAL = "weights.bin"
-"""Name of the file beside a model that holds external data."""
+"""Name of the file next to a model that holds its external data."""
 
 
 def zoo(*, exports: bool = True) -> dict[str, onnx.ModelProto]:
-    """The models by name, always the same ones.
+    """The models by name; they are always the same.
 
     Args:
         exports: also export PyTorch modules, which takes half a minute.
@@ -118,7 +118,7 @@ def _by_hand() -> Iterator[tuple[str, onnx.ModelProto]]:
 
 
 def _model(text: str, **arrays: object) -> onnx.ModelProto:
-    """A model from ONNX text; the initializers that it uses are those of `_ARRAYS` and the given ones."""
+    """A model from ONNX text; its initializers come from `_ARRAYS` and from the arguments."""
     model = onnx.parser.parse_model(f'<ir_version: 10, opset_import: ["" : 18, "my" : 1]>\n{text}')
     used = {name for node in _all_nodes(model) for name in node.input}
     for name, array in {**_arrays(), **arrays}.items():
@@ -235,7 +235,7 @@ def _sparse() -> onnx.ModelProto:
 
 
 def _external() -> onnx.ModelProto:
-    """A weight of which the bytes lie in another file."""
+    """A weight whose bytes are in another file."""
     model = _model("g (float[N,64] x) => (float[N,10] y) { y = MatMul(x, out) }")
     tensor = TensorProto(name="out", data_type=TensorProto.FLOAT, dims=[64, 10], data_location=TensorProto.EXTERNAL)
     for key, value in (("location", EXTERNAL), ("offset", "0"), ("length", "2560")):
@@ -245,7 +245,7 @@ def _external() -> onnx.ModelProto:
 
 
 def _types() -> onnx.ModelProto:
-    """Initializers of all types, in the fields that hold them."""
+    """Initializers of all types, in the typed fields of the format."""
     model = _model("g (float[N,64] x) => (float[N,10] y) { y = MatMul(x, w) }")
     model.opset_import[0].version = 20  # StringConcat
     for kind in range(1, 24):

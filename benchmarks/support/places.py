@@ -1,11 +1,11 @@
-"""Where the benchmarks keep their files."""
+"""Paths of the benchmarks' files."""
 
 from pathlib import Path
 
 BENCHMARKS = Path(__file__).parents[1]
 RESULTS = BENCHMARKS / "results"
-"""One JSON a script, of the script's name."""
+"""One JSON per script, with the script's name."""
 CORPUS = BENCHMARKS / "corpus"
-"""The networks with measured accuracies that the shipped predictor learnt from."""
+"""The networks with measured accuracies on which the shipped predictor was fitted."""
 CACHE = BENCHMARKS / "cache"
-"""Encoded networks; not in the repository, may be deleted."""
+"""Cache of encoded networks; it is not in the repository and may be deleted."""

@@ -28,13 +28,13 @@ CELLS: Mapping[str, str] = {"RNN_RELU": "rnn-relu", "RNN_TANH": "rnn-tanh", "GRU
 SYMBOLS = 8
 """Seven letters of the Reber grammar and the padding."""
 STEPS = 32
-"""Symbols read; the same for all networks, so that it tells nothing."""
+"""Number of symbols read; it is the same for all networks and so carries no information."""
 SOURCES = ("benchmarks.support.public_structures",)
 NOT_STRUCTURE = frozenset({"mode", "graph", "graph_nr", "test_acc", "test_loss", "time"})
 SIZES = ("nodes", "edges")
 PIXELS, CLASSES = 3072, 10
 WIDTH, HIDDEN = 512, 3
-"""Of the dense reference: the first layer's units, and the number of masked layers behind it."""
+"""Units of the first layer of the dense reference, and the number of masked layers after it."""
 REFERENCE_FLOPS = PIXELS * WIDTH + HIDDEN * WIDTH * WIDTH + WIDTH * CLASSES
 
 
@@ -43,8 +43,8 @@ class Structures(Networks):
     """Published networks, built with their masks.
 
     Attributes:
-        accuracies: in [0, 1], ``(networks, trainings)``.
-        baselines: tables ``(networks, columns)`` that baselines are fitted on, by name; ``size`` is one.
+        accuracies: accuracies in [0, 1], ``(networks, trainings)``.
+        baselines: tables ``(networks, columns)`` on which baselines are fitted, by name; one of them is ``size``.
     """
 
     accuracies: Floats
@@ -52,7 +52,7 @@ class Structures(Networks):
 
 
 def reber(folder: Path, cell: str) -> Structures | None:
-    """The recurrent networks of one cell (a key of `CELLS`); nothing where the files have none of it."""
+    """The recurrent networks of one cell (a key of `CELLS`); empty if the files have no such networks."""
     with gzip.open(folder / "sparse" / "innvariant_rnn_structure.csv.gz", "rt") as file:
         rows = [row for row in csv.DictReader(file) if row["mode"] == cell]
     with gzip.open(folder / "sparse" / "innvariant_rnn_graphs.json.gz", "rt") as file:
@@ -80,7 +80,7 @@ def recurrent_network(vertices: int, edges: Sequence[Sequence[int]], cell: str) 
 
     Every edge goes from its lower to its higher vertex; a vertex's layer is the longest path that ends in it. Each layer is a
     recurrent layer with dense hidden-to-hidden weights (no edge lies inside a layer), reading the layer before through the
-    edges between the two. Edges that jump layers are recurrent layers of their own, added to their target's output. Sources
+    edges between the two. Edges that jump over layers are extra recurrent layers, added to their target's output. Sources
     read an embedding with as many features as there are sources. Only the last layer feeds the output: as published, a vertex
     without successor in an earlier layer feeds nothing.
     """
@@ -159,7 +159,7 @@ def triangle(nodes: int, packed: bytes) -> Mask:
 
 
 def adjacency(upper: Mask, nodes: int) -> Mask:
-    """Symmetric ``(nodes, nodes)`` with every node joined to itself, from `triangle`."""
+    """Symmetric adjacency matrix ``(nodes, nodes)`` with every node joined to itself, from `triangle`."""
     found = np.eye(nodes, dtype=np.bool_)
     found[np.triu_indices(nodes, 1)] = upper
     return found | found.T
@@ -168,9 +168,10 @@ def adjacency(upper: Mask, nodes: int) -> Mask:
 def relational_network(graph: Mask) -> ir.Model:
     """A relational graph as the published perceptron: a dense first layer, three masked ones, a dense last one.
 
-    Every node stands for a few units of every layer; two units are joined where their nodes are. As published, the masked
-    layers are not 512 wide but as wide as brings the multiplications of the dense reference, so that a sparser graph has wider
-    layers (up to about 1,500) and all networks the same number of weights; nodes differ by at most one unit.
+    Every node represents a few units of every layer; two units are joined if their nodes are. As published, the masked layers
+    are not 512 wide: their width is chosen such that the network needs as many multiplications as the dense reference. So a
+    sparser graph has wider layers (up to about 1,500), and all networks have the same number of weights; the numbers of units
+    of two nodes differ by at most one.
     """
     width = matched_width(graph)
     builder = NetworkBuilder((PIXELS,), "mlp")
@@ -189,19 +190,19 @@ def _normalised(builder: NetworkBuilder, x: ir.Value, name: str) -> ir.Value:
 
 
 def _finished(builder: NetworkBuilder, output: ir.Value) -> ir.Model:
-    """The network with its structure as masks, and every other weight dense."""
+    """The network with its structure as masks; all other weights are dense."""
     builder.finish(output)
     dense = {layer.name: np.ones(layer.shape, np.bool_) for layer in builder.layers}
     return builder.model(dense | builder.structure)
 
 
 def grown(graph: Mask, units: int, inputs: int) -> Mask:
-    """The graph with so many units in all on either side, ``(units, inputs)``."""
+    """The graph grown to the given numbers of units on each side, ``(units, inputs)``."""
     return graph.repeat(shares(units, len(graph)), axis=0).repeat(shares(inputs, len(graph)), axis=1)
 
 
 def shares(units: int, nodes: int) -> NDArray[np.int64]:
-    """Units of every node: as equal as can be, those with one more drawn as the authors drew them."""
+    """Number of units of every node: as equal as possible; the nodes with one more are drawn like in the authors' code."""
     even = np.full(nodes, units // nodes)
     even[: units % nodes] += 1
     return np.random.RandomState(1).permutation(even)
@@ -210,7 +211,7 @@ def shares(units: int, nodes: int) -> NDArray[np.int64]:
 def matched_width(graph: Mask) -> int:
     """Units of the masked layers: the fewest that need at least the multiplications of the dense reference."""
     share = graph.mean()
-    # Positive root of  share · (2 width² + 512 width) + 10 width = what the reference spends behind the first layer.
+    # Positive root of  share · (2 width² + 512 width) + 10 width = multiplications of the reference after the first layer.
     quadratic, linear = (HIDDEN - 1) * share, share * WIDTH + CLASSES
     spent = REFERENCE_FLOPS - PIXELS * WIDTH
     width = int((math.sqrt(linear**2 + 4 * quadratic * spent) - linear) / (2 * quadratic))
@@ -222,7 +223,7 @@ def matched_width(graph: Mask) -> int:
 
 
 def multiplications(graph: Mask, width: int) -> int:
-    """Of the whole network for one image."""
+    """Multiplications of the whole network for one image."""
     outer, inner = shares(width, len(graph)), shares(WIDTH, len(graph))
     masked = outer @ graph @ inner + (HIDDEN - 1) * (outer @ graph @ outer)
     return int(PIXELS * WIDTH + masked + CLASSES * width)

@@ -1,4 +1,4 @@
-"""Does each paper's own claim hold here? One function a claim; those of the digits table read its cells.
+"""Does each paper's own claim hold here? One function per claim; claims about the digits table read its cells.
 
 A claim that does not hold stays in the table with its number. `mask_methods.py claims` runs them and keeps the results.
 """
@@ -31,11 +31,13 @@ BATCH = 256
 
 @dataclass(frozen=True)
 class Claim:
-    """Attributes:
-    claim: what the paper, or the project, says.
-    measured: what came out.
-    holds: whether it is so.
-    numbers: for the JSON.
+    """A claim and its measurement.
+
+    Attributes:
+        claim: claim of the paper or of the project.
+        measured: measured result.
+        holds: whether the claim holds.
+        numbers: numbers for the JSON.
     """
 
     claim: str
@@ -45,7 +47,7 @@ class Claim:
 
 
 class Missing(Exception):  # noqa: N818 - not an error: the cell is computed by another section
-    """A cell of a table that a claim reads is not there yet."""
+    """A cell of a table that a claim reads does not exist yet."""
 
 
 def run(data: dict[str, Any], put: Callable[[str, str, Any], None], *, only: list[str] | None, redo: bool) -> None:
@@ -133,7 +135,7 @@ def bingo_is_near(cells: Cells) -> Claim:
 
 
 def counts_are_exact(cells: Cells) -> Claim:
-    """Every density of every method, counted in the ONNX file."""
+    """Every method reaches every density exactly, counted in the ONNX file."""
     rows = {k: c for k, c in cells.items() if "densities" in c}
     wrong = [key for key, cell in rows.items() if not all(column["exact"] for column in cell["densities"].values())]
     checked = sum(len(cell["densities"]) for cell in rows.values())
@@ -158,7 +160,7 @@ def linear_retrained(cells: Cells) -> Claim:
 
 
 def regularised_pruning(cells: Cells) -> Claim:
-    """GReg-1 and 2, arXiv:2012.09243: beside one-shot pruning that is given as many epochs."""
+    """GReg-1 and 2, arXiv:2012.09243: compared with one-shot pruning of as many epochs."""
     epochs = max(_cell(cells, name)["epochs"] for name in ("greg-1", "greg-2"))
     base = _accuracies(_train(create("magnitude"), 0.1, 8, replace(DIGITS, epochs=-(-epochs // 2))))
     found = {name: _column(cells, name, 0.1) for name in ("greg-1", "greg-2")}
@@ -196,7 +198,7 @@ def chase_removes_units(cells: Cells) -> Claim:
 
 
 def _microseconds(paths: list[Any], batch: int) -> list[float]:
-    """Median time of each file in onnxruntime on one thread, the files in turn so that all see the same machine."""
+    """Median time of each file in onnxruntime on one thread; files run in turn, so that the machine's load affects all alike."""
     runs = [Runtime(onnx_graph.load(path)) for path in paths]
     x = np.zeros((batch, *SHAPE), np.float32)
     times: list[list[float]] = [[] for _ in runs]
@@ -238,7 +240,7 @@ def neurons_at_equilibrium(cells: Cells) -> Claim:
 
 
 def transferred_ticket(cells: Cells) -> Claim:
-    """arXiv:1905.07785: a ticket of MNIST trained on 10,000 Fashion-MNIST images, beside random ERK masks."""
+    """arXiv:1905.07785: a ticket of MNIST trained on 10,000 Fashion-MNIST images, compared with random ERK masks."""
     import tempfile
     from pathlib import Path
 
@@ -267,7 +269,7 @@ def transferred_ticket(cells: Cells) -> Claim:
 
 
 def synaptic_flow(cells: Cells) -> Claim:
-    """SynFlow, arXiv:2006.05467: the selection knows no floor, so a layer could be emptied."""
+    """SynFlow, arXiv:2006.05467: the selection has no minimum per layer, so a layer could be emptied."""
     model, task = perceptron(WIDTHS, SHAPE), digits_70_30()
     fewest = {}
     for name in ("synflow", "snip"):
@@ -293,7 +295,7 @@ def planted_network(cells: Cells) -> Claim:
 
 
 def _supports(weights: Any) -> list[tuple[int, ...]]:
-    """Of the units, in any order; those without weights left out."""
+    """Supports of the units, sorted; units without weights are left out."""
     return sorted(tuple(np.flatnonzero(row).tolist()) for row in weights if row.any())
 
 

@@ -19,7 +19,7 @@ from nas.training.stack.stack import Member
 
 SHAPE, UNITS, CHOSEN, SEEDS = (1, 8, 8), 200, 20, range(10)
 FIRST, LAST = 5, 100
-"""Kept units between which the discrepancy is looked at: the first few lower it faster than all others."""
+"""Range of kept units in which the discrepancy is measured: the first few units lower it faster than all others."""
 
 
 def selected_units(options: TrainingOptions) -> tuple[str, str, bool, dict[str, Any]]:

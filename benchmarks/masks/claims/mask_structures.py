@@ -1,4 +1,4 @@
-"""Claims about the structure of masks: what graph properties say of accuracy beyond size and density."""
+"""Claims about the structure of masks: what graph properties predict about accuracy beyond size and density."""
 
 import math
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ def random_graph_wirings() -> tuple[str, str, bool, dict[str, Any]]:
 
 
 def spectral_gaps() -> tuple[str, str, bool, dict[str, Any]]:
-    """Hoang et al. 2023: do the gaps of masks say more than the densities of the layers?"""
+    """Hoang et al. 2023: do the gaps of masks predict more than the densities of the layers?"""
     models = _static_masks()
     accuracies = _trained(models, 1)
     rows = [list(masks(model).values()) for model in models]
@@ -83,7 +83,7 @@ def _static_masks() -> list[ir.Model]:
 
 
 def _trained(models: Sequence[ir.Model], repeats: int) -> NDArray[np.float64]:
-    """Mean accuracy of so many trainings of each."""
+    """Mean accuracy over several trainings of each network."""
     task, all_ = digits_70_30(), []
     for repeat in range(repeats):
         seeds = [1000 * repeat + index for index in range(len(models))]
@@ -101,7 +101,7 @@ def _explained(features: NDArray[Any], accuracies: NDArray[np.float64]) -> tuple
 
 
 def _mean_of(measure: Any, rows: Sequence[Sequence[NDArray[np.bool_]]]) -> NDArray[np.float64]:
-    """Mean over the layers in which the measure is defined."""
+    """Mean of a measure over the layers in which it is defined."""
     table = np.array([[measure(mask) for mask in row] for row in rows])
     kept = np.isfinite(table)
     sums = np.where(kept, table, 0).sum(1)
