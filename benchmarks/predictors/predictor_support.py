@@ -1,8 +1,9 @@
 """Does a predictor of the corpus say "outside" of strangers' networks, and not of networks of its own kind?
 
 The support is taken from a random half of the corpus; false alarms are counted on the other half, recall on real ONNX files (backend
-models, verification networks, image classifiers), each encoded for every task and counted as outside only if it is so for all of them. The share of a
-domain that is outside when the support never saw that domain is only for information: a good predictor may handle it well.
+models, verification networks, image classifiers), each encoded for every task and counted as outside only if it is so for all of
+them. The share of a domain that is outside of the support of all other domains is only for information: a good predictor may
+handle it well.
 
 Usage: NAS_DATA_DIR=DATA python -m benchmarks.predictors.predictor_support [--seeds N] [--workers N] [--print]
 """
