@@ -1,4 +1,4 @@
-"""How much processor time each test takes, beside what it says.
+"""The processor time of each test, in addition to its result.
 
 A test may take `MOST` seconds of processor time. One that takes more says how much and why: ``@pytest.mark.takes(12, "trains to the
 end")``. The summary of a run lists every test that takes longer than it says. With NAS_TIMES=strict the run fails if one takes
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 MOST = 5.0
-"""Seconds of a test that says nothing."""
+"""Most processor seconds of a test without a marker `takes` or `slow`."""
 TOLERANCE = 3.0
 PROPERTY = "processor seconds"
 
@@ -38,7 +38,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: "pytest.TerminalReporter") -> None:
-    """List the tests that took longer than they say."""
+    """List the tests that took longer than allowed."""
     late = overdue(terminalreporter, 1.0)
     if late:
         terminalreporter.section(f"tests that took longer than they say (over {MOST:g} s: mark them `takes`)")

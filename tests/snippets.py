@@ -1,4 +1,4 @@
-"""The code blocks of the guides, and what their markers say.
+"""The code blocks of the guides, and the meaning of their markers.
 
 A marker is an HTML comment on a line of its own directly above a block:
 

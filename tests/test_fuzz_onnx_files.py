@@ -1,4 +1,4 @@
-"""Damaged ONNX files: an answer or one typed line, whatever the damage. The whole run is `benchmarks/support/fuzz_onnx_files.py`."""
+"""Damaged ONNX files: an answer or one typed error, for any damage. The whole run is `benchmarks/support/fuzz_onnx_files.py`."""
 
 import importlib
 from collections import Counter

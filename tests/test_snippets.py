@@ -27,7 +27,7 @@ snippets = importlib.util.module_from_spec(_spec)
 sys.modules["snippets"] = snippets
 _spec.loader.exec_module(snippets)
 
-pytestmark = pytest.mark.filterwarnings("default")  # a reader sees the warnings of libraries, and goes on
+pytestmark = pytest.mark.filterwarnings("default")  # a reader sees the warnings of libraries and continues
 SHELL = os.environ.get("NAS_SNIPPETS") == "shell"
 PAGES = [page for page in snippets.pages() if snippets.snippets(page)]
 NEVER: dict[str, int] = {"CONTRIBUTING.md": 1, "README.md": 1, "benchmarks/README.md": 1, "docs/index.md": 1}

@@ -1,4 +1,4 @@
-"""The command line: what it prints, its exit codes, and one clear line for whatever is wrong."""
+"""The command line: its output, its exit codes, and one clear line for every error."""
 
 import json
 import os
@@ -449,7 +449,7 @@ def test_an_unknown_key_in_the_file_names_the_nearest(capsys, tmp_path):
 
 
 def write_broken(kind: str, path: Path, good: Path) -> None:
-    """A file that is no usable model."""
+    """A file that is not a usable model."""
     if kind == "truncated":
         path.write_bytes(good.read_bytes()[:-40])
     elif kind == "text":

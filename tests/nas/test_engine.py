@@ -44,7 +44,7 @@ def outcome(report):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """A run that nothing disturbed: its folder and report."""
+    """A run without interruption: its folder and report."""
     folder = tmp_path_factory.mktemp("runs") / "whole"
     return folder, searches.search(CONFIG, folder)
 

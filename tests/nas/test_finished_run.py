@@ -1,4 +1,4 @@
-"""A finished run in the hands of strangers: edited, read only, on a full disk, with names that act on terminals and figures."""
+"""A finished run that others changed: edited, read only, on a full disk, with names that affect terminals and figures."""
 
 import copy
 import ctypes

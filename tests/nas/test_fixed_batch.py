@@ -102,7 +102,7 @@ def test_the_command_line_trains_it_and_the_written_file_takes_any_batch(module,
 
 
 class Mixing(nn.Module):
-    """Answers that depend on the other examples: no batch of another size can give them."""
+    """Outputs that depend on the other examples of the batch: a batch of another size changes them."""
 
     def __init__(self, operation: str) -> None:
         super().__init__()

@@ -19,7 +19,7 @@ from nas.errors import UnsupportedModuleError, UsageError
 from nas.importer import import_model
 from nas.torch_export.torch_module import _frozen_copy
 
-# torch.onnx.export warns of what it will change in itself.
+# torch.onnx.export warns of its own future changes.
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::UserWarning")
 
 

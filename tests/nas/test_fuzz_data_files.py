@@ -1,4 +1,4 @@
-"""The fuzz of the benchmarks, small: that it finds what it looks for, and that it finds nothing."""
+"""The fuzz test of the benchmarks, small: it judges outcomes correctly, and finds no error in the project."""
 
 import json
 import subprocess

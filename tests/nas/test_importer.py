@@ -52,7 +52,7 @@ def _load(text: str, **arrays: np.ndarray) -> ir.Model:
         if tensor.name in arrays or not (tensor.float_data or tensor.int64_data or tensor.raw_data):
             array = arrays.get(tensor.name, rng.standard_normal(tuple(tensor.dims)).astype(np.float32) * 0.5)
             tensor.CopyFrom(onnx.numpy_helper.from_array(array, tensor.name))
-    # The parser lists as value infos what has no value; they are initializers here.
+    # The parser lists initializers without a value as value infos; they get random values here.
     for value in model.graph.value_info:
         if not any(tensor.name == value.name for tensor in model.graph.initializer):
             shape = tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim)

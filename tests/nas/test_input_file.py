@@ -1,4 +1,4 @@
-"""Reading what a stranger wrote: only regular files, only so many bytes, only as deep as data is."""
+"""Reading files from untrusted sources: only regular files, a limited size, a limited depth."""
 
 import os
 

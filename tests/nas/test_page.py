@@ -1,4 +1,4 @@
-"""The page: it stands alone, shows what it shall, runs what it teaches, and cannot be broken by a name."""
+"""The page: it needs no other files, shows all its parts, its examples run, and no name can break it."""
 
 import argparse
 import contextlib

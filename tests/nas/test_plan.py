@@ -1,4 +1,4 @@
-"""A configuration resolved into objects, and what is said where it cannot be."""
+"""A configuration resolved into objects, and the errors if it cannot be."""
 
 from pathlib import Path
 

@@ -88,7 +88,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
 
 
 def rows_of(capsys: pytest.CaptureFixture[str], what: str) -> tuple[dict[str, dict[str, str]], str]:
-    """`nas list` as rows by name, and what it said on stderr."""
+    """`nas list` as rows by name, and its stderr."""
     assert main(["list", what, "--format", "json"]) == 0
     out, err = capsys.readouterr()
     return {row["name"]: row for row in json.loads(out) if row.get("kind") != "capacity"}, err
@@ -168,7 +168,7 @@ def test_scores_are_errors_where_the_metric_is_an_error(run):
         scored = [row for row in csv.DictReader(file) if row["score"]]
     assert scored
     measured = [float(row["accuracy"]) for row in scored]
-    # Predictors learn shares of which more is better; what is recorded is the error again.
+    # Predictors learn shares for which more is better; the record holds the error again.
     assert np.corrcoef([float(row["score"]) for row in scored], measured)[0, 1] > 0.9
     assert all(float(row["score_std"]) >= 0 for row in scored)
 

@@ -1,4 +1,4 @@
-"""Who prepares the inputs of a model file: the file, the task, or what its weights show; and never both."""
+"""What prepares the inputs of a model file: the file, the task, or evidence in its weights; never two of them."""
 
 import json
 
@@ -37,7 +37,7 @@ def bare():
 
 @pytest.fixture(scope="module")
 def normal(task, bare):
-    """Trained on inputs in [0, 1], as the task normalises them; it says nothing of that."""
+    """Trained on inputs in [0, 1], as the task normalises them; the file does not state this."""
     return apply_result(bare, train(bare, task, OPTIONS))
 
 

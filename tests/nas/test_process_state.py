@@ -94,7 +94,7 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
 
 
 class Things:
-    """What the calls are made on."""
+    """The models and tasks of the calls."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

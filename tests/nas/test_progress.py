@@ -1,4 +1,4 @@
-"""What a search says while it works."""
+"""The messages of a search while it runs."""
 
 from nas.cli.progress_display import describe
 from nas.metrics.accuracy import ACCURACY

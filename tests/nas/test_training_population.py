@@ -1,4 +1,4 @@
-"""Population training: equal to one by one, whatever is stacked, padded, stopped or diverged."""
+"""Population training: equal to one by one, also for networks that are stacked, padded, stopped or diverged."""
 
 from collections.abc import Callable, Sequence
 

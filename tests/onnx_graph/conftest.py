@@ -1,4 +1,4 @@
-"""What the tests of this folder share: models from text, random masks, answers of onnxruntime."""
+"""Shared parts of the tests of this folder: models from text, random masks, outputs of onnxruntime."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Cutting the deepest layers of a sum off: worked numbers, what goes, what cannot be cut."""
+"""Cutting off the deepest layers of a sum: worked numbers, removed parts, graphs that cannot be cut."""
 
 import numpy as np
 import pytest

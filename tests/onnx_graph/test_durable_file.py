@@ -1,4 +1,4 @@
-"""Durable writing, and what is left of it when a process is killed."""
+"""Durable writing, and the remaining files when a process is killed."""
 
 import errno
 import os

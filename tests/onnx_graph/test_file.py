@@ -63,7 +63,7 @@ def test_shapes_stay_unknown_where_inference_fails(tmp_path):
     [
         ([["N", 2]], 0),
         ([[5, 2]], 0),
-        ([["other", 2]], 1),  # of what it is the size the file does not say
+        ([["other", 2]], 1),  # the file does not state what this size belongs to
         ([["N", "k"]], 1),
         ([[None, 2]], 1),
         ([None], 1),
@@ -397,7 +397,7 @@ def data_folder() -> Path:
 
 
 def test_real_files_load(answers):
-    """All but the one that holds no weights at all; what onnxruntime then computes is what it computed before."""
+    """All models but the one without weights; onnxruntime computes the same outputs as before."""
     refusals = []
     for path in sorted(data_folder().glob("*/*.onnx")):
         try:

@@ -1,4 +1,4 @@
-"""The table of operators against runtimes: one input element is changed at a time, and what changes must be what the table says.
+"""The table of operators against runtimes: one input element is changed at a time, and exactly the stated outputs must change.
 
 A case is a graph of one node, ``inputs | constants | node``, in the text form of ONNX. Both engines must connect an input element with
 an output element if and only if a runtime does; where the table states a reason why it connects more (`Relation.blurs`), it may.
@@ -226,15 +226,15 @@ SPECIAL = {"IsNaN": [np.nan, 1.0], "IsInf": [np.inf, 1.0]}
 POSITIVE = frozenset({"Log", "Sqrt", "Pow", "ReduceLogSum", "Acosh"})
 WITHIN_ONE = frozenset({"Acos", "Asin", "Atanh"})
 ROUNDED = frozenset({"LRN"})
-"""Operators for which onnxruntime keeps a running sum: what has left it stays as a rounding error."""
+"""Operators for which onnxruntime keeps a running sum: removed entries remain as a rounding error."""
 NEWEST_OPSET = 25
-"""Of onnxruntime."""
+"""Newest opset of onnxruntime."""
 POINTS, FEW, TRIES = 60, 8, 3
-"""At most so many points, until everything that the table says has shown; fewer where it says more."""
+"""A limited number of points, until every dependency of the table was seen; fewer points if the table has more."""
 
 
 class Case:
-    """One node with data and constants, and what a runtime makes of it."""
+    """One node with data and constants, and its outputs in a runtime."""
 
     def __init__(self, text: str) -> None:
         version, _, rest = text.rpartition("> ") if text.startswith("<") else ("<21", "", text)
@@ -333,13 +333,13 @@ def case_of(text: str) -> Case:
 
 
 def passed(step, relation: Relation, fields, ranks: list[int], algebra) -> list:
-    """Fields of that many tensors of these ranks, None where nothing arrives."""
+    """Fields of that many tensors of these ranks; None where no value arrives."""
     found = mixed(fields, ranks, algebra) if relation.mixes else step(relation, fields, algebra)
     return [*found, *[None] * (len(ranks) - len(found))]
 
 
 def told(case: Case, relation: Relation, live: list[bool], made: list[tuple[int, ...]]) -> tuple[Pairs, Pairs]:
-    """What the table says in truth values, forward and back: ``(out, in)``."""
+    """The dependencies of the table as booleans, forward and back: ``(out, in)``."""
     names = [value.name if value is not None else "" for value in case.node.inputs]
     ranks = [len(case.shapes.get(name or "", ())) for name in names]
     columns = []
@@ -373,7 +373,7 @@ def _flat(fields: list[NDArray[np.bool_] | None], shapes: list[tuple[int, ...]])
 
 
 def check(found: Pairs, said: Pairs, relation: Relation) -> None:
-    """The table misses nothing, and says nothing more without a reason."""
+    """The table misses no dependency, and states no extra one without a reason."""
     assert not (found & ~said).any(), "the table misses that these depend on each other"
     if not relation.blurs:
         np.testing.assert_array_equal(said, found)

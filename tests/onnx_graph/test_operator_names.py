@@ -67,7 +67,7 @@ def test_nobody_keeps_a_list_of_operators():
 
 def test_every_operator_that_can_be_imported_is_in_the_table():
     assert set(OPERATORS) <= set(TABLE)
-    # What is imported is followed, or the table says why it is not.
+    # Every imported operator is followed, or the table gives the reason why not.
     assert all(not TABLE[name].domain for name in OPERATORS)
 
 

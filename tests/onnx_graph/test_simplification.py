@@ -1,4 +1,4 @@
-"""Simplifying: what goes, what stays, and that it is free where there is nothing to do."""
+"""Simplifying: removed parts, kept parts, and no cost if there is nothing to do."""
 
 import numpy as np
 import onnx_ir as ir

@@ -48,7 +48,7 @@ def test_trimmed_and_shrunk_networks_compute_the_same(from_text, answers, shape,
     model = block(from_text, *arrays)
     x = {"x": rng.normal(size=(7, 3)).astype(np.float32)}
     expected = answers(model, x)[0]
-    # Without biases what is off the live paths sends nothing.
+    # Without biases, units off the live paths send nothing.
     trimmed = model.clone()
     onnx_graph.trim(trimmed)
     for other in (trimmed, onnx_graph.shrink(model), onnx_graph.shrink(trimmed)):

@@ -1,4 +1,4 @@
-"""Weights: which initializers are maskable, and which way round they lie."""
+"""Weights: which initializers are maskable, and their orientation."""
 
 import numpy as np
 import onnx_ir as ir

@@ -1,4 +1,4 @@
-"""The benchmarks of predictors: what they judge with is what they say, on a few networks of the committed corpus."""
+"""The benchmarks of predictors: they use the measures that they state, on a few networks of the committed corpus."""
 
 import math
 import shutil

@@ -1,4 +1,4 @@
-"""The shipped predictor: small, not pickled, the same answers for ever, and a word for what it does not know."""
+"""The shipped predictor: small, not pickled, always the same answers, and a warning for unknown networks."""
 
 import zipfile
 from dataclasses import replace

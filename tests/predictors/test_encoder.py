@@ -1,4 +1,4 @@
-"""What must not change the encoding: names, order, values of non-zeros, and the ways of writing the same network."""
+"""Changes that must not affect the encoding: names, order, values of non-zeros, other notations of the same network."""
 
 import re
 import tracemalloc

@@ -1,4 +1,4 @@
-"""The benchmarks' cache of structure graphs: what is written is read, only what is missing or changed is encoded."""
+"""The benchmarks' cache of structure graphs: it reads what it wrote, and encodes only missing or changed networks."""
 
 from dataclasses import replace
 

@@ -19,7 +19,7 @@ def test_the_gradient_is_that_of_the_loss():
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(20, MEMBERS.shape[1]))
     varies = np.ones(rows.shape[1], bool)
-    varies[MEMBERS[2]] = False  # a group that tells nothing
+    varies[MEMBERS[2]] = False  # a group without information
     terms = module._Terms(module._Rows(rows, varies), module._Rows(rows, varies))
     prior = module._start(len(terms.groups))
     scales, targets = prior + 0.3 * rng.normal(size=len(prior)), rng.normal(size=20)

@@ -29,7 +29,7 @@ def tasks(count: int) -> list[TaskDescription]:
 
 
 def shifted(shifts: list[float], each: int = 40) -> tuple[list[StructureGraph], np.ndarray]:
-    """Perceptrons of several tasks; what their structure promises is shifted on the scale of targets, by task."""
+    """Perceptrons of several tasks; on the scale of targets, each task adds a constant to the effect of the structure."""
     graphs, accuracies = synthetic_graphs(each * len(shifts))
     graphs = [replace(graph, operators=np.full_like(graph.operators, INDEX["dense"])) for graph in graphs]
     place = np.arange(len(graphs)) % len(shifts)

@@ -1,4 +1,4 @@
-"""What a prediction states of its uncertainty."""
+"""The uncertainty that a prediction states."""
 
 import numpy as np
 import pytest

@@ -22,7 +22,7 @@ SMALL = EnsembleOptions(
 
 
 class Source:
-    """Says what it is told to of every network."""
+    """A predictor whose answers are given."""
 
     name = "source"
 

@@ -1,4 +1,4 @@
-"""Units and connections of small networks, told by hand and against the masks of random candidates."""
+"""Units and connections of small networks, found by hand and compared with the masks of random candidates."""
 
 import numpy as np
 import onnx_ir as ir

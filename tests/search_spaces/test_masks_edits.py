@@ -1,4 +1,4 @@
-"""Mask edits: what moves, what stays, what is refused."""
+"""Mask edits: moved and kept connections, and refused arguments."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""BINGO: what a reset is credited with, by hand, and which weights are significant."""
+"""BINGO: the credit of a reset, computed by hand, and which weights are significant."""
 
 from dataclasses import replace
 

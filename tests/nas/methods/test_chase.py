@@ -1,4 +1,4 @@
-"""Chase: global drop and growth, units that leave, and what is left of them in the exported network."""
+"""Chase: global drop and growth, removed units, and their traces in the exported network."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Methods from the command line, in a search, and in the library: what is asked wrongly is one clear line before training."""
+"""Methods from the command line, in a search, and in the library: a wrong request gives one clear line before training."""
 
 import json
 from dataclasses import replace
@@ -40,7 +40,7 @@ def words(model, *more):
 
 
 def refused(capsys, *argv):
-    """The one line that says what is wrong; exit code 2."""
+    """The one line of the error; exit code 2."""
     assert main([str(word) for word in argv]) == 2
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 1

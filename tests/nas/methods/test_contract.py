@@ -24,7 +24,7 @@ class TestMethods(MethodContract):
 
 
 def options_of(name: str, network: str, folder: Path) -> dict[str, object]:
-    """Options without which a method can do nothing."""
+    """Options that a method requires."""
     if name != "mask-transfer":
         return {}
     path = folder / "source.onnx"

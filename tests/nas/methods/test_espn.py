@@ -1,4 +1,4 @@
-"""ESPN: thresholding by hand, the planned counts, what is folded, and the mask that it finds."""
+"""ESPN: thresholding by hand, the planned counts, the folded factors, and the mask that it finds."""
 
 from dataclasses import replace
 

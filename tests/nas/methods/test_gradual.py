@@ -1,4 +1,4 @@
-"""Gradual magnitude pruning: how many weights are left after each step, and which."""
+"""Gradual magnitude pruning: how many weights remain after each step, and which."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ TASK = task_for((1, 4, 4), 0)
 
 
 class Watch(Shrink):
-    """Records the masks after every step, and what they were made of."""
+    """Records the masks after every step, and the values from which they were made."""
 
     def __init__(self, method):
         super().__init__(method)

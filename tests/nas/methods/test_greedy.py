@@ -1,4 +1,4 @@
-"""Greedy selection of units: worked numbers, which units there are, and what is left of a network."""
+"""Greedy selection of units: worked numbers, the selectable units, and the remaining network."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
@@ -220,7 +220,7 @@ def test_units_that_one_weight_reads(model: Callable[[], ir.Model], expected: li
 def test_contributions_are_what_the_scaled_weight_adds_up(
     model: Callable[[], ir.Model], shape: tuple[int, ...]
 ) -> None:
-    """For any coefficients: the sum, and the loss of the network behind it, are those of the network with a scaled weight."""
+    """For any coefficients, the sum and the loss of the network after it are the same as in the network with a scaled weight."""
     data = task(shape, steps=5 if model is projection else 0)
     given = session([model()], [20], data)
     network = OwnNetwork.of(given, 0)
@@ -325,7 +325,7 @@ def test_exact_counts(name: str, model: Callable[[], ir.Model], shape: tuple[int
 
 
 def test_other_units_come_back_where_the_own_mask_leaves_too_few_weights() -> None:
-    """Every second weight of the model is zero; all that is left is asked for."""
+    """Every second weight of the model is zero; all remaining weights are to be kept."""
     model = perceptron()
     for layer in OwnNetwork(model).layers:
         array = np.array(array_of(model.graph.initializers[layer.name]), np.float32)
@@ -365,7 +365,7 @@ def test_refuses_options_that_mean_nothing(options: dict[str, object]) -> None:
 
 
 def test_loss_falls_as_units_are_added() -> None:
-    """On a trained layer of 40 units: what the benchmark draws."""
+    """The curve of the benchmark, on a trained layer of 40 units."""
     builder = NetworkBuilder((1, 3, 3), "wide")
     x = builder.activation(builder.gemm(builder.flatten(builder.input), 40, "hidden"), "relu", "act")
     members = [Member.of(dense(builder.finish(builder.gemm(x, 3, "head"))), 0)]

@@ -91,7 +91,7 @@ def test_a_layer_that_holds_less_than_its_share_leaves_it_to_others():
 
 
 class Norms(Growing):
-    """Root mean squares of the weights to go and of the others, at the start and before the cut."""
+    """Root mean squares of the weights to be removed and of the others, at the start and before the cut."""
 
     def begin(self, session, steps):
         super().begin(session, steps)

@@ -58,7 +58,7 @@ def test_a_layer_with_one_free_place_moves_one_weight_and_a_full_one_none():
 
 
 class Watch(DropAndGrow):
-    """Records the mask before and after every step, and the gradients that a move goes by."""
+    """Records the mask before and after every step, and the gradients that decide the move."""
 
     def __init__(self, method):
         super().__init__(method)
@@ -120,7 +120,7 @@ def test_rigl_grows_where_the_gradient_is_largest():
             left_out = callback.session.exists[name] & ~before[name] & ~grown
             if grown.any() and left_out.any():
                 assert gradient[name][grown].min() >= gradient[name][left_out].max()
-            # What was grown starts from zero.
+            # Grown weights start from zero.
             assert (weights[name][grown] == 0).all()
     assert any(
         (after["hidden_1.weight"] & ~before["hidden_1.weight"]).any() for before, after, *_ in callback.moves.values()
@@ -132,7 +132,7 @@ def test_set_grows_elsewhere_than_the_gradient_says():
     for name in ("set", "rigl"):
         before, after, *_ = watch(create(name, {"interval": 3}), mlp()).moves[3]
         grown.append({key: after[key] & ~before[key] for key in before})
-    # Dropped were the same, as nothing had moved before.
+    # Both drop the same weights in the first move, so they grow the same number in each layer.
     assert all(a.sum() == b.sum() for a, b in zip(grown[0].values(), grown[1].values(), strict=True))
     assert any((grown[0][key] != grown[1][key]).any() for key in grown[0])
 

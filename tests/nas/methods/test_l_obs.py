@@ -100,7 +100,7 @@ def test_elimination_is_the_formula_of_the_paper_one_weight_after_the_other(size
 
 
 def test_of_two_copies_one_stays() -> None:
-    """Each is free to go as long as the other is there: what all lose at once must not be asked."""
+    """Each can be removed for free while the other exists, so costs must be computed one after the other."""
     h = torch.tensor([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]], dtype=torch.float64) + 1e-9 * torch.eye(3)
     row, every = torch.tensor([[1.0, 1.0, 0.5]], dtype=torch.float64), torch.ones(1, 3, dtype=torch.bool)
     # one copy costs nothing, the third ½·.5² = .125, the other copy, now 2, ½·2² = 2

@@ -82,7 +82,7 @@ def test_says_what_does_not_fit(tmp_path):
 
 @pytest.fixture
 def other_task(monkeypatch):
-    """Another task under the name ``other``: the labels of the first half of the classes change places."""
+    """Another task under the name ``other``: the labels of the first half of the classes are exchanged."""
     swap = np.array([1, 0, 2])
 
     def moved(split):
@@ -106,7 +106,7 @@ def test_finds_the_mask_on_the_source_task_and_trains_on_the_target(other_task):
     found = [masks(apply_result(mlp(), result)) for result in (moved, source, at_home)]
     assert all((found[0][name] == found[1][name]).all() for name in found[0])
     assert any((found[0][name] != found[2][name]).any() for name in found[0])
-    # Only the second training is that of the result.
+    # Only the second training appears in the result.
     assert len(moved.losses) == OPTIONS.epochs
 
 

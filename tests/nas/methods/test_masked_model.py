@@ -1,4 +1,4 @@
-"""Only the mask: equal to that of a training, without data where none is needed."""
+"""Only the mask: equal to the mask of a training, and without data if the method needs none."""
 
 from dataclasses import replace
 

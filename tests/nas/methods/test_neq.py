@@ -25,7 +25,7 @@ def opened(network="mlp", *, copies=1, density=1.0, **options):
 
 
 class Script(Freeze):
-    """Freezes by hand from the first epoch on, and compares nothing."""
+    """Freezes given units from the first epoch on, without comparing outputs."""
 
     def __init__(self, units):
         super().__init__(Neq())

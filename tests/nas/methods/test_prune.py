@@ -196,7 +196,7 @@ def test_weights_that_are_not_rewound_stay() -> None:
 
 
 def test_fan_in_scales_the_first_values_for_the_inputs_that_are_left() -> None:
-    """Those of a unit with 4 of 64 inputs are sqrt(64 / 4) = 4 times as large as at first."""
+    """The weights of a unit with 4 of 64 inputs are sqrt(64 / 4) = 4 times as large as at first."""
     wide = perceptron(np.ones((8, 64)).tolist(), np.ones((2, 8)).tolist())
     given = session([wide], [70], TrainingOptions(epochs=1), noise(64))
     Prune(rewind="fan-in", scope="layer").run(given)
@@ -267,7 +267,7 @@ def test_imp_prunes_an_orthogonal_logistic_regression_in_the_order_of_its_projec
 def test_imp_prunes_orthogonal_least_squares_in_the_proven_order() -> None:
     """The theorem of arXiv:2007.08243 itself: gradient descent on least squares with XᵀX = I, one weight a round, rewound.
 
-    No session trains by squared error: what is shown here is that `selection` and rewinding make the proven order.
+    No session trains by squared error; this shows that `selection` and rewinding follow the proven order.
     """
     generator = torch.Generator().manual_seed(0)
     x = torch.linalg.qr(torch.randn(30, 8, generator=generator)).Q

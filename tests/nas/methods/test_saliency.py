@@ -1,4 +1,4 @@
-"""SNIP and GraSP: worked saliencies, numerical checks on every kind of layer, and what is kept."""
+"""SNIP and GraSP: worked saliencies, numerical checks on every kind of layer, and the kept weights."""
 
 from dataclasses import replace
 

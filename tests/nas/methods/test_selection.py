@@ -1,4 +1,4 @@
-"""Exact counts whatever the saliencies: ties, padding, networks with counts of their own."""
+"""Exact counts for any saliencies: ties, padding, networks with counts of their own."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""SR-STE: groups, the straight-through gradient, the pull on what is left out."""
+"""SR-STE: groups, the straight-through gradient, the pull on the weights that are left out."""
 
 from dataclasses import replace
 
