@@ -23,7 +23,7 @@ TOLERANCE = 1e-4
 """Largest difference between the exported model's outputs and the trained network's, relative to outputs above 1."""
 
 EXAMPLES = 256
-"""Most validation examples for this comparison."""
+"""Most validation examples on which the exported and the trained network are compared."""
 
 
 @dataclass(frozen=True, kw_only=True)
