@@ -1,4 +1,4 @@
-"""Space of the masks of one given ONNX model: its architecture and weight values stay, connections are removed."""
+"""Space of the masks of one given ONNX model: its architecture and weight values are kept, connections are removed."""
 
 import hashlib
 from collections.abc import Mapping

@@ -52,7 +52,7 @@ class Snippet:
         return code
 
     def reason(self, kind: str) -> str | None:
-        """What stands behind ``kind,`` in a marker; None without such a marker."""
+        """The text after ``kind,`` in a marker; None without such a marker."""
         for marker in self.markers:
             if marker == kind or marker.startswith(f"{kind},"):
                 return marker.removeprefix(kind).removeprefix(",").strip()

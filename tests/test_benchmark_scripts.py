@@ -1,4 +1,4 @@
-"""Every benchmark script asks one question, starts, keeps its answer and has a row in the README."""
+"""Every benchmark script states one question, starts, stores its result and has a row in the README."""
 
 import ast
 import importlib

@@ -1,4 +1,4 @@
-"""The public roots of the four packages: listed names, `dir()`, what importing them costs."""
+"""The public roots of the four packages: listed names, `dir()`, the cost of importing them."""
 
 import importlib
 import pkgutil
@@ -39,7 +39,7 @@ TAUGHT = {
     "search_spaces": {"Candidate", "MaskRecipe", "create", "MaskedSpace", "NetworkBuilder", "Signature"},
     "onnx_graph": {"count", "load", "masks", "save", "shrink", "simplify", "weights"},
 }
-"""What README and guides teach."""
+"""The names that README and guides use."""
 
 
 @pytest.mark.parametrize("name", PACKAGES)
@@ -54,7 +54,7 @@ def test_every_listed_name_is_there_and_dir_lists_them(name):
 
 @pytest.mark.parametrize("name", PACKAGES)
 def test_no_module_has_the_name_of_a_public_function(name):
-    """Importing such a module would put it in the place of the function."""
+    """An import of such a module would replace the function of the same name."""
     package = importlib.import_module(name)
     modules = {module.name for module in pkgutil.iter_modules(package.__path__)}
     assert modules & set(package.__all__) <= {"errors"}, "errors is public as a module"

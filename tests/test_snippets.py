@@ -31,7 +31,7 @@ pytestmark = pytest.mark.filterwarnings("default")  # a reader sees the warnings
 SHELL = os.environ.get("NAS_SNIPPETS") == "shell"
 PAGES = [page for page in snippets.pages() if snippets.snippets(page)]
 NEVER: dict[str, int] = {"CONTRIBUTING.md": 1, "README.md": 1, "benchmarks/README.md": 1, "docs/index.md": 1}
-"""How many blocks of a page no test runs."""
+"""The number of blocks of a page that no test runs."""
 
 
 @pytest.mark.takes(40, "runs every block of a page, small searches and trainings among them")

@@ -81,7 +81,7 @@ def test_fitness_is_the_predicted_accuracy(space):
 
 
 class Unsure:
-    """A predictor whose standard deviation no accuracy of that mean can have."""
+    """A predictor with a standard deviation that is impossible for accuracies of that mean."""
 
     name = "unsure"
 

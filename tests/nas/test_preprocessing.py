@@ -43,7 +43,7 @@ def normal(task, bare):
 
 @pytest.fixture(scope="module")
 def raw(normal):
-    """The same for pixels from 0 to 16, as somebody else's may be: the first weights are 16 times smaller."""
+    """The same for pixels from 0 to 16, as in models made by others: the first weights are 16 times smaller."""
     model = normal.clone()
     weight = onnx_graph.weights(model)[0].name
     onnx_graph.set_weights(model, {weight: model.graph.initializers[weight].const_value.numpy() / 16})

@@ -44,7 +44,7 @@ ONE_EPOCH = TrainingOptions(epochs=1)
 
 
 def state() -> dict[str, Any]:
-    """What belongs to the process, or to the calling thread, and not to a library."""
+    """State that belongs to the process or to the calling thread, not to a library."""
     with ThreadPoolExecutor(1) as pool:
         threads_of_a_new_thread = pool.submit(torch.get_num_threads).result()
     return {
@@ -82,7 +82,7 @@ def _loggers() -> dict[str, logging.Logger]:
 
 
 def changes(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
-    """What differs, by name; of libraries and loggers, those that were there before."""
+    """The differences by name; only for libraries and loggers that existed before."""
     found = {}
     for name, value in before.items():
         now = after[name]
@@ -195,7 +195,7 @@ def test_turning_a_module_into_a_graph_leaves_the_process_as_it_was(things):
 
 
 def test_a_search_leaves_the_process_as_it_was(things):
-    """A whole search with its report takes seconds."""
+    """The same check for a whole search with its report, which takes seconds."""
     out = things.folder / "run"
     config = SearchConfig(
         task="digits",
@@ -216,7 +216,7 @@ def test_a_search_leaves_the_process_as_it_was(things):
     "name", ["onnx_graph.load", "predictors.encode", "FittedPredictor.predict", "GNNPredictor.fit", "gp.fit"]
 )
 def test_nothing_is_changed_for_a_while_either(name, things, monkeypatch):
-    """What is set and restored within the call would show in the other threads of a program."""
+    """Other threads of a program would see a setting that is changed and restored within the call."""
 
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("a setting of the process was changed")

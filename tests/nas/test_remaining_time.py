@@ -1,4 +1,4 @@
-"""The estimate of the time left, against a clock that a test turns."""
+"""The estimate of the remaining time, with a clock that the test controls."""
 
 import pytest
 
@@ -38,7 +38,7 @@ def test_a_duration_is_told_in_the_unit_that_fits(seconds, text):
 
 
 class Clock:
-    """A clock that stands still until it is turned."""
+    """A clock that the test sets."""
 
     def __init__(self) -> None:
         self.now = 1000.0

@@ -1,4 +1,4 @@
-"""The user's own npz: what x can be, which parts can be given, and one clear line for each fault."""
+"""The user's own npz: allowed forms of x, the parts that can be given, and one clear line for each fault."""
 
 import io
 import struct

@@ -29,7 +29,7 @@ def target(model: ir.Model, operator: str) -> list[int]:
 
 
 def check(model: ir.Model, free: ir.Model) -> None:
-    """Batch by batch the original says the same, and the free one says it of seven batches and of one example at once."""
+    """The original gives the same answers batch by batch; the freed model also for seven batches at once and for one example."""
     size, *rest = (int(dim) for dim in model.graph.inputs[0].shape)
     x = np.random.default_rng(0).standard_normal((7 * size, *rest)).astype(np.float32)
     expected = np.concatenate([outputs(model, x[start : start + size]) for start in range(0, len(x), size)])

@@ -1,4 +1,4 @@
-"""Small files that ask for much: each is refused in one line, or read without what would take all memory."""
+"""Small files that would need much memory: each is refused in one line, or read without that part."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""Liveness: small graphs by eye, and every operator's rule held against what really depends on what."""
+"""Liveness: small graphs by eye, and every operator's rule compared with the true dependencies."""
 
 import os
 from pathlib import Path

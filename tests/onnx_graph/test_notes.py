@@ -1,4 +1,4 @@
-"""Notes of tools are dropped; the network, its names and its author's words stay."""
+"""Notes of tools are dropped; the network, its names and its author's texts are kept."""
 
 import onnx.parser
 import onnx_ir as ir

@@ -1,4 +1,4 @@
-"""Lists of operators stand in the table of operators alone; everybody else asks it."""
+"""Lists of operators are only in the table of operators; all other code reads them from it."""
 
 import ast
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Every operator's rule against what onnxruntime says really depends on what, and shrunk graphs against whole ones."""
+"""Every operator's rule against the true dependencies in onnxruntime, and shrunk graphs against whole ones."""
 
 import numpy as np
 import onnx_ir as ir
@@ -132,7 +132,7 @@ PRECISE = (
 
 @pytest.mark.parametrize("name", PRECISE)
 def test_rules_tell_the_units_apart(from_text, name):
-    """Only unit 4 of ``a`` has an input; the rules above must not blur that."""
+    """Only unit 4 of ``a`` has an input; this must still be visible after the rules above."""
     model = network(from_text, BODIES[name])
     lone = np.zeros((6, 3), np.float32)
     lone[4] = 1

@@ -1,4 +1,4 @@
-"""The package itself: functions beside files of nearly their name, and what its errors say."""
+"""The package itself: functions with nearly the names of their files, and the text of its errors."""
 
 import onnx_graph
 

@@ -1,4 +1,4 @@
-"""Shrinking: literal small cases, then random masked networks held against onnxruntime."""
+"""Shrinking: literal small cases, then random masked networks compared in onnxruntime."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""A weight that two nodes read, upright and turned: live units, effective masks, shrinking."""
+"""A weight that two nodes read, one of them transposed: live units, effective masks, shrinking."""
 
 import numpy as np
 import pytest

@@ -29,7 +29,7 @@ def assert_same(first: StructureGraph, second: StructureGraph) -> None:
 
 
 def varied() -> list[StructureGraph]:
-    """With units and without, unknown operators of several lengths, units that are not joined or not there."""
+    """Graphs with and without units, with unknown operators of several lengths, with units that are not joined or missing."""
     graphs, _ = synthetic_graphs(12)
     assert {graph.units is None for graph in graphs} == {True, False}
     bare = UnitGraph(np.array([0, -1], np.int32), np.ones((2, 4), np.float32), np.zeros((2, 0), np.int32))
@@ -70,7 +70,7 @@ def test_only_what_is_missing_is_encoded(cache, monkeypatch):
     built: list[int] = []
 
     def encoded(sizes: list[int], number: int) -> int:
-        """How many networks were built."""
+        """The number of networks that were built."""
         built.clear()
         networks = cache.Networks(
             name="relu", specs=[(size,) for size in sizes], build=lambda size: network(built, size), sources=()

@@ -22,7 +22,7 @@ def _density_of_the_first_layer(model) -> float:
 
 @pytest.fixture(scope="module")
 def fitted():
-    """Knows networks whose accuracy is the density of their first layer."""
+    """A predictor fitted on networks whose accuracy is the density of their first layer."""
     space = search_spaces.create(
         "mlp", Signature(input_shape=(12,), outputs=3), wirings=("plain",), depth=(2, 2), width=(10, 14)
     )

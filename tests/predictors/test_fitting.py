@@ -1,4 +1,4 @@
-"""Fitting on one's own networks: with a task a warm start, without one none, and clear errors."""
+"""Fitting on one's own networks: a warm start with a task, no warm start without one, and clear errors."""
 
 import numpy as np
 import pytest

@@ -21,7 +21,7 @@ STD = [0.30323517842413555, 0.3106830722007772, 0.3072349176214853, 0.3030852037
 
 
 def graphs(first: int, last: int) -> list[StructureGraph]:
-    """Graphs by formula, not by generator: the same for ever."""
+    """Graphs made by a formula, not by a generator, so that they never change."""
     found = []
     for number in range(first, last):
         nodes = 2 + number % 3

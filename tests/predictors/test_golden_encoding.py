@@ -31,7 +31,7 @@ def graphs(kind: str) -> list[StructureGraph]:
 
 
 def arrays(kind: str) -> dict[str, np.ndarray]:
-    """All that predictors read of them, and their pooled features, by name."""
+    """All arrays of the graphs that predictors read, and their pooled features, by name."""
     found = graphs(kind)
     parts = {f"{kind}/{place}/{name}": value for place, one in enumerate(found) for name, value in one.arrays().items()}
     return parts | {kind: matrix(found)}

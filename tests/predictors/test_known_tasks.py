@@ -1,4 +1,4 @@
-"""Tasks that a predictor learnt from, and the interval on one that it never saw."""
+"""Tasks on which a predictor was fitted, and the interval on a task that it never saw."""
 
 from dataclasses import replace
 

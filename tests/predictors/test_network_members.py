@@ -136,7 +136,7 @@ def test_parameters_have_the_names_and_shapes_of_the_modules():
 
 
 def test_the_shipped_predictor_answers_without_torch(tmp_path):
-    """Importing torch takes twenty times as long as all the rest."""
+    """The answer needs no torch; importing it takes twenty times as long as all the rest."""
     space = create("mlp", Signature(input_shape=(64,), outputs=10))
     path = tmp_path / "model.onnx"
     onnx_graph.save(space.build(space.sample(np.random.default_rng(0))), path)

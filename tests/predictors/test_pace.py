@@ -1,4 +1,4 @@
-"""The progress of an evaluation, by a clock that the test turns."""
+"""The progress of an evaluation, with a clock that the test controls."""
 
 from predictors.library.pace import Evaluating, Pace
 

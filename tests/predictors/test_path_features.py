@@ -11,7 +11,7 @@ from predictors.reading.operators import INDEX
 
 
 def _random(seed: int, count: int = 9) -> Skeleton:
-    """A random DAG from one first to one last node, links repeated now and then."""
+    """A random DAG from one first to one last node, with some repeated links."""
     rng = np.random.default_rng(seed)
     before: list[list[int]] = [[]]
     for node in range(1, count):

@@ -16,7 +16,7 @@ CALIBRATED = [ForestPredictor, GaussianProcessPredictor, LinearPredictor, QuickP
 
 
 def heaps(count: int) -> tuple[list, np.ndarray]:
-    """Networks whose accuracies are 1 or .1, the better the structure the more often 1."""
+    """Networks whose accuracies are 1 or .1; with a better structure 1 is more frequent."""
     graphs, accuracies = synthetic_graphs(count)
     return graphs, np.where(np.random.default_rng(0).random(count) < accuracies, 1.0, 0.1)
 

@@ -1,4 +1,4 @@
-"""Trials that answer: ranges, inheritance, change, records."""
+"""Trials: ranges, inheritance, changes, records."""
 
 import numpy as np
 import pytest

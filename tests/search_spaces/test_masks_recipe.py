@@ -1,4 +1,4 @@
-"""Recipes: drawn again, drawn differently, refused."""
+"""Recipes: repeated draws, different draws, refused recipes."""
 
 import numpy as np
 import pytest
