@@ -40,7 +40,7 @@ class Budget:
 
 
 def suggest(trial: TrialLike, options: SpaceOptions, budget: Budget) -> MaskRecipe:
-    """Ask for a recipe; it keeps at most ``limit - fixed`` weights, whatever the trial answers."""
+    """Ask for a recipe; it keeps at most ``limit - fixed`` weights for any answers of the trial."""
     distribution = genes.choice(trial, "mask_distribution", options.distributions)
     pattern = genes.choice(trial, "mask_pattern", options.patterns)
     if options.max_nnz is None:

@@ -270,6 +270,6 @@ def _product(
 
 
 def _skip(pair: tuple[int, int], depth: int) -> str:
-    """Name of a skip, the same whatever the depth, so that parents of different depths share it."""
+    """Name of a skip; it does not depend on the depth, so that parents of different depths share it."""
     source, target = pair
     return f"skip_{source}_{'head' if target == depth + 1 else target}"

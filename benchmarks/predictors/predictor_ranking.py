@@ -123,7 +123,7 @@ def make_networks(task_name: str, space_name: str, number: int, epochs: int, see
 
 
 def _layer_densities(models: Sequence[ir.Model]) -> Floats:
-    """Density and log non-zeros of every weight in node order, ``(networks, 2 · most weights)``; 0 where there is none."""
+    """Density and log non-zeros of every weight in node order, ``(networks, 2 · most weights)``; 0 if a network has fewer weights."""
     layers = [[(mask.mean(), np.log1p(mask.sum())) for mask in masks(model).values()] for model in models]
     table = np.zeros((len(models), max(map(len, layers)), 2))
     for row, layer in enumerate(layers):

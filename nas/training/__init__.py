@@ -1,4 +1,4 @@
-"""Sparse training by a mask method: one network, or many small ones as one stacked batch (see README.md beside this file).
+"""Sparse training by a mask method: one network, or many small ones as one stacked batch (see README.md in this folder).
 
 The public names stand in `__init__.pyi`, once; each is imported when it is first asked for.
 """

@@ -59,5 +59,5 @@ def _full_products() -> Iterator[None]:
 
 
 def threads_for(work: int) -> int:
-    """CPU threads for a step of so many multiply-accumulates."""
+    """CPU threads for a step with this number of multiply-accumulates."""
     return torch.get_num_threads() if work > THREADED else 1

@@ -29,9 +29,9 @@ def near_regular(out: int, inputs: int, edges: int, rng: np.random.Generator) ->
         unit = receiver[first - 1]
         begun = first - (int(ends[unit - 1]) if unit else 0)
         if ends[unit] > first and begun:
-            # This unit takes from the end of one deck and the start of the next. The in units it has from the first deck are
-            # moved behind the cards it takes from the second, at random places, not at its end, where the next such unit
-            # would get them again.
+            # This unit takes in units from the end of one deck and from the start of the next. Those from the first deck are
+            # moved to random places in the second deck, after the ones that it takes from there: it must not take them twice,
+            # and at the end of the deck the next such unit would get all of them again.
             held = decks[deck - 1, inputs - begun :]
             keys[deck, held] += 1.0
             keys[deck, keys[deck].argsort()[: ends[unit] - first]] -= 1.0

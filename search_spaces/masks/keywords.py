@@ -11,7 +11,7 @@ from search_spaces.errors import InvalidOptionError
 
 @cache
 def keywords(function: Callable[..., Any]) -> Mapping[str, bool]:
-    """Keyword-only parameters of `function`, True where there is no default."""
+    """Keyword-only parameters of `function`, True = without a default."""
     parameters = inspect.signature(function).parameters.values()
     return {
         parameter.name: parameter.default is inspect.Parameter.empty

@@ -173,7 +173,7 @@ class Session:
         self.stack.buffers = {name: tensor.clone() for name, tensor in state.buffers.items()}
 
     def redraw(self) -> None:
-        """Draw the initial weights anew, scaled for the true fan-in under the present masks."""
+        """Draw new initial weights, scaled for the true fan-in under the present masks."""
         self.stack.fill([self.stack.redrawn(row) for row in range(len(self))])
 
     # --- data -----------------------------------------------------------------------------------------------------

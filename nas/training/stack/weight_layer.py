@@ -19,7 +19,7 @@ class Layer:
         weight: its kind, canonical shape and orientation.
         input: name of the value that it multiplies (a recurrent weight: the input of its operator).
         output: name of the operator's first output.
-        bias: name of the bias vector ``(out,)`` that is added to the product; None where there is none, or gates share it.
+        bias: name of the bias vector ``(out,)`` that is added to the product; None without a bias, or if gates share it.
         head: its output units are outputs of the network, so none of them can be removed.
     """
 
