@@ -7,7 +7,7 @@ from nas.tasks.task import Task
 
 
 def check_fit(model: ir.Model, task: Task) -> None:
-    """`UsageError` if the model's input or output is not the task's; `TrainingError` if there is nothing to train on."""
+    """Raise `UsageError` if the model's input or output does not fit the task, `TrainingError` if there is nothing to train on."""
     inputs = [value for value in model.graph.inputs if not value.is_initializer()]
     signature = task.signature
     _check_shape("input", inputs[0], slice(1, None), signature.input_shape, task.name)

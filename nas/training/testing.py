@@ -114,7 +114,7 @@ class MethodContract:
     """
 
     def test_keeps_exactly_as_many_weights_as_asked(self, method: Method, network: str, tmp_path: Path) -> None:
-        """Counted in the file that was written; biases and normalisation parameters are left alone."""
+        """Non-zeros are counted in the written file; biases and normalisation parameters are not masked."""
         model, task = _case(network)
         result = _train(method, model, task)
         if result is None:
@@ -130,7 +130,7 @@ class MethodContract:
         assert all((array != 0).all() for array in norms)
 
     def test_same_seed_same_network(self, method: Method, network: str) -> None:
-        """Bit for bit, and another seed gives another."""
+        """The same seed gives the same result bit for bit, another seed gives another one."""
         model, task = _case(network)
         first, again, other = (_train(method, model, task, seed=seed) for seed in (3, 3, 4))
         if first is None or again is None or other is None:
@@ -147,7 +147,7 @@ class MethodContract:
             assert (value.const_value.numpy() == before[name]).all()  # type: ignore[union-attr]
 
     def test_every_network_of_a_population_keeps_its_own_count(self, method: Method, network: str) -> None:
-        """In stacks or not; networks of two widths and three densities side by side."""
+        """Stacked or not, with networks of two widths and three densities together."""
         if network not in ("mlp", "cnn"):
             return
         small, large = (mlp(8), mlp(16)) if network == "mlp" else (cnn(8), cnn(12))
@@ -165,7 +165,7 @@ class MethodContract:
             assert sum(int(m.sum()) for m in kept.values()) == round(share * sum(m.size for m in kept.values()))
 
     def test_a_network_that_answers_every_example_alike_is_called_dead(self, method: Method, network: str) -> None:
-        """Deep, with rectifiers that are off for every input, so that no gradient turns them on again."""
+        """A deep network whose rectifiers are off for every input, so that no gradient turns them on again."""
         if network != "cnn":
             return
         task = _case(network)[1]
@@ -177,7 +177,7 @@ class MethodContract:
         assert "\n" not in result.dead
 
     def test_refuses_fewer_weights_than_layers(self, method: Method, network: str) -> None:
-        """Before any training, naming the density."""
+        """The error comes before any training and names the density."""
         model, task = _case(network)
         try:
             train(model, task, OPTIONS, method=method, density=1e-3)

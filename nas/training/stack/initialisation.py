@@ -24,7 +24,7 @@ from onnx_graph.operators import POOLS, Operator, operator_of
 Arrays = dict[str, NDArray[np.float32]]
 
 _TRANSPARENT = POOLS | {"add", "batch_norm", "reshape"}
-"""Kinds of operators through which a rectifier is looked for."""
+"""Kinds of operators after which the search for a rectifier continues."""
 _STARTS: Mapping[str, float] = {"scale": 1.0, "shift": 0.0, "mean": 0.0, "variance": 1.0}
 """Initial values of the parameters and statistics of a normalisation, by role."""
 
@@ -51,7 +51,7 @@ def initial_values(model: ir.Model, seed: int) -> Arrays:
 
 
 def _draw(mask: NDArray[np.bool_], gain: float, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Normal values where the mask keeps, zero elsewhere; every row scaled for its own kept entries."""
+    """Normal values where the mask keeps, zero elsewhere; every row is scaled for its number of kept entries."""
     rows = mask.reshape(len(mask), -1)
     fan_in = np.maximum(rows.sum(axis=1, dtype=np.float32), 1.0)
     values = rng.standard_normal(rows.shape, dtype=np.float32)
@@ -75,7 +75,7 @@ def _gains(model: ir.Model) -> dict[str, float]:
 
 
 def _scale(node: ir.Node) -> float:
-    """The divisor of a weight's initial size that makes up for a Gemm's factor."""
+    """The divisor of a weight's initial size that compensates a Gemm's factor."""
     alpha = abs(node.attributes.get_float("alpha", 1.0)) if node.op_type == "Gemm" else 1.0
     if alpha in (0.0, 1.0):
         return 1.0
@@ -83,7 +83,7 @@ def _scale(node: ir.Node) -> float:
 
 
 def _is_last(node: ir.Node) -> bool:
-    """Whether the node's result is the graph's output, itself or in a sum."""
+    """Whether the node's result is the graph's output, directly or as part of a sum."""
     value = node.outputs[0]
     while not value.is_graph_output():
         consumers = [use.node for use in value.uses()]

@@ -16,8 +16,8 @@ def project(parameters: Mapping[str, Tensor], bounds: Mapping[str, float], *, le
 
     Args:
         parameters: parameters by name; those without a bound are not changed.
-        bounds: by name, > 0; names that are not parameters are ignored.
-        lead: 1 where axis 0 counts networks, each of which is scaled by itself; else 0.
+        bounds: bounds by name, > 0; names that are not parameters are ignored.
+        lead: 1 if axis 0 counts networks, each of which is scaled by itself; otherwise 0.
     """
     for name, bound in bounds.items():
         matrix = parameters.get(name)

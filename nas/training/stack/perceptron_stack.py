@@ -1,6 +1,6 @@
-"""Stacks of perceptrons without `vmap`: one batched product a layer.
+"""Stacks of perceptrons without `vmap`: one batched product per layer.
 
-`torch.func.vmap` costs about half a millisecond a step, more than the arithmetic of a stack of narrow perceptrons. Their few
+`torch.func.vmap` costs about half a millisecond per step, more than the arithmetic of a stack of narrow perceptrons. Their few
 operators are easily written for tensors with a leading axis of networks; every other graph goes through `vmap`.
 """
 
@@ -23,7 +23,7 @@ _BINARY: Mapping[str, Function] = {"Add": torch.add, "Mul": torch.mul, "Sub": to
 
 @dataclass(frozen=True)
 class PerceptronStack:
-    """Runs P perceptrons: parameters ``(P, …)``, of weights ``(P, in, out)``; inputs ``(P, N, …)``; logits ``(P, N, K)``."""
+    """Runs P perceptrons: parameters ``(P, …)``, weights ``(P, in, out)``; inputs ``(P, N, …)``; logits ``(P, N, K)``."""
 
     input: str
     output: str
@@ -81,7 +81,7 @@ def _function(node: ir.Node, learned: frozenset[str], *, turned: bool) -> Functi
 
 
 def _affine(alpha: float, *, turned: bool) -> Function:
-    """alpha·x·W + b, of a weight that is held as its transpose where `turned`."""
+    """alpha·x·W + b; if `turned`, the weight is held as its transpose."""
 
     def run(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         weight = weight.transpose(1, 2) if turned else weight
@@ -100,7 +100,7 @@ def _is_plain(node: ir.Node) -> bool:
 
 
 def _joined(function: Function, node: ir.Node) -> Function | None:
-    """Of a value and a vector of parameters."""
+    """The operator applied to a value and a vector of parameters."""
     return (lambda x, vector: function(x, vector.unsqueeze(1))) if _rank(node.inputs[1]) == 1 else None
 
 

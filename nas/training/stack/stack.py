@@ -27,9 +27,9 @@ class Member:
     """One network of a stack.
 
     Attributes:
-        model: its graph.
-        seed: of its initial values and batch order.
-        shape: its graph shape.
+        model: graph of the network.
+        seed: seed of its initial values and batch order.
+        shape: graph shape of the network.
     """
 
     model: ir.Model
@@ -42,7 +42,7 @@ class Member:
         return cls(model, seed, graph_shape(model))
 
     def values(self, *, fresh: bool) -> Arrays:
-        """Own values of its float initializers; `fresh` draws new weights for them."""
+        """The values of its float initializers; with `fresh`, newly drawn weights."""
         own = {slot.name: array_of(self.model.graph.initializers[slot.name]) for slot in self.shape.slots}
         floats = {name: np.asarray(array, np.float32) for name, array in own.items() if array.dtype.kind == "f"}
         return {**floats, **(initial_values(self.model, self.seed) if fresh else {})}
@@ -52,12 +52,12 @@ class Stack:
     """Networks that are trained together.
 
     Tensors have the network's axis first, if `lead` is 1. A single network is not stacked: `lead` is 0. Stacked matrices ``(out,
-    in)`` lie in memory as ``(in, out)``, which is how their gradients come out of a batched product.
+    in)`` lie in memory as ``(in, out)``, like their gradients from a batched product.
 
     Attributes:
-        parameters: what is trained, by the name it has in the first member.
+        parameters: trained tensors, by their name in the first member.
         buffers: normalisation statistics.
-        masks: float 0/1, for the weights of which something is masked; padding counts as masked.
+        masks: float 0/1, for weights that are at least partly masked; padding counts as masked.
         weights: names of the maskable weights.
         layers: the maskable weights with their place in the graph, in node order.
         norm_bounds: bound of the norm of each weight that has one; it holds for all members.
@@ -95,7 +95,7 @@ class Stack:
     def forward(self, x: Tensor, parameters: Mapping[str, Tensor] | None = None) -> Tensor:
         """Logits of a training batch ``(*lead, N, …)``, each network its own examples; updates the buffers.
 
-        `parameters` stand in for the stack's own, in its orientation.
+        `parameters` are used instead of the stack's own, in the same orientation.
         """
         chosen = self.parameters if parameters is None else parameters
         if self._perceptrons is not None:
@@ -187,7 +187,7 @@ class Stack:
                 tensor.copy_(self._fill({name: tensor}, values, self._device)[name])
 
     def select(self, rows: Sequence[int], device: torch.device) -> Tensor:
-        """Go on with these members only; returns the rows as a tensor."""
+        """Continue with these members only; returns the rows as a tensor."""
         index = torch.tensor(list(rows), device=device)
         self.members = [self.members[row] for row in rows]
         self.parameters = {name: p.detach()[index].requires_grad_() for name, p in self.parameters.items()}
@@ -205,7 +205,7 @@ class Stack:
             array = (tensor.t() if name in self._turned else tensor).cpu().numpy()
             array = np.array(_cut(array, slot) if self.lead else array, np.float32, order="C")
             if name in self.weights:
-                # A kept weight that is exactly zero, grown or brought there by training, would drop out of the mask.
+                # A kept weight that is exactly zero (just grown, or zero by training) would be lost from the mask.
                 array[self._kept(name, row, slot) & (array == 0)] = np.float32(1e-12)
             found[slot.name] = array
         return found
@@ -283,7 +283,7 @@ def _gate_shape(shape: tuple[int, ...], gates: int) -> tuple[int, ...]:
 
 
 def _envelope(models: Sequence[ir.Model], shapes: Sequence[GraphShape]) -> ir.Model:
-    """A graph that each of the models fits into: it has the largest of their widths everywhere. Its weights are meaningless."""
+    """A graph into which each of the models fits: it has the largest of their widths everywhere. Its weights are meaningless."""
     if len({tuple(slot.shape for slot in shape.slots) for shape in shapes}) == 1:
         return models[0]
     envelope = models[0].clone()

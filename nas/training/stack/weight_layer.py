@@ -16,11 +16,11 @@ class Layer:
 
     Attributes:
         name: name of the initializer.
-        weight: its kind, canonical shape and orientation.
+        weight: kind, canonical shape and orientation.
         input: name of the value that it multiplies (a recurrent weight: the input of its operator).
         output: name of the operator's first output.
         bias: name of the bias vector ``(out,)`` that is added to the product; None without a bias, or if gates share it.
-        head: its output units are outputs of the network, so none of them can be removed.
+        head: whether its output units are outputs of the network, which cannot be removed.
     """
 
     name: str
@@ -32,12 +32,12 @@ class Layer:
 
     @property
     def mask_layer(self) -> MaskLayer:
-        """As the mask generators see it."""
+        """The layer in the form for the mask generators."""
         return mask_layer(self.weight)
 
 
 def mask_layer(weight: Weight) -> MaskLayer:
-    """A weight as the mask generators see it."""
+    """A weight in the form for the mask generators."""
     gates = weight.gates * weight.directions
     return MaskLayer(name=weight.name, shape=weight.shape, kind=weight.kind, gates=gates)
 
@@ -83,7 +83,7 @@ def _bias(node: ir.Node) -> str | None:
 
 
 def _reach_the_output(model: ir.Model) -> set[ir.Node]:
-    """Nodes with a weight from which a path leads to an output of the graph past no other weight."""
+    """Nodes with a weight from which a path leads to an output of the graph without passing another weight."""
     weighted = {use.node for use in weight_uses(model)}
     found, pending = set(), [value.producer() for value in model.graph.outputs]
     seen: set[ir.Node] = set()
