@@ -188,7 +188,7 @@ _NUMBERS_OF: dict[int, tuple[str, np.dtype[Any]]] = {
     onnx.TensorProto.FLOAT: ("float_data", np.dtype("<f4")),
     onnx.TensorProto.DOUBLE: ("double_data", np.dtype("<f8")),
 }
-"""Where a tensor of that type has its numbers, if they are not raw bytes, and their type."""
+"""The field in which a tensor of that type stores its numbers if they are not raw bytes, and their type."""
 _LISTS = ("ints", "floats", "strings")
 
 

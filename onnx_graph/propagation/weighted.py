@@ -1,4 +1,4 @@
-"""Steps through maskable weights: only what is not zero connects."""
+"""Steps through maskable weights: only non-zeros connect."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from onnx_graph.propagation.field import Field
 
 
 class Through(NamedTuple):
-    """A weight reads the units along one axis (`into`) and makes those along another one (`out`) of as many axes."""
+    """A weight reads units along one axis (`into`) and makes units along another axis (`out`); the rank stays the same."""
 
     product: Product
     into: int
