@@ -30,11 +30,20 @@ import onnx_graph
 from benchmarks.masks.claims import mask_claims
 from benchmarks.support.mask_networks import digits_70_30, gru, mnist_whole, perceptron
 from benchmarks.support.places import RESULTS
+from nas import (
+    Method,
+    Split,
+    Task,
+    TrainingOptions,
+    TrainingResult,
+    apply_result,
+    evaluate,
+    load_task,
+    train,
+    train_population,
+)
 from nas.errors import NasError
-from nas.tasks import Task, load_task
-from nas.tasks.task import Split
-from nas.training import TrainingOptions, TrainingResult, apply_result, evaluate, train, train_population
-from nas.training.methods import METHODS, Method, MethodError, create
+from nas.training.methods import METHODS, MethodError, create
 from onnx_graph import masks
 
 STORED = RESULTS / "mask_methods.json"

@@ -28,8 +28,8 @@ from torch import nn
 from benchmarks.support import encoding_cache
 from benchmarks.support.corpus_graphs import corpus_graphs
 from benchmarks.support.places import CORPUS, RESULTS
+from nas import Corpus
 from nas.corpus import splits
-from nas.corpus.corpus import Corpus
 from nas.corpus.shard_plan import Spaces, candidates
 from predictors import StructureGraph, create, encode
 from predictors.calibration import ranking

@@ -30,9 +30,9 @@ from rich.table import Table
 from benchmarks.support import encoding_cache
 from benchmarks.support.corpus_graphs import corpus_graphs, domains_of
 from benchmarks.support.places import CORPUS, RESULTS
+from nas import Corpus
 from nas.corpus import splits
 from nas.corpus.ceiling import ceiling
-from nas.corpus.corpus import Corpus
 from nas.corpus.splits import Division
 from predictors import EnsemblePredictor, Predictor, StructureGraph, create
 from predictors.calibration import ranking

@@ -92,9 +92,7 @@ def main() -> None:
 def make_networks(task_name: str, space_name: str, number: int, epochs: int, seed: int) -> Networks:
     """Draw, encode and train twice; a network whose training diverged is left out."""
     import search_spaces
-    from nas.tasks import load_task
-    from nas.training.options import TrainingOptions, TrainingResult
-    from nas.training.population import train_population
+    from nas import TrainingOptions, TrainingResult, load_task, train_population
     from predictors import encode
 
     task = load_task(task_name)

@@ -22,7 +22,7 @@ from rich.table import Table
 
 from benchmarks.support.corpus_graphs import corpus_graphs
 from benchmarks.support.places import CORPUS, RESULTS
-from nas.corpus.corpus import Corpus
+from nas import Corpus
 from onnx_graph import GraphError
 from predictors import StructureGraph, encode
 from predictors.calibration.support import Support

@@ -17,8 +17,7 @@ import torch
 
 import onnx_graph
 from benchmarks.support.places import RESULTS
-from nas.tasks import Task, load_task
-from nas.training import TrainingOptions, TrainingResult, apply_result, evaluate, train_population
+from nas import Task, TrainingOptions, TrainingResult, apply_result, evaluate, load_task, train_population
 from nas.training.stack.initialisation import initial_values
 from onnx_graph import cut_layers
 from search_spaces import Candidate, MaskRecipe, create

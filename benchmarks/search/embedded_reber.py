@@ -14,10 +14,8 @@ from rich.table import Table
 
 import nas
 from benchmarks.support.places import RESULTS
-from nas.study.config import SearchConfig
-from nas.tasks import load_task
+from nas import SearchConfig, load_task, search
 from nas.tasks.n_gram import next_symbol_legality
-from nas.verbs.search import search
 
 
 def main() -> None:

@@ -16,8 +16,7 @@ from rich.table import Table
 
 import nas
 from benchmarks.support.places import RESULTS
-from nas.study.config import SearchConfig
-from nas.verbs.search import search
+from nas import SearchConfig, search
 
 
 def main() -> None:

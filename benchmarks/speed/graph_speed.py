@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 import onnx_graph
 from benchmarks.support.places import RESULTS
 from benchmarks.support.processor_time import milliseconds
-from nas.tasks import load_task
+from nas import load_task
 from predictors import encode
 from predictors.reading.canonical import canonical_graph
 

@@ -18,8 +18,7 @@ import onnx_ir as ir
 import torch
 
 from benchmarks.support.places import RESULTS
-from nas.tasks import Task, load_task
-from nas.training import TrainingOptions, TrainingResult, train, train_population
+from nas import Task, TrainingOptions, TrainingResult, load_task, train, train_population
 from search_spaces import NetworkBuilder
 
 DENSITY = 0.3

@@ -6,7 +6,7 @@ import onnx_ir as ir
 
 from benchmarks.support import encoding_cache
 from benchmarks.support.encoding_cache import Networks
-from nas.corpus.corpus import Corpus
+from nas import Corpus
 from predictors import StructureGraph
 
 

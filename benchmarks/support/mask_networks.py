@@ -6,8 +6,7 @@ from dataclasses import replace
 import numpy as np
 import onnx_ir as ir
 
-from nas.tasks import Task, load_task
-from nas.tasks.task import Split
+from nas import Split, Task, load_task
 from search_spaces import NetworkBuilder
 
 SPLIT_SEED = 11

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import onnx_ir as ir
 
+from onnx_graph.norm_bound import NORM_BOUND_KEY
+
 _TOOLS = "pkg."
 """Prefix of the metadata names that tools write into a model; other entries are from the author and are kept."""
 
@@ -15,7 +17,7 @@ _TOOLS = "pkg."
 def drop_notes(model: ir.Model) -> None:
     """Remove all notes in place: descriptions and metadata of graphs, nodes, values and functions, and tools' metadata of the model.
 
-    The author's own metadata of the model and all names are kept.
+    The author's own metadata of the model, all names, and the norm bounds of weights, which training reads, are kept.
     """
     model.doc_string = None
     for name in [name for name in model.metadata_props if name.startswith(_TOOLS)]:
@@ -52,5 +54,5 @@ def _initializers(graph: ir.Graph | ir.Function) -> Iterator[ir.Value]:
 
 def _clear(thing: ir.Node | ir.Value) -> None:
     thing.doc_string = None
-    if thing.metadata_props:
-        thing.metadata_props.clear()
+    for name in [name for name in thing.metadata_props if name != NORM_BOUND_KEY]:
+        del thing.metadata_props[name]

@@ -4,6 +4,7 @@ import onnx.parser
 import onnx_ir as ir
 
 import onnx_graph
+from onnx_graph.norm_bound import set_norm_bound
 
 
 def test_notes_go_and_the_authors_metadata_stays():
@@ -23,3 +24,15 @@ def test_notes_go_and_the_authors_metadata_stays():
     assert [(entry.key, entry.value) for entry in written.metadata_props] == [("author", "Ada")]
     assert [node.output[0] for node in written.graph.node] == ["y"]
     assert written.graph.initializer[0].name == "w"
+
+
+def test_norm_bounds_stay():
+    text = """<ir_version: 10, opset_import: ["" : 17]> g (float[N, 2] x) => (float[N, 2] y)
+    <float[2, 2] w = {1, 0, 0, 2}> { y = MatMul(x, w) }"""
+    proto = onnx.parser.parse_model(text)
+    model = onnx_graph.from_proto(proto)
+    weight = model.graph.initializers["w"]
+    weight.metadata_props["pkg.tool"] = "note"
+    set_norm_bound(weight, 2.0)
+    onnx_graph.drop_notes(model)
+    assert dict(weight.metadata_props) == {"nas.norm_bound": "2.0"}

@@ -16,11 +16,9 @@ import onnx_graph
 from benchmarks.masks.claims.mask_greedy import discrepancy, selected_units
 from benchmarks.masks.claims.mask_structures import random_graph_wirings, spectral_gaps
 from benchmarks.support.mask_networks import digits_70_30, mnist_whole, perceptron
-from nas.exporters.onnx_export import export
+from nas import Method, Task, TrainingOptions, TrainingResult, apply_result, export, masked_model, train_population
 from nas.measure.runtime import Runtime
-from nas.tasks import Task
-from nas.training import TrainingOptions, TrainingResult, apply_result, masked_model, train_population
-from nas.training.methods import Method, create
+from nas.training.methods import create
 from nas.training.methods.planted_recovery import recover
 from onnx_graph import masks
 

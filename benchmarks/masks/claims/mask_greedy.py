@@ -8,8 +8,7 @@ import numpy as np
 import torch
 
 from benchmarks.support.mask_networks import digits_70_30, perceptron
-from nas.tasks import Task
-from nas.training import TrainingOptions, TrainingResult, train_population
+from nas import Task, TrainingOptions, TrainingResult, train_population
 from nas.training.loop.session import Session
 from nas.training.masks.own_network import OwnNetwork
 from nas.training.masks.selectable_units import selectable_units

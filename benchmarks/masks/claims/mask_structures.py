@@ -14,7 +14,7 @@ from sklearn.model_selection import RepeatedKFold, cross_val_score
 import onnx_graph
 import predictors
 from benchmarks.support.mask_networks import digits_70_30
-from nas.training import TrainingOptions, TrainingResult, train_population
+from nas import TrainingOptions, TrainingResult, train_population
 from onnx_graph import masks
 from predictors.features.matrix import matrix
 from search_spaces import Candidate, MaskRecipe, create
