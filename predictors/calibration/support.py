@@ -38,9 +38,9 @@ class Support:
     """The region of features in which a predictor was fitted.
 
     Attributes:
-        centre, spread: of the features, float32 ``(features,)``.
+        centre, spread: mean and spread of the features, float32 ``(features,)``.
         rows: standardised features of some of the networks, float16 ``(rows, features)``.
-        low, high: of all networks' standardised features, float32 ``(features,)``.
+        low, high: range of all networks' standardised features, float32 ``(features,)``.
         limit: largest accepted distance to the nearest row.
         reach: largest accepted distance beyond low and high.
     """
@@ -86,7 +86,7 @@ class Support:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> "Support":
-        """The support that `arrays` came from; `InvalidPredictorError` where they are damaged."""
+        """The support that `arrays` came from; raises `InvalidPredictorError` if they are damaged."""
         width = array(arrays, "support_centre", "f", (None,)).shape[0]
         rows = array(arrays, "support_rows", "f", (None, width)).astype(np.float16)
         if width != matrix_width() or not len(rows):

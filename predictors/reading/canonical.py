@@ -21,7 +21,7 @@ from predictors.reading.decompositions import join_decompositions
 from predictors.reading.layer_fusion import join_layers
 
 MAX_VIRTUAL, MAX_VIRTUAL_RECURRENT = 2**31, 2**27
-"""Size limit of a weight whose data is not in the file, in numbers; the gates of a recurrent weight count separately."""
+"""Largest size, in numbers, of a weight whose data is not in the file; smaller for recurrent weights, whose gates need memory."""
 
 _GRAPHS = frozenset({ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS})
 
