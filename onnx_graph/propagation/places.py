@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from onnx_graph.errors import InvalidModelError
 from onnx_graph.propagation.algebra import Algebra, added
 from onnx_graph.propagation.field import Field, widened
 
@@ -137,7 +136,7 @@ def joined(pieces: Sequence[Piece], algebra: Algebra) -> Field:
 def _require_memory(size: int) -> None:
     """Refuse fields that are too large: joining a tensor with itself forty times in a row gives 2^40 units."""
     if size > MOST_BYTES:
-        raise InvalidModelError(f"its joined tensors have too many units: telling them apart takes {size:,} bytes")
+        raise ValueError(f"joined tensors have too many units: telling them apart takes {size:,} bytes")
 
 
 def _gap(common: list[int], axis: int, length: int, like: Field) -> list[Field]:
