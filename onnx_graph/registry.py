@@ -1,4 +1,4 @@
-"""A registry: all plug-ins of one kind by name, those built in and those of other installed packages.
+"""A registry: all plug-ins of one kind by name, built in and from other installed packages.
 
 This file is in `onnx_graph` because `search_spaces`, `predictors` and `nas` all have registries, and packages may
 import only lower packages.
@@ -57,7 +57,7 @@ class Offer:
     load: Callable[[], Any]
 
     def __str__(self) -> str:
-        """For messages."""
+        """Description for messages."""
         return f"{self.origin} ({self.place})"
 
 

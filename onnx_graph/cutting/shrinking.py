@@ -39,7 +39,7 @@ def shrink(model: ir.Model) -> ir.Model:
 
 
 class _Cut:
-    """Cuts initializers, attributes and shapes down to the kept units."""
+    """A pass that cuts initializers, attributes and shapes down to the kept units."""
 
     def __init__(self, model: ir.Model, found: Liveness, kept: Kept) -> None:
         self.model = model

@@ -135,7 +135,7 @@ def _may_grow(model: onnx.ModelProto) -> bool:
 
 
 class _Walk:
-    """Visits the steps in order and keeps the total of all axes and of all stored numbers."""
+    """A walk over the steps in order, which keeps the total of all axes and of all stored numbers."""
 
     def __init__(self) -> None:
         self._axes = self._carried = 0
@@ -193,7 +193,7 @@ _LISTS = ("ints", "floats", "strings")
 
 
 class _ProtoReader:
-    """Parts of a protobuf model."""
+    """A reader of the parts of a protobuf model."""
 
     def __init__(self, model: onnx.ModelProto) -> None:
         self._model = model
@@ -275,7 +275,7 @@ def _constant_bound(node: onnx.NodeProto) -> Bound:
 
 
 class _ModelReader:
-    """Parts of a model in memory without functions."""
+    """A reader of the parts of a model in memory without functions."""
 
     def __init__(self, model: ir.Model) -> None:
         self._model = model

@@ -102,7 +102,7 @@ def _same_carried(step: Step, inputs: Sequence[Bound]) -> int:
 
 
 def _added(step: Step, inputs: Sequence[Bound]) -> int:
-    """Stored numbers of a sum; those of scalars are added, as the name of a sum of open sizes is as long as all their names."""
+    """Stored numbers of a sum; for scalars they are added up, as the name of a sum of open sizes is as long as all their names."""
     alone = all(bound.numbers <= 1 for bound in inputs)
     return sum(bound.carried for bound in inputs) if alone else _most_carried(step, inputs)
 

@@ -66,7 +66,7 @@ def einsum(call: Call) -> Relation:
 
 
 def _summed(term: str, result: str) -> tuple[Step, ...]:
-    """From the axes of a term to those of the result."""
+    """Steps from the axes of a term to the axes of the result."""
     gone = tuple(axis for axis, letter in enumerate(term) if letter not in result)
     left = [letter for letter in term if letter in result]
     order = tuple(left.index(letter) for letter in result if letter in left)

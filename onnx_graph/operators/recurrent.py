@@ -29,7 +29,7 @@ def recurrent(call: Call) -> Relation:
 
 
 def _into(call: Call, index: int, enter: Enter, by_batch: int) -> tuple[Step, ...]:
-    """From an input to the hidden units."""
+    """Steps from an input to the hidden units."""
     if index == 0:
         return (Fold((0, 1)), Drop((0, 1)), enter)
     if index in (5, 6):

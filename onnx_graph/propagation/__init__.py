@@ -1,4 +1,4 @@
-"""What flows along a graph: relations between axes, and their forward and backward passes in any algebra.
+"""Flows along a graph: relations between axes, and their forward and backward passes in any algebra.
 
 `__init__.pyi` lists the public names. Each of them is imported when it is first used.
 """

@@ -11,7 +11,7 @@ from onnx_graph.propagation.field import Dim, Dims, Field, reshaped
 
 
 class Regroup(NamedTuple):
-    """Carries a field over a reshape: runs of axes with equal products of lengths are matched, from the right, then from the left.
+    """A reshape step: runs of axes with equal products of lengths are matched, first from the right, then from the left.
 
     A run along which everything is the same keeps length 1. Axes that cannot be matched, as lengths are unknown, are aggregated.
     """

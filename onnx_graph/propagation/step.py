@@ -22,7 +22,7 @@ class Step(Protocol):
 
 
 class Fold(NamedTuple):
-    """Mixes along some axes: every position depends on all positions along these axes."""
+    """A step that mixes along some axes: every position depends on all positions along these axes."""
 
     axes: tuple[int, ...]
 
@@ -36,7 +36,7 @@ class Fold(NamedTuple):
 
 
 class Drop(NamedTuple):
-    """Removes axes of length 1."""
+    """A step that removes axes of length 1."""
 
     axes: tuple[int, ...]
 
@@ -50,12 +50,12 @@ class Drop(NamedTuple):
 
 
 class Insert(NamedTuple):
-    """Inserts axes along which everything is the same; `axes` are positions in the result."""
+    """A step that inserts axes along which everything is the same; `axes` are positions in the result."""
 
     axes: tuple[int, ...]
 
     def forward(self, field: Field, algebra: Algebra) -> Field:
-        """With the axes."""
+        """The field with the axes."""
         return with_axes(field, self.axes)
 
     def backward(self, field: Field, algebra: Algebra) -> Field:
@@ -64,7 +64,7 @@ class Insert(NamedTuple):
 
 
 class Move(NamedTuple):
-    """Changes the order of the axes: axis `order[i]` becomes axis i."""
+    """A step that changes the order of the axes: axis `order[i]` becomes axis i."""
 
     order: tuple[int, ...]
 
@@ -79,7 +79,7 @@ class Move(NamedTuple):
 
 
 class Stretch(NamedTuple):
-    """Broadcasts a tensor of the shape `before` to `rank` axes, as numpy does."""
+    """A step that broadcasts a tensor of the shape `before` to `rank` axes, as numpy does."""
 
     before: Dims
     rank: int
@@ -100,7 +100,7 @@ class Stretch(NamedTuple):
 
 
 class Gate(NamedTuple):
-    """Multiplies by a constant: nothing passes where it is zero. `kept` is True elsewhere and has the rank of the result."""
+    """A product with a constant: nothing passes where it is zero. `kept` is True elsewhere and has the rank of the result."""
 
     kept: NDArray[np.bool_]
 
@@ -114,7 +114,7 @@ class Gate(NamedTuple):
 
 
 class Mix(NamedTuple):
-    """Every output position depends on every input position: from a tensor of rank `before` to one of rank `after`."""
+    """A step after which every output position depends on every input position: from rank `before` to rank `after`."""
 
     before: int
     after: int

@@ -30,7 +30,7 @@ def _swapped(field: Field, axis: int, last: int) -> Field:
 
 
 class Enter(NamedTuple):
-    """From inputs ``(in,)`` to the hidden units ``(directions, hidden)`` of a recurrent operator."""
+    """The step from inputs ``(in,)`` to the hidden units ``(directions, hidden)`` of a recurrent operator."""
 
     recurrence: Recurrence
 
@@ -44,7 +44,7 @@ class Enter(NamedTuple):
 
 
 class Run(NamedTuple):
-    """From hidden units to the hidden units of all later steps."""
+    """The step from hidden units to the hidden units of all later steps."""
 
     recurrence: Recurrence
 

@@ -74,7 +74,7 @@ def free_batch(model: ir.Model) -> ir.Model:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where the batch lies in a tensor: ``axis`` has ``factor`` entries for each example, the last ``inner`` of them side by side."""
+    """The position of the batch in a tensor: ``axis`` has ``factor`` entries for each example, the last ``inner`` of them side by side."""
 
     axis: int
     factor: int = 1
@@ -387,7 +387,7 @@ def _read(type_: onnx.TypeProto) -> tuple[Shape, int] | None:
 
 
 def _resolved(target: Sequence[int], shape: Shape, *, keep_zero: bool) -> Shape | None:
-    """The sizes that a Reshape gives, 0 and -1 replaced; None where the target does not fit."""
+    """The sizes that a Reshape gives, with 0 and -1 replaced; None if the target does not fit."""
     if any(size == 0 and axis >= len(shape) for axis, size in enumerate(target)):
         return None
     sizes = [shape[axis] if size == 0 and not keep_zero else size for axis, size in enumerate(target)]

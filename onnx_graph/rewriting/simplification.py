@@ -22,7 +22,7 @@ _ENDLESS = 2**31 - 1  # as the end of a Slice: no axis is that long
 
 @typed("simplified")
 def simplify(model: ir.Model) -> ir.Model:
-    """A simpler model, or the model itself where there is nothing to simplify.
+    """A simpler model, or the model itself if there is nothing to simplify.
 
     Functions are inlined; constant subgraphs (``Mul(weight, mask)``, ``Transpose(weight)``, shape arithmetic) are folded
     up to 512 MiB in all, of which 64 MiB for results that are larger than what they are computed from; ConstantOfShape,
@@ -154,7 +154,7 @@ def _fill(model: ir.Model) -> None:
 
 
 def _fold(model: ir.Model) -> None:
-    if not is_bounded(model):  # the library infers shapes as it goes, and takes lists of sizes and sequences apart
+    if not is_bounded(model):  # the library also infers shapes, and expands lists of sizes and sequences
         return
     from onnxscript.optimizer import FOLDED_FROM_KEY, fold_constants_ir
 

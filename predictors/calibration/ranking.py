@@ -51,7 +51,7 @@ def kendall_inside(measured: ArrayLike, predicted: ArrayLike, cells: Sequence[Ha
 
 
 def spearman_inside(measured: ArrayLike, predicted: ArrayLike, cells: Sequence[Hashable]) -> float:
-    """As `kendall_inside`, with Spearman's ρ."""
+    """Like `kendall_inside`, with Spearman's ρ."""
     return _inside(spearman, measured, predicted, cells)
 
 
@@ -76,7 +76,7 @@ def _inside(
 
 @dataclass(frozen=True, kw_only=True)
 class NoiseCeiling:
-    """How far two trainings of the same networks agree: no predictor of one training's accuracy can be expected to do better.
+    """The agreement of two trainings of the same networks: no predictor of one training's accuracy can be expected to do better.
 
     Attributes:
         tau: Kendall's τ between the two trainings.

@@ -71,7 +71,7 @@ def node_feature_group(name: str) -> str:
 
 @dataclass(frozen=True, eq=False)
 class NodeTable:
-    """Nodes before they are sorted.
+    """A table of nodes before they are sorted.
 
     Attributes:
         operators: the nodes.

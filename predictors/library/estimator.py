@@ -33,7 +33,7 @@ class StructureRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
 
     def fit(self, X: "Sequence[ModelLike]", y: ArrayLike) -> Self:
-        """Learn from accuracies ``(networks,)`` in [0, 1]; errors as of `predictors.fit`."""
+        """Learn from accuracies ``(networks,)`` in [0, 1]; errors as in `predictors.fit`."""
         self.fitted_: FittedPredictor = fit(
             list(X), y, task=self.task, predictor=self.predictor, seed=self.random_state
         )

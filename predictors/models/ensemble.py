@@ -68,7 +68,7 @@ class EnsembleOptions:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Stack:
-    """How the members are combined, learnt from left-out networks.
+    """The combination of the members, learnt from left-out networks.
 
     Attributes:
         weights: weights of the members in order, with sum 1.

@@ -255,7 +255,7 @@ class _Terms:
 
 
 def _start(groups: int) -> Floats:
-    """Prior means (logarithms): 0.5 for distances and 0.3 for lines, each divided among the groups that vary, 1 for s² and 0.1 for noise."""
+    """Logarithms of the prior's centres: 0.5 for a_g and 0.3 for b_g, each divided among the groups that vary; 1 for s², 0.1 for noise."""
     each = max(groups, 1)
     parts = [np.log(0.5 / each), np.log(0.3 / each)]
     return np.concatenate([np.repeat(parts, len(GROUPS)), [0.0, np.log(0.1)]])

@@ -97,7 +97,7 @@ class KnownTasks:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> "KnownTasks | None":
-        """The tasks stored among a predictor's arrays; None where there are none."""
+        """The tasks stored among a predictor's arrays; None if there are none."""
         if not any(name.startswith(TASKS) for name in arrays):
             return None
         seen = array(arrays, f"{TASKS}seen", "f", (None, TASK + len(FAMILIES))).astype(np.float64)

@@ -42,7 +42,7 @@ class Weights(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Flat:
-    """Flattens all positions of an example into one axis; if any axis distinguishes positions, all positions are distinguished."""
+    """A step that flattens all positions of an example into one axis; if any axis distinguishes positions, all are distinguished."""
 
     before: Shape
 

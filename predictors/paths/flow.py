@@ -62,7 +62,7 @@ def propagate(graph: CanonicalGraph) -> Flow:
 
 
 class _State:
-    """Flows of all values during a walk through the graph."""
+    """The state of a walk through the graph: flows of all values."""
 
     def __init__(self, graph: CanonicalGraph, shapes: list[Shape]) -> None:
         self.graph, self.shapes = graph, shapes

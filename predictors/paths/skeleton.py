@@ -24,9 +24,7 @@ _LABEL = {
 
 @dataclass(frozen=True, eq=False)
 class Skeleton:
-    """Nodes in topological order.
-
-    Every path ends in the last one.
+    """A contracted graph; its nodes are in topological order, and every path ends in the last one.
 
     Attributes:
         labels: label of every node, an index into `LABELS`.

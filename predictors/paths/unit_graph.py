@@ -31,7 +31,7 @@ Numbers = NDArray[np.int32]
 
 @dataclass(frozen=True, eq=False)
 class UnitGraph:
-    """Units and connections.
+    """The units of a network and their connections.
 
     Attributes:
         owner: node of the structure graph that every unit belongs to, int32 ``(units,)``, sorted; units without a node have −1
