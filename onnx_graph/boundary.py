@@ -44,8 +44,8 @@ def typed(what: str, *, passes: tuple[type[Exception], ...] = ()) -> Callable[[C
         passes: documented errors that are passed on unchanged, in addition to `GraphError`.
 
     Returns:
-        A decorator. The wrapped function raises `UnreadableModelError` for `MemoryError` and for everything in `FAMILIES`. Where its
-        first argument is a path, the message of an `InvalidModelError` begins with it.
+        A decorator. The wrapped function raises `UnreadableModelError` for `MemoryError` and for everything in `FAMILIES`. If its
+        first argument is a path, the message of an `InvalidModelError` begins with this path.
     """
 
     promised: tuple[type[Exception], ...] = (GraphError, *passes)

@@ -49,7 +49,7 @@ def synthetic_graphs(count: int, seed: int = 0) -> tuple[list[StructureGraph], N
 
 
 def _units(nodes: int, size: float, rng: np.random.Generator) -> UnitGraph:
-    """Three units for each node, a few without a node, connected at random; their features contain the same signal as the features of nodes."""
+    """Three units for each node and a few without one, connected at random; their features contain the same signal as node features."""
     count = 3 * nodes
     owner = np.repeat(np.arange(nodes), 3).astype(np.int32)
     owner[-1] = -1

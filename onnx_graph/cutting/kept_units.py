@@ -102,7 +102,7 @@ class _Ties:
                 self._grow(value, _along_best_axis(units))
 
     def _keep_one(self, value: ir.Value, axis: int, length: int) -> None:
-        """A layer without any live unit keeps its first unit."""
+        """Keep the first unit of a layer without any live unit."""
         units = self._get(value)
         if units is not None and units.ndim and not units.any():
             self._grow(value, spread(np.arange(length) == 0, units.ndim, axis))

@@ -15,7 +15,7 @@ MOST_BYTES = 1 << 27
 
 
 class Pick(NamedTuple):
-    """Position i of the result is position `places[i]` of an axis of `length` positions; −1: a constant."""
+    """A step that picks positions: position i of the result is position `places[i]` of an axis of `length` positions; −1: a constant."""
 
     axis: int
     places: NDArray[np.int64]
@@ -40,7 +40,7 @@ class Pick(NamedTuple):
 
 
 class Reads(NamedTuple):
-    """Every output position along an axis reads some input positions: `reads` ``(out, in)``."""
+    """A step in which every output position along an axis reads some input positions: `reads` ``(out, in)``."""
 
     axis: int
     reads: NDArray[np.bool_]
@@ -88,30 +88,30 @@ class Piece(NamedTuple):
 
 
 class Cut(NamedTuple):
-    """The result is a part of an axis (Split)."""
+    """A step whose result is a part of an axis (Split)."""
 
     part: Part
 
     def forward(self, field: Field, algebra: Algebra) -> Field:
-        """The part."""
+        """The field of the part."""
         return self.part.taken(field)
 
     def backward(self, field: Field, algebra: Algebra) -> Field:
-        """The part in its place."""
+        """The field of the whole axis, with the part at its position."""
         return joined([self.part.placed(field)], algebra)
 
 
 class Put(NamedTuple):
-    """The source becomes a part of an axis (Concat)."""
+    """A step whose source becomes a part of an axis (Concat)."""
 
     part: Part
 
     def forward(self, field: Field, algebra: Algebra) -> Field:
-        """The source in its place."""
+        """The field of the whole axis, with the source at its position."""
         return joined([self.part.placed(field)], algebra)
 
     def backward(self, field: Field, algebra: Algebra) -> Field:
-        """The part that it became."""
+        """The field of the part."""
         return self.part.taken(field)
 
 

@@ -8,7 +8,7 @@ from onnx_graph.propagation.field import Field
 
 
 class Through(NamedTuple):
-    """A weight reads units along one axis (`into`) and makes units along another axis (`out`); the rank stays the same."""
+    """The step through a weight that reads units along one axis (`into`) and makes units along another (`out`); the rank is unchanged."""
 
     product: Product
     into: int

@@ -12,7 +12,7 @@ _POINTWISE = ("rectifier", "sigmoid", "tanh", "smooth", "clip", "pointwise", "af
 _NORMALISED = ("batch_norm", "layer_norm", "lrn")
 PASSED_ON = frozenset((*_POINTWISE, *_NORMALISED, "slice", "pad", "transpose"))
 LABELS = ("window", "point", "pool", "join", "rest")
-"""Layers that mix several places or steps (convolution with a kernel, recurrence), layers that mix units only, pools."""
+"""Layers that mix several positions or steps (convolution with a kernel, recurrence), layers that mix only units, pools."""
 OPERATIONS = 3
 _LABEL = {
     **dict.fromkeys(("dense", "conv", "conv_transpose"), 1),
