@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 
 def nearest(name: str, known: Iterable[str]) -> list[str]:
-    """The known names, the most similar first."""
+    """The known names, the most alike first."""
     return sorted(known, key=lambda other: (-difflib.SequenceMatcher(None, name.lower(), other.lower()).ratio(), other))
 
 
