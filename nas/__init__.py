@@ -1,6 +1,6 @@
 """Search for sparse neural networks, architecture and mask together, by predicting accuracy from structure.
 
-`__init__.pyi` lists the public names. Each of them is imported when it is first used, so that ``import nas`` is quick.
+`__init__.pyi` lists the public names. Each of them is imported at its first use, so that ``import nas`` is quick.
 """
 
 import lazy_loader

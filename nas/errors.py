@@ -13,17 +13,17 @@ REMEDIES: Mapping[int, str] = {
     errno.ENAMETOOLONG: "choose a shorter name",
     errno.EMFILE: "allow more open files (ulimit -n)",
 }
-"""What to do about an error of the operating system, by its number."""
+"""Remedies for errors of the operating system, by error number."""
 
 
 class NasError(Exception):
-    """Base of every error raised by `nas`. `exit_code`: 2 asked wrongly, 3 input not supported."""
+    """Base of every error raised by `nas`. `exit_code`: 2 for wrong use, 3 for unsupported input."""
 
     exit_code = 2
 
 
 class UsageError(NasError, ValueError):
-    """A flag, name or option that cannot be used; the message says what would be right."""
+    """A flag, name or option that cannot be used; the message states what is allowed."""
 
 
 class PluginError(NasError, RuntimeError):
@@ -31,11 +31,11 @@ class PluginError(NasError, RuntimeError):
 
 
 class DataError(NasError, ValueError):
-    """A data file that is missing, damaged or unfit; the message says what was expected where."""
+    """A data file that is missing, damaged or unfit; the message states the place and what was expected."""
 
 
 class ConstraintError(NasError, ValueError):
-    """A constraint that cannot be read, or that no candidate of the space can meet."""
+    """A constraint that cannot be parsed, or that no candidate of the space can meet."""
 
 
 class RunError(NasError, ValueError):
@@ -49,25 +49,25 @@ class TrainingError(NasError, RuntimeError):
 
 
 class ExportError(NasError, RuntimeError):
-    """An exported model that does not compute what the trained one does."""
+    """An exported model whose results differ from the trained one."""
 
     exit_code = 3
 
 
 class UnfitModelError(NasError, ValueError):
-    """A network whose inputs or outputs are not those of the task; the message says which."""
+    """A network whose inputs or outputs do not fit the task; the message states which."""
 
     exit_code = 3
 
 
 class UnsupportedModelError(NasError, ValueError):
-    """An ONNX model that can be read but not trained; the message says why."""
+    """An ONNX model that can be read but not trained; the message states why."""
 
     exit_code = 3
 
 
 class UnsupportedModuleError(NasError, ValueError):
-    """A PyTorch module that cannot become an ONNX graph; the message says why."""
+    """A PyTorch module that cannot become an ONNX graph; the message states why."""
 
     exit_code = 3
 

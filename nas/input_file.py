@@ -1,6 +1,6 @@
-"""A file that a user names: opened only if it is a regular file, read only up to a limit, parsed only as deep as data is.
+"""Safe reading of files that a user names: only regular files, and limits on size and nesting.
 
-A stranger's file must never be read for ever (devices, pipes), fill the memory, or end in an error that nobody expected.
+A foreign file must never be read forever (devices, pipes), fill the memory, or raise an unexpected error.
 """
 
 import json
@@ -17,17 +17,17 @@ from typing import Any, BinaryIO, NoReturn
 from nas.errors import DataError, NasError
 
 MOST_JSON = 64 << 20
-"""Bytes of a JSON file; parsed, they can take 25 times as much memory."""
+"""Largest size of a JSON file in bytes; its parsed values can take 25 times as much memory."""
 
 MOST_TOML = 128 << 10
-"""Bytes of a TOML file: the time that the parser takes can grow with the square."""
+"""Largest size of a TOML file in bytes; the time of the parser can grow with the square of it."""
 
 DEEPEST = 64
-"""Lists and tables inside one another."""
+"""Largest nesting depth of lists and tables."""
 
 
 SUSPECT = re.compile(rb"\\u[dD]|[eE]\+?\d{3}|\d{20}")
-"""What in JSON can become a text or a number that `_require_plain` refuses; without it and without depth all is well."""
+"""JSON text that can become a text or number that `_require_plain` refuses; without a match only the depth can be wrong."""
 
 
 @contextmanager
@@ -35,11 +35,11 @@ def opened(path: Path, *, error: type[NasError] = DataError) -> Iterator[BinaryI
     """The file, open for reading bytes.
 
     Args:
-        path: of the file.
-        error: the kind of error to raise.
+        path: path of the file.
+        error: class of the error to raise.
 
     Raises:
-        NasError: `error`, where there is no such file, it cannot be opened or read, or it is a folder, a pipe or a device.
+        NasError: `error`, if the file does not exist, cannot be opened or read, or is a folder, a pipe or a device.
     """
     try:
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
@@ -58,7 +58,7 @@ def opened(path: Path, *, error: type[NasError] = DataError) -> Iterator[BinaryI
 
 
 def read_bytes(path: Path, most: int, *, error: type[NasError] = DataError) -> bytes:
-    """The whole content of a file of at most so many bytes; `error` as in `opened`, and for a longer one."""
+    """The whole content of a file; `error` as in `opened`, and for a file that is larger than the limit."""
     with opened(path, error=error) as file:
         size = os.fstat(file.fileno()).st_size
         content = file.read(min(max(size, 1 << 16), most) + 1)
@@ -68,12 +68,12 @@ def read_bytes(path: Path, most: int, *, error: type[NasError] = DataError) -> b
 
 
 def read_json(path: Path, *, most: int = MOST_JSON, error: type[NasError] = DataError) -> Any:
-    """The JSON value in a file; `error` where it is none, is nested too deep, or holds numbers or texts that no file can hold."""
+    """The JSON value in a file; `error` if it is not JSON, is nested too deep, or holds numbers or texts that cannot be written again."""
     return parse_json(read_bytes(path, most, error=error), str(path), error=error)
 
 
 def parse_json(content: bytes, place: str, *, error: type[NasError] = DataError) -> Any:
-    """As `read_json`, for bytes; `place` says where they come from."""
+    """Like `read_json`, for bytes; `place` states their origin in errors."""
     try:
         value = json.loads(content.decode("utf-8"), parse_constant=_refuse_constant)
     except RecursionError:
@@ -86,7 +86,7 @@ def parse_json(content: bytes, place: str, *, error: type[NasError] = DataError)
 
 
 def read_toml(path: Path, *, error: type[NasError] = DataError) -> dict[str, Any]:
-    """The tables in a TOML file; errors as in `read_json`. TOML has infinite numbers: they are let through."""
+    """The tables in a TOML file; errors as in `read_json`. TOML has infinite numbers, which are allowed."""
     content = read_bytes(path, MOST_TOML, error=error)
     try:
         value = tomllib.loads(content.decode("utf-8"))
@@ -110,7 +110,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _require_plain(value: Any, place: str, error: type[NasError], *, finite: bool = False) -> None:
-    """Refuse what breaks later: great depth (recursion), huge numbers, infinite ones if asked, texts that cannot be encoded."""
+    """Refuse values that would fail later: deep nesting, huge numbers, infinite ones if requested, texts that cannot be encoded."""
     level: list[Any] = [value]
     for _ in range(DEEPEST):
         deeper: list[Any] = []
@@ -120,7 +120,7 @@ def _require_plain(value: Any, place: str, error: type[NasError], *, finite: boo
                 deeper += one.values()
             elif isinstance(one, list):
                 deeper += one
-            elif finite and isinstance(one, float) and not math.isfinite(one):  # 1e999 becomes one
+            elif finite and isinstance(one, float) and not math.isfinite(one):  # 1e999 becomes infinite
                 raise error(f"{place}: holds a number that is not finite")
             elif isinstance(one, int) and abs(one) >= 1 << 64:
                 raise error(f"{place}: holds a whole number of more than 64 bits")

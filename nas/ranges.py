@@ -1,4 +1,4 @@
-"""Checks of numbers that users give: their type, that they are finite, and their range; one clear line where they are not."""
+"""Checks numbers from users: type, finiteness and range; an error is one clear line."""
 
 import math
 from numbers import Integral, Real
@@ -6,7 +6,7 @@ from numbers import Integral, Real
 from nas.errors import UsageError
 
 MANY = 1_000_000
-"""Of whatever is counted in a search or a training: more than anybody waits for."""
+"""Largest count in a search or a training; nobody would wait for more."""
 LARGEST_SEED = 2**63 - 1
 
 
@@ -19,7 +19,7 @@ def require_whole(name: str, value: object, least: int, most: int = MANY) -> Non
 def require_number(
     name: str, value: object, least: float, most: float, *, above: bool = False, below: bool = False
 ) -> None:
-    """`UsageError` unless the value is a number in [least, most]; without `least` where `above`, without `most` where `below`."""
+    """`UsageError` unless the value is a number in [least, most]; `least` itself is excluded if `above`, `most` itself if `below`."""
     if isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value):
         number = float(value)
         inside = (least < number) if above else (least <= number)
@@ -34,6 +34,6 @@ def _span(least: int, most: int) -> str:
 
 
 def _shown(value: object) -> str:
-    """The value, cut where it is long."""
+    """The value as text, cut if it is long."""
     text = repr(value)
     return text if len(text) <= 40 else f"{text[:37]}..."

@@ -1,4 +1,4 @@
-"""Seeds derived from one study seed, so that every draw depends on its name and not on what was drawn before it."""
+"""Seeds derived from one study seed, so that every draw depends on its name and not on earlier draws."""
 
 import hashlib
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def derive(seed: int, *keys: int | str) -> int:
-    """A 63-bit seed for the given purpose: `derive(seed, "training", digest, 0)`. Same arguments, same seed, any machine."""
+    """A 63-bit seed for the given purpose: `derive(seed, "training", digest, 0)`. It is the same on all machines."""
     text = "\x1f".join(str(key) for key in (seed, *keys))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 

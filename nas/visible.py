@@ -1,9 +1,9 @@
-"""Text from strangers (names of weights, columns, tasks, files) as it can be shown: nothing in it acts on a terminal or a figure."""
+"""Makes foreign text (names of weights, columns, tasks, files) safe to show: it cannot control a terminal or a figure."""
 
 import unicodedata
 
 TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Characters that change the direction of the text after them, so that a name reads as another one."""
+"""Characters that change the direction of the text after them, so that a name looks like another one."""
 
 
 def visible(text: str) -> str:
@@ -22,5 +22,5 @@ def _spelled(character: str) -> str:
 
 
 def visible_in_figure(text: str) -> str:
-    r"""As `visible`, and for matplotlib: dollar signs are no formula (``$\frac{$`` would end the drawing with an error)."""
+    r"""Like `visible`, also for matplotlib: escapes dollar signs, which would begin a formula (``$\frac{$`` raises an error)."""
     return visible(text).replace("$", r"\$")

@@ -1,1 +1,1 @@
-"""The command line, one file a verb. Only the verb that is used is imported."""
+"""The command line, with one file for each verb. Only the used verb is imported."""

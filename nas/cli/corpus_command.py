@@ -138,7 +138,7 @@ def _export(args: argparse.Namespace) -> int:
 
 
 def _chosen(domains: "tuple[Domain, ...]", names: list[str] | None) -> "tuple[Domain, ...]":
-    """The domains of these names, in the plan's order."""
+    """The domains with these names, in the order of the plan."""
     from nas.errors import UsageError
     from onnx_graph import nearest
 

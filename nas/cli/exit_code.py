@@ -2,7 +2,7 @@
 
 
 def exit_code(error: Exception) -> int | None:
-    """2 asked wrongly, 3 input not supported, 1 the machine refused (disk, permission, memory); None for a bug of ours."""
+    """2 for wrong use, 3 for unsupported input, 1 for an error of the machine (disk, permission, memory); None for a bug of ours."""
     from nas.errors import NasError
 
     if isinstance(error, NasError):

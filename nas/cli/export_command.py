@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Export and say what it is."""
+    """Export, and print facts about the file."""
     from nas.verbs.train import export_trial
 
     data = export_trial(Path(args.run), args.trial, Path(args.out)).to_json()

@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the layers and the whole."""
+    """Print the layers and the measures of the whole network."""
     from nas.measure.inspection import inspect
 
     inspection = inspect(args.model)

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the names, where they come from and what they mean; warn of those that cannot be used."""
+    """Print the names with origin and meaning; warn about names that cannot be used."""
     rows, problems = listed(args.what)
     output.emit(args, rows, rows, title=args.what)
     for problem in problems:

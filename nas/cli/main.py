@@ -1,4 +1,4 @@
-"""`nas`: parses the verb, runs it, turns errors into one line and an exit code (2 asked wrongly, 3 input not supported)."""
+"""`nas`: parses the verb, runs it, turns errors into one line and an exit code (2 for wrong use, 3 for unsupported input)."""
 
 import argparse
 import io
@@ -39,7 +39,7 @@ examples:
 
 
 def entry() -> None:
-    """The console script: a process of our own."""
+    """The console script, which runs in its own process."""
     from nas.cli.own_process import claim_process
 
     claim_process(_verb(sys.argv[1:]))
@@ -57,7 +57,7 @@ def main(argv: Sequence[str]) -> int:
     _quieten(args.verbose)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal that lacks τ must not end a search
+            stream.reconfigure(errors="backslashreplace")  # a terminal without the letter τ must not stop a search
     try:
         return int(import_module(f"nas.cli.{args.verb}_command").run(args))
     except KeyboardInterrupt:
@@ -76,7 +76,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _one_line(error: Exception) -> str:
-    """The message in one line; of an error of the operating system: the file, what is wrong and what to do about it."""
+    """The message in one line; for an error of the operating system: the file, the fault and the remedy."""
     from nas.errors import REMEDIES
 
     message = str(error) or type(error).__name__
@@ -88,15 +88,15 @@ def _one_line(error: Exception) -> str:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Quotes wrong arguments in a form that a terminal only shows."""
+    """A parser whose messages cannot send control characters to the terminal."""
 
     def error(self, message: str) -> NoReturn:
-        """Print usage and message, exit with 2."""
+        """Print usage and message, and exit with 2."""
         super().error(visible(message))
 
 
 def _parser(verb: str | None) -> argparse.ArgumentParser:
-    """The parser; the flags of `verb` only, since those of the others need heavier imports."""
+    """The parser with the flags of `verb` only, because the flags of other verbs need slow imports."""
     parser = _Parser(
         prog="nas",
         description="Search for sparse neural networks, architecture and mask together, by predicting accuracy from structure.",
@@ -126,7 +126,7 @@ def _verb(argv: Sequence[str]) -> str | None:
 
 
 def _joined(argv: Sequence[str]) -> list[str]:
-    """``--objective -nnz`` as ``--objective=-nnz``: argparse would take the minimised cost for a flag."""
+    """Turns ``--objective -nnz`` into ``--objective=-nnz``, because argparse would read ``-nnz`` as a flag."""
     words: list[str] = []
     for word in argv:
         if words and words[-1] == "--objective":
@@ -144,16 +144,16 @@ def _version() -> str:
 
 
 class _OneLine(logging.Formatter):
-    """Names in a message cannot act on the terminal."""
+    """A log formatter that shows control characters as text."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  the name is logging's
-        """The line."""
+        """The formatted line."""
         return visible(super().formatMessage(record))
 
 
 def _quieten(verbose: bool) -> None:
-    """Warnings on stderr, one line each; news only where asked for."""
+    """Log warnings to stderr, one line each; log information only if requested."""
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING)
     for handler in logging.getLogger().handlers:
         handler.setFormatter(_OneLine("nas: %(message)s"))
-    logging.getLogger("onnxscript").setLevel(logging.ERROR)  # it warns of every node that it does not fold
+    logging.getLogger("onnxscript").setLevel(logging.ERROR)  # it warns about every node that it does not fold

@@ -1,6 +1,6 @@
-"""What a command prints: tables for people, JSON for programs, both on stdout; progress and remarks on stderr.
+"""Output of a command: tables for people and JSON for programs on stdout, progress and remarks on stderr.
 
-Everything goes through here, so that a name in a stranger's file cannot send control characters to the terminal.
+All output goes through this module, so that a name in a foreign file cannot send control characters to the terminal.
 """
 
 import argparse
@@ -20,7 +20,7 @@ def add_format(parser: argparse.ArgumentParser) -> None:
 
 
 def emit(args: argparse.Namespace, data: Any, rows: Sequence[Mapping[str, Any]], title: str = "") -> None:
-    """Print `data` as JSON or `rows` as a table, as `--format` says."""
+    """Print `data` as JSON or `rows` as a table, depending on `--format`."""
     if args.format == "json":
         show_json(data)
     else:
@@ -28,7 +28,7 @@ def emit(args: argparse.Namespace, data: Any, rows: Sequence[Mapping[str, Any]],
 
 
 def table(rows: Sequence[Mapping[str, Any]], title: str = "") -> None:
-    """A table with the keys of the first row as its head; numbers to the right."""
+    """A table with the keys of the first row as its header; numbers are aligned right."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -42,12 +42,12 @@ def table(rows: Sequence[Mapping[str, Any]], title: str = "") -> None:
         grid.add_column(visible(name), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         grid.add_row(*(visible(text(row.get(name))) for name in rows[0]))
-    # Piped output keeps its columns whatever the width of a terminal that is not there.
+    # Piped output keeps all columns, because there is no terminal width.
     Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False).print(grid)
 
 
 def text(value: Any) -> str:
-    """A cell: nothing for None, grouped whole numbers, four digits of a fraction."""
+    """The text of a cell: empty for None, whole numbers with grouped digits, fractions with four digits."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -58,22 +58,22 @@ def text(value: Any) -> str:
 
 
 def line(message: str = "") -> None:
-    """A line of the result, on stdout."""
+    """Print a line of the result on stdout."""
     print(visible(message))
 
 
 def remark(message: str) -> None:
-    """A line for people, on stderr."""
+    """Print a line for people on stderr."""
     print(visible(message), file=sys.stderr, flush=True)
 
 
 def error(message: str) -> None:
-    """An error for people: one line on stderr, whatever the message holds."""
+    """Print an error for people, always as one line on stderr."""
     remark(f"nas: error: {' '.join(message.split())}")
 
 
 def show_json(data: Any) -> None:
-    """A result for programs, on stdout. JSON spells control characters out by itself."""
+    """Print a result for programs on stdout. JSON escapes control characters."""
     print(json.dumps(data, indent=1, allow_nan=False))
 
 

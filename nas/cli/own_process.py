@@ -1,23 +1,23 @@
-"""What `nas` sets for its own process: one thread of linear algebra, and a garbage collector that seldom runs.
+"""Settings of `nas` for its own process: one thread for linear algebra, and a garbage collector that seldom runs.
 
-No function of the packages changes such things, since they would change them for the program that calls them too.
+The library functions never change such settings, because this would also affect the program that calls them.
 """
 
 import gc
 import os
 
 SHORT = frozenset({"predict", "inspect", "export", "list", "report"})
-"""Commands that end before garbage could matter."""
+"""Commands that end before garbage matters."""
 YOUNG = 10_000
-"""New objects before the collector looks at them; Python's 700 suits programs that make fewer."""
+"""Number of new objects before a collection; Python's default of 700 is for programs that create fewer objects."""
 
 
 def claim_process(verb: str | None) -> None:
-    """Settings for the rest of the process, and of those that it starts. To be called before numpy is imported.
+    """Apply the settings to this process and its child processes. Must be called before numpy is imported.
 
-    With one thread, sums come in one order on any machine, so that a command gives the same bits whatever the number of
-    processors; matrices of this size gain nothing from more threads. Reading and encoding a network makes tens of thousands
-    of objects and hardly any cycles: walking over all of them takes a tenth of that time and finds nothing.
+    With one thread, sums are computed in the same order on all machines, so that a command gives the same bits for any
+    number of processors; matrices of this size gain nothing from more threads. Reading and encoding a network creates
+    tens of thousands of objects and hardly any cycles: garbage collection takes a tenth of the time and finds nothing.
     """
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     if verb in SHORT:

@@ -52,9 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print a score for every file, nine times in ten in an interval, and whether it is like what the predictor knows.
+    """Print for every file a score, a 90 % interval, and whether the network is similar to those that the predictor knows.
 
-    A file that cannot be read does not end the batch: it gets a line of error, and the exit code says so at the end.
+    A file that cannot be read does not stop the batch: its error is printed, and the exit code shows it at the end.
     """
     import predictors
     from nas.verbs.predict import predict_files
@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _show(args: argparse.Namespace, found: "Predictions") -> None:
-    """The rows, with their explanations where there are any; files without one are rows of the JSON, too."""
+    """The rows with their explanations, if there are any; in JSON, files with an error are rows too."""
     refused = [{"model": model, "error": str(error)} for model, error in found.errors.items()]
     if args.format == "json":
         output.emit(args, [*(row.to_json() for row in found.rows), *refused], [])
@@ -89,7 +89,7 @@ def _show(args: argparse.Namespace, found: "Predictions") -> None:
 
 
 def _show_explanations(rows: "Sequence[PredictionRow]") -> None:
-    """What moved each prediction, where it was asked for."""
+    """The explanation of each prediction, if requested."""
     for row in rows:
         found = row.explanation
         if found is not None:
@@ -98,7 +98,7 @@ def _show_explanations(rows: "Sequence[PredictionRow]") -> None:
 
 
 def remarks(rows: "Sequence[PredictionRow]") -> list[str]:
-    """What the words in the table mean, said once."""
+    """The meaning of the words in the table, printed once."""
     said = {
         "outside: unlike every network that the predictor was fitted on; do not trust the number": any(
             row.outside for row in rows

@@ -81,7 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Fit, evaluate or tell."""
+    """Run the chosen verb."""
     for name, least, most in (("folds", 2, 1000), ("seed", 0, LARGEST_SEED), ("networks", 1, MANY)):
         if hasattr(args, name):
             require_whole(f"--{name}", getattr(args, name), least, most)
@@ -201,7 +201,7 @@ def _title(path: str, result: dict[str, Any]) -> str:
 
 
 def _row(score: dict[str, Any]) -> dict[str, str]:
-    """A predictor's figures, each with its spread; empty where there is nothing to rank."""
+    """The figures of a predictor with their spread; a cell is empty if there is no value."""
     shown = {"predictor": str(score["name"])}
     for name, label in LABELS.items():
         value = score[name]

@@ -1,4 +1,4 @@
-"""The progress of a search: a live line on a terminal, one plain line a round elsewhere."""
+"""The progress of a search: a live line on a terminal, elsewhere one plain line per round."""
 
 import math
 import sys
@@ -15,20 +15,20 @@ from nas.visible import visible
 
 
 class Display(Protocol):
-    """Shows a search at work."""
+    """Shows the progress of a search."""
 
     def progress(self, progress: Progress) -> None:
-        """A round began or ended."""
+        """Show that a round began or ended."""
 
     def stage(self, text: str) -> None:
-        """Another part of the work begins."""
+        """Show that another part of the work begins."""
 
 
 class LineDisplay:
-    """A line whenever trainings were done: for logs and pipes."""
+    """Display for logs and pipes: one line whenever trainings were finished."""
 
     def __init__(self) -> None:
-        """Nothing said yet."""
+        """Nothing is shown yet."""
         self._last = -1
 
     def progress(self, progress: Progress) -> None:
@@ -44,7 +44,7 @@ class LineDisplay:
 
 
 class QuietDisplay:
-    """Says nothing."""
+    """Display that shows nothing."""
 
     def progress(self, progress: Progress) -> None:
         """See `Display`."""
@@ -55,7 +55,7 @@ class QuietDisplay:
 
 @contextmanager
 def display(*, quiet: bool = False) -> Iterator[Display]:
-    """The display that fits where stderr goes."""
+    """The display that fits stderr: a terminal or not."""
     if quiet:
         yield QuietDisplay()
     elif sys.stderr.isatty():
@@ -66,7 +66,7 @@ def display(*, quiet: bool = False) -> Iterator[Display]:
 
 
 def paced(display: Display, *, seconds: float = 5.0) -> Callable[[str], None]:
-    """`display.stage`, to be called as often as one likes: logs and pipes get the first text and then one every so many seconds."""
+    """`display.stage` for frequent calls: logs and pipes get the first text and then at most one in `seconds`."""
     last = -math.inf
 
     def say(text: str) -> None:
@@ -79,7 +79,7 @@ def paced(display: Display, *, seconds: float = 5.0) -> Callable[[str], None]:
 
 
 def describe(progress: Progress) -> str:
-    """One line: round, trainings, screened, best so far, seconds spent and left until the report."""
+    """One line: round, trainings, screened, best so far, time spent and remaining time."""
     parts = [
         f"round {progress.round}",
         f"{progress.trainings}/{progress.budget} trainings",
@@ -95,7 +95,7 @@ def describe(progress: Progress) -> str:
 
 
 def _mean(progress: Progress) -> str:
-    """How many trainings the best is the mean of, and why it fell where it did."""
+    """The number of trainings in the mean of the best, and the reason of a fall."""
     remarks = [f"mean of {progress.best_trainings}"] if progress.best_trainings > 1 else []
     fall = progress.fall
     if fall is not None and fall.same:

@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the report and write the page and the picture anew."""
+    """Print the report, and write the page and the picture again."""
     from nas.cli.result import show
     from nas.reports.files import render
     from nas.reports.report import read
@@ -46,5 +46,5 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _is_read_only(error: RunError) -> bool:
-    """Whether a file was not written because its folder may not be changed."""
+    """Whether a file could not be written because its folder is read-only."""
     return isinstance(error.__cause__, OSError) and error.__cause__.errno in (EACCES, EPERM, EROFS)

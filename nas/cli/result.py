@@ -15,9 +15,9 @@ DRAWN = ("report.html", "pareto.png")
 
 
 def show(args: argparse.Namespace, report: Report, out: Path, *, pages: Path | None = None) -> None:
-    """The front, the winner beside its baselines, the sentence and the files; or the report as JSON.
+    """Print the front, the winner next to its baselines, the sentence and the files; or the report as JSON.
 
-    `pages` is the folder of page and picture where they are not in `out`.
+    `pages` is the folder of page and picture if they are not in `out`.
     """
     metric = report.task.metric
     output.emit(args, report.to_json(), _texts(report.front), title=f"Pareto front, {metric} on the validation split")

@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Go on and print the front."""
+    """Continue the run and print the front."""
     from nas.cli.result import show
     from nas.reports.report import Report
     from nas.verbs.search import resume

@@ -63,7 +63,7 @@ def quieten_optuna(*, verbose: bool) -> None:
 
 
 def _dry_run(args: argparse.Namespace, config: SearchConfig) -> int:
-    """The pre-flight table: smallest, middle and largest candidate, and how many meet the constraints."""
+    """The pre-flight table: smallest, middle and largest candidate, and the share that meets the constraints."""
     from nas.verbs.search import checked, sizes
 
     plan, remark = checked(config)

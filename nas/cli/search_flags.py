@@ -40,7 +40,7 @@ GROUPS = {
 
 
 def add_flags(parser: argparse.ArgumentParser, names: tuple[str, ...] | None = None) -> None:
-    """Add the flags of these fields (default: all), unset unless given, so that a config file can speak too."""
+    """Add the flags of these fields (default: all). A flag that is not given stays unset, so that a config file can set it."""
     by_name = {field.name: field for field in fields(SearchConfig)}
     types = get_type_hints(SearchConfig)
     for title, members in GROUPS.items():

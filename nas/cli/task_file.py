@@ -1,4 +1,4 @@
-"""What a predictor is told of a task on the command line: a name, or a JSON file with a description."""
+"""The task of a prediction on the command line: a name, or a JSON file with a description."""
 
 from pathlib import Path
 from typing import Any
@@ -7,11 +7,11 @@ from nas.errors import UsageError
 from nas.input_file import read_json
 
 MOST_BYTES = 1 << 20
-"""Bytes of a file that describes a task; five numbers take 100."""
+"""Largest size of a task description file in bytes; five numbers take 100."""
 
 
 def read_task(text: str | None) -> str | dict[str, Any] | None:
-    """The name as it is, the object in a ``.json`` file, None for None; `UsageError` where the file holds none."""
+    """A name unchanged, the object in a ``.json`` file, or None for None; `UsageError` if the file does not hold an object."""
     if text is None or not text.endswith(".json"):
         return text
     found = read_json(Path(text), most=MOST_BYTES, error=UsageError)

@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train with several seeds, measure, and write the best where asked."""
+    """Train with several seeds, measure, and write the best network if requested."""
     from nas.verbs.train import train_file
 
     config = config_of(args)

@@ -1,4 +1,4 @@
-"""The flag `--workers`: how many processes share long work."""
+"""The flag `--workers`: number of processes that share long work."""
 
 import argparse
 
@@ -8,12 +8,12 @@ MOST = 1024
 
 
 def add_workers(parser: argparse.ArgumentParser, work: str = "processes that read files") -> None:
-    """The flag; `work` says what the processes do."""
+    """Add the flag; `work` describes what the processes do."""
     parser.add_argument("--workers", type=int, default=1, metavar="N", help=f"{work} (default: 1)")
 
 
 def workers(args: argparse.Namespace) -> int:
-    """What was asked for; `UsageError` below one."""
+    """The number of workers; `UsageError` if it is less than one."""
     found: int = args.workers
     require_whole("--workers", found, 1, MOST)
     return found

@@ -1,1 +1,1 @@
-"""The end of a search: train winner and baselines again, read the test split once, export, report."""
+"""The end of a search: train winner and baselines again, use the test split once, export, and report."""

@@ -67,7 +67,7 @@ def _winner(engine: Engine, best: CandidateResult, on_stage: Say) -> NetworkRow:
 
 
 def _baselines(engine: Engine, best: CandidateResult, on_stage: Say) -> list[NetworkRow]:
-    """The winner's architecture without a mask, and the winner of random search where it is asked for."""
+    """The winner's architecture without a mask, and, if requested, the winner of random search."""
     models, repeats = engine.folder.models, engine.plan.config.repeats
     dense = retrain(engine, engine.plan.space.dense(best.candidate), "static")
     rows = [measure_and_export(engine, dense, "dense", models / "dense.onnx")]
@@ -86,7 +86,7 @@ def _with_time_left(text: str, engine: Engine, work: Work) -> str:
 
 
 def _front_row(engine: Engine, result: CandidateResult) -> FrontRow:
-    """A row of the front: its network as it was trained, where the mask may have moved and the run still has it."""
+    """A row of the front. If training can change the mask, it uses the stored trained network, if there is one."""
     stored = engine.recorder.networks.path(result.candidate.digest, 0)
     trained = engine.plan.method.moves and stored.exists()
     model = onnx_graph.load(stored) if trained else engine.plan.space.build(result.candidate)
@@ -111,7 +111,7 @@ def _report(engine: Engine, best: NetworkRow, baselines: Sequence[NetworkRow], r
 
 
 def _confusion(model: ir.Model, task: Task) -> Confusion | None:
-    """Of the exported winner on the test split; None where more than one answer may be right."""
+    """Confusion matrix of the exported winner on the test split; None if more than one answer may be right."""
     if task.test.legal is not None or task.test.y.ndim != 1:
         return None
     outputs = run(model, raw_inputs(task, task.test.x))

@@ -1,4 +1,4 @@
-"""The predictor that a run leaves: fitted on all its trials, for `nas predict` and for the report."""
+"""The final predictor of a run: fitted on all its trials, for `nas predict` and for the report."""
 
 from math import prod
 from typing import Any
@@ -7,7 +7,7 @@ from nas.engine.search_loop import Engine
 
 
 def fit_and_save(engine: Engine) -> None:
-    """Fit the predictor on all trials and write it into the run folder; nothing where there is none."""
+    """Fit the predictor on all trials and write it into the run folder; does nothing without a predictor."""
     engine.planner.fit(engine.record.trials)
     surrogate = engine.planner.surrogate
     if surrogate.predictor is None:

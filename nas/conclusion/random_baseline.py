@@ -1,4 +1,4 @@
-"""The random baseline: random search under the same constraints with as many trainings, in a run folder of its own."""
+"""The random baseline: random search with the same constraints and number of trainings, in its own run folder."""
 
 from nas.engine.leaders import winner
 from nas.engine.remaining_time import Work
@@ -8,7 +8,7 @@ from nas.study.trial import CandidateResult
 
 
 def random_search(engine: Engine) -> CandidateResult:
-    """Search at random inside the folder of the run; returns the winner."""
+    """Run random search in a folder inside the run's folder; returns the winner."""
     plan = engine.plan.random_baseline(len(engine.record.trials))
     folder = RunFolder(engine.folder.path / "random")
     if not folder.config_file.exists():

@@ -1,4 +1,4 @@
-"""Training a chosen candidate again with fresh seeds, measuring it on the test split and exporting the best of its trainings."""
+"""Trains a chosen candidate again with fresh seeds, measures it on the test split and exports the best training."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,16 +16,16 @@ from nas.training.options import TrainingResult
 from search_spaces import Candidate
 
 FIRST_RETRAINING = 1000
-"""Repeat number of the first retraining, far from those of the search, so that no seed is used twice."""
+"""Repeat number of the first retraining, far above the repeat numbers of the search, so that no seed is used twice."""
 
 
 @dataclass(frozen=True, eq=False)
 class Retrained:
-    """The trainings of one candidate that did not fail, and their networks.
+    """The successful trainings of one candidate, with their networks.
 
     Attributes:
-        grouped: whether the place of a weight among its neighbours matters, so that the export keeps dead units (N:M).
-        sign: what the metric is multiplied with so that larger is better.
+        grouped: whether the position of a weight among its neighbours matters (N:M), so that the export keeps dead units.
+        sign: factor 1 or -1 that makes larger values of the metric better.
     """
 
     candidate: Candidate
@@ -36,16 +36,16 @@ class Retrained:
 
     @property
     def best(self) -> int:
-        """Number of the training that is best on the validation split; a network that answers all alike comes last."""
+        """Index of the best training on the validation split; a network with the same answer for all examples comes last."""
         return max(
             range(len(self.results)), key=lambda i: (not self.results[i].dead, self.sign * self.results[i].accuracy)
         )
 
 
 def retrain(engine: Engine, candidate: Candidate, method: Method | str | None = None) -> Retrained:
-    """Train a candidate again, as often as the configuration says; by the method of the search unless another is given.
+    """Train a candidate again, `config.repeats` times, with the method of the search unless another is given.
 
-    `TrainingError` where every training failed.
+    `TrainingError` if every training failed.
     """
     repeats = engine.plan.config.repeats
     numbers = range(FIRST_RETRAINING, FIRST_RETRAINING + repeats)
@@ -68,7 +68,7 @@ def retrain(engine: Engine, candidate: Candidate, method: Method | str | None = 
 def measure_and_export(
     engine: Engine, retrained: Retrained, name: str, path: Path, *, score: Score | None = None
 ) -> NetworkRow:
-    """Measure every training on the test split and write the network that is best on the validation split."""
+    """Measure every training on the test split and export the network that is best on the validation split."""
     from nas.training.single import evaluate
 
     task, results = engine.plan.task, retrained.results

@@ -1,1 +1,1 @@
-"""A corpus of sparse networks with measured accuracies: what predictors of structure → accuracy are fitted on and judged by."""
+"""A corpus of sparse networks with measured accuracies: the data to fit and to test predictors of structure → accuracy."""

@@ -1,4 +1,4 @@
-"""Making the corpus: shard after shard, each trained as populations, on as many processes as one likes."""
+"""Builds the corpus shard by shard, in one or more processes; the networks of a shard are trained as populations."""
 
 import multiprocessing
 import time
@@ -21,13 +21,13 @@ from predictors import TaskDescription
 
 @dataclass(frozen=True, kw_only=True)
 class Built:
-    """What was done so far.
+    """Progress of a build.
 
     Attributes:
-        shards, networks, trainings: made by this process and its workers.
-        left: shards still to make.
-        seconds: since it began.
-        domain: of the shard that was just made.
+        shards, networks, trainings: numbers that this process and its workers made.
+        left: number of shards still to make.
+        seconds: time since the build began.
+        domain: domain of the last shard.
     """
 
     shards: int
@@ -39,15 +39,15 @@ class Built:
 
     @property
     def seconds_left(self) -> float:
-        """Estimate; shards of other domains may take longer."""
+        """Estimated time to the end; shards of other domains may take longer."""
         return self.seconds / max(self.shards, 1) * self.left
 
 
 def missing(folder: Path, domains: Sequence[Domain]) -> list[tuple[Domain, int]]:
-    """Shards that are not there yet, or hold too few networks since the domain grew.
+    """Shards that do not exist yet, or hold too few networks because the domain grew.
 
-    Those of all domains come in turn, so that a part of the corpus is a small corpus. `RunError` where a shard that is there
-    was made by another plan.
+    The shards of all domains alternate, so that an unfinished corpus is a small corpus of all domains. `RunError` if an
+    existing shard was made by another plan.
     """
     found = [
         (number / domain.shards, domain, number)
@@ -59,7 +59,7 @@ def missing(folder: Path, domains: Sequence[Domain]) -> list[tuple[Domain, int]]
 
 
 def _is_made(path: Path, domain: Domain, number: int) -> bool:
-    """Whether a shard is there and whole. A domain may grow; nothing else of it may change."""
+    """Whether a shard exists and is complete. The number of networks of a domain may grow; its other fields may not change."""
     if not path.exists():
         return False
     shard = read_shard(path)
@@ -76,22 +76,22 @@ def build(
     workers: int = 1,
     progress: Callable[[Built], None] = lambda built: None,
 ) -> None:
-    """Make all missing shards. A killed build loses the shards in work and no other; call it again to go on.
+    """Make all missing shards. A killed build loses only the unfinished shards; call it again to continue.
 
     Args:
-        folder: of the corpus; one folder a domain is made in it.
-        domains: the plan.
+        folder: folder of the corpus; each domain gets a folder inside it.
+        domains: domains to build.
         data_dir: folder of the image data sets.
-        workers: processes, each with one thread; more than one only where there is more than one shard to make.
-        progress: called after every shard.
+        workers: number of processes, each with one thread; never more than there are shards to make.
+        progress: function that is called after every shard.
 
     Raises:
         RunError: the folder holds another plan's shards, cannot be written, or a worker died.
-        DataError, UsageError: a task whose data is missing.
+        DataError, UsageError: the data of a task is missing.
     """
     left = missing(folder, domains)
     for domain in {domain.name: domain for domain, _ in left}.values():
-        domain.load(data_dir)  # a clear error before anything is trained
+        domain.load(data_dir)  # raises a clear error before anything is trained
     started = time.perf_counter()
     shards = networks = trainings = 0
     for domain, rows in _made(folder, left, data_dir, workers):
@@ -112,12 +112,14 @@ def build(
 def _made(
     folder: Path, left: Sequence[tuple[Domain, int]], data_dir: Path | None, workers: int
 ) -> Iterator[tuple[Domain, list[MeasuredNetwork]]]:
-    """Every shard when it is written."""
+    """Yields every shard after it is written."""
     if min(workers, len(left)) < 2:
         for domain, number in left:
             yield domain, make_shard(folder, domain, number, data_dir)
         return
-    context = multiprocessing.get_context("spawn")  # a fork would inherit torch's threads in an unusable state
+    context = multiprocessing.get_context(
+        "spawn"
+    )  # a forked process would inherit torch's threads in an unusable state
     pool = ProcessPoolExecutor(min(workers, len(left)), mp_context=context, initializer=_one_thread)
     try:
         futures: dict[Future[list[MeasuredNetwork]], Domain] = {
@@ -138,7 +140,7 @@ def _one_thread() -> None:
 
 
 _known: dict[tuple[str, str | None, int | None, Path | None], tuple[Task, TaskDescription]] = {}
-"""Tasks and their descriptions, of this process: shards come from all domains in turn."""
+"""Tasks and their descriptions, cached in this process because its shards alternate between domains."""
 
 
 def _read(domain: Domain, data_dir: Path | None) -> tuple[Task, TaskDescription]:

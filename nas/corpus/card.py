@@ -1,4 +1,4 @@
-"""The data card of a corpus: how it was made, its columns, what is in it, how noisy it is, how to divide it."""
+"""The data card of a corpus: how it was made, its columns and contents, its noise, and how to divide it."""
 
 from typing import Any
 
@@ -12,13 +12,15 @@ LICENCE = "Apache-2.0, as the project. The images are not in here; MNIST, Fashio
 
 
 def domain_rows(corpus: Corpus) -> list[dict[str, Any]]:
-    """One row a domain: size, accuracies, noise, what a perfect predictor reaches inside its cells."""
+    """One row per domain: size, accuracies, noise, and the rank correlation of a perfect predictor inside its cells."""
     rows = [_row(corpus.of(name), {"domain": name}) for name in corpus.domains]
-    return sorted(rows, key=lambda row: row["networks"] == 0)  # the first row's columns are those of the table
+    return sorted(
+        rows, key=lambda row: row["networks"] == 0
+    )  # the columns of the first row are the columns of the table
 
 
 def cell_rows(corpus: Corpus) -> list[dict[str, Any]]:
-    """One row a cell."""
+    """One row per cell."""
     rows = []
     for name in corpus.domains:
         for band in BAND_NAMES:

@@ -1,4 +1,4 @@
-"""How well a perfect predictor would do: trainings of one network differ, and no structure tells by how much."""
+"""The best possible result of a predictor: trainings of one network differ, and the structure cannot predict this noise."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from predictors import attainable_tau, kendall_inside
 
 @dataclass(frozen=True, kw_only=True)
 class Ceiling:
-    """Of some networks.
+    """The best possible result of a predictor on some networks.
 
     Attributes:
-        networks: with at least two trainings.
+        networks: number of networks with at least two trainings.
         trainings: harmonic mean of their numbers of trainings.
         agreement: Kendall's τ inside cells between two trainings.
-        tau: what a perfect predictor reaches against the mean of the trainings (`predictors.calibration.ranking.attainable_tau`).
+        tau: Kendall's τ of a perfect predictor against the mean of the trainings (`predictors.calibration.ranking.attainable_tau`).
         noise: standard deviation of one training, averaged over networks.
     """
 

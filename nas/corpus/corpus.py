@@ -1,4 +1,4 @@
-"""The corpus as a whole: its networks in order, their accuracies and cells, their graphs rebuilt."""
+"""The whole corpus: its networks in order, their accuracies and cells, and their rebuilt graphs."""
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
@@ -23,12 +23,12 @@ BAND_NAMES = ("<.04", ".04–.075", ".075–.15", "≥.15")
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """Networks with measured accuracies; those of which every training diverged are left out.
+    """Networks with measured accuracies; a network whose trainings all diverged is left out.
 
     Attributes:
-        networks: by domain, then by shard.
-        domains: by name.
-        examples: by name of the domain.
+        networks: all networks, ordered by domain, then by shard.
+        domains: domains by name.
+        examples: facts about the data, by name of the domain.
     """
 
     networks: tuple[MeasuredNetwork, ...]
@@ -42,7 +42,7 @@ class Corpus:
 
     @classmethod
     def read(cls, folder: Path | str) -> "Corpus":
-        """All shards of a folder, finished or not; `DataError` where there is none or one is damaged."""
+        """All shards of a folder, finished or not; `DataError` if there is none or one is damaged."""
         folder = Path(folder)
         shards = [read_shard(path) for path in sorted(folder.glob("*/*.jsonl.gz"))]
         if not shards:
@@ -64,11 +64,11 @@ class Corpus:
         )
 
     def take(self, rows: Sequence[int] | NDArray[np.int64]) -> "Corpus":
-        """These networks."""
+        """The corpus of these networks only."""
         return Corpus(tuple(self.networks[row] for row in rows), self.domains, self.examples, self._spaces)
 
     def of(self, *domains: str) -> "Corpus":
-        """The networks of these domains; `DataError` for one that it does not have."""
+        """The networks of these domains; `DataError` for a domain that the corpus does not have."""
         for name in domains:
             if name not in self.domains:
                 raise DataError(f"the corpus has no domain {name!r}; it has {', '.join(self.domains)}")
@@ -89,11 +89,11 @@ class Corpus:
 
     @cached_property
     def cells(self) -> tuple[tuple[str, str], ...]:
-        """Domain and density band of every network: what is ranked against one another."""
+        """Domain and density band of every network; networks are compared only inside a cell."""
         return tuple((one.domain, BAND_NAMES[bisect_right(BANDS, one.density)]) for one in self.networks)
 
     def model(self, row: int) -> ir.Model:
-        """The untrained masked network, rebuilt; `DataError` where it is not the one that was trained."""
+        """The untrained masked network, rebuilt; `DataError` if it differs from the network that was trained."""
         network = self.networks[row]
         if network.domain not in self._spaces:
             self._spaces[network.domain] = Spaces(self.domains[network.domain], self.examples[network.domain].signature)

@@ -1,4 +1,4 @@
-"""A domain of the corpus: one task, one search space, one way of training; and the domains that are built by default."""
+"""A domain of the corpus: one task, one search space, and one set of training options. Also the domains that are built by default."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -15,12 +15,12 @@ from onnx_graph import nearest
 from search_spaces.masks import PATTERNS
 
 LOWEST, HIGHEST = 0.02, 0.3
-"""Densities of the recipes. Below, all masks fail; above, all tie within the noise of one training."""
+"""Range of the densities. Below it all masks fail; above it they differ by less than the noise of one training."""
 STRATA = (0.03, 0.05, 0.1, 0.2)
-"""Densities that half of the recipes have exactly."""
+"""Half of the masks have exactly one of these densities."""
 MOST_NETWORKS = 100_000_000
 SHARD = 64
-"""Networks of a whole shard."""
+"""Number of networks in a full shard."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,15 +28,15 @@ class Domain:
     """Networks of one space, trained on one task in one way.
 
     Attributes:
-        name: of the domain, and of its folder.
-        task: as in `nas list tasks`, or a file.
-        space: as in `nas list spaces`.
-        networks: how many; the last shard holds what the whole ones leave.
-        subset: training and validation examples in all; None: all there are.
-        options: of the space, beside densities and patterns.
-        masks: networks in a row that share an architecture and differ in their masks alone, a divisor of the shard.
-        training: `TrainingOptions` by name, but for `patience`: nothing may be chosen by the splits that measure.
-        target: column of a .csv task to predict.
+        name: name of the domain and of its folder.
+        task: name from `nas list tasks`, or a file.
+        space: name from `nas list spaces`.
+        networks: number of networks; the last shard holds the rest after the full shards.
+        subset: number of training and validation examples together; None means all.
+        options: options of the space other than densities and patterns.
+        masks: number of consecutive networks that share an architecture and differ only in their masks; divides `SHARD`.
+        training: `TrainingOptions` by name, without `patience`: the splits that measure may not choose anything.
+        target: column to predict, for a .csv task.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Domain:
     target: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what no corpus can have."""
+        """Refuse values that no corpus can have."""
         if not self.name or not self.name.replace("-", "").replace("_", "").isalnum():
             raise UsageError(
                 f"domain {self.name!r}: its name is that of a folder; take letters, digits, '-' and '_' alone"
@@ -78,16 +78,16 @@ class Domain:
         return -(-self.networks // SHARD)
 
     def shard_size(self, number: int) -> int:
-        """Networks of a shard: `SHARD`, fewer in the last one."""
+        """Number of networks in a shard: `SHARD`, or fewer in the last one."""
         return min(SHARD, self.networks - number * SHARD)
 
     @property
     def training_options(self) -> TrainingOptions:
-        """How every network is trained."""
+        """Training options of every network."""
         return TrainingOptions(**self.training)
 
     def is_part_of(self, other: "Domain") -> bool:
-        """Whether the two differ in nothing but their number of networks: a domain may grow."""
+        """Whether the two differ at most in their number of networks, which may grow."""
         return replace(self, networks=1) == replace(other, networks=1)
 
     def load(self, data_dir: Path | None = None) -> Task:
@@ -100,7 +100,7 @@ class Domain:
 
 
 def from_mapping(data: Mapping[str, Any], place: str) -> Domain:
-    """A domain from TOML or JSON values; `UsageError` names what is wrong."""
+    """A domain from TOML or JSON values; `UsageError` names the wrong entry."""
     known = [one.name for one in fields(Domain)]
     for name in data:
         if name not in known:
@@ -124,14 +124,14 @@ _TYPES: Mapping[str, type[Any] | tuple[type[Any], ...]] = {
 
 
 def _tuples(value: Any) -> Any:
-    """Lists of TOML and JSON as tuples, so that a domain equals the one that was written."""
+    """Turns lists of TOML and JSON into tuples, so that a domain that was read equals the one that was written."""
     if isinstance(value, Mapping):
         return {name: _tuples(item) for name, item in value.items()}
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def read_plan(path: Path) -> tuple[Domain, ...]:
-    """The domains of a TOML file with one table ``[[domain]]`` each."""
+    """The domains of a TOML file; each is one table ``[[domain]]``."""
     data = config.read(path)
     tables = data.get("domain")
     named = isinstance(tables, list) and all(isinstance(table, dict) for table in tables)
@@ -141,7 +141,7 @@ def read_plan(path: Path) -> tuple[Domain, ...]:
 
 
 def checked(domains: tuple[Domain, ...], place: str) -> tuple[Domain, ...]:
-    """The domains, each name once."""
+    """The domains; refuses a name that occurs twice."""
     names = [domain.name for domain in domains]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -201,6 +201,6 @@ DOMAINS: tuple[Domain, ...] = (
         training={"epochs": 10},
     ),
 )
-"""What `nas corpus build` builds."""
+"""The domains that `nas corpus build` builds by default."""
 
 ALL_PATTERNS = tuple(PATTERNS.builtins)

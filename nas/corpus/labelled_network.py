@@ -1,4 +1,4 @@
-"""A network of the corpus: its candidate, and what its trainings measured."""
+"""A network of the corpus: its candidate and the metrics of its trainings."""
 
 import hashlib
 from collections.abc import Mapping
@@ -16,17 +16,17 @@ from search_spaces import Candidate, InvalidCandidateError
 
 @dataclass(frozen=True, kw_only=True)
 class MeasuredNetwork:
-    """One row.
+    """One row of the corpus.
 
     Attributes:
         domain: name of its domain.
-        candidate: rebuilds the network.
+        candidate: candidate from which the network is rebuilt.
         structure: `structure_of` the network that was trained.
-        seeds: one a training.
+        seeds: one seed per training.
         validation: metric of every training on the validation split; None where it diverged.
-        test: the same on the test split. Nothing was chosen by either, so both are fair.
-        nnz, weights: maskable weights that are kept on live paths, and all of them.
-        seconds: of one training, on average.
+        test: the same on the test split. No choice used either split, so both are unbiased.
+        nnz, weights: number of maskable weights kept on live paths, and number of all maskable weights.
+        seconds: mean time of one training.
     """
 
     domain: str
@@ -41,16 +41,21 @@ class MeasuredNetwork:
 
     @property
     def density(self) -> float:
-        """The share that is kept on live paths."""
+        """Share of the maskable weights that is kept on live paths."""
         return self.nnz / max(self.weights, 1)
 
     @property
     def recipe(self) -> str:
-        """The pattern of the mask recipe."""
+        """Pattern of the mask."""
         return self.candidate.mask.pattern
 
     def accuracies(self, validation: int, test: int) -> NDArray[np.float64]:
-        """Metric of every training that did not diverge on both splits together, which have so many examples."""
+        """Metric of every training that did not diverge, on both splits together.
+
+        Args:
+            validation: number of validation examples.
+            test: number of test examples.
+        """
         pairs = [
             (first, second)
             for first, second in zip(self.validation, self.test, strict=True)
@@ -61,7 +66,7 @@ class MeasuredNetwork:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """As plain JSON values; the domain is told once a shard."""
+        """As plain JSON values; without the domain, which a shard states once."""
         row = {name: value for name, value in vars(self).items() if name != "domain"}
         return row | {"candidate": self.candidate.to_json()}
 
@@ -88,7 +93,7 @@ class MeasuredNetwork:
 
 
 def structure_of(model: ir.Model) -> str:
-    """Hash of operators, attributes, wiring and masks, 16 hexadecimal digits: equal where a candidate was rebuilt bit for bit."""
+    """Hash of operators, attributes, wiring and masks, 16 hexadecimal digits; equal if a candidate was rebuilt bit for bit."""
     found = hashlib.sha256()
     numbers: dict[ir.Value | None, int] = {None: -1}
     for value in model.graph.inputs:

@@ -1,4 +1,4 @@
-"""A corpus as ONNX files with a table of accuracies, for people and tools that read nothing else."""
+"""A corpus as ONNX files with a table of accuracies, for people and tools that cannot read the corpus format."""
 
 import csv
 import io

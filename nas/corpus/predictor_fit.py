@@ -1,4 +1,4 @@
-"""A predictor fitted on a corpus: of one task on its ranks, of several on one scale, told apart by their descriptions."""
+"""Fits a predictor on a corpus. With several tasks, the predictor also reads the description of each task."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,11 +24,11 @@ from predictors import (
 )
 
 MANY = 2000
-"""Networks from which on members are grown larger in what they learn and smaller in what they keep."""
+"""From this number of networks on, the ensemble gets options for large data."""
 
 
 def fit(corpus: Corpus, folder: Path, name: str = "ensemble", *, seed: int = 0) -> FittedPredictor:
-    """Fit a predictor on all networks of a corpus and save it; its tasks are known by their names."""
+    """Fit a predictor on all networks of a corpus and save it, with the descriptions of its tasks by name if there are several."""
     if needs_task(name):
         raise UsageError(
             f"a predictor of the corpus starts from none, and {name!r} starts from the shipped one: take another"
@@ -52,7 +52,7 @@ def fit(corpus: Corpus, folder: Path, name: str = "ensemble", *, seed: int = 0) 
 
 
 def descriptions(corpus: Corpus) -> Mapping[str, TaskDescription]:
-    """Descriptions by name of the task, that of its domain with most examples."""
+    """Descriptions by task name; a task of several domains gets the description with the most examples."""
     ascending = sorted(corpus.domains, key=lambda name: corpus.examples[name].description.samples)
     return {corpus.domains[name].task: corpus.examples[name].description for name in ascending}
 

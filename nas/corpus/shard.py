@@ -1,4 +1,4 @@
-"""A shard on disk: gzipped JSON lines, the first of which says what it is. The same networks give the same bytes."""
+"""A shard on disk: gzipped JSON lines with a header in the first line. The same networks give the same bytes."""
 
 import gzip
 import json
@@ -17,17 +17,17 @@ from search_spaces import InvalidOptionError, Signature
 
 VERSION = 1
 MOST_BYTES = 32 << 20
-"""Bytes of an unpacked shard; 64 networks take 100,000."""
+"""Largest size of an unpacked shard in bytes; 64 networks take about 100,000."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Examples:
-    """What the networks of a domain were trained and measured on.
+    """Facts about the data on which the networks of a domain were trained and measured.
 
     Attributes:
-        signature: what a network takes in and gives out: enough to rebuild it without the data.
-        description: what predictors are told of the task.
-        validation, test: examples in these splits.
+        signature: inputs and outputs of the networks, enough to rebuild them without the data.
+        description: description of the task for predictors.
+        validation, test: number of examples in these splits.
         fingerprint: hash of the data.
     """
 
@@ -64,7 +64,7 @@ class Examples:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Shard:
-    """What a file holds."""
+    """Contents of a shard file."""
 
     domain: Domain
     number: int
@@ -73,12 +73,12 @@ class Shard:
 
 
 def shard_file(folder: Path, domain: str, number: int) -> Path:
-    """Where a shard lies."""
+    """Path of a shard."""
     return folder / domain / f"{number:04d}.jsonl.gz"
 
 
 def write_shard(path: Path, shard: Shard) -> None:
-    """Write a whole shard, durably."""
+    """Write a shard durably."""
     head = {
         "version": VERSION,
         "domain": shard.domain.to_json(),
@@ -95,7 +95,7 @@ def write_shard(path: Path, shard: Shard) -> None:
 
 
 def _lines(path: Path) -> list[bytes]:
-    """The lines of a packed file that is not larger than any shard; at least one, which may be empty."""
+    """The lines of a packed file (at least one, possibly empty); refuses a file larger than any shard."""
     with opened(path) as file:
         try:
             with gzip.open(file) as unpacked:
@@ -108,7 +108,7 @@ def _lines(path: Path) -> list[bytes]:
 
 
 def read_shard(path: Path) -> Shard:
-    """The shard in a file; `DataError` where it is damaged or of another version."""
+    """The shard in a file; `DataError` if the file is damaged or has another version."""
     head, *rows = [parse_json(line, f"{path}, line {number}") for number, line in enumerate(_lines(path), start=1)]
     if not isinstance(head, dict) or head.get("version") != VERSION:
         raise DataError(f"{path} is no shard of version {VERSION}")

@@ -1,4 +1,4 @@
-"""Which networks a shard holds: a function of its domain and number alone."""
+"""The networks of a shard, which depend only on its domain and its number."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from nas.seeds import derive, generator
 from search_spaces import Candidate, MaskedSpace, Signature, create
 
 AT_STRATUM = 0.5
-"""Share of the networks whose density is one of `STRATA`; that of the others is drawn log-uniformly."""
+"""Share of the networks whose density is one of `STRATA`; the densities of the others are drawn log-uniformly."""
 EDITED = 0.25
 MOST_EDITS = 4
 FEW, MANY = 2, 5
@@ -20,10 +20,10 @@ EVERY = 10
 
 
 class Spaces:
-    """The spaces of a domain, one for each range of densities, made when they are first needed."""
+    """The spaces of a domain, one for each range of densities, created at first use."""
 
     def __init__(self, domain: Domain, signature: Signature) -> None:
-        """Nothing is made yet."""
+        """Creates no space yet."""
         self._domain, self._signature = domain, signature
         self._made: dict[tuple[float, float], MaskedSpace[Any, Any]] = {}
 
@@ -45,14 +45,14 @@ class Spaces:
 
     @property
     def whole(self) -> MaskedSpace[Any, Any]:
-        """The space of all densities: every candidate of the domain can be built by it."""
+        """The space of all densities, which can build every candidate of the domain."""
         return self.between(LOWEST, HIGHEST)
 
 
 def candidates(domain: Domain, shard: int, spaces: Spaces) -> list[Candidate]:
-    """The networks of a shard, no two alike, `Domain.masks` in a row with one architecture.
+    """The networks of a shard, all different; `Domain.masks` consecutive networks share one architecture.
 
-    The last shard of a domain begins with the same networks, however many it holds.
+    A last shard with fewer networks begins with the same networks as a full one.
     """
     rng, size = generator(0, "corpus", domain.name, shard), domain.shard_size(shard)
     found: dict[str, Candidate] = {}
@@ -80,6 +80,6 @@ def _space(spaces: Spaces, rng: np.random.Generator) -> MaskedSpace[Any, Any]:
 
 
 def training_seeds(domain: Domain, shard: int, position: int, candidate: Candidate) -> tuple[int, ...]:
-    """Seeds of a network's trainings."""
+    """Seeds of the trainings of a network."""
     count = MANY if (shard * SHARD + position) % EVERY == 0 else FEW
     return tuple(derive(0, "corpus", domain.name, candidate.digest, repeat) % 2**31 for repeat in range(count))

@@ -1,4 +1,4 @@
-"""Divisions of a corpus into networks to learn from and networks to judge by."""
+"""Divisions of a corpus into networks to fit a predictor on and networks to test it on."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from nas.seeds import generator
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Division:
-    """Rows of a corpus.
+    """Division of the rows of a corpus.
 
     Attributes:
-        left_out: what the judged networks have in common; empty for a random division.
-        fitted: rows to learn from, int64 ``(networks,)``.
-        judged: rows to judge by.
+        left_out: name of the group that is tested; empty for a random division.
+        fitted: rows to fit on, int64 ``(networks,)``.
+        judged: rows to test on, int64 ``(networks,)``.
     """
 
     left_out: str
@@ -26,23 +26,23 @@ class Division:
 
 
 def random_division(corpus: Corpus, labels: int, seed: int) -> Division:
-    """So many random networks to learn from, all others to judge by."""
+    """`labels` random networks to fit on, all others to test on."""
     order = generator(seed, "division", labels).permutation(len(corpus))
     return Division(left_out="", fitted=np.sort(order[:labels]), judged=np.sort(order[labels:]))
 
 
 def leave_recipe_out(corpus: Corpus, labels: int | None = None, seed: int = 0) -> Iterator[Division]:
-    """Every pattern in turn is judged by a predictor that saw the other patterns alone."""
+    """Leave out one mask pattern after the other: fit on the other patterns, test on this one."""
     yield from _leave_out(corpus, [one.recipe for one in corpus.networks], labels, seed)
 
 
 def leave_density_out(corpus: Corpus, labels: int | None = None, seed: int = 0) -> Iterator[Division]:
-    """Every density band in turn."""
+    """Leave out one density band after the other."""
     yield from _leave_out(corpus, [band for _, band in corpus.cells], labels, seed)
 
 
 def leave_task_out(corpus: Corpus, labels: int | None = None, seed: int = 0) -> Iterator[Division]:
-    """Every task in turn, in all its domains."""
+    """Leave out one task after the other, with all its domains."""
     yield from _leave_out(corpus, [corpus.domains[one.domain].task for one in corpus.networks], labels, seed)
 
 

@@ -1,4 +1,4 @@
-"""Which members of a pool are worth a real training."""
+"""Chooses the members of a pool that will be trained."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,14 +8,14 @@ from nas.study.objectives import losses, main_of, values
 from nas.study.trial import Score
 
 OPTIMISM = (0.0, 0.5, 1.0, 2.0)
-"""How many standard deviations are added to the predicted mean, slot after slot: greedy picks beside curious ones."""
+"""Standard deviations added to the predicted mean, in turn for each choice: greedy choices alternate with exploring ones."""
 
 
 def choose(pool: Pool, count: int, *, explore: float, rng: np.random.Generator) -> list[tuple[Screened, Score | None]]:
-    """`count` members (fewer where the pool is smaller), each with its score.
+    """`count` members (fewer if the pool is smaller), each with its score.
 
-    A share `explore` of them is drawn at random, so that the predictor is also taught what it does not believe in.
-    Without scores the first ones are taken: a strategy without a predictor proposes what it wants trained.
+    A share `explore` of them is drawn at random, so that the predictor also learns from candidates with low scores.
+    Without scores the first members are taken: without a predictor, a strategy proposes only what it wants trained.
     """
     scores = pool.scores
     if scores is None:
@@ -35,7 +35,7 @@ def choose(pool: Pool, count: int, *, explore: float, rng: np.random.Generator) 
 def _utility(pool: Pool, optimism: float, rng: np.random.Generator) -> NDArray[np.float64]:
     """Utility of every member: the optimistic accuracy, or with several objectives a random Chebyshev scalarisation.
 
-    Random weights on ranks, as in ParEGO (Knowles 2006), so that the slots of a round spread along the front.
+    The weights on the ranks are random, as in ParEGO (Knowles 2006), so that the choices of a round spread along the front.
     """
     if len(pool.objectives) == 1:
         return pool.fitness(optimism)

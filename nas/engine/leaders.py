@@ -1,4 +1,4 @@
-"""Choosing: the leaders of a search, its Pareto front, its winner."""
+"""The leaders of a search, its Pareto front and its winner."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from nas.study.trial import CandidateResult, Trial
 
 
 def ranked(goals: Sequence[objectives.Objective], known: Sequence[CandidateResult]) -> list[CandidateResult]:
-    """Results, the best first: by the metric of the search, with several objectives the front before the rest."""
+    """Results, the best first: sorted by the metric of the search; with several objectives the front comes first."""
     if not known:
         return []
     metric = objectives.main_of(goals)
@@ -23,7 +23,7 @@ def ranked(goals: Sequence[objectives.Objective], known: Sequence[CandidateResul
 
 
 def front(goals: Sequence[objectives.Objective], known: Sequence[CandidateResult]) -> list[CandidateResult]:
-    """The Pareto front; with one objective, of that metric against non-zeros."""
+    """The Pareto front; with one objective, it is the front of the metric against non-zeros."""
     if not known:
         return []
     if len(goals) == 1:
@@ -36,9 +36,9 @@ def front(goals: Sequence[objectives.Objective], known: Sequence[CandidateResult
 def winner(
     goals: Sequence[objectives.Objective], known: Sequence[CandidateResult], *, tried: Sequence[Trial] = ()
 ) -> CandidateResult:
-    """The candidate to export: the most accurate; of those trained more than once where there are such.
+    """The candidate to export: the most accurate one, among those trained more than once if there are any.
 
-    A candidate that was trained once can lead by luck alone, so it never beats a confirmed one.
+    A candidate that was trained once may lead only by luck, so it never beats a candidate that was trained again.
     """
     confirmed = [result for result in known if len(result.accuracies) > 1]
     if not known and any(not trial.failed for trial in tried):

@@ -1,4 +1,4 @@
-"""The trained networks that a run keeps: those of candidates that lead or lie on the Pareto front."""
+"""The trained networks that a run keeps: the networks of the leaders and of the Pareto front."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class NetworkFiles:
     folder: Path
 
     def path(self, digest: str, repeat: int) -> Path:
-        """Where the network of one training is kept."""
+        """Path of the network of one training."""
         return self.folder / f"{digest}-{repeat}.onnx"
 
     def save(self, digest: str, repeat: int, model: ir.Model) -> None:

@@ -1,6 +1,6 @@
-"""A search with everything resolved: the one place where text from flags, TOML or a library call becomes objects.
+"""A resolved search: the only place where text from flags, TOML or a library call becomes objects.
 
-Whoever works on a search takes a `SearchPlan`. It keeps the configuration for its numbers; the texts in it were read here.
+Code that works on a search takes a `SearchPlan`. It keeps the configuration for its numbers; its names are already resolved.
 """
 
 import dataclasses
@@ -30,22 +30,22 @@ if TYPE_CHECKING:
     from nas.training.methods.method import Method
 
 NO_PREDICTOR = "none"
-"""The name with which a search is told to screen nothing."""
+"""Predictor name that turns screening off."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SearchPlan:
-    """A search with everything resolved.
+    """A search in which all names are resolved to objects.
 
     Attributes:
-        config: what it was resolved from; `epochs` and paths are resolved in it too.
-        task: the data; its metric is that of the search.
-        space: where candidates come from.
-        objectives: what makes a candidate better; one of them is the metric of the task.
-        constraints: what every candidate must meet.
-        strategy: proposes candidates.
-        predictor: class of what screens them before training; None where nothing does.
-        method: how mask and weights are trained.
+        config: configuration of the search, in which `epochs` and paths are also resolved.
+        task: the data; its metric is the metric of the search.
+        space: space of the candidates.
+        objectives: objectives to optimise; one of them is the metric of the task.
+        constraints: constraints that every candidate must meet.
+        strategy: strategy that proposes candidates.
+        predictor: class of the predictor that screens candidates before training; None without screening.
+        method: method that trains mask and weights.
         training: options of one training.
     """
 
@@ -61,17 +61,17 @@ class SearchPlan:
 
     @property
     def metric(self) -> Metric:
-        """The metric of the search: what a training measures and a predictor predicts."""
+        """The metric of the search: trainings measure it and the predictor predicts it."""
         return objectives.main_of(self.objectives)
 
     @property
     def further_metrics(self) -> tuple[str, ...]:
-        """Names of other metrics that objectives and constraints name, each once."""
+        """Names of the other metrics in objectives and constraints, each once."""
         named = [*(one.name for one in self.objectives), *(one.metric for one in self.constraints)]
         return tuple(dict.fromkeys(name for name in named if not is_cost(name) and name != self.metric.name))
 
     def random_baseline(self, trainings: int) -> "SearchPlan":
-        """Random search with the same objectives and constraints, and that many trainings."""
+        """Random search with the same objectives and constraints, and the given number of trainings."""
         config = dataclasses.replace(
             self.config,
             strategy="random",
@@ -85,14 +85,14 @@ class SearchPlan:
 
 
 def resolve(config: SearchConfig, task: Task | None = None) -> SearchPlan:
-    """Everything that a configuration names, as objects.
+    """The plan of a search: everything that a configuration names, as objects.
 
     Args:
-        config: as the user gave it.
-        task: its data, where they are loaded already, or prepared for a model file.
+        config: configuration from the user.
+        task: the data if they are already loaded, or prepared for a model file.
 
     Raises:
-        UsageError, ConstraintError, PluginError, SpaceError, PredictorError: something that does not exist or does not fit.
+        UsageError, ConstraintError, PluginError, SpaceError, PredictorError: a name that does not exist or a value that does not fit.
         DataError: a data file that is missing, damaged or unfit.
     """
     task = data_of(config) if task is None else task
@@ -121,7 +121,7 @@ def data_of(config: SearchConfig) -> Task:
 
 
 def space_of(config: SearchConfig, task: Task, bounds: Sequence[Constraint]) -> SearchSpace:
-    """The space with the options of the configuration and, where they bound nnz, of the constraints."""
+    """The space with the options of the configuration and with the bounds on nnz of the constraints."""
     import search_spaces
 
     options: dict[str, object] = dict(constraints.nnz_options(bounds))
@@ -132,14 +132,14 @@ def space_of(config: SearchConfig, task: Task, bounds: Sequence[Constraint]) -> 
 
 
 def method_of(config: SearchConfig) -> "Method":
-    """The mask method with its options; `UsageError` where there is none of that name or it cannot take them."""
+    """The mask method with its options; `UsageError` if the name is unknown or the options do not fit."""
     from nas.training.methods.registry import create
 
     return create(config.method, _pairs("method", config.method_option))
 
 
 def predictor_of(config: SearchConfig) -> type[Predictor] | None:
-    """The class of the predictor; None where the configuration wants none."""
+    """The class of the predictor; None if the configuration uses none."""
     from predictors import PREDICTORS
 
     if config.predictor == NO_PREDICTOR:
@@ -150,7 +150,7 @@ def predictor_of(config: SearchConfig) -> type[Predictor] | None:
 
 
 def _pairs(what: str, texts: Sequence[str]) -> Mapping[str, str]:
-    """``NAME=VALUE`` texts by name; the last one of a name counts."""
+    """``NAME=VALUE`` texts as values by name; for a repeated name the last one is used."""
     pairs = {}
     for text in texts:
         name, sign, value = text.partition("=")
@@ -161,7 +161,7 @@ def _pairs(what: str, texts: Sequence[str]) -> Mapping[str, str]:
 
 
 def _json(text: str) -> object:
-    """JSON where the text is such, else the text itself."""
+    """The value of a JSON text; other text stays as it is."""
     try:
         return json.loads(text)
     except RecursionError:

@@ -1,4 +1,4 @@
-"""Planning a round: which candidates are trained next. A function of the configuration and the earlier trials alone."""
+"""Plans a round: chooses the candidates to train next. It depends only on the configuration and the earlier trials."""
 
 import itertools
 import time
@@ -23,10 +23,10 @@ class RoundPlan:
     """The trainings of one round.
 
     Attributes:
-        round: its number.
+        round: number of the round.
         chosen: candidates with their metrics and score.
-        repeats: the repeat number of each.
-        screened: candidates that were built and checked for it.
+        repeats: repeat number of each training.
+        screened: number of candidates that were built and checked for this round.
     """
 
     round: int
@@ -45,7 +45,7 @@ class Planner:
     clock: Callable[[], float] = time.perf_counter
 
     def plan(self, round_: int, trials: Sequence[Trial]) -> RoundPlan:
-        """The round's candidates, given the trials of all earlier rounds; empty where the space has no more."""
+        """The round's candidates, given the trials of all earlier rounds; empty if the space has no more candidates."""
         config = self.search.config
         left = config.trainings - len(trials)
         reserve = confirmations(config)
@@ -92,7 +92,7 @@ class Planner:
         )
 
     def _confirmation(self, round_: int, trials: Sequence[Trial], left: int) -> RoundPlan:
-        """Train the leaders again: more of them first, then fewer, so that the winner is not just the luckiest."""
+        """Train the leaders again: first many of them, then fewer, so that the winner is not only lucky."""
         count = max(1, -(-left * 3 // 5)) if left > 2 else left
         known = results_by_candidate(trials)
         search = self.search
@@ -106,5 +106,5 @@ class Planner:
 
 
 def _costs(metrics: Mapping[str, float]) -> dict[str, float]:
-    """Those of the figures of a trial that are known before a training."""
+    """The metrics of a trial that are known before the training."""
     return {name: value for name, value in metrics.items() if name in COSTS}

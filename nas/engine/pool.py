@@ -1,4 +1,4 @@
-"""The pool of a round: candidates that were built, counted, checked against the constraints and scored, but not trained."""
+"""The pool of a round: candidates that are built, counted, checked against the constraints and scored, but not trained."""
 
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -23,8 +23,8 @@ class Screened:
 
     Attributes:
         proposal: the candidate and its sampler's notes.
-        metrics: counts, and whatever the constraints or objectives name beside them.
-        graph: what the predictor reads; None where no predictor is used.
+        metrics: counts, and other costs that constraints or objectives name.
+        graph: structure graph for the predictor; None if no predictor is used.
     """
 
     proposal: Proposal
@@ -33,7 +33,7 @@ class Screened:
 
     @property
     def digest(self) -> str:
-        """Digest of the candidate."""
+        """The digest of the candidate."""
         return self.proposal.candidate.digest
 
 
@@ -41,13 +41,13 @@ class Pool:
     """Collects feasible candidates without repeats and scores them.
 
     Args:
-        space: builds the candidates.
-        constraints: what a candidate must meet; those on metrics are checked after the training, not here.
-        objectives: what makes one candidate fitter than another, as far as it is known before the training.
-        predictor: fitted, or None; without one every candidate is as fit as another.
-        encode: reads the structure graph; None where no predictor is used in the search.
-        taken: digests that were trained before.
-        finish: brings a network into the form that it would be exported in, for its bytes and latency.
+        space: space that builds the candidates.
+        constraints: constraints on candidates; constraints on metrics are checked after the training, not here.
+        objectives: objectives that define the fitness of a candidate.
+        predictor: fitted predictor, or None; without a predictor all candidates have the same fitness.
+        encode: function that reads the structure graph of a network; None if the search uses no predictor.
+        taken: digests of candidates that were already trained.
+        finish: function that turns a network into its exported form, to measure its bytes and latency.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Pool:
         taken: Iterable[str] = (),
         finish: Callable[[ir.Model, Candidate], ir.Model] = lambda model, candidate: onnx_graph.shrink(model),
     ) -> None:
-        """An empty pool."""
+        """Creates an empty pool."""
         self.space = space
         self.constraints: Sequence[Constraint] = on_costs(constraints)
         self.objectives = tuple(objective for objective in objectives if objective.known_before_training)
@@ -78,7 +78,7 @@ class Pool:
         return len(self.members)
 
     def offer(self, proposal: Proposal) -> bool:
-        """Build and check a candidate; True where it is feasible, new and now a member."""
+        """Build and check a candidate; True if it is feasible and new, and therefore now a member."""
         digest = proposal.candidate.digest
         if digest in self._seen:
             self.refused += 1
@@ -111,15 +111,15 @@ class Pool:
         return Screened(proposal, metrics, self._encode(model) if self._encode else None)
 
     def _further_costs(self) -> list[str]:
-        """Costs that constraints and objectives name beside the counted ones, each once."""
+        """Names of the costs in constraints and objectives that are not counted ones, each once."""
         named = [*(c.metric for c in self.constraints), *(o.name for o in self.objectives if not o.main)]
         return [name for name in dict.fromkeys(named) if name in COSTS and name not in COUNTED]
 
     @property
     def scores(self) -> list[Score] | None:
-        """The score of every member as it is stated to people, in order, on the predictor's scale from 0 to 1; None without one.
+        """The score of every member for display, in order, on the predictor's scale from 0 to 1; None without a predictor.
 
-        A standard deviation that no value of that mean can have is stated as the largest possible.
+        A standard deviation that is impossible for its mean is replaced by the largest possible one.
         """
         if self._predictor is None:
             return None
@@ -130,14 +130,14 @@ class Pool:
     def optimistic(self, optimism: float) -> NDArray[np.float64]:
         """Predicted mean of every member plus `optimism` standard deviations ``(members,)``; needs a fitted predictor.
 
-        The standard deviation is the predictor's own, wider than a `Score` states it where the predictor knows little:
-        such candidates are worth a try.
+        The standard deviation is the predictor's own, without the limit in `scores`. It can be larger where the predictor
+        knows little, so that such candidates are tried.
         """
         self._predict()
         return np.asarray(self._means + optimism * self._stds, dtype=np.float64)
 
     def _predict(self) -> None:
-        """Ask the predictor about the members that it was not asked about yet."""
+        """Predict the members that have no prediction yet."""
         new = self.members[len(self._means) :]
         if self._predictor is None or not new:
             return
@@ -150,8 +150,8 @@ class Pool:
     def fitness(self, optimism: float = 0.0) -> NDArray[np.float64]:
         """Fitness of every member ``(members,)``, higher is better; zeros without a fitted predictor.
 
-        One objective: the predicted mean plus `optimism` standard deviations. Several: minus the rank in non-dominated
-        sorting, the predicted accuracy breaking ties within a front.
+        With one objective: the predicted mean plus `optimism` standard deviations. With several: minus the rank in
+        non-dominated sorting; the predicted accuracy orders the members of a front.
         """
         if self._predictor is None or not self.members:
             return np.zeros(len(self.members))

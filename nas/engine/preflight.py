@@ -1,4 +1,4 @@
-"""Before a search: whether any candidate of the space meets the constraints."""
+"""Checks before a search whether any candidate of the space meets the constraints."""
 
 from nas.engine.plan import SearchPlan
 from nas.engine.pool import Pool
@@ -8,11 +8,11 @@ from nas.seeds import generator
 from nas.study.trial import Proposal
 
 PREFLIGHT = 200
-"""Candidates drawn to see whether the constraints can be met at all."""
+"""Number of candidates drawn to check that the constraints can be met."""
 
 
 def preflight(plan: SearchPlan) -> Pool:
-    """Draw candidates until one meets the constraints; `ConstraintError` with the smallest values seen where none does."""
+    """Draw candidates until one meets the constraints; `ConstraintError` with the smallest values found if none does."""
     space, task = plan.space, plan.task
     pool = Pool(
         space, plan.constraints, plan.objectives, finish=lambda model, candidate: as_exported(model, task, candidate)

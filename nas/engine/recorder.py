@@ -1,4 +1,4 @@
-"""Recording a round: every training becomes a trial, and the leaders' networks are kept as files."""
+"""Records a round: every training becomes a trial, and the networks of the leaders are kept as files."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,12 +18,12 @@ from nas.study.run_folder import RunFolder
 from nas.study.trial import Trial, results_by_candidate
 
 KEPT_LEADERS = 10
-"""Leaders whose networks are kept beside those of the Pareto front."""
+"""Number of leaders whose networks are kept, in addition to the Pareto front."""
 
 
 @dataclass(frozen=True, eq=False)
 class Recorder:
-    """Writes what was trained into the run folder. Where the method moves the mask, costs are counted again."""
+    """Writes trainings into the run folder. If the method changes the mask, costs are counted again."""
 
     record: Record
     folder: RunFolder
@@ -31,11 +31,11 @@ class Recorder:
 
     @property
     def networks(self) -> NetworkFiles:
-        """The kept networks."""
+        """The files of the kept networks."""
         return NetworkFiles(self.folder.models)
 
     def add(self, plan: RoundPlan, trainings: Sequence[Training]) -> None:
-        """Add the trials that the record lacks. A network is on disk before its trial is recorded."""
+        """Add the trials that the record lacks. A network is saved before its trial is recorded."""
         first = sum(trial.round < plan.round for trial in self.record.trials)
         for index, training in enumerate(trainings):
             trial = _trial(plan, index, first + index, training)
@@ -51,10 +51,10 @@ class Recorder:
         self.folder.write_trials(self.record.trials)
 
     def _measured(self, trial: Trial, model: ir.Model) -> Trial:
-        """The trial with the costs of the trained network; failed where they break a constraint.
+        """The trial with the costs of the trained network; a failed trial if they break a constraint.
 
-        A method keeps the count of non-zeros, but some of them may be cut off from input or output, and units that were dead
-        may live again and cost bytes and time.
+        A method keeps the number of non-zeros, but some of them may lose their connection to input or output, and dead
+        units may become connected again, which costs bytes and time.
         """
         grouped = self.plan.method.grouped
         metrics = counts_in_file(model, keep_dead_units=grouped)
@@ -70,7 +70,7 @@ class Recorder:
         return replace(trial, metrics=metrics, accuracy=None, error=error)
 
     def _with_further_metrics(self, trial: Trial, model: ir.Model) -> Trial:
-        """The trial with every other metric that objectives and constraints name, measured on the validation split."""
+        """The trial with all other metrics of objectives and constraints, measured on the validation split."""
         from nas.training.single import evaluate
 
         plan = self.plan
@@ -88,7 +88,7 @@ class Recorder:
 
 
 def _trial(plan: RoundPlan, index: int, number: int, training: Training) -> Trial:
-    """A training of a plan as a trial."""
+    """The trial for one training of a plan."""
     member, score = plan.chosen[index]
     result = training.result
     if isinstance(result, Exception):

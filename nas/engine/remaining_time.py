@@ -1,4 +1,4 @@
-"""How long a run still takes: the trainings that are left, those of the report included, at the pace so far."""
+"""Estimates the remaining time of a run: its remaining trainings, including those for the report, at the speed so far."""
 
 from dataclasses import dataclass
 
@@ -6,16 +6,16 @@ from nas.study.config import SearchConfig
 from nas.study.seconds import Seconds
 
 REPORT_SECONDS = 4.0
-"""What the exports, the explanation of the winner's prediction and the page take, roughly."""
+"""Rough time for the exports, the explanation of the winner's prediction and the page."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """What is left to do.
+    """Remaining work of a run.
 
     Attributes:
-        planned: trainings that a predictor chooses: proposing, scoring and refitting take time too.
-        plain: other trainings: of random search, and again of the winner and the baselines.
+        planned: number of trainings that a predictor chooses; they also need time to propose, score and refit.
+        plain: number of other trainings: random search, and retraining of the winner and the baselines.
         report: whether the report is still to be written.
     """
 
@@ -24,14 +24,14 @@ class Work:
     report: bool = True
 
     def __add__(self, other: "Work") -> "Work":
-        """Both together."""
+        """The sum of both."""
         return Work(
             planned=self.planned + other.planned, plain=self.plain + other.plain, report=self.report or other.report
         )
 
 
 def after_search(config: SearchConfig) -> Work:
-    """What follows the search itself: winner and dense reference again, and random search where it is asked for."""
+    """Work after the search: trainings of the winner and of the dense reference, and random search if it is requested."""
     retrainings = 2 * config.repeats
     random = config.trainings + config.repeats if config.random_baseline else 0
     return Work(plain=retrainings + random)
@@ -42,9 +42,9 @@ class RemainingTime:
     """Estimates from the seconds that this process has spent.
 
     Attributes:
-        seconds: grow while the run works.
-        planned, plain: trainings of each kind (see `Work`) that are in them.
-        last_fit: seconds of the last fit of the predictor, which is fitted once more for the report.
+        seconds: time spent so far, updated during the run.
+        planned, plain: number of trainings of each kind (see `Work`) in this time.
+        last_fit: seconds of the last predictor fit; the report fits the predictor once more.
     """
 
     seconds: Seconds
@@ -53,7 +53,7 @@ class RemainingTime:
     last_fit: float = 0.0
 
     def of(self, work: Work) -> float | None:
-        """Seconds that this work will take; None before the first training."""
+        """Estimated seconds for this work; None before the first training."""
         trained = self.planned + self.plain
         if trained == 0:
             return None

@@ -1,4 +1,4 @@
-"""Training a round: all its candidates at once, stacked where they share a shape."""
+"""Trains the candidates of a round together, stacked if they have the same shapes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from search_spaces import Candidate
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """One training that was done.
+    """One finished training.
 
     Attributes:
-        seed: of the training.
-        model: the network as it was built; `trained` gives it its trained weights.
-        result: what the training gave, or the error that ended it.
+        seed: seed of the training.
+        model: untrained network; `trained` returns it with its trained weights.
+        result: result of the training, or the error that ended it.
     """
 
     seed: int
@@ -30,7 +30,7 @@ class Training:
     result: TrainingResult | Exception
 
     def trained(self) -> ir.Model:
-        """The network with its trained weights; the error of a failed training is raised."""
+        """The network with its trained weights; raises the error of a failed training."""
         if isinstance(self.result, Exception):
             raise self.result
         onnx_graph.set_weights(self.model, dict(self.result.weights))
@@ -39,21 +39,21 @@ class Training:
 
 @dataclass(frozen=True, eq=False)
 class Trainer:
-    """Trains candidates as the plan of a search says, several at once."""
+    """Trains candidates by the plan of a search, several at once."""
 
     plan: SearchPlan
 
     def train_round(self, plan: RoundPlan, method: Method | str) -> list[Training]:
-        """Train all candidates of a round, those that are recorded already too.
+        """Train all candidates of a round, including those that are already recorded.
 
-        Stacked trainings are only equal to the last bit in the same stack, and a resumed run must end in the same trials
-        as an undisturbed one.
+        Stacked trainings are equal bit for bit only in the same stack, and a resumed run must give the same trials as an
+        uninterrupted one.
         """
         candidates = [member.proposal.candidate for member, _ in plan.chosen]
         return self.train(candidates, plan.repeats, method)
 
     def train(self, candidates: Sequence[Candidate], repeats: Sequence[int], method: Method | str) -> list[Training]:
-        """Train each candidate with the seed of its repeat number. An error that is no failed training is raised."""
+        """Train each candidate with the seed of its repeat number. Raises any error that is not a failed training."""
         from nas.training.population import train_population
 
         search = self.plan

@@ -1,4 +1,4 @@
-"""Whether a run is still what it was when it was begun: the same data, and the same options that decide the trials."""
+"""Checks that a run still has the data and the trial-deciding options that it was started with."""
 
 from nas.errors import RunError
 from nas.study.config import SearchConfig
@@ -8,7 +8,7 @@ from nas.tasks.task import Task
 
 
 def require_unchanged(record: Record, config: SearchConfig, task: Task, folder: RunFolder) -> None:
-    """Remember data and options of a new run; `RunError` where those of an earlier one differ."""
+    """Record data and options of a new run; `RunError` if the run was started with others."""
     options = config.identity()
     if "options" not in record.facts:
         if record.trials or folder.trials_file.exists():
@@ -21,7 +21,7 @@ def require_unchanged(record: Record, config: SearchConfig, task: Task, folder: 
         raise RunError(
             f"the data of task {task.name} is not what {folder.path} was begun with; restore it or begin a new run"
         )
-    # A run of an earlier version does not name the options that came later: it had their defaults.
+    # A run of an earlier version lacks newer options; it used what are now their defaults.
     begun = SearchConfig().identity() | record.facts["options"]
     changed = [name for name, value in options.items() if begun[name] != value]
     if changed:

@@ -1,7 +1,7 @@
-"""The search: plan a round, train it, record it, and again until the budget is spent.
+"""The search loop: plan a round, train it, record it, and repeat until the budget is spent.
 
-Every round is a function of the configuration and the trials of earlier rounds alone. So a run that was killed goes on
-exactly where it stood: the unfinished round is planned and trained again, and only what the record lacks is added.
+Every round depends only on the configuration and the trials of earlier rounds. So a killed run continues exactly where
+it stopped: the unfinished round is planned and trained again, and only the missing trials are added to the record.
 """
 
 import logging
@@ -28,13 +28,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Engine:
-    """A search and its parts. `run` does it; what comes after (retraining, export, report) uses the parts too.
+    """A search and its parts. `run` performs it; later steps (retraining, export, report) also use the parts.
 
     Attributes:
-        plan: what is searched, and how.
-        after: what the run has to do when this search is over, for the estimate of the time left.
-        begun: when this process opened the run, by the clock.
-        clock: seconds, from any start.
+        plan: resolved search.
+        after: work of the run after this search, for the estimate of the remaining time.
+        begun: time of `clock` when this process opened the run.
+        clock: function that returns seconds from an arbitrary start.
     """
 
     plan: SearchPlan
@@ -51,7 +51,7 @@ class Engine:
 
     @property
     def seconds(self) -> Seconds:
-        """Where the time went so far."""
+        """The time spent so far, by kind of work."""
         return self.remaining.seconds
 
     def feasible(self, trials: Sequence[Trial]) -> list[CandidateResult]:
@@ -59,7 +59,7 @@ class Engine:
         return feasible(self.plan.objectives, self.plan.constraints, results_by_candidate(trials))
 
     def run(self) -> list[Trial]:
-        """Train until the budget of trainings or time is spent; returns all trials, earlier ones included."""
+        """Train until the budget of trainings or time is spent; returns all trials, including earlier ones."""
         trials = self.record.trials
         state = _State(begun=self.clock())
         round_ = self._open_round()
@@ -80,7 +80,7 @@ class Engine:
     def _open_round(self) -> int:
         """The round to plan first: the last recorded one, which may be unfinished.
 
-        Where the budget was changed since, it is the next one: the rounds so far were planned under another configuration.
+        If the budget has changed, it is the next round: the existing rounds were planned under another configuration.
         """
         trials, facts = self.record.trials, self.record.facts
         last = trials[-1].round if trials else 0
@@ -90,7 +90,7 @@ class Engine:
         return max(last, int(self.record.facts["planned_from"]))
 
     def _out_of_time(self, state: "_State") -> bool:
-        """Whether to begin no further round; the first is always begun, or there would be nothing to report."""
+        """Whether the time is over. The first round always starts, because a report needs at least one trial."""
         timeout = self.plan.config.timeout
         return timeout is not None and bool(self.record.trials) and self.clock() - state.begun > timeout
 
@@ -148,7 +148,7 @@ class Engine:
 
 @dataclass
 class _State:
-    """What a search in this process counts: its start by the clock, and candidates built and checked."""
+    """State of a search in this process: its start time, and the number of candidates built and checked."""
 
     begun: float
     screened: int = field(default=0)
@@ -164,9 +164,9 @@ def open_engine(
     clock: Callable[[], float] = time.perf_counter,
     read_only: bool = False,
 ) -> Engine:
-    """Open the record of a run, whose lock the caller holds; `RunError` where the data changed since it was begun.
+    """Open the record of a run, whose lock the caller holds; `RunError` if the data changed since the run was started.
 
-    `remaining` and `after` are given where the search is a part of another run.
+    `remaining` and `after` are given if the search is a part of another run.
     """
     record = Record(folder.journal, plan.objectives, plan.constraints, read_only=read_only)
     require_unchanged(record, plan.config, plan.task, folder)

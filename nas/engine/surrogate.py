@@ -26,7 +26,7 @@ class Surrogate:
     """Predicts the accuracy of untrained candidates.
 
     Attributes:
-        predictor: fitted on the trials of `fit`; None where the search has none or the trials are too few.
+        predictor: predictor fitted on the trials of `fit`; None if the search has none or there are too few trials.
     """
 
     plan: SearchPlan
@@ -50,7 +50,7 @@ class Surrogate:
 
     @property
     def encode(self) -> Callable[[ir.Model], StructureGraph] | None:
-        """Reads the structure graph of a network; None where no predictor is used."""
+        """Function that reads the structure graph of a network; None if no predictor is used."""
         if self.plan.predictor is None:
             return None
         from predictors import encode
@@ -60,7 +60,7 @@ class Surrogate:
 
     @cached_property
     def description(self) -> "TaskDescription | None":
-        """What a predictor that knows other tasks is told about this one; None for all other predictors."""
+        """Description of this task for a predictor that knows other tasks; None for all other predictors."""
         if not getattr(self.plan.predictor, "needs_task", False):
             return None
         from nas.tasks.description import describe

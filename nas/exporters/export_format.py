@@ -1,4 +1,4 @@
-"""A format in which a trained network can be written, as a value that a registry holds."""
+"""A file format for trained networks, as an entry of a registry."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,31 +10,31 @@ from numpy.typing import NDArray
 
 
 class Write(Protocol):
-    """How a format is written."""
+    """A function that writes a format."""
 
     def __call__(self, model: ir.Model, path: Path, inputs: NDArray[np.float32], /) -> int:
-        """Write one file, under a temporary name that is renamed at the end, and return its bytes.
+        """Write one file under a temporary name, rename it at the end, and return its size in bytes.
 
         Args:
-            model: as it would stand in a .onnx file: without dead units, taking raw inputs, with its metadata. It was
-                compared with the trained network.
-            path: of the file.
-            inputs: raw examples ``(N, …)``, to compare the written file with the model.
+            model: model with the content of a .onnx file: no dead units, raw inputs, metadata. It was already compared
+                with the trained network.
+            path: path of the file.
+            inputs: raw examples ``(N, …)`` for comparing the written file with the model.
 
         Raises:
-            ExportError: the file would compute something else than the model.
+            ExportError: the results of the file would differ from the model.
         """
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExportFormat:
-    """A format.
+    """An export format.
 
     Attributes:
-        name: as messages write it.
-        suffix: of its files, such as ``.onnx``; the name of a file chooses its format.
-        meaning: in one line.
-        write: writes a file.
+        name: name in messages.
+        suffix: file name suffix, such as ``.onnx``, which selects the format.
+        meaning: description in one line.
+        write: function that writes a file.
     """
 
     name: str

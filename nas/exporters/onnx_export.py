@@ -23,7 +23,7 @@ TOLERANCE = 1e-4
 """Largest difference between the exported model's outputs and the trained network's, relative to outputs above 1."""
 
 EXAMPLES = 256
-"""Validation examples that the two are compared on."""
+"""Most validation examples on which the exported and the trained network are compared."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,12 +31,12 @@ class Exported:
     """An exported model.
 
     Attributes:
-        path: of the file.
-        bytes: its size.
+        path: path of the file.
+        bytes: size of the file.
         latency: median milliseconds of one example in onnxruntime on one CPU thread.
-        largest_error: largest difference of an output from the trained network's, divided by max(1, |output|).
-        nnz: non-zero weights.
-        weights: weights stored in the file, zero or not.
+        largest_error: largest difference between outputs of file and trained network, divided by max(1, |output|).
+        nnz: number of non-zero weights.
+        weights: number of weights in the file, including zeros.
     """
 
     path: Path
@@ -61,18 +61,18 @@ def export(
 ) -> Exported:
     """Write a trained model as a small ONNX file that takes the task's raw inputs, and check the file in onnxruntime.
 
-    Dead units are removed, and the task's normalisation becomes part of the graph. The file's outputs are then compared with the
-    trained network's on up to `EXAMPLES` validation examples.
+    Dead units are removed, and the task's normalisation becomes part of the graph. Then the outputs of the file and of the trained
+    network are compared on up to `EXAMPLES` validation examples.
 
     Args:
-        model: a trained network, as `apply_result` gives it. It is not changed. One that begins with a normalisation of ours keeps that.
-        path: the file to write; its name chooses the format. Nothing is written if the check fails.
-        task: gives the normalisation to build in and the examples to check on.
-        origin: text by name for the file's metadata; None: what is known of the task.
-        keep_dead_units: keep them, for masks whose groups of inputs (N:M) must stay as they were trained.
+        model: trained network from `apply_result`; it is not changed. If it begins with a normalisation of ours, it keeps it.
+        path: file to write; its name selects the format. Nothing is written if the check fails.
+        task: task with the normalisation to build in and the examples for the check.
+        origin: texts by name for the file's metadata; None means the facts about the task.
+        keep_dead_units: whether to keep them, for masks whose groups of inputs (N:M) may not change.
 
     Returns:
-        What was written: path, bytes, milliseconds, non-zero weights, largest error.
+        Facts about the written file: path, bytes, milliseconds, non-zero weights, largest error.
 
     Raises:
         ExportError: an output differs from the trained network's by more than `TOLERANCE`, or onnxruntime refuses the model.
@@ -85,7 +85,7 @@ def export(
     x = task.validation.x[:EXAMPLES]
     exported = run(shrunk, raw_inputs(task, x))
     difference = largest_error(_trained_outputs(model, x), exported)
-    if not difference <= TOLERANCE:  # not: NaN is refused too
+    if not difference <= TOLERANCE:  # written with `not` so that NaN is refused too
         raise ExportError(
             f"the exported model differs from the trained one by {difference:.2g} (at most {TOLERANCE:g} is allowed); nothing was written"
         )
@@ -104,7 +104,7 @@ def export(
 
 
 def as_exported(model: ir.Model, task: Task, candidate: Candidate, *, keep_dead_units: bool = False) -> ir.Model:
-    """The untrained network in the form that it would be exported in, metadata included: what ``bytes`` and ``latency`` count."""
+    """The untrained network in its exported form with metadata, for measuring ``bytes`` and ``latency``."""
     finished = _finished(model, task, keep_dead_units=keep_dead_units)
     draft = provenance(task, candidate, 0.0, 2**31 - 1)
     draft |= interface(finished, task) | {f"test_{task.metric}": f"{0.0:.6f}", "largest_error": f"{0.0:.1e}"}
@@ -113,9 +113,9 @@ def as_exported(model: ir.Model, task: Task, candidate: Candidate, *, keep_dead_
 
 
 def _finished(model: ir.Model, task: Task, *, keep_dead_units: bool = False) -> ir.Model:
-    """A new model without dead units, unless they shall stay, that takes the task's raw inputs.
+    """A new model without dead units (unless they are kept) that takes the task's raw inputs.
 
-    Nothing of what other tools noted in it is left, nor what an earlier export said of itself.
+    Metadata of other tools and of earlier exports is removed.
     """
     shrunk = model.clone() if keep_dead_units else onnx_graph.shrink(model)
     onnx_graph.drop_notes(shrunk)
@@ -127,7 +127,7 @@ def _finished(model: ir.Model, task: Task, *, keep_dead_units: bool = False) -> 
 
 
 def copy_of(source: Path, path: Path, task: Task) -> Exported:
-    """Copy an exported model to another file and say again what it is; the export's check is not repeated."""
+    """Copy an exported model to another file, and return its facts again; the check is not repeated."""
     model = onnx_graph.load(source)
     count = onnx_graph.count(model)
     written = format_of(path).write(model, path, raw_inputs(task, task.validation.x[:EXAMPLES]))
@@ -138,14 +138,14 @@ def copy_of(source: Path, path: Path, task: Task) -> Exported:
 
 
 def raw_inputs(task: Task, x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The raw inputs behind a split's normalised ones."""
+    """The raw inputs for the normalised inputs of a split."""
     return x if task.normalisation is None else task.normalisation.undo(x)
 
 
 def run(model: ir.Model, x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """First output of a model in onnxruntime for a batch of inputs; `ExportError` where onnxruntime refuses it.
+    """First output of a model in onnxruntime for a batch of inputs; `ExportError` if onnxruntime refuses it.
 
-    A model whose batch size is fixed is given that many examples at a time.
+    A model with a fixed batch size gets the examples in batches of this size.
     """
     runtime = Runtime(model)
     size = runtime.batch or len(x)
@@ -155,14 +155,14 @@ def run(model: ir.Model, x: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def largest_error(expected: NDArray[np.float32], actual: NDArray[np.float32]) -> float:
-    """Largest absolute difference, divided by max(1, |expected|); infinity where the shapes differ."""
+    """Largest absolute difference, divided by max(1, |expected|); infinity if the shapes differ."""
     if expected.shape != actual.shape:
         return float("inf")
     return float(np.max(np.abs(expected - actual) / np.maximum(1, np.abs(expected)), initial=0.0))
 
 
 def _trained_outputs(model: ir.Model, x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Outputs of the network as it was trained: in torch, dead units and all."""
+    """Outputs of the network as it was trained: in torch, with its dead units."""
     import torch
 
     from nas.importer.torch_network import import_model

@@ -11,7 +11,7 @@ from nas.exporters.export_format import ExportFormat
 
 
 def write(model: ir.Model, path: Path, inputs: NDArray[np.float32]) -> int:
-    """See `Write`. The model itself was compared already."""
+    """See `Write`. The model was already compared with the trained network."""
     return onnx_graph.save(model, path)
 
 

@@ -1,4 +1,4 @@
-"""What an exported model says of itself in its metadata: candidate, task, seed, accuracy, version."""
+"""Metadata of an exported model: candidate, task, seed, accuracy, version."""
 
 import json
 
@@ -12,7 +12,7 @@ from search_spaces import Candidate
 
 
 def provenance(task: Task, candidate: Candidate, accuracy: float, seed: int) -> dict[str, str]:
-    """Of a trained candidate; `accuracy` is that on the validation split."""
+    """Metadata for a trained candidate; `accuracy` is the accuracy on the validation split."""
     return {
         "candidate": json.dumps(candidate.to_json(), sort_keys=True),
         "digest": candidate.digest,
@@ -22,7 +22,7 @@ def provenance(task: Task, candidate: Candidate, accuracy: float, seed: int) -> 
 
 
 def of_task(task: Task) -> dict[str, str]:
-    """Of any network for the task: what goes in and what comes out, too."""
+    """Metadata for any network of the task, including its inputs and outputs."""
     names = {"classes": task.classes, "features": task.features}
     return {
         "task": task.name,
@@ -33,7 +33,7 @@ def of_task(task: Task) -> dict[str, str]:
 
 
 def interface(model: ir.Model, task: Task) -> dict[str, str]:
-    """What an export takes, how it prepares that, and what its numbers mean."""
+    """The inputs of an export, their preprocessing, and the meaning of the outputs."""
     return {
         "input": "raw",
         "preprocessing": f"(x - {OFFSET}) * {SCALE}" if task.normalisation is not None else "none added",
@@ -42,7 +42,7 @@ def interface(model: ir.Model, task: Task) -> dict[str, str]:
 
 
 def _numbers(model: ir.Model) -> str:
-    """What kind of numbers the last node gives."""
+    """The kind of numbers that the last node outputs."""
     node = model.graph.outputs[0].producer()
     if node is None or operator_of(node).kind != "softmax":
         return "logits"

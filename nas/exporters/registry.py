@@ -1,4 +1,4 @@
-"""Export formats by name: those of this package and those of the entry points ``nas.export_formats``."""
+"""Export formats by name: formats of this package and of entry points ``nas.export_formats``."""
 
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,11 @@ EXPORT_FORMATS: Registry[ExportFormat] = Registry(
 
 
 def format_of(path: Path) -> ExportFormat:
-    """The format that the name of a file asks for.
+    """The format that the name of a file selects.
 
     Raises:
-        UsageError: no format has files of that name; the message lists the suffixes.
-        PluginError: two formats have.
+        UsageError: no format has this suffix; the message lists the suffixes.
+        PluginError: two formats have this suffix.
     """
     known = {name: EXPORT_FORMATS.load(name) for name in EXPORT_FORMATS.usable()}
     fitting = {name: known[name] for name in known if path.name.lower().endswith(known[name].suffix)}

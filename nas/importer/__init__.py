@@ -1,6 +1,6 @@
 """ONNX graphs as pure PyTorch functions, so that `torch.func` can stack, differentiate and train them.
 
-The public names stand in `__init__.pyi`, once; each is imported when it is first asked for.
+`__init__.pyi` lists the public names; each is imported at its first use.
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-"""Nodes that do not depend on the data, computed in numpy by the reference implementation of ONNX."""
+"""Computes nodes that do not depend on the data, in numpy with the reference implementation of ONNX."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from onnx_graph.operators import result_numbers
 
 
 def evaluate(node: ir.Node, version: int, inputs: Sequence[Array | None], budget: FoldingBudget) -> list[Array]:
-    """The outputs of a node for known inputs. `UnsupportedOperatorError` where the reference cannot compute it, or not so much."""
+    """The outputs of a node for known inputs. `UnsupportedOperatorError` if the reference cannot compute it or it is too large."""
     if not budget.takes(node, inputs):
         fits = result_numbers(node, inputs) is not None
         raise UnsupportedOperatorError(

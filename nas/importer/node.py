@@ -30,7 +30,7 @@ class Stateful:
     Attributes:
         run: used when not training; returns the first output.
         train: used in training; returns the first output and the new value of each input in `state`.
-        state: positions of the inputs that training updates.
+        state: positions of the inputs that training changes.
     """
 
     run: Function
@@ -45,11 +45,11 @@ class Node:
     """View of an ONNX node for the builder of its kernel.
 
     Attributes:
-        name: of the node, or of its first output where it has no name.
-        operator: the operator, with its domain where that is not the standard one.
+        name: name of the node, or of its first output if the node has no name.
+        operator: name of the operator, with its domain if it is not the standard one.
         version: opset version that the model states for the domain.
         outputs: number of outputs that the node lists.
-        constants: each input's value where it is known before the run, else None.
+        constants: value of each input if it is known before the run, else None.
     """
 
     def __init__(self, node: ir.Node, version: int, constants: Sequence[Array | None]) -> None:
@@ -67,11 +67,11 @@ class Node:
         return position < len(self._present) and self._present[position]
 
     def constant(self, position: int) -> Array | None:
-        """The input's value where it is known before the run."""
+        """The input's value if it is known before the run, else None."""
         return self.constants[position] if position < len(self.constants) else None
 
     def known(self, position: int, what: str) -> Array:
-        """The input's value, which the operator needs to know before the run; refused where it depends on data."""
+        """The input's value, which the operator needs before the run; refused if it depends on data."""
         array = self.constant(position)
         if array is None:
             raise self.refuse(f"its {what} depends on the data")
@@ -116,7 +116,7 @@ class Node:
         return value
 
     def integers_at(self, attribute: str, position: int) -> tuple[int, ...] | None:
-        """Integers that are an attribute in older opsets and an input in newer ones; None where neither is given."""
+        """Integers that are an attribute in older opsets and an input in newer ones; None if neither is given."""
         if self.attribute(attribute):
             return self.ints(attribute)
         if not self.has(position):
@@ -129,17 +129,17 @@ class Node:
 
 
 def name_of(node: ir.Node) -> str:
-    """Name of a node, or of its first output where it has none."""
+    """Name of a node, or of its first output if the node has no name."""
     return node.name or next((value.name for value in node.outputs if value.name), "") or "?"
 
 
 def operator_of(node: ir.Node) -> str:
-    """``domain::OpType``, the domain left out for standard ONNX."""
+    """``domain::OpType``, without the domain for standard ONNX."""
     return node.op_type if node.domain in STANDARD_DOMAINS else f"{node.domain}::{node.op_type}"
 
 
 def tensor_of(array: Array) -> torch.Tensor:
-    """A torch tensor with its own memory; bfloat16, which numpy does not know, included."""
+    """A torch tensor with its own memory, also for bfloat16, which numpy does not have."""
     if array.dtype.name == "bfloat16":
         return torch.from_numpy(array.astype(np.float32)).to(torch.bfloat16)
     return torch.from_numpy(np.array(array))

@@ -37,7 +37,7 @@ from onnx_graph.operators import operator_of as operator_facts
 _ABSENT = 0
 _OLDEST_OPSET = 7
 _MOST_NUMBERS = 1 << 26
-"""Of a result for one example."""
+"""Largest number of elements in a result for one example."""
 
 Tensors = Mapping[str, Tensor]
 Values = list[Tensor | None]
@@ -45,7 +45,7 @@ Values = list[Tensor | None]
 
 @dataclass(frozen=True)
 class _Entry:
-    """A node with the slots of its values. `kernel` is None where it is built for each input shape."""
+    """A node with the slots of its values. `kernel` is None if it is built anew for each input shape."""
 
     node: ir.Node
     version: int
@@ -57,7 +57,7 @@ class _Entry:
 
 @dataclass(frozen=True)
 class _Step:
-    """A function, the slots it reads and writes (a number: it returns one tensor), and those free after it."""
+    """A function with the slots it reads, the slots it writes (an int if it returns one tensor), and the slots to free after it."""
 
     name: str
     run: Function
@@ -66,13 +66,13 @@ class _Step:
     free: tuple[int, ...] = ()
 
 
-# A step as the loop of a run unpacks it.
+# A step as a tuple, which the loop in `_run` unpacks fast.
 _Fast = tuple[Function, tuple[int, ...], int | tuple[int, ...], tuple[int, ...], str]
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """What to run for inputs of certain shapes; `values` holds the constants by slot."""
+    """Steps to run for inputs of certain shapes; `values` holds the constants by slot."""
 
     values: Values
     inference: Sequence[_Fast]
@@ -83,12 +83,12 @@ class Program:
     """A graph ready to run.
 
     Attributes:
-        inputs: names of the graph's inputs, initializers not counted.
+        inputs: names of the graph's inputs without initializers.
         outputs: names of the values that a call returns.
     """
 
     def __init__(self, model: ir.Model, roles: Roles, outputs: Sequence[str], *, device: str = "cpu") -> None:
-        """Compile what `outputs` need of the graph. `UnsupportedOperatorError` names what cannot run."""
+        """Compile the part of the graph that `outputs` need. `UnsupportedOperatorError` names what cannot run."""
         graph = model.graph
         self.inputs = tuple(value.name or "" for value in graph.inputs if not value.is_initializer())
         self.outputs = tuple(outputs)
@@ -121,9 +121,9 @@ class Program:
     def trace(
         self, parameters: Tensors, buffers: Tensors, shapes: Sequence[tuple[int, ...]], dtypes: Sequence[torch.dtype]
     ) -> None:
-        """Plan for inputs of these shapes now, so that what is unsupported or too large shows before the first run.
+        """Plan now for inputs of these shapes, so that unsupported or too large nodes raise an error before the first run.
 
-        It runs on shapes alone: nothing is computed, and a tensor of any size takes no memory.
+        It uses shapes only: no tensor is computed or allocated, whatever its size.
         """
         inputs = [torch.empty(shape, dtype=dtype, device="meta") for shape, dtype in zip(shapes, dtypes, strict=True)]
         learned, states = ({name: _shape_of(value) for name, value in each.items()} for each in (parameters, buffers))
@@ -132,7 +132,7 @@ class Program:
             self._plans[tuple(x.shape for x in inputs)] = self._planned(entries, host)
 
     def _place_values(self, graph: ir.Graph, roles: Roles) -> None:
-        """Give a slot to every input and initializer; the constants among them get their value."""
+        """Give a slot to every input and initializer; constants also get their value."""
         for name in self.inputs:
             self._slot(name)
         self._learned = tuple((name, self._slot(name)) for name in sorted(roles.parameters))
@@ -157,7 +157,7 @@ class Program:
         if node.op_type == "Identity" and node.domain in STANDARD_DOMAINS:
             self._slots[node.outputs[0].name or ""] = inputs[0]
             return
-        # An output that nobody reads has no name; it gets a slot of its own.
+        # An unused output has no name; it gets its own slot.
         outputs = tuple(self._slot(value.name or f"\0{name_of(node)}:{i}") for i, value in enumerate(node.outputs))
         if operator_facts(node).kind == "random":
             raise UnsupportedOperatorError(name_of(node), operator_of(node), "it is random")
@@ -195,7 +195,7 @@ class Program:
         return values
 
     def _specialise(self, parameters: Tensors, buffers: Tensors, inputs: Sequence[Tensor]) -> _Plan:
-        """Run once to learn the shapes of all tensors; what only depends on them becomes constant."""
+        """Run once to learn the shapes of all tensors; values that depend only on shapes become constants."""
         plan = self._planned(*self._run_once(parameters, buffers, inputs, self._on_device))
         self._plans[tuple(x.shape for x in inputs)] = plan
         return plan
@@ -203,11 +203,11 @@ class Program:
     def _run_once(
         self, parameters: Tensors, buffers: Tensors, inputs: Sequence[Tensor], place: Callable[[Array], Tensor]
     ) -> tuple[list[_Entry], dict[int, Array]]:
-        """The entries that compute with tensors, their kernels built, and all constants, for inputs of these shapes.
+        """The entries that compute with tensors (with their kernels), and all constants, for inputs of these shapes.
 
         Args:
-            parameters: as for a call, `buffers` and `inputs` likewise.
-            place: makes a constant a tensor beside them.
+            parameters, buffers, inputs: the same as for a call.
+            place: function that turns a constant into a tensor on their device.
         """
         host, entries, budget = dict(self._constants), list[_Entry](), FoldingBudget()
         values = self._filled(self._with_constants(host, place), parameters, buffers, inputs)
@@ -227,13 +227,13 @@ class Program:
         tensor = tensor_of(array)
         if self._device == "cpu":
             return tensor
-        # A `torch.func` transform around this call would wrap the copy, and the plan outlives the transform. A thread of
-        # its own knows no transforms.
+        # A `torch.func` transform around this call would wrap the copy, but the plan is still used after the transform. A
+        # new thread has no active transforms.
         with ThreadPoolExecutor(1) as outside:
             return outside.submit(tensor.to, self._device).result()
 
     def _with_constants(self, constants: Mapping[int, Array], place: Callable[[Array], Tensor]) -> Values:
-        """All slots, with the constants that tensor steps or outputs read."""
+        """The values of all slots: constants that tensor steps or outputs read, None elsewhere."""
         values: Values = [None] * len(self._slots)
         read = {slot for entry in self._entries if not entry.host for slot in entry.inputs}
         read |= {self._slots[name] for name in self.outputs}
@@ -261,7 +261,7 @@ def _shape_of_array(array: Array) -> Tensor:
 
 
 def _check_results(entry: _Entry, values: Values) -> None:
-    """Refuse a node of which one example makes more numbers than can be trained with."""
+    """Refuse a node whose result for one example is too large to train with."""
     for slot in entry.outputs:
         value = values[slot]
         if isinstance(value, Tensor) and (value.numel() > _MOST_NUMBERS or value.dim() > MOST_AXES):
@@ -270,13 +270,13 @@ def _check_results(entry: _Entry, values: Values) -> None:
 
 
 def _version(model: ir.Model, node: ir.Node) -> int:
-    """The opset version of a node's domain."""
+    """The opset version that the model states for the node's domain."""
     names = STANDARD_DOMAINS if node.domain in STANDARD_DOMAINS else (node.domain,)
     return next((model.opset_imports[name] for name in names if name in model.opset_imports), 1)
 
 
 def _foldable(node: ir.Node) -> bool:
-    """Whether numpy computes the node where its inputs are known."""
+    """Whether numpy computes the node when its inputs are known."""
     facts = operator_facts(node)
     return facts is not UNKNOWN and facts.folds and not facts.domain
 
@@ -295,7 +295,7 @@ def _needed(graph: ir.Graph, outputs: Sequence[str]) -> Iterator[ir.Node]:
 def _build(
     node: ir.Node, version: int, inputs: Sequence[int], constants: Mapping[int, Array], outputs: Sequence[str]
 ) -> Kernel:
-    """The kernel of a node for the inputs known by now. `outputs`: of the graph, by name."""
+    """The kernel of a node for the inputs known by now. `outputs` are the names of the graph's outputs."""
     view = Node(node, version, [constants.get(slot) for slot in inputs])
     kernel = OPERATORS[view.operator](view)
     further = any(value.uses() or value.name in outputs for value in node.outputs[1:] if value.name)
@@ -326,7 +326,7 @@ def _inference_step(entry: _Entry) -> _Step:
 
 
 def _training_step(entry: _Entry, states: set[int]) -> _Step:
-    """Like at inference, but statistics are updated where they are buffers."""
+    """Like the inference step, but it also updates statistics that are buffers."""
     step, kernel = _inference_step(entry), entry.kernel
     if not isinstance(kernel, Stateful):
         return step
@@ -336,7 +336,7 @@ def _training_step(entry: _Entry, states: set[int]) -> _Step:
 
 
 def _freed(steps: Sequence[_Step], kept: set[int]) -> list[_Step]:
-    """The same steps, each with the slots that no later step reads."""
+    """The same steps, each with the slots that can be freed after it."""
     freed, later = [], set(kept)
     for step in reversed(steps):
         written = {step.outputs} if isinstance(step.outputs, int) else set(step.outputs)

@@ -1,12 +1,12 @@
-"""Which initializers training may change, which it updates as statistics, and which stay as they are.
+"""The role of each initializer: a parameter that training changes, a statistic that it updates, or a constant.
 
 - Parameters are the maskable weights (`onnx_graph.weights`); the biases of Gemm, Conv, ConvTranspose, RNN, GRU and
-  LSTM; scale and shift of normalisations; the slope of PRelu; float tables that Gather looks rows up in (embeddings);
-  and what Add or Mul joins to a value that comes after a weight: the bias of a MatMul, a positional table, a
-  decomposed scale and shift.
+  LSTM; scale and shift of normalisations; the slope of PRelu; float tables from which Gather reads rows (embeddings);
+  and operands of Add or Mul whose other operand depends on a weight: the bias of a MatMul, a positional table, a
+  scale and shift written as two nodes.
 - Buffers are running mean and variance of BatchNormalization.
 - Everything else is constant: integers, scalars (an exponent, an epsilon, a temperature), operands of Sub and Div,
-  what is joined to the input before the first weight (preprocessing), initial states, and masks with infinities or
+  operands of nodes before the first weight (preprocessing), initial states, and masks with infinities or
   large negative numbers.
 
 An Add directly behind a MatMul, Gemm or Conv is a bias whatever its size.
@@ -22,13 +22,13 @@ from onnx_graph import weights
 from onnx_graph.internals import array_of, initializer_of
 from onnx_graph.operators import LEARNED, PRODUCTS, STATISTICS, operator_of
 
-# What masks out an attention score is at least this large; no trained parameter is.
+# Values that mask out an attention score are at least this large; trained parameters are smaller.
 _MASKING = 1e4
 
 
 @dataclass(frozen=True)
 class Roles:
-    """Names of initializers by role; those in neither set are constants."""
+    """Names of the initializers of each role; initializers in neither set are constants."""
 
     parameters: frozenset[str]
     buffers: frozenset[str]
@@ -58,7 +58,7 @@ def _named(node: ir.Node) -> set[str]:
 
 
 def _floats(node: ir.Node, positions: Iterable[int]) -> set[str]:
-    """Names of the float initializers with at least one axis at these inputs."""
+    """Names of the float initializers with at least one axis among these inputs."""
     values = (initializer_of(node.inputs[i]) for i in positions if i < len(node.inputs))
     return {
         value.name for value in values if value is not None and value.name and _is_float(value) and array_of(value).ndim
@@ -70,7 +70,7 @@ def _is_float(value: ir.Value) -> bool:
 
 
 def _joined(node: ir.Node, after_weight: set[ir.Value]) -> set[str]:
-    """The initializer that an Add or Mul joins to a value after a weight."""
+    """The initializer that an Add or Mul combines with a value that depends on a weight."""
     if len(node.inputs) != 2:
         return set()
     for position, other in ((0, 1), (1, 0)):

@@ -1,9 +1,9 @@
-"""Convolution, pooling and batch normalisation of stacked networks: the channels of all networks side by side, and last in memory.
+"""Convolution, pooling and batch normalisation of stacked networks, with all channels side by side and last in memory.
 
-`torch.func.vmap` makes one grouped convolution of many by itself, but in the order (N, C, H, W), in which the grouped CPU
-kernels take up to twice the time. Under `vmap` of this module these functions use rules of their own on the CPU; under that of
-torch, or without any, they are torch's functions. Elementwise operations keep the order in memory, so that it is changed once,
-at the first convolution of a network.
+`torch.func.vmap` also turns many convolutions into one grouped convolution, but in the order (N, C, H, W), in which the
+grouped CPU kernels take up to twice the time. Under the `vmap` of this module, the functions here use their own rules on the
+CPU; under torch's `vmap`, or without any, they are torch's functions. Elementwise operations keep the order in memory, so it
+changes only once, at the first convolution of a network.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,14 +17,14 @@ from torch.nn import functional
 Dims = Sequence[int | None]
 
 _DEPTH = ContextVar("depth", default=0)
-"""How many calls of `vmap` lie around the code that runs now."""
+"""Number of `vmap` calls around the code that runs now."""
 
 
 def vmap(function: Callable[..., Any], in_dims: Any = 0) -> Callable[..., Any]:
-    """`torch.func.vmap` under which convolution, pooling and batch normalisation are done side by side.
+    """`torch.func.vmap`, but convolution, pooling and batch normalisation put the channels of all networks side by side.
 
     `function` may be differentiated from outside by autograd or `torch.func.grad`. It must not call `torch.func.grad` itself:
-    the rules here know no derivative inside of vmap.
+    the rules here have no derivative inside of vmap.
     """
 
     def counted(*arguments: Any) -> Any:
@@ -62,7 +62,7 @@ def avg_pool2d(x: Tensor, kernel: Any, stride: Any, padding: Any, *, count_inclu
 
 
 def batch_norm(x: Tensor, scale: Tensor, bias: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Normalisation by the batch: the result, and by channel the batch's mean and 1 / sqrt(variance + epsilon)."""
+    """Batch normalisation with batch statistics: the result, and per channel the mean and 1 / sqrt(variance + epsilon)."""
     if x.dim() == 4 and _DEPTH.get() and x.device.type == "cpu":
         result: tuple[Tensor, Tensor, Tensor] = _BatchNorm.apply(x, scale, bias, epsilon)  # type: ignore[no-untyped-call]
         return result
@@ -76,7 +76,7 @@ def _side_by_side(x: Tensor, dim: int | None, size: int) -> Tensor:
 
 
 def _channels_last(x: Tensor) -> Tensor:
-    # A tensor of an outer vmap knows no memory formats.
+    # A tensor of an outer vmap has no memory format.
     return x if _DEPTH.get() > 1 else x.contiguous(memory_format=torch.channels_last)
 
 
@@ -92,7 +92,7 @@ def _front(w: Tensor, dim: int | None, size: int) -> Tensor:
 
 
 class _Rule(torch.autograd.Function):
-    """Only `vmap` is ever used: it calls functions that autograd knows, on tensors outside of the vmap."""
+    """Only the `vmap` rule is used: it calls functions with derivatives in autograd, on tensors outside of the vmap."""
 
     @staticmethod
     def forward(*args: Any) -> Any:
@@ -108,7 +108,7 @@ class _Convolution(_Rule):
     def vmap(info: Any, dims: Dims, x: Tensor, w: Tensor, b: Tensor | None, *options: Any) -> tuple[Tensor, int]:
         size, (stride, padding, dilation, groups) = info.batch_size, options
         if dims[0] is not None and dims[1] is None and (b is None or dims[2] is None):
-            # Shared filters: more examples for one network.
+            # Shared filters: the networks become additional examples of one network.
             y = functional.conv2d(x.movedim(dims[0], 0).flatten(0, 1), w, b, stride, padding, dilation, groups)
             return y.view(size, -1, *y.shape[1:]), 0
         if dims[0] is None and groups == 1:

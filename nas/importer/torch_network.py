@@ -15,7 +15,7 @@ from onnx_graph.operators import stored_bytes
 
 Tensors = dict[str, torch.Tensor]
 _MOST_MADE = 1 << 28
-"""Numbers that a network may hold beside those that its file stores."""
+"""Largest number of initializer elements that the graph may make itself, without storing them in its file."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,9 +26,9 @@ class Network:
     parameters (with ``x`` stacked or shared), under `torch.func.grad` and plain autograd.
 
     Attributes:
-        parameters: trainable initializers by ONNX name (weights, biases, normalisation scale and shift), stored orientation.
+        parameters: trainable initializers by ONNX name (weights, biases, normalisation scale and shift), in stored orientation.
         buffers: normalisation statistics by ONNX name, updated by training.
-        masks: bool tensor by name for each maskable weight, stored orientation, True = kept.
+        masks: bool tensor by name for each maskable weight, in stored orientation, True = kept.
     """
 
     parameters: Tensors
@@ -39,7 +39,7 @@ class Network:
     def __call__(
         self, parameters: Tensors, buffers: Tensors, x: torch.Tensor, *, training: bool = False
     ) -> tuple[torch.Tensor, Tensors]:
-        """First output of the graph for a batch ``x``, and the buffers after it (changed in training only).
+        """First output of the graph for a batch ``x``, and the buffers after the call (changed only in training).
 
         In training, BatchNormalization normalises by the batch and Dropout does nothing.
         """
@@ -49,11 +49,11 @@ class Network:
 
 @typed("imported")
 def import_model(model: ir.Model, *, device: str = "cpu") -> Network:
-    """Turn a graph with one input into a function; `nas.importer.roles` says what of it is trainable.
+    """Turn a graph with one input into a function; `nas.importer.roles` decides which initializers are trainable.
 
-    Constants are folded inside, while names stay the model's own, so that `onnx_graph.set_weights` takes what was trained.
-    What is computed from a weight before it is used (``Mul(weight, mask)``) is constant: `onnx_graph.simplify` makes such
-    a model one with plain weights. Nodes must be in order, as `onnx_graph.load` leaves them.
+    Constants are folded, but names do not change, so that `onnx_graph.set_weights` accepts the trained parameters.
+    A weight from which another weight is computed (``Mul(weight, mask)``) is constant: `onnx_graph.simplify` turns such
+    a model into one with plain weights. Nodes must be in order, as `onnx_graph.load` leaves them.
 
     Raises:
         UnsupportedOperatorError: names the node and operator that cannot be run.
@@ -82,7 +82,7 @@ def import_model(model: ir.Model, *, device: str = "cpu") -> Network:
 
 
 def _require_memory(graph: ir.Graph) -> None:
-    """Refuse weights that the graph makes itself, out of one number, and that would not fit into memory."""
+    """Refuse weights that the graph expands from a single number and that would not fit into memory."""
     arrays = [value.const_value.numpy() for value in graph.initializers.values() if value.const_value is not None]
     made = sum(array.size for array in arrays if array.nbytes > stored_bytes([array]))
     if made > _MOST_MADE:
@@ -90,7 +90,7 @@ def _require_memory(graph: ir.Graph) -> None:
 
 
 def _trace(program: Program, value: ir.Value, parameters: Tensors, buffers: Tensors) -> None:
-    """Plan for one example where the graph states its shape, to refuse now what would fail at the first call."""
+    """Plan for one example if the graph states its shape, so that errors of the first call are raised now."""
     if value.shape is None or value.dtype is None or value.dtype.value not in DTYPES:
         return
     sizes = [size if isinstance(size, int) else None for size in value.shape]

@@ -1,4 +1,4 @@
-"""Losses: what a training makes small; one file a loss."""
+"""Losses, which a training minimises; one file per loss."""
 
 from nas.losses.loss import Loss
 from nas.losses.registry import LOSSES

@@ -1,4 +1,4 @@
-"""A loss: what a training makes small, as a value that a registry holds."""
+"""A loss, which a training minimises, as an entry of a registry."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -8,14 +8,14 @@ if TYPE_CHECKING:
 
 
 class Compute(Protocol):
-    """How a loss is computed."""
+    """A function that computes a loss."""
 
     def __call__(self, logits: "Tensor", targets: "Tensor", /, *, lead: int, padded: bool) -> "Tensor":
-        """Mean over the targets that count, one differentiable value for each network: shape ``logits.shape[:lead]``.
+        """Mean over all targets that are not ignored; one differentiable value per network, shape ``logits.shape[:lead]``.
 
         Args:
             logits: ``(*lead, N, K)`` or ``(*lead, N, T, K)``.
-            targets: the shape of `logits` without K, int64; −1 counts nowhere.
+            targets: int64 in the shape of `logits` without K; −1 is ignored.
             lead: number of leading axes of networks, 0 or 1.
             padded: whether any target may be −1.
         """
@@ -23,13 +23,13 @@ class Compute(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Loss:
-    """A loss.
+    """A loss of a training.
 
     Attributes:
-        name: as a task names it.
-        meaning: in one line.
-        compute: computes it.
-        unit: printed after a value.
+        name: name in a task.
+        meaning: description in one line.
+        compute: function that computes it.
+        unit: text printed after a value.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Losses by name: those of this package and those of the entry points ``nas.losses``, which name a `Loss`."""
+"""Losses by name: losses of this package and of entry points ``nas.losses``, which name a `Loss`."""
 
 from typing import Any
 

@@ -1,1 +1,1 @@
-"""What is measured on a finished network: metrics, outputs in onnxruntime, latency, counts of layers."""
+"""Measurements of a finished network: costs, outputs in onnxruntime, latency, layers."""

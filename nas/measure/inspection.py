@@ -1,4 +1,4 @@
-"""What an ONNX file is made of: its weights with their masks, and the whole network's topology measures."""
+"""Contents of an ONNX file: its weights with their masks, and topology measures of the whole network."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from onnx_graph.internals import typed
 
 @typed("inspected", passes=(OSError,))
 def inspect(path: Path | str) -> dict[str, Any]:
-    """Layers and whole-network measures as plain JSON values. Errors as `onnx_graph.load`."""
+    """Layers and whole-network measures as plain JSON values. Raises the errors of `onnx_graph.load`."""
     import predictors
     from predictors import GRAPH_FEATURES
 
@@ -47,7 +47,7 @@ def _layer(
     mask: "np.ndarray[Any, np.dtype[np.bool_]]",
     effective: "np.ndarray[Any, np.dtype[np.bool_]]",
 ) -> dict[str, Any]:
-    """One weight: shape, non-zeros, degrees and dead units."""
+    """Facts about one weight: shape, non-zeros, degrees and dead units."""
     units = mask.reshape(mask.shape[0], -1)
     inputs = mask.reshape(*mask.shape[:2], -1).any(axis=2) if mask.ndim > 1 else units
     fan_in = units.sum(axis=1)

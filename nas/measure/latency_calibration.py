@@ -1,4 +1,4 @@
-"""Measuring networks of all kinds on this machine, to predict the latency of others without running them."""
+"""Measures networks of all kinds on this machine, to predict the latency of other networks without running them."""
 
 import platform
 from collections.abc import Callable, Iterator
@@ -27,17 +27,17 @@ KINDS: tuple[tuple[str, Signature, dict[str, Any]], ...] = (
 MASKS = {"min_density": 0.03, "max_density": 1.0}
 
 FEWEST = 10 * len(KINDS)
-"""Networks to measure at least."""
+"""Smallest number of networks to measure."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """What was measured and how well others are predicted.
+    """Result of a calibration.
 
     Attributes:
-        networks: measured.
-        error: mean absolute percentage error on networks that were left out, fifth by fifth.
-        least, most: milliseconds.
+        networks: number of measured networks.
+        error: mean absolute percentage error on left-out networks (five-fold cross-validation).
+        least, most: smallest and largest measured latency in milliseconds.
     """
 
     networks: int
@@ -49,9 +49,9 @@ class Calibration:
 def calibrate(
     folder: Path, networks: int = 240, *, seed: int = 0, progress: Callable[[int, int], None] = lambda done, of: None
 ) -> Calibration:
-    """Measure random networks in the form that they would be exported in, fit, and save into a folder.
+    """Measure random networks in their exported form, fit the predictor, and save it into a folder.
 
-    The kinds are measured in turn, so that a slow minute of the machine falls on all of them.
+    The kinds of networks alternate, so that a slow minute of the machine affects all of them.
     """
     require_free(folder)
     graphs: list[StructureGraph] = []
@@ -85,7 +85,7 @@ def _drawn(networks: int, seed: int) -> Iterator[ir.Model]:
 
 
 def _left_out(graphs: list[StructureGraph], measured: NDArray[np.float64], folds: int = 5) -> float:
-    """Mean absolute percentage error of every fifth, predicted from the others."""
+    """Mean absolute percentage error of cross-validation."""
     errors = []
     place = np.arange(len(graphs)) // len(KINDS) % folds
     for fold in range(folds):

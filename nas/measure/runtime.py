@@ -1,4 +1,4 @@
-"""Models in onnxruntime, on one CPU thread, with its refusals as errors of ours."""
+"""Runs models in onnxruntime on one CPU thread, and turns its errors into our errors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,12 +18,12 @@ class Runtime:
     """A model loaded in onnxruntime.
 
     Attributes:
-        batch: examples that it takes at a time; None where that is free.
-        shape: of one example; 1 where an axis is free.
+        batch: fixed batch size; None if it is free.
+        shape: shape of one example, with 1 for a free axis.
     """
 
     def __init__(self, model: ir.Model) -> None:
-        """`ExportError` where onnxruntime refuses the model."""
+        """Loads the model; `ExportError` if onnxruntime refuses it."""
         import onnxruntime as ort
 
         options = ort.SessionOptions()
@@ -49,7 +49,7 @@ class Runtime:
 
 @contextmanager
 def _errors_as_ours() -> Iterator[None]:
-    """Turn errors that onnxruntime defines itself into `ExportError`; it gives them no public name and no common base class."""
+    """Turn onnxruntime's own errors into `ExportError`; they have no public name and no common base class."""
     try:
         yield
     except Exception as error:

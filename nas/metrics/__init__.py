@@ -1,4 +1,4 @@
-"""Metrics: what is measured on a trained network with the examples of a split; one file a metric."""
+"""Metrics of a trained network on the examples of a split; one file per metric."""
 
 from nas.metrics.metric import IGNORED, Answers, Metric, mean
 from nas.metrics.registry import METRICS

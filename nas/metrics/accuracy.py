@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def share_of_right_answers(parts: Iterable[Answers]) -> "Tensor":
-    """See `Measure`. An answer is never the ignored target."""
+    """See `Measure`. An answer never equals the ignored target."""
     return mean(parts, lambda part: part.logits.argmax(-1) == part.targets)
 
 

@@ -1,4 +1,4 @@
-"""A metric: a number that says how well a trained network answers, with its unit and direction."""
+"""A metric: a measure of the quality of a trained network's answers, with its unit and direction."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -9,17 +9,17 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 IGNORED = -1
-"""The target that counts nowhere."""
+"""The target that no loss or metric counts."""
 
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """What one or several networks answer to some examples of a split.
+    """The answers of one or several networks for a part of a split.
 
     Attributes:
         logits: ``(*lead, N, K)`` or ``(*lead, N, T, K)``; lead is ``()`` for one network and ``(P,)`` for a stack.
-        targets: int64 ``(N,)`` or ``(N, T)``, the same for all networks; `IGNORED` counts nowhere.
-        legal: bool ``(N, T, K)``, which answers a grammar allows; None where one answer is right.
+        targets: int64 ``(N,)`` or ``(N, T)``, the same for all networks; `IGNORED` is not counted.
+        legal: bool ``(N, T, K)``, answers that a grammar allows; None if only one answer is right.
     """
 
     logits: "Tensor"
@@ -28,7 +28,7 @@ class Answers:
 
 
 class Measure(Protocol):
-    """How a metric is computed."""
+    """A function that computes a metric."""
 
     def __call__(self, parts: Iterable[Answers], /) -> "Tensor":
         """The metric of each network, shape ``(*lead,)``, from the parts of a split in order. There is at least one part."""
@@ -36,15 +36,15 @@ class Measure(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """A metric, as a value that a registry holds.
+    """A metric, as an entry of a registry.
 
     Attributes:
-        name: as objectives, constraints, columns and reports write it.
-        meaning: in one line.
-        measure: computes it.
-        direction: whether networks are better with more of it or with less (Optuna's words).
-        unit: printed after a value; ``%`` means that the value is a share and is printed in per cent.
-        low, high: the values lie between these; infinite where there is no bound.
+        name: name in objectives, constraints, columns and reports.
+        meaning: description in one line.
+        measure: function that computes it.
+        direction: ``maximize`` if more is better, ``minimize`` if less is better (Optuna's words).
+        unit: text printed after a value; ``%`` means that the value is a share and is printed in per cent.
+        low, high: bounds of the values; infinite if there is no bound.
     """
 
     name: str
@@ -57,11 +57,11 @@ class Metric:
 
     @property
     def sign(self) -> float:
-        """What a value is multiplied with so that larger is better."""
+        """Factor 1 or -1 that makes larger values better."""
         return 1.0 if self.direction == "maximize" else -1.0
 
     def to_share(self, value: float) -> float:
-        """The value on a scale from 0, the worst, to 1, the best: what predictors learn. A share to maximize stays as it is."""
+        """The value on a scale from 0, the worst, to 1, the best: on which predictors learn. A share to maximize is unchanged."""
         best, worst = (self.high, self.low) if self.direction == "maximize" else (self.low, self.high)
         if (worst, best) == (0.0, 1.0):
             return value
@@ -93,11 +93,11 @@ class Metric:
 
 
 def mean(parts: Iterable[Answers], each: Callable[[Answers], "Tensor"]) -> "Tensor":
-    """Mean over the targets that count, float64 ``(*lead,)``.
+    """Mean over all targets that are not ignored, float64 ``(*lead,)``.
 
     Args:
-        parts: of a split.
-        each: a number for every target, ``(*lead, N)`` or ``(*lead, N, T)``; 0 or False for the targets that do not count.
+        parts: parts of a split.
+        each: a number for every target, ``(*lead, N)`` or ``(*lead, N, T)``; 0 or False for ignored targets.
     """
     total, counted = None, 0
     for part in parts:

@@ -1,4 +1,4 @@
-"""Metrics by name: those of this package and those of the entry points ``nas.metrics``, which name a `Metric`."""
+"""Metrics by name: metrics of this package and of entry points ``nas.metrics``, which name a `Metric`."""
 
 from typing import Any
 

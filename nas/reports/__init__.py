@@ -1,1 +1,1 @@
-"""What a finished search tells: for programs (report.json) and for people (report.html, pareto.png)."""
+"""Reports of a finished search: for programs (report.json) and for people (report.html, pareto.png)."""

@@ -1,4 +1,4 @@
-"""The confusion matrix of a classifier: how often each class was taken for each other one."""
+"""The confusion matrix of a classifier: how often it confuses each class with each other class."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from nas.reports.fields import Fields
 
 @dataclass(frozen=True)
 class Confusion:
-    """Counts of test examples.
+    """Confusion matrix of counts of test examples.
 
     Attributes:
-        classes: names, in the order of the network's outputs.
-        counts: ``counts[i][j]`` examples of class i were given class j.
+        classes: names of the classes, in the order of the network's outputs.
+        counts: ``counts[i][j]`` is the number of examples of class i that the network classifies as j.
     """
 
     classes: tuple[str, ...]
@@ -25,7 +25,7 @@ class Confusion:
 
     @classmethod
     def of(cls, true: NDArray[np.int64], given: NDArray[np.int64], classes: Sequence[str]) -> "Confusion":
-        """Count classes ``(N,)``, true ones beside those that the network gives."""
+        """Count pairs of true classes ``(N,)`` and predicted classes ``(N,)``."""
         counts = np.zeros((len(classes), len(classes)), np.int64)
         np.add.at(counts, (true, given), 1)
         return cls(tuple(classes), tuple(tuple(row) for row in counts.tolist()))

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 
 
 def layer_rows(explanation: "Explanation") -> list[dict[str, str]]:
-    """One row a weight."""
+    """One row per weight."""
     return [
         {
             "layer": layer.name,
@@ -20,7 +20,7 @@ def layer_rows(explanation: "Explanation") -> list[dict[str, str]]:
 
 
 def feature_rows(explanation: "Explanation") -> list[dict[str, str]]:
-    """One row a family of features."""
+    """One row per family of features."""
     return [
         {"features": one.name, "effect": f"{_points(one.effect)} ± {100 * one.error:.2f}"}
         for one in explanation.features

@@ -1,4 +1,4 @@
-"""Strict reading of a report from JSON: a file that was edited or damaged gives one clear error."""
+"""Strict reading of a report from JSON: an edited or damaged file gives one clear error."""
 
 import math
 from collections.abc import Mapping
@@ -8,11 +8,11 @@ from nas.errors import RunError
 from nas.study.trial import Score
 
 LARGEST = 2**53
-"""Whole numbers beyond are no counts: JSON readers of other languages cannot hold them."""
+"""Largest whole number; JSON readers in other languages cannot represent larger ones."""
 
 
 class Fields:
-    """The fields of one JSON object. Every method raises `RunError`, naming the field, where its value is not as promised."""
+    """The fields of one JSON object. Every method raises `RunError`, which names the field, if the value does not fit."""
 
     def __init__(self, data: object, place: str) -> None:
         """`place` names the object in errors."""
@@ -21,11 +21,11 @@ class Fields:
         self._data, self._place = data, place
 
     def __contains__(self, name: str) -> bool:
-        """Whether there is such a field and it is not null."""
+        """Whether the field exists and is not null."""
         return self._data.get(name) is not None
 
     def value(self, name: str) -> Any:
-        """The field as it is."""
+        """The unchecked value of the field."""
         if name not in self._data:
             raise RunError(f"{self._place} is damaged: it has no {name!r}")
         return self._data[name]
@@ -38,30 +38,30 @@ class Fields:
         return value
 
     def number(self, name: str, *, low: float = -math.inf, high: float = math.inf) -> float:
-        """A finite number in [low, high], whole or not as it was written."""
+        """A finite number in [low, high], as int or float as in the file."""
         return self._number(name, self.value(name), low, high)
 
     def count(self, name: str) -> int:
-        """A whole number from 0 on."""
+        """A whole number ≥ 0."""
         value = self.value(name)
         if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < LARGEST:
             raise self._wrong(name, "a whole number from 0 on")
         return value
 
     def values(self, name: str) -> tuple[float, ...]:
-        """At least one finite number."""
+        """A list of at least one finite number."""
         return tuple(self._number(name, value, -math.inf, math.inf) for value in self.items(name, least=1))
 
     def counts(self, name: str) -> tuple[int, ...]:
-        """Whole numbers."""
+        """A list of whole numbers."""
         return tuple(Fields({name: value}, self._place).count(name) for value in self.items(name))
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """Texts."""
+        """A list of texts."""
         return tuple(Fields({name: value}, self._place).text(name) for value in self.items(name))
 
     def items(self, name: str, *, least: int = 0) -> list[Any]:
-        """A list of at least so many values."""
+        """A list of at least `least` values."""
         value = self.value(name)
         if not isinstance(value, list) or len(value) < least:
             raise self._wrong(name, f"a list of at least {least}" if least else "a list")
@@ -86,13 +86,13 @@ class Fields:
         return Score(fields.number("mean"), fields.number("std", low=0.0))
 
     def within(self, name: str) -> "Fields":
-        """The fields of an object in this one."""
+        """The fields of an object in this object."""
         return Fields(self.value(name), f"{self._place}, {name!r}")
 
     def _number(self, name: str, value: object, low: float, high: float) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) >= 1e300:
             raise self._wrong(name, "a finite number")
-        if not low <= value <= high:  # not: NaN is refused too
+        if not low <= value <= high:  # written with `not` so that NaN is refused too
             raise self._wrong(name, f"a number from {low:g} to {high:g}" if math.isfinite(high) else "a finite number")
         return value
 
@@ -101,6 +101,6 @@ class Fields:
 
 
 def _shown(value: object) -> str:
-    """The beginning of a value."""
+    """The beginning of a value, for errors."""
     text = repr(value)
     return text if len(text) <= 40 else f"{text[:37]}..."

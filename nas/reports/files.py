@@ -1,4 +1,4 @@
-"""The files that a report is drawn into: the page and the picture."""
+"""The files of a report: the page and the picture."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from nas.study.run_folder import RunFolder, write_bytes, write_text
 
 
 def render(folder: RunFolder, report: Report, out: Path | None = None) -> None:
-    """Write ``report.html`` and ``pareto.png`` into the run, or into the folder `out`, which is made where there is none.
+    """Write ``report.html`` and ``pareto.png`` into the run, or into the folder `out`, which is created if it does not exist.
 
     Drawings of the winner are made from the run's ``best.onnx``.
     """

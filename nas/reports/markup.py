@@ -1,4 +1,4 @@
-"""HTML and SVG as text that cannot be broken by what it shows: every string is escaped unless it is markup already."""
+"""HTML and SVG text that stays valid for any content: every string is escaped unless it is markup already."""
 
 from collections.abc import Iterable
 from html import escape
@@ -8,7 +8,7 @@ _CONTROL = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127), "�")
 
 
 class Markup(str):
-    """Text that is HTML already. Only `tag`, `joined` and constants of this package make it."""
+    """Text that is HTML already. Only `tag`, `joined` and constants of this package create it."""
 
     __slots__ = ()
 
@@ -18,7 +18,7 @@ Child = str | None
 
 
 def tag(name: str, /, *children: Child, **attributes: Attribute) -> Markup:
-    """An element. Strings are escaped, None is left out.
+    """An element. Strings are escaped, None is omitted.
 
     An attribute's name is written with ``_`` for ``-`` and may end in ``_`` (``class_``); True gives an attribute without a value.
     """

@@ -1,4 +1,4 @@
-"""`pareto.png`: the Pareto front as a picture of its own, drawn with matplotlib's object interface (no global state, no window)."""
+"""`pareto.png`: the Pareto front as a separate picture, drawn with matplotlib's object interface (no global state, no window)."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""The report of a run: the winner, the baselines, the Pareto front, the trials, and where the time went."""
+"""The report of a run: the winner, the baselines, the Pareto front, the trials and the times."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -22,10 +22,10 @@ VERSION = 1
 
 @dataclass(frozen=True, kw_only=True)
 class TaskFacts:
-    """What a report tells of the task; `train`, `validation` and `test` are sizes of the splits.
+    """Facts about the task in a report; `train`, `validation` and `test` are sizes of the splits.
 
     Attributes:
-        direction: of the metric: ``maximize`` or ``minimize``.
+        direction: direction of the metric, ``maximize`` or ``minimize``.
     """
 
     name: str
@@ -39,7 +39,7 @@ class TaskFacts:
 
     @property
     def sign(self) -> float:
-        """What the metric is multiplied with so that larger is better."""
+        """Factor 1 or -1 that makes larger values of the metric better."""
         return -1.0 if self.direction == "minimize" else 1.0
 
     @classmethod
@@ -58,7 +58,7 @@ class TaskFacts:
 
     @classmethod
     def from_json(cls, data: object, place: str) -> "TaskFacts":
-        """Read them from a report."""
+        """Read the facts from a report."""
         fields = Fields(data, place)
         return cls(
             name=fields.text("name"),
@@ -74,18 +74,18 @@ class TaskFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Everything that the terminal, the page and ``report.json`` show of a run.
+    """The report of a run, which the terminal, the page and ``report.json`` show.
 
     Attributes:
-        version: of the program.
-        task: of the search.
+        version: version of the program.
+        task: facts about the task.
         config: the resolved configuration, as JSON.
         best: the winner.
-        baselines: what it is compared with.
+        baselines: networks with which the winner is compared.
         front: the Pareto front, the most accurate first.
         trials: all trainings of the search.
-        seconds: where the time went.
-        confusion: of ``best.onnx`` on the test split; None where no single class is right, or in an older report.
+        seconds: times by kind of work.
+        confusion: confusion matrix of ``best.onnx`` on the test split; None if several answers may be right, or in an older report.
     """
 
     version: str
@@ -105,7 +105,7 @@ class Report:
 
     @property
     def headline(self) -> str:
-        """One sentence: what was found, and whether it beats the baselines."""
+        """One sentence with the result and whether it beats the baselines."""
         return headline(self.best, self.baselines, self.task.name, self.task.metric, self.task.sign)
 
     @property
@@ -132,7 +132,7 @@ class Report:
 
     @classmethod
     def from_json(cls, data: object, place: str = "the report") -> "Report":
-        """Read what `to_json` wrote; `RunError` names what is wrong. Words are made anew from the figures."""
+        """Read what `to_json` wrote; `RunError` names the fault. Texts are created again from the figures."""
         fields = Fields(data, place)
         if fields.count("format") != VERSION:
             raise RunError(f"{place} is of format {fields.count('format')}; this version reads format {VERSION}")
@@ -161,7 +161,7 @@ class Report:
 
 
 def read(path: Path) -> Report:
-    """The report in a file; `RunError` where there is none, or it is damaged: it says how to write it anew."""
+    """The report in a file; if it is missing or damaged, a `RunError` states how to write it again."""
     again = f"`nas resume {path.parent}`"
     if not path.exists():
         raise RunError(f"{path.parent} has no report yet: finish it with {again}")

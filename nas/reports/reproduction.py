@@ -1,4 +1,4 @@
-"""The command that does a run again: every option that differs from its default, as flags of `nas search`."""
+"""The command that repeats a run: `nas search` with a flag for every option that differs from its default."""
 
 import shlex
 from collections.abc import Mapping
@@ -8,11 +8,11 @@ from typing import Any
 from nas.study.config import SearchConfig
 
 FIRST = ("task", "space")
-"""Options that are written even where they have their default values."""
+"""Options that are written even if they have their default values."""
 
 
 def words(config: Mapping[str, Any], out: str) -> list[list[str]]:
-    """The command as groups of words that belong together; `config` as in a report, `out` the folder of the new run."""
+    """The command as groups of words that belong together; `config` is the configuration in a report, `out` the folder of the new run."""
     found = [["nas", "search"]]
     for field in fields(SearchConfig):
         value = config.get(field.name, field.default)
@@ -23,7 +23,7 @@ def words(config: Mapping[str, Any], out: str) -> list[list[str]]:
 
 
 def command(config: Mapping[str, Any], out: str = "runs/again") -> str:
-    """The command for a shell, one option a line."""
+    """The command for a shell, one option per line."""
     lines = [" ".join(map(shlex.quote, group)) for group in words(config, out)]
     return " \\\n  ".join(lines)
 

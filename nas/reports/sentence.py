@@ -13,14 +13,14 @@ _SHORT = {"dense": "its dense reference", "random": "random search"}
 
 
 def headline(best: NetworkRow, baselines: Sequence[NetworkRow], task: str, metric: str, sign: float = 1.0) -> str:
-    """One sentence: what was found, and whether it beats the baselines."""
+    """One sentence with the result and whether it beats the baselines."""
     found = f"A network with {best.nnz:,} non-zero weights reaches {best.mean:.1%} {metric} on {task}"
     against = [_against(Verdict.of(best, other, sign), _SHORT.get(other.name, other.name)) for other in baselines]
     return f"{found}{': ' if against else ''}{', and '.join(against)}."
 
 
 def sentence(best: NetworkRow, baselines: Sequence[NetworkRow], task: str, metric: str, sign: float = 1.0) -> str:
-    """All figures of the winner beside the baselines, with spread and a verdict each."""
+    """All figures of the winner and the baselines, with spread, and with a verdict for each baseline."""
     text = f"On the test split of {task} the winner reaches {_figures(best, metric)}"
     for other in baselines:
         text += f"; {_FOUND.get(other.name, other.name)} {_figures(other, metric)} ({Verdict.of(best, other, sign)})"
@@ -28,7 +28,7 @@ def sentence(best: NetworkRow, baselines: Sequence[NetworkRow], task: str, metri
 
 
 def size_remark(best: NetworkRow, baselines: Sequence[NetworkRow]) -> str:
-    """Said where the zeros did not make the file smaller: a dense tensor stores them."""
+    """Remark for a file that did not become smaller, because dense tensors store zeros; else empty."""
     dense = next((baseline for baseline in baselines if baseline.name == "dense"), None)
     if dense is None or best.bytes < 0.95 * dense.bytes:
         return ""

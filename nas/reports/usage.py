@@ -1,10 +1,10 @@
-"""How to call an exported model: a few lines of Python that run as they are beside the file."""
+"""Python code that calls an exported model; it runs unchanged in the folder of the file."""
 
 import onnx_ir as ir
 
 
 def usage(model: ir.Model, file: str = "best.onnx") -> str:
-    """The lines, for an input of zeros in the model's own shape."""
+    """The code, with an input of zeros in the model's own shape."""
     value = next(value for value in model.graph.inputs if not value.is_initializer())
     dims = [dim if isinstance(dim, int) else 1 for dim in value.shape or (1,)]
     shape = ", ".join(map(str, dims)) + ("," if len(dims) == 1 else "")

@@ -1,4 +1,4 @@
-"""Whether the winner is better than a baseline: the difference held against the noise of the trainings."""
+"""Whether the winner is better than a baseline: compares the difference with the noise of the trainings."""
 
 import math
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ class Verdict:
     """A comparison on the test split.
 
     Attributes:
-        difference: mean of the winner less mean of the other; of a metric to minimize the other way round, so that more is better.
-        kind: ``better`` or ``worse`` where the difference is more than twice its standard error, ``within noise`` where it is
-            not, ``unknown`` where one of the two was trained only once.
+        difference: mean of the winner minus mean of the other network; negated for a metric to minimize, so that more is better.
+        kind: ``better`` or ``worse`` if the difference is more than twice its standard error, else ``within noise``;
+            ``unknown`` if one of the two was trained only once.
     """
 
     difference: float
@@ -37,7 +37,7 @@ class Verdict:
         return f"{abs(self.difference) * 100:.2f} points"
 
     def __str__(self) -> str:
-        """In words, as a remark in brackets."""
+        """The verdict in words, for a remark in brackets."""
         if self.kind == "unknown":
             return f"{self.difference * 100:+.2f} points for the winner, of single trainings: the noise is not known"
         if self.kind == "within noise":

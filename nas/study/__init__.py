@@ -1,1 +1,1 @@
-"""The record of a search: configuration, objectives, constraints, trials, journal, run folder."""
+"""Configuration and record of a search: objectives, constraints, trials, journal, run folder."""

@@ -15,16 +15,16 @@ from nas.training.options import TrainingOptions
 from onnx_graph import nearest
 
 ALIASES = {"n_trials": "trainings"}
-"""Other names of options, as users of Optuna know them."""
+"""Other names of options, known from Optuna."""
 
 FREE = ("trainings", "timeout", "repeats", "random_baseline", "device", "data_dir")
-"""Options that do not decide what is tried: how much of it, where, and what is compared with it."""
+"""Options that do not change the trials, only their number, the machine and the comparisons."""
 
 LONGEST = 1e9
-"""Seconds of a timeout at most: some thirty years."""
+"""Longest timeout in seconds, about thirty years."""
 
 STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 1700, 10, 100
-"""Default length of a training. On digits, sparse networks gain nothing from twice the 1,700 steps that 100 epochs are."""
+"""Default length of a training. On digits, 100 epochs are 1,700 steps; twice as many do not improve sparse networks."""
 
 
 def _option(default: Any, help_: str) -> Any:
@@ -36,7 +36,7 @@ def _option(default: Any, help_: str) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchConfig:
-    """Everything that decides a search. Checked where it is made; every field's meaning is its `help`."""
+    """All options of a search, checked at creation; the `help` of each field explains it."""
 
     task: str = _option("digits", "task name (see `nas list tasks`), or a .npz or .csv file")
     space: str = _option("mlp", "search space (see `nas list spaces`)")
@@ -103,7 +103,7 @@ class SearchConfig:
         self.training_options()
 
     def resolved(self, examples: int) -> "SearchConfig":
-        """With paths made absolute, and every choice that was left open made for a training split of so many examples."""
+        """The configuration with absolute paths and all open choices made, for a training split with `examples` examples."""
         steps = -(-examples // self.batch_size)
         epochs = min(MOST_EPOCHS, max(FEWEST_EPOCHS, round(STEPS / steps)))
         return replace(
@@ -115,7 +115,7 @@ class SearchConfig:
         )
 
     def training_options(self) -> TrainingOptions:
-        """The part that concerns one training; a number of epochs that is still open counts as the fewest."""
+        """The options of one training; an open number of epochs becomes `FEWEST_EPOCHS`."""
         shared = {name: getattr(self, name) for name in (f.name for f in fields(TrainingOptions)) if name != "init"}
         shared["epochs"] = FEWEST_EPOCHS if self.epochs is None else self.epochs
         init = ("keep" if self.space == "onnx" else "fan-in") if self.init == "auto" else self.init
@@ -126,18 +126,18 @@ class SearchConfig:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
     def identity(self) -> dict[str, Any]:
-        """The options that decide which trials there are; the others may change when a run goes on."""
+        """The options that determine the trials; the others may change when a run is resumed."""
         return {name: value for name, value in self.to_json().items() if name not in FREE}
 
     def to_toml(self) -> str:
-        """The resolved configuration; `from_mapping(tomllib.loads(...))` gives it back."""
+        """The configuration as TOML; `from_mapping(tomllib.loads(...))` restores it."""
         import tomli_w
 
         return tomli_w.dumps({name: value for name, value in self.to_json().items() if value is not None})
 
     @classmethod
     def from_mapping(cls, data: Mapping[str, Any], *, source: str = "the configuration") -> "SearchConfig":
-        """Strictly: an unknown name or a value of the wrong type is a `UsageError` with the nearest name."""
+        """Reads a configuration strictly: an unknown name or a wrong type is a `UsageError` that names the nearest option."""
         types = _types()
         arguments = {}
         for name, value in data.items():
@@ -152,7 +152,7 @@ class SearchConfig:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The options in a TOML file, unchecked; `UsageError` where it cannot be read."""
+    """The options in a TOML file, unchecked; `UsageError` if the file cannot be read."""
     return read_toml(path, error=UsageError)
 
 

@@ -1,7 +1,7 @@
 """Hard constraints on costs and metrics: `nnz<=600`, `nnz<=10%` of dense, `bytes<=20000`, `latency<=0.5`, `accuracy>=0.9`.
 
-Costs are measured before any training, so that no network is trained that breaks a constraint. Metrics are known after the
-training: a network that breaks a constraint on one is recorded, but it never leads and is never exported.
+Costs are measured before any training, so that a network that breaks a constraint on costs is not trained. Metrics are known
+after the training: a network that breaks a constraint on metrics is recorded, but it never leads and is never exported.
 """
 
 import math
@@ -22,13 +22,13 @@ _PATTERN = re.compile(
 
 @dataclass(frozen=True)
 class Constraint:
-    """One bound.
+    """One constraint: a bound on a cost or metric.
 
     Attributes:
         metric: name of the cost or metric that is bounded.
         operator: ``<=`` or ``>=``.
-        bound: the bound; a share of the same architecture without a mask where `relative`.
-        relative: given in per cent.
+        bound: the bound; if `relative`, a share of the value of the same architecture without a mask.
+        relative: whether the bound is given in per cent.
     """
 
     metric: str
@@ -37,7 +37,7 @@ class Constraint:
     relative: bool = False
 
     def __str__(self) -> str:
-        """As written on the command line."""
+        """The constraint as on the command line."""
         return (
             f"{self.metric}{self.operator}{self.bound * 100:g}%"
             if self.relative
@@ -45,14 +45,14 @@ class Constraint:
         )
 
     def excess(self, metrics: Mapping[str, float]) -> float:
-        """By how much the bound is missed, as a share of it; ≤ 0 where it is met (Optuna's sense of a constraint)."""
+        """Distance to the bound as a share of it: > 0 if the constraint is broken, ≤ 0 if it is met (as in Optuna)."""
         value = metrics["density"] if self.relative else metrics[self.metric]
         over = (value - self.bound) if self.operator == "<=" else (self.bound - value)
         return over / max(abs(self.bound), 1e-12)
 
 
 def parse(text: str, main: str = ACCURACY) -> Constraint:
-    """Read one constraint; `ConstraintError` says what is wrong with it. ``accuracy`` stands for the metric `main`."""
+    """Read one constraint; `ConstraintError` names the fault. ``accuracy`` stands for the metric `main`."""
     match = _PATTERN.match(text)
     if match is None:
         raise ConstraintError(
@@ -90,7 +90,7 @@ def _on_metric(text: str, metric: Metric, operator: str, bound: float, *, percen
 
 
 def parse_all(texts: Iterable[str], main: str = ACCURACY) -> tuple[Constraint, ...]:
-    """Read several constraints, as `parse` does; a pair that contradicts itself is an error."""
+    """Read several constraints like `parse`; two that contradict each other are an error."""
     constraints = tuple(parse(text, main) for text in texts)
     for upper in constraints:
         for lower in constraints:
@@ -101,17 +101,17 @@ def parse_all(texts: Iterable[str], main: str = ACCURACY) -> tuple[Constraint, .
 
 
 def on_costs(constraints: Iterable[Constraint]) -> tuple[Constraint, ...]:
-    """Those that can be checked before a training."""
+    """The constraints that can be checked before a training."""
     return tuple(constraint for constraint in constraints if is_cost(constraint.metric))
 
 
 def on_metrics(constraints: Iterable[Constraint]) -> tuple[Constraint, ...]:
-    """Those that are known after a training."""
+    """The constraints that can be checked only after a training."""
     return tuple(constraint for constraint in constraints if not is_cost(constraint.metric))
 
 
 def nnz_options(constraints: Sequence[Constraint]) -> dict[str, float]:
-    """Options of a search space that keep its draws within the bounds on nnz, so that few are drawn in vain."""
+    """Options of a search space that keep its draws within the bounds on nnz, so that few draws are wasted."""
     options: dict[str, float] = {}
     for constraint in constraints:
         if constraint.metric == "nnz" and constraint.operator == "<=":

@@ -1,10 +1,10 @@
 """An Optuna journal whose lines carry checksums.
 
-A line is ``{…,"checksum":"0123456789abcdef"}``: the key stands last, and its value begins the SHA-256 of everything in the file before
-it. So a changed, lost or moved line is noticed. Optuna and its dashboard read the file as any journal: they ignore the key.
+A line is ``{…,"checksum":"0123456789abcdef"}``: the key comes last. Its value is the beginning of the SHA-256 of
+everything before it in the file, so a changed, lost or moved line is noticed. Optuna and its dashboard ignore the key.
 
-Two kinds of lines may lack it: those that an earlier version of this package wrote, which stand first, and attributes of the
-study that a dashboard stores, such as notes, which no search reads. The next line with a checksum covers both.
+Two kinds of lines may lack it: lines of an earlier version of this package, which come first, and attributes of the study
+that a dashboard stores, such as notes, which no search reads. The next line with a checksum covers both kinds.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from nas.errors import RunError, write_failure
 from nas.input_file import opened
 
 MOST_BYTES = 256 << 20
-"""Of a journal: some 100,000 trials."""
+"""Largest size of a journal, about 100,000 trials."""
 
 DIGITS = 16
 SUFFIX = re.compile(rb',"checksum":"([0-9a-f]{%d})"\}' % DIGITS)
@@ -34,12 +34,12 @@ CREATE_TRIAL, STUDY_SYSTEM_ATTRIBUTE = 4, 3
 
 @dataclass(frozen=True, eq=False)
 class Checked:
-    """What was found in a journal whose lines are sound.
+    """Result of the check of an undamaged journal.
 
     Attributes:
-        whole: bytes up to the last complete line.
-        length: bytes of the file; more than `whole` where the last line is torn.
-        trials: the line of each trial, from 1.
+        whole: number of bytes up to the end of the last complete line.
+        length: number of bytes of the file; more than `whole` if the last line is torn.
+        trials: line number of each trial, from 1.
     """
 
     whole: int
@@ -51,7 +51,7 @@ def check(path: Path) -> Checked:
     """Read a journal and compare its checksums.
 
     Raises:
-        RunError: a line that was changed, lost or moved; not a file, or one of more than `MOST_BYTES`.
+        RunError: a line was changed, lost or moved; or the path is not a file, or the file has more than `MOST_BYTES`.
     """
     with opened(path, error=RunError) as file:
         size = os.fstat(file.fileno()).st_size
@@ -117,9 +117,9 @@ class _Check:
 
 
 def repair(path: Path, checked: Checked) -> None:
-    """Cut a torn last line off, left by a kill or a full disk; the caller keeps other writers out.
+    """Remove a torn last line, which a kill or a full disk leaves; the caller keeps other writers out.
 
-    A last line that only lacks its end of line is complete, and gets one.
+    A complete last line without an end of line gets one.
     """
     if checked.length == checked.whole:
         return
@@ -134,17 +134,17 @@ def repair(path: Path, checked: Checked) -> None:
 
 
 class ChecksumBackend(JournalFileBackend):
-    """Optuna's journal file; every line that is appended gets a checksum."""
+    """Optuna's journal file, with a checksum on every appended line."""
 
     def __init__(self, path: Path) -> None:
-        """Write to the journal at `path`, made where there is none."""
+        """Write to the journal at `path`, which is created if it does not exist."""
         self._path = path
         self._writers = JournalFileSymlinkLock(str(path))
         self._sum, self._read = hashlib.sha256(), 0
         super().__init__(str(path), lock_obj=self._writers)
 
     def append_logs(self, logs: Sequence[Mapping[str, Any]]) -> None:  # type: ignore[override]
-        """Append records; they are on disk when this returns. `RunError` where they cannot be written."""
+        """Append records; they are on disk when this returns. `RunError` if they cannot be written."""
         try:
             self._writers.acquire()
             try:
@@ -155,10 +155,10 @@ class ChecksumBackend(JournalFileBackend):
             raise write_failure(self._path, error) from error
 
     def _append(self, bodies: Sequence[bytes]) -> None:
-        """A failed write, on a full disk for one, leaves the file as it was."""
+        """Appends lines; a failed write, for example on a full disk, leaves the file unchanged."""
         with self._path.open("r+b", buffering=0) as file:
             file.seek(self._read)
-            while block := file.read(1 << 20):  # what a dashboard may have written since
+            while block := file.read(1 << 20):  # lines that a dashboard may have written since then
                 self._sum.update(block)
                 self._read += len(block)
             sum_, content = self._sum.copy(), b""

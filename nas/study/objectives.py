@@ -1,4 +1,4 @@
-"""Objectives: what a search makes large or small, `accuracy` or `-nnz`."""
+"""Objectives: the values that a search maximizes or minimizes, such as `accuracy` or `-nnz`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from nas.study.vocabulary import is_cost, quantity, quantity_names
 from onnx_graph import require_name
 
 ACCURACY = "accuracy"
-"""As an objective it stands for the metric of the task, whatever that is."""
+"""Objective name that stands for the metric of the task."""
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,9 @@ class Objective:
     """One objective.
 
     Attributes:
-        name: of a metric or a cost.
+        name: name of a metric or a cost.
         direction: ``maximize`` or ``minimize`` (Optuna's words).
-        main: the metric of the search, where this objective is it: what a training measures and a predictor predicts.
+        main: the metric of the search, which trainings measure and the predictor predicts, if this objective is that metric.
     """
 
     name: str
@@ -31,22 +31,22 @@ class Objective:
     main: Metric | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
-        """As written on the command line."""
+        """The objective as on the command line."""
         return self.name if self.direction == "maximize" else f"-{self.name}"
 
     @property
     def sign(self) -> float:
-        """What a value is multiplied with so that larger is better."""
+        """Factor 1 or -1 that makes larger values better."""
         return 1.0 if self.direction == "maximize" else -1.0
 
     @property
     def known_before_training(self) -> bool:
-        """Whether an untrained network has a value: that of a cost, or a predicted one."""
+        """Whether an untrained network has a value: the objective is a cost, or it is predicted."""
         return self.main is not None or is_cost(self.name)
 
 
 def main_metric(texts: Sequence[str], of_task: str) -> str:
-    """Name of the metric of a search: that of the task, or else the first metric that the objectives name."""
+    """Name of the metric of a search: the metric of the task, or else the first metric in the objectives."""
     named = [_name(text) for text in texts]
     if ACCURACY in named or of_task in named:
         return of_task
@@ -57,11 +57,11 @@ def parse(texts: Sequence[str], metric: str = ACCURACY) -> tuple[Objective, ...]
     """Read ``accuracy``, ``-nnz``, …; a minus sign means "the less the better".
 
     Args:
-        texts: one of them must be the metric of the search, or `accuracy`, which stands for it.
+        texts: objectives; one of them must be the metric of the search, or `accuracy`, which stands for it.
         metric: name of the metric of the search.
 
     Raises:
-        UsageError: an unknown name, a direction that nobody wants, or no metric.
+        UsageError: an unknown name, the wrong direction (such as the least accuracy), or no metric.
     """
     main = METRICS.load(metric)
     objectives = tuple(_parse_one(text, main) for text in texts)
@@ -95,7 +95,7 @@ def main_of(objectives: Sequence[Objective]) -> Metric:
 
 
 def values(objectives: Sequence[Objective], accuracy: float, metrics: Mapping[str, float]) -> list[float]:
-    """A trial's values, one per objective, in its own unit and direction; `accuracy` is the metric of the search."""
+    """The values of a trial, each in the unit and direction of its objective; `accuracy` is the metric of the search."""
     return [
         accuracy if objective.main or objective.name == ACCURACY else float(metrics[objective.name])
         for objective in objectives
@@ -103,14 +103,14 @@ def values(objectives: Sequence[Objective], accuracy: float, metrics: Mapping[st
 
 
 def losses(objectives: Sequence[Objective], rows: Sequence[Sequence[float]]) -> NDArray[np.float64]:
-    """Values ``(trials, objectives)`` with the sign turned so that less is better everywhere."""
+    """Values ``(trials, objectives)`` with signs such that less is always better."""
     table = np.asarray(rows, dtype=np.float64).reshape(len(rows), len(objectives))
     signs = np.array([objective.sign for objective in objectives])
     return np.asarray(-table * signs, dtype=np.float64)
 
 
 def non_dominated(losses: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which rows ``(trials, objectives)`` no other row beats: no worse in every objective and better in one."""
+    """Marks the rows ``(trials, objectives)`` that no other row dominates (not worse in any objective, better in one)."""
     no_worse = (losses[:, None, :] <= losses[None, :, :]).all(axis=2)
     better = (losses[:, None, :] < losses[None, :, :]).any(axis=2)
     return np.asarray(~(no_worse & better).any(axis=0), dtype=np.bool_)

@@ -1,4 +1,4 @@
-"""What a search tells while it works."""
+"""Progress that a search reports during its work."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from nas.study.trial import CandidateResult
 
 @dataclass(frozen=True, kw_only=True)
 class Fall:
-    """Why the best accuracy is worse than it was one round ago: a leader did worse when it was trained again.
+    """A fall of the best accuracy since the last round: a leader got a worse result when it was trained again.
 
     Attributes:
-        accuracy: mean of the former best.
-        trainings: how many trainings that was the mean of.
-        same: whether that candidate still leads.
+        accuracy: mean accuracy of the former best candidate.
+        trainings: number of trainings in this mean.
+        same: whether the former best candidate still leads.
     """
 
     accuracy: float
@@ -25,7 +25,7 @@ class Fall:
     def between(
         cls, before: Sequence[CandidateResult], now: Sequence[CandidateResult], metric: Metric
     ) -> "Fall | None":
-        """Compare the leaders of two moments, both lists the best first; None where the best did not fall."""
+        """Compare the leaders before and now, both sorted best first; None if the best accuracy did not fall."""
         if not before or not now or metric.sign * now[0].accuracy >= metric.sign * before[0].accuracy:
             return None
         former = before[0]
@@ -41,17 +41,17 @@ class Progress:
     """The state of a search.
 
     Attributes:
-        round: number of the round in work.
-        trainings: trainings done, those before a resume counted.
-        budget: trainings in all.
-        screened: candidates built and checked in this process.
-        failed: trainings that gave no accuracy.
-        best: best measured validation accuracy so far, a mean where the candidate was trained several times; None before the first.
-        best_nnz: non-zeros of that candidate.
-        best_trainings: how many trainings `best` is the mean of.
-        fall: set where `best` is worse than one round ago.
+        round: number of the current round.
+        trainings: number of finished trainings, including those before a resume.
+        budget: number of trainings of the whole search.
+        screened: number of candidates that this process built and checked.
+        failed: number of trainings without an accuracy.
+        best: best validation accuracy so far, a mean if the candidate was trained several times; None before the first training.
+        best_nnz: non-zeros of the best candidate.
+        best_trainings: number of trainings in the mean `best`.
+        fall: the fall of `best` since the last round, or None.
         elapsed: seconds since this process began to search.
-        left: estimated seconds until the whole run ends, report included; None before the first round.
+        left: estimated seconds until the whole run ends, including the report; None before the first round.
     """
 
     round: int

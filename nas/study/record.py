@@ -1,6 +1,6 @@
 """The record of a search: an Optuna study in a journal file, to which only finished trainings are added.
 
-Samplers work on copies in memory, so the journal never holds a trial that is still running: nothing can be left over by a kill.
+Samplers work on copies in memory, so the journal never holds a running trial, and a kill leaves no unfinished one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,13 +28,13 @@ STRANGE = (
     *(ArithmeticError, AssertionError, AttributeError, DecimalException, LookupError, MemoryError, RecursionError),
     *(TypeError, ValueError, OptunaError, SpaceError),
 )
-"""What Optuna and we raise on valid JSON that is no record of ours."""
+"""Errors that Optuna and this package raise for valid JSON that is not our record."""
 
 
 class Record:
     """All trials of a run, on disk and in memory.
 
-    To open it for writing needs the run's lock: a torn last line, left by a kill or a full disk, is cut off first.
+    Opening it for writing needs the run's lock, because it first removes a torn last line, which a kill or a full disk leaves.
     """
 
     def __init__(
@@ -45,16 +45,16 @@ class Record:
         *,
         read_only: bool = False,
     ) -> None:
-        """Open the journal at `path`, or begin one.
+        """Open the journal at `path`, or create it.
 
         Args:
-            path: of the journal.
-            objectives: of the search; the values of a trial.
-            constraints: of the search.
-            read_only: nothing is written, not even a repair; there must be a journal.
+            path: path of the journal.
+            objectives: objectives of the search, which give the values of a trial.
+            constraints: constraints of the search.
+            read_only: whether to write nothing, not even a repair; then the journal must exist.
 
         Raises:
-            RunError: a journal that is damaged, missing or not ours; the message names the line where it is known.
+            RunError: a journal that is damaged, missing or not ours; the message names the line if it is known.
         """
         self._path, self._read_only = path, read_only
         self._objectives, self._constraints = tuple(objectives), tuple(constraints)
@@ -72,7 +72,7 @@ class Record:
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """What the study remembers beside its trials."""
+        """Facts that the study stores in addition to its trials."""
         return self._study.user_attrs
 
     def _require_writable(self) -> None:
@@ -94,7 +94,7 @@ class Record:
 
 
 def _lines_of_trials(path: Path, *, read_only: bool) -> tuple[int, ...]:
-    """Check the journal; unless it shall only be read, repair it and drop a dead writer's lock."""
+    """Check the journal. If it is opened for writing, also repair it and remove the lock of a dead writer."""
     if read_only:
         return check(path).trials
     for left in path.parent.glob(f"{path.name}.lock*"):
@@ -114,7 +114,7 @@ def _open(path: Path, objectives: Sequence[Objective], *, read_only: bool) -> op
 
 
 def to_frozen(trial: Trial, objectives: Sequence[Objective], constraints: Sequence[Constraint] = ()) -> FrozenTrial:
-    """The trial in Optuna's form: accuracies and costs are values, scores are attributes only."""
+    """The trial as an Optuna trial: accuracies and costs are values, scores are only attributes."""
     proposal = trial.proposal or Proposal(candidate=trial.candidate)
     attributes = {name: value for name, value in trial.to_json().items() if name not in ("number", "digest")}
     attributes["digest"] = trial.digest
@@ -130,7 +130,7 @@ def to_frozen(trial: Trial, objectives: Sequence[Objective], constraints: Sequen
 
 
 def _excesses(trial: Trial, objectives: Sequence[Objective], constraints: Sequence[Constraint]) -> dict[str, float]:
-    """By how much each bound is missed; nothing for a metric that a failed training does not have."""
+    """The excess over each bound, without constraints on metrics that a failed training lacks."""
     known = {**trial.metrics} if trial.accuracy is None else {**trial.metrics, main_of(objectives).name: trial.accuracy}
     return {
         str(constraint): constraint.excess(known)
@@ -144,7 +144,7 @@ def _not_ours(place: object, error: BaseException) -> RunError:
 
 
 def _checked_trial(place: str, frozen: FrozenTrial) -> Trial:
-    """The trial, if its candidate has the digest that was stored beside it."""
+    """The trial; refused if its candidate does not have the stored digest."""
     try:
         trial, digest = _from_frozen(frozen), frozen.user_attrs["digest"]
     except STRANGE as error:
@@ -157,7 +157,7 @@ def _checked_trial(place: str, frozen: FrozenTrial) -> Trial:
 
 
 def _from_frozen(frozen: FrozenTrial) -> Trial:
-    """The trial that `to_frozen` wrote; anything else raises one of the errors in `STRANGE`."""
+    """The trial that `to_frozen` wrote; any other input raises one of the errors in `STRANGE`."""
     data = frozen.user_attrs
     candidate = Candidate.from_json(data["candidate"])
     score = data["score"]
@@ -183,7 +183,7 @@ def _from_frozen(frozen: FrozenTrial) -> Trial:
 
 
 def _number(value: object) -> float:
-    """The number as it was written, whole or not; `TypeError` for anything else."""
+    """The number, unchanged as int or float; `TypeError` for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{value!r} is no number")
     return value

@@ -20,7 +20,7 @@ from nas.study.trial import COLUMNS, Trial, further
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Paths of a run. Every file is written under a temporary name and renamed, the journal by Optuna line by line."""
+    """Paths of a run. Every file is written under a temporary name and renamed; only the journal is written line by line."""
 
     path: Path
 
@@ -46,22 +46,22 @@ class RunFolder:
 
     @property
     def best(self) -> Path:
-        """The winner, shrunk, with provenance."""
+        """The exported winner: without dead units, with provenance."""
         return self.path / "best.onnx"
 
     @property
     def report(self) -> Path:
-        """The report for programs."""
+        """The report as JSON, for programs."""
         return self.path / "report.json"
 
     @property
     def page(self) -> Path:
-        """The report for people."""
+        """The report as HTML, for people."""
         return self.path / "report.html"
 
     @property
     def picture(self) -> Path:
-        """The Pareto front."""
+        """The picture of the Pareto front."""
         return self.path / "pareto.png"
 
     @property
@@ -70,7 +70,7 @@ class RunFolder:
         return self.path / "predictor"
 
     def config(self) -> SearchConfig:
-        """The run's configuration; `RunError` where the folder is none of a run."""
+        """The run's configuration; `RunError` if the folder is not the folder of a run."""
         if not self.config_file.is_file():
             raise RunError(f"{self.path} is not the folder of a run: it has no config.toml")
         data = read_toml(self.config_file, error=RunError)
@@ -80,7 +80,7 @@ class RunFolder:
             raise RunError(f"{self.config_file} is damaged: {error}") from error
 
     def create(self, config: SearchConfig) -> None:
-        """Begin a run; an existing one is a `RunError` that names `nas resume`."""
+        """Create the folder of a new run; for an existing run, a `RunError` names `nas resume`."""
         if self.config_file.exists():
             raise RunError(
                 f"{self.path} already holds a run: continue it with `nas resume {self.path}` or choose another --out"
@@ -98,7 +98,7 @@ class RunFolder:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep every other process out of the run, and remove what killed ones left. The system frees the lock of a killed process."""
+        """Keep all other processes out of the run, and remove leftovers of killed ones, whose lock the system frees."""
         lock = self.path / ".lock"
         try:
             descriptor = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o666)
@@ -111,10 +111,10 @@ class RunFolder:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Keep writers out of the run, but no other readers. Works in a folder that cannot be written to."""
+        """Keep writers out of the run, but not other readers. Also works in a read-only folder."""
         try:
             descriptor = os.open(self.path / ".lock", os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:  # a copy without that file, or one that may not be opened: nobody writes here
+        except OSError:  # a copy without this file, or a file that may not be opened: no process writes here
             yield
             return
         with self._held(descriptor, fcntl.LOCK_SH):
@@ -122,7 +122,7 @@ class RunFolder:
 
     @contextmanager
     def _held(self, descriptor: int, kind: int) -> Iterator[None]:
-        """A lock on the open file, which is closed in the end."""
+        """Holds a lock on the open file, and closes it at the end."""
         try:
             try:
                 fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
@@ -133,7 +133,7 @@ class RunFolder:
             os.close(descriptor)
 
     def write_trials(self, trials: Sequence[Trial]) -> None:
-        """The trials as CSV: measured and predicted in columns of their own."""
+        """The trials as CSV, with separate columns for measured and predicted accuracies."""
         columns = [*COLUMNS, *further({name: 0.0 for trial in trials for name in trial.metrics})]
         buffer = io.StringIO()
         writer = csv.DictWriter(buffer, columns)
@@ -148,12 +148,12 @@ class RunFolder:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a whole file durably: temporary name, flush to disk, rename. Nothing half-written is ever seen."""
+    """Write a whole file durably: temporary name, flush to disk, rename. Readers never see a partly written file."""
     write_bytes(path, text.encode("utf-8"))
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """As `write_text`, for bytes; `RunError` with the remedy where the file cannot be written."""
+    """Like `write_text`, for bytes; `RunError` with the remedy if the file cannot be written."""
     try:
         onnx_graph.write_durably(path, content)
     except OSError as error:

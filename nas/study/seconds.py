@@ -1,11 +1,11 @@
-"""Where the wall time of a run goes."""
+"""Wall time of a run by kind of work."""
 
 from dataclasses import dataclass
 
 
 @dataclass
 class Seconds:
-    """Wall time of this process by kind of work, retrainings and baselines included.
+    """Wall time of this process by kind of work, including retrainings and baselines.
 
     `total` ends before the report is drawn.
     """

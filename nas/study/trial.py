@@ -1,4 +1,4 @@
-"""A trial: one real training of one candidate, with what was predicted before and measured after."""
+"""A trial: one real training of one candidate, with the prediction before it and the measurements after it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ COLUMNS = (
     "error",
     "candidate",
 )
-"""The columns that every table of trials has; metrics and costs of other packages come after them."""
+"""Columns of every table of trials; metrics and costs of other packages follow after them."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Score:
     std: float
 
     def in_unit_of(self, metric: Metric) -> "Score":
-        """A score on the scale from 0 to 1 that predictors know, as a score in the unit of a metric."""
+        """A score on the predictors' scale from 0 to 1, converted to the unit of a metric."""
         low, high = metric.from_share(self.mean - self.std), metric.from_share(self.mean + self.std)
         mean = metric.from_share(self.mean)
         return self if mean == self.mean else Score(mean, abs(high - low) / 2)
@@ -46,23 +46,22 @@ class Score:
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """One training.
+    """One training of one candidate.
 
     Attributes:
         number: position in the record, from 0.
-        round: the round of the search that chose it.
-        repeat: 0 for the first training of a candidate, 1, 2, … where a leading candidate is trained again to be sure of it.
-        candidate: what was trained.
-        accuracy: the metric of the search, accuracy or another one, measured on the validation split; None where the training
-            failed.
-        score: what the predictor said before the training; None where none was asked.
-        metrics: exact counts of the built network: ``nnz``, ``params``, ``weights``, ``macs``, and by name whatever else the
-            objectives and constraints name: costs of the network, metrics of the trained network on the validation split.
+        round: number of the search round that chose it.
+        repeat: 0 for the first training of a candidate; 1, 2, … if a leading candidate is trained again to confirm it.
+        candidate: candidate that was trained.
+        accuracy: metric of the search, accuracy or another one, measured on the validation split; None if the training failed.
+        score: prediction before the training; None without a predictor.
+        metrics: exact counts of the built network: ``nnz``, ``params``, ``weights``, ``macs``, and the
+            other costs and metrics in objectives and constraints, by name; metrics are measured on the validation split.
         seconds: wall time of the training.
-        seed: of the training.
-        dead_units: units that the mask leaves without input or output.
-        error: why the training failed; empty where it did not.
-        proposal: Optuna parameters, distributions and system attributes, where a sampler proposed the candidate.
+        seed: seed of the training.
+        dead_units: number of units that have no input or no output because of the mask.
+        error: reason of a failed training; empty if it did not fail.
+        proposal: Optuna parameters, distributions and system attributes, if a sampler proposed the candidate.
     """
 
     number: int
@@ -80,7 +79,7 @@ class Trial:
 
     @property
     def digest(self) -> str:
-        """Digest of the candidate."""
+        """The digest of the candidate."""
         return self.candidate.digest
 
     @property
@@ -108,7 +107,7 @@ class Trial:
 
 @dataclass(frozen=True, kw_only=True)
 class Proposal:
-    """A candidate that a strategy proposes, with what its sampler wants to remember of it."""
+    """A candidate that a strategy proposes, with the notes of its sampler."""
 
     candidate: Candidate
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -118,15 +117,15 @@ class Proposal:
 
 @dataclass(frozen=True, kw_only=True)
 class CandidateResult:
-    """All trainings of one candidate together.
+    """The results of all trainings of one candidate.
 
     Attributes:
         candidate: the candidate.
         accuracy: mean over its trainings that did not fail.
         accuracies: one per training.
-        metrics: as in `Trial`: costs of the first training, the means of metrics.
+        metrics: the same as in `Trial`: costs of the first training, and means of metrics.
         score: prediction made before its first training.
-        number: of its first trial.
+        number: number of its first trial.
     """
 
     candidate: Candidate
@@ -171,5 +170,5 @@ def _metrics(trials: Sequence[Trial]) -> Mapping[str, float]:
 
 
 def further(metrics: Mapping[str, float]) -> list[str]:
-    """Names of metrics, and of costs of other packages, sorted: what tables show beside the columns that all of them have."""
+    """Names of metrics and of costs of other packages, sorted: the additional columns of tables."""
     return sorted(name for name in metrics if name not in COSTS.builtins)

@@ -1,4 +1,4 @@
-"""What objectives and constraints can name: every registered metric and every registered cost."""
+"""Names for objectives and constraints: all registered metrics and costs."""
 
 import re
 
@@ -8,7 +8,7 @@ from nas.metrics import METRICS, Metric
 from nas.study.trial import COLUMNS
 
 NAME = re.compile(r"[a-z][a-z0-9_.-]*")
-"""Names that a constraint can hold."""
+"""Pattern of the names that a constraint can contain."""
 
 
 def quantity_names() -> tuple[str, ...]:
@@ -20,7 +20,7 @@ def quantity(name: str) -> Metric | Cost:
     """The metric or cost of a known name.
 
     Raises:
-        PluginError: it is both, its name cannot be written in a constraint, or it is a column of every run's trials.
+        PluginError: the name is a metric and a cost, cannot be written in a constraint, or is a standard column of trials.
     """
     if name in METRICS and name in COSTS:
         raise PluginError(

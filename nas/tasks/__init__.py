@@ -1,6 +1,6 @@
-"""Tasks: data split into train, validation and test, from the tables built in or from the user's own files.
+"""Tasks: data split into train, validation and test, from built-in data sets or from the user's own files.
 
-The public names stand in `__init__.pyi`, once; each is imported when it is first asked for.
+`__init__.pyi` lists the public names; each is imported at its first use.
 """
 
 import lazy_loader

@@ -4,9 +4,9 @@ Arrays: ``x`` (or ``x_train``) and ``y``; optional ``x_validation`` (``x_val``, 
 ``classes``, names of the classes in sorted order of their labels; ``kind``, one of the texts below. A part that is not
 given is cut from ``x``, a fifth each, stratified.
 
-What ``x`` is, unless ``kind`` says it: ``(N, features)`` ``tabular``; ``(N, C, H, W)`` ``image``, uint8 ``(N, H, W, C)`` too, which
-is transposed; ``(N, H, W)`` ``image`` where it is uint8 and square, else ``(N, T, features)`` ``sequence``.
-Pixels of type uint8 become [0, 1]; all else is standardised by the training part, each feature or channel for itself.
+Without ``kind``, the shape of ``x`` decides: ``(N, features)`` is ``tabular``; ``(N, C, H, W)`` is ``image``, and so is uint8
+``(N, H, W, C)``, which is transposed; ``(N, H, W)`` is ``image`` if it is uint8 and square, else ``(N, T, features)`` ``sequence``.
+uint8 pixels are scaled to [0, 1]; all other data is standardised by the training part, each feature or channel separately.
 """
 
 from collections.abc import Mapping
@@ -36,8 +36,8 @@ def load_array_file(path: Path, *, name: str, subset: int | None = None, seed: i
     """The task of an npz file.
 
     Raises:
-        DataError: what a file can be wrong in, one line that names the file and the array.
-        UsageError: a subset too small.
+        DataError: any fault of the file, in one line that names the file and the array.
+        UsageError: the subset is too small.
     """
     arrays = read_npz(path)
     keys = _keys(path, arrays)
@@ -79,7 +79,7 @@ def load_array_file(path: Path, *, name: str, subset: int | None = None, seed: i
 
 
 def _keys(path: Path, arrays: Mapping[str, object]) -> dict[str, str]:
-    """``"x train" → "x_train"`` and so on: the arrays' names by what they are."""
+    """``"x train" → "x_train"`` and so on: names of the arrays by their standard names."""
     known = {f"{letter}{suffix}": f"{letter} {part}" for letter in "xy" for suffix, part in SUFFIXES.items()}
     keys: dict[str, str] = {}
     for name in arrays:
@@ -147,7 +147,7 @@ def _kind(path: Path, name: str, arrays: Mapping[str, NDArray[np.generic]]) -> K
 
 
 def _checked(path: Path, name: str, x: NDArray[np.generic]) -> NDArray[np.generic]:
-    """The same array, of real finite numbers and not empty."""
+    """The same array; refuses one that is empty or has values that are not real finite numbers."""
     if x.dtype.kind not in "biuf":
         raise DataError(f"{path}: {name} is {x.dtype}, expected numbers")
     if x.size == 0:
@@ -163,7 +163,7 @@ def _checked(path: Path, name: str, x: NDArray[np.generic]) -> NDArray[np.generi
 
 
 def _shaped(x: NDArray[np.generic], kind: Kind) -> NDArray[np.generic]:
-    """Images as ``(N, C, H, W)``, all else as it is."""
+    """Images as ``(N, C, H, W)``; other arrays are unchanged."""
     if kind != "image":
         return x
     if x.ndim == 3:

@@ -1,11 +1,11 @@
 """CIFAR-10 (Krizhevsky 2009) from its binary batches or an npz file.
 
-Looked for in this order: ``data_batch_1.bin`` … and ``test_batch.bin``; ``cifar10*.npz`` with uint8 arrays ``x_train``,
+Files are tried in this order: ``data_batch_1.bin`` … and ``test_batch.bin``; ``cifar10*.npz`` with uint8 arrays ``x_train``,
 ``y_train``, ``x_test``, ``y_test``. The python batches are pickles and are not read.
 The official test set is the test split; validation is a seeded, stratified tenth of the training set.
 
-Pixels become [0, 1], as in all image tasks here, and are not standardised by channel: a user's own model mostly expects
-[0, 1] too, and batch norm, where a network has it, does the rest.
+Pixels are scaled to [0, 1], as in all image tasks here, and not standardised by channel: users' own models mostly expect
+[0, 1] too, and batch normalisation in a network makes standardising unnecessary.
 """
 
 from pathlib import Path
@@ -26,7 +26,7 @@ CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "hors
 FOLDERS = (".", "images", "cifar10", "images/cifar10")
 BATCHES = tuple(f"data_batch_{i}.bin" for i in range(1, 6))
 MOST_RECORDS = 10_000
-"""Images in one file, as in the official ones."""
+"""Number of images in one official file."""
 DOWNLOAD = "the binary version, cifar-10-binary.tar.gz, from https://www.cs.toronto.edu/~kriz/cifar.html"
 
 
@@ -72,7 +72,7 @@ def _read_batches(folder: Path) -> tuple[Examples, Examples]:
 
 
 def _read_binary(path: Path) -> Examples:
-    """Records of one label and the three channels of an image."""
+    """Images and labels from records of one label and the three channels of an image."""
     data = np.frombuffer(read_bytes(path, MOST_RECORDS * RECORD), np.uint8)
     if len(data) == 0 or len(data) % RECORD:
         raise DataError(f"{path}: expected records of {RECORD} bytes, found {len(data)} bytes; fetch it again")

@@ -1,4 +1,4 @@
-"""Describing a task to a predictor: sizes, and what a nearest neighbour and a linear reader reach."""
+"""Describes a task for a predictor: its sizes, and the accuracies of a nearest-neighbour and a linear classifier."""
 
 from dataclasses import dataclass
 
@@ -10,17 +10,17 @@ from nas.tasks.task import Split, Task
 from predictors import TaskDescription
 
 READ = 5000
-"""Training examples that the two readers see at most; of the held-out ones half as many judge them."""
+"""Most training examples for the two classifiers; they are tested on at most half as many validation examples."""
 
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Examples one below the other; of sequences with an answer at every step, the steps.
+    """Examples as a table; for sequences with an answer at every step, each step is a row.
 
     Attributes:
         x: float32 ``(rows, inputs)``.
         y: int64 ``(rows,)``: the right answer, or one of them.
-        legal: bool ``(rows, outputs)``: which answers count as right; None where that is `y` alone.
+        legal: bool ``(rows, outputs)``: answers that count as right; None if only `y` is right.
     """
 
     x: NDArray[np.float32]
@@ -28,7 +28,7 @@ class Rows:
     legal: NDArray[np.bool_] | None
 
     def at_most(self, count: int) -> "Rows":
-        """So many of the rows, classes in proportion."""
+        """At most `count` of the rows, with classes in proportion."""
         if len(self.y) <= count:
             return self
         rows = stratified_order(self.y, np.random.default_rng(0))[:count]
@@ -41,7 +41,7 @@ class Rows:
 
 
 def describe(task: Task) -> TaskDescription:
-    """Five numbers; the readers learn from the training split and are judged on the validation split. Seconds at most."""
+    """Five numbers. The two classifiers are fitted on the training split and tested on the validation split; takes seconds."""
     from sklearn.linear_model import RidgeClassifier
     from sklearn.neighbors import KNeighborsClassifier
 

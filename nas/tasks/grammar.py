@@ -1,7 +1,7 @@
 """The Reber grammar (Reber 1967) and its embedded form (Cleeremans et al. 1989) as finite automata.
 
-A Reber string is a walk over seven states, each branch taken with probability ½. An embedded string is
-``B c <Reber string> c E`` with ``c`` T or P: the last symbol but one must be the second one, whatever stands between.
+A Reber string is a walk over seven states; each branch is taken with probability ½. An embedded string is
+``B c <Reber string> c E`` with ``c`` T or P: the second-last symbol must equal the second one, for any string between.
 """
 
 from collections.abc import Iterator
@@ -16,12 +16,12 @@ OUTER = "TP"
 
 @dataclass(frozen=True)
 class Grammar:
-    """A deterministic automaton. `transitions[state][symbol]` is the next state; state 0 begins, the last state ends."""
+    """A deterministic automaton. `transitions[state][symbol]` is the next state; state 0 is the start, the last state is the end."""
 
     transitions: tuple[dict[str, int], ...]
 
     def states(self, string: str) -> list[int]:
-        """The states after each symbol; shorter than the string where a symbol is illegal."""
+        """The states after each symbol; shorter than the string if a symbol is illegal."""
         state, visited = 0, []
         for symbol in string:
             if symbol not in self.transitions[state]:
@@ -40,7 +40,7 @@ class Grammar:
         return ["".join(self.transitions[state]) for state in self.states(string)]
 
     def strings(self, max_length: int) -> Iterator[tuple[str, float]]:
-        """Every legal string up to that length with the probability of a random walk to write it."""
+        """Every legal string up to that length, with the probability that a random walk writes it."""
         stack = [("", 0, 1.0)]
         while stack:
             string, state, probability = stack.pop()
@@ -52,7 +52,7 @@ class Grammar:
 
 
 def embed(inner: Grammar) -> Grammar:
-    """The grammar of ``B c <inner> c E``: one copy of the inner automaton for each c, so that the state remembers c."""
+    """The grammar of ``B c <inner> c E``: it has one copy of the inner automaton for each c, so that the state remembers c."""
     size = len(inner.transitions)
     end = 2 + len(OUTER) * size
     transitions: list[dict[str, int]] = [{"B": 1}, {c: 2 + i * size for i, c in enumerate(OUTER)}]
@@ -72,12 +72,12 @@ EMBEDDED_REBER = embed(REBER)
 
 @dataclass(frozen=True, kw_only=True)
 class StringSets:
-    """Legal strings for training and to judge by; no string of one part is in another.
+    """Legal strings for training, validation and test; no string is in two parts.
 
     Attributes:
-        train: drawn as a random walk draws, so that short strings repeat.
-        validation: distinct, none of them in train.
-        test: distinct, none of them in train or validation.
+        train: strings drawn by a random walk, so that short strings repeat.
+        validation: distinct strings, none of them in train.
+        test: distinct strings, none of them in train or validation.
     """
 
     train: tuple[str, ...]
@@ -88,16 +88,16 @@ class StringSets:
 def draw_strings(*, embedded: bool, max_length: int, n_train: int, n_held: int, rng: np.random.Generator) -> StringSets:
     """Draw the three parts.
 
-    Four in ten of the Reber strings of each length (rounded down: the very short ones are all for training) are set
-    aside, validation and test are drawn from these without repetition. In the embedded form the inner strings are set
-    aside, and each is in its part with T and with P around it: a reader without memory is right on exactly half.
+    40 % of the Reber strings of each length are set aside (rounded down: all very short ones are for training).
+    Validation and test are drawn from these without repetition. In the embedded form the inner strings are set aside, and
+    each is in its part twice, with T and with P around it: a reader without memory is right on exactly half of them.
 
     Args:
         embedded: ``B c <Reber string> c E`` instead of plain Reber strings.
-        max_length: of the strings, the outer symbols included.
-        n_train: strings for training.
-        n_held: strings in each of validation and test, even where embedded.
-        rng: draws all.
+        max_length: largest length of a string, including the outer symbols.
+        n_train: number of strings for training.
+        n_held: number of strings in validation and in test each; an even number if embedded.
+        rng: generator of all draws.
     """
     listed = list(REBER.strings(max_length - 4 if embedded else max_length))
     words = np.array([word for word, _ in listed])
@@ -120,7 +120,7 @@ def draw_strings(*, embedded: bool, max_length: int, n_train: int, n_held: int, 
 
 
 def _set_aside(lengths: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Four in ten of the words of each length, rounded down."""
+    """Marks 40 % of the words of each length, rounded down."""
     held = np.zeros(len(lengths), bool)
     for length in np.unique(lengths):
         rows = rng.permutation(np.flatnonzero(lengths == length))

@@ -1,6 +1,6 @@
 """Reader of IDX files of bytes, the format of MNIST: ``0 0 8 rank``, each dimension as big-endian uint32, the bytes.
 
-Plain or gzip, told apart by their first bytes and not by their name.
+The first bytes, not the name, decide whether a file is plain or gzip.
 """
 
 import gzip
@@ -22,8 +22,8 @@ def read_idx(path: Path, rank: int) -> NDArray[np.uint8]:
     """The array of an IDX file, read only.
 
     Raises:
-        DataError: missing, damaged or cut off, another type or rank, longer than its dimensions say, or more than
-            `require_memory` allows.
+        DataError: a file that is missing, damaged or cut off, has another type or rank, is longer than its dimensions
+            state, or needs more memory than `require_memory` allows.
     """
     with opened(path) as file:
         try:
@@ -53,7 +53,7 @@ def _read(file: "IO[bytes] | gzip.GzipFile", path: Path, rank: int) -> NDArray[n
     if not size:
         raise DataError(f"{path}: its header says {' × '.join(map(str, shape))}, which is empty")
     require_memory(f"{path}: {' × '.join(map(str, shape))} bytes", bytes_in_memory(shape, np.dtype(np.uint8)))
-    data = file.read(size + 1)  # one more, to notice a longer file and to make gzip check its sum
+    data = file.read(size + 1)  # one byte more, to notice a longer file and to make gzip verify its checksum
     if len(data) != size:
         found = "more" if len(data) > size else str(len(data))
         raise DataError(

@@ -9,7 +9,7 @@ from nas.errors import DataError
 
 MOST_CLASSES = 10_000
 LONGEST_NAME = 1_000
-"""Characters of a class name: the names are written into every exported file."""
+"""Most characters of a class name: the names are written into every exported file."""
 
 
 def number_classes(
@@ -18,8 +18,8 @@ def number_classes(
     """Class numbers of each part and the names of the classes, sorted as numbers or as texts.
 
     Args:
-        labels: raw labels ``(N,)`` of each part by its name, whole numbers, bools or texts; the first part is for training.
-        where: the data's name, for errors.
+        labels: raw labels ``(N,)`` by name of the part; whole numbers, bools or texts; the first part is for training.
+        where: name of the data, for errors.
 
     Raises:
         DataError: labels of mixed kinds, a class that training does not have, or only one class.
@@ -45,7 +45,7 @@ def number_classes(
 
 
 def number_texts(values: Sequence[str], name: str, where: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """As `number_classes`, for one column of texts, whose longest does not decide how much memory all of them take."""
+    """Like `number_classes`, but for one column of texts; a single long text does not increase the memory of all others."""
     names = tuple(sorted(set(values)))
     _require_classes(names, name, where)
     numbers = {text: number for number, text in enumerate(names)}

@@ -1,4 +1,4 @@
-"""How much memory data may take while it is read: checked from sizes that a file states, before anything is allocated."""
+"""Limit on the memory of data while it is read; checked by the sizes that a file states, before anything is allocated."""
 
 import os
 from math import prod
@@ -11,21 +11,21 @@ VARIABLE = "NAS_DATA_MEMORY"
 """Environment variable with the limit in GiB, for data sets that are larger than `DEFAULT`."""
 
 DEFAULT = 1.5
-"""GiB. CIFAR-10 takes 1.1."""
+"""Limit in GiB. CIFAR-10 takes 1.1."""
 
 BYTES_OF_A_LABEL = 100
-"""For one label: sorting and dividing hold about ten arrays of 8 bytes."""
+"""Bytes for one label: sorting and dividing hold about ten arrays of 8 bytes."""
 
 
 def require_memory(what: str, needed: int) -> None:
     """Refuse data that would take too much memory.
 
     Args:
-        what: the file, and what in it is large; begins the message.
-        needed: bytes in memory at the same time, until the task is made.
+        what: name of the file and of the large part in it; the message begins with it.
+        needed: bytes in memory at the same time, until the task is complete.
 
     Raises:
-        DataError: more than the limit.
+        DataError: the data needs more than the limit.
         UsageError: the environment variable is not a positive number.
     """
     limit = _limit()
@@ -37,13 +37,13 @@ def require_memory(what: str, needed: int) -> None:
 
 
 def bytes_in_memory(shape: tuple[int, ...], dtype: "np.dtype[np.generic]") -> int:
-    """Bytes that an array of a file takes until it is part of a task: as read, divided into parts, in float32, averaged."""
+    """Bytes that an array of a file needs until it is part of a task: the array itself, its parts, float32, the average."""
     values = prod(shape)
     if dtype.kind in "US":
         return values * (6 * dtype.itemsize + BYTES_OF_A_LABEL)
     if len(shape) <= 1:
         return values * BYTES_OF_A_LABEL
-    if dtype == np.uint8 and len(shape) > 2:  # pixels: no mean and deviation is computed
+    if dtype == np.uint8 and len(shape) > 2:  # pixels: mean and deviation are not computed
         return values * (2 + 4)
     return values * (2 * dtype.itemsize + 4 + 8)
 

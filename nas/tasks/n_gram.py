@@ -1,4 +1,4 @@
-"""n-gram baselines for the Reber tasks: what a reader of the last n symbols, without memory, reaches on the test split.
+"""n-gram baselines for the Reber tasks: the result on the test split of a reader that sees only the last n symbols.
 
 Seed 0 (seeds 1 and 2 differ by at most .11 for bigrams and .005 for all others):
 
@@ -10,8 +10,8 @@ Seed 0 (seeds 1 and 2 differ by at most .11 for bigrams and .005 for all others)
 | embedded-reber-strings   | accuracy                              | .6625 | .7500 | .7500 | .7475 | .7475 |
 | embedded-reber-strings   | accuracy where an outer symbol changed |   .5 |    .5 |    .5 |    .5 |    .5 |
 
-Plain Reber strings are a task for trigrams and prove no memory. In the embedded ones a perfect reader without memory is right
-on half of the closing outer symbols and reaches legality .9733; 99 % takes 81 % of them. As classes it reaches 75 %.
+Trigrams solve plain Reber strings, so these do not prove memory. On embedded strings a perfect reader without memory is
+right on half of the closing outer symbols and reaches legality .9733; 99 % needs 81 % of them. As a classifier it reaches 75 %.
 """
 
 from typing import cast
@@ -31,7 +31,7 @@ def symbols_of(split: Split) -> NDArray[np.int64]:
 
 
 def _windows(symbols: NDArray[np.int64], n: int) -> NDArray[np.int64]:
-    """A number for the last n symbols at each step, ``(N, T)``; before the beginning stands padding."""
+    """A number for the last n symbols at each step, ``(N, T)``; symbols before the start are padding."""
     padded = np.pad(symbols, ((0, 0), (n - 1, 0)), constant_values=PAD)
     windows = np.zeros_like(symbols)
     for i in range(n):
@@ -56,12 +56,12 @@ def next_symbol_legality(train: Split, test: Split, n: int) -> float:
 
 
 def string_predictions(train: Split, test: Split, n: int) -> NDArray[np.int64]:
-    """Class of each string of `test`: 0 (illegal) where it holds n symbols in a row that no legal string of `train` has."""
+    """Class of each string of `test`: 0 (illegal) if it holds n consecutive symbols that no legal string of `train` has."""
     seen = np.zeros((len(SYMBOLS) + 1) ** n, bool)
     seen[_windows(symbols_of(train), n)[train.y == 1]] = True
     return np.asarray(seen[_windows(symbols_of(test), n)].all(-1), np.int64)
 
 
 def string_accuracy(train: Split, test: Split, n: int) -> float:
-    """Share of strings of `test` that the n-grams judge rightly."""
+    """Share of strings of `test` that the n-grams classify correctly."""
     return float((string_predictions(train, test, n) == test.y).mean())

@@ -19,10 +19,10 @@ from nas.input_file import opened
 from nas.tasks.memory_limit import bytes_in_memory, require_memory
 
 MOST_MEMBERS = 1000
-"""Files in an archive; each costs a look at its header."""
+"""Most files in an archive; the header of each one must be read."""
 
 MOST_RATIO = 1100
-"""Bytes that one packed byte can become: deflate reaches 1,032."""
+"""Most bytes that one packed byte can become; deflate reaches 1,032."""
 
 DAMAGED = (
     zipfile.BadZipFile,
@@ -42,10 +42,10 @@ DAMAGED = (
 
 
 def read_npz(path: Path, names: frozenset[str] | None = None) -> dict[str, NDArray[np.generic]]:
-    """All arrays, or those of the given names, in lower case, of numbers, bools or texts.
+    """All arrays, or only those with the given lower-case names; arrays of numbers, bools or texts.
 
     Raises:
-        DataError: missing, not an npz file, damaged, arrays of objects or records, or more than `require_memory` allows.
+        DataError: a file that is missing, damaged, not npz, has arrays of objects or records, or needs too much memory.
     """
     with opened(path) as file:
         if not zipfile.is_zipfile(file):
@@ -76,12 +76,12 @@ def _name(member: zipfile.ZipInfo) -> str:
 
 
 def _refuse_impossible(path: Path, file: BinaryIO, members: list[zipfile.ZipInfo]) -> None:
-    """Refuse sizes that the archive's directory states and the bytes of the file cannot hold, overlapping members too."""
+    """Refuse sizes in the archive's directory that the bytes of the file cannot hold; also refuse overlapping members."""
     for member in members:
         packed = member.compress_type == zipfile.ZIP_DEFLATED
         if (
             not packed and member.compress_type != zipfile.ZIP_STORED
-        ):  # to unpack LZMA takes as much memory as it asks for
+        ):  # an LZMA stream itself decides how much memory unpacking takes
             raise DataError(f"{path}: array {_name(member)!r} is packed by another method than numpy's; write it again")
         if member.file_size > member.compress_size * (MOST_RATIO if packed else 1):
             raise DataError(

@@ -1,4 +1,4 @@
-"""From raw examples to a task: normalised float32 splits and the fingerprint of all that was prepared."""
+"""Turns raw examples into a task with normalised float32 splits and a fingerprint of the data."""
 
 import hashlib
 
@@ -14,12 +14,12 @@ Parts = tuple[Examples, Examples, Examples]
 
 
 def pixel_normalisation(rank: int, *, largest: int = 255) -> Normalisation:
-    """Whole numbers 0..largest to [0, 1], for examples of that rank."""
+    """Scales whole numbers 0..largest to [0, 1], for examples of the given rank."""
     return Normalisation(np.zeros((1,) * rank, np.float32), np.full((1,) * rank, 1 / largest, np.float32))
 
 
 def standard_normalisation(x: NDArray[np.generic], *, feature_axis: int) -> Normalisation:
-    """Mean 0 and standard deviation 1 of each feature or channel; what is constant in `x` becomes 0.
+    """Gives each feature or channel mean 0 and standard deviation 1; a feature that is constant in `x` becomes 0.
 
     Args:
         x: the training rows ``(N, *input_shape)``, finite.
@@ -30,7 +30,7 @@ def standard_normalisation(x: NDArray[np.generic], *, feature_axis: int) -> Norm
         values = x.astype(np.float32)
         mean = values.mean(axes, dtype=np.float64, keepdims=True)[0]
         std = values.std(axes, dtype=np.float64, keepdims=True)[0]
-    varies = std > np.maximum(1e-6 * np.abs(mean), 1e-30)  # float32 cannot tell smaller differences from rounding
+    varies = std > np.maximum(1e-6 * np.abs(mean), 1e-30)  # smaller differences cannot be told from float32 rounding
     return Normalisation(mean.astype(np.float32), np.where(varies, 1 / np.where(varies, std, 1), 1).astype(np.float32))
 
 
@@ -45,10 +45,10 @@ def prepare(
     features: tuple[str, ...] = (),
     description: str = "",
 ) -> Task:
-    """The task of three divided parts; `outputs` a step where `y` has a step axis.
+    """The task of three parts; `outputs` is the number of outputs, per step if `y` has a step axis.
 
     Raises:
-        DataError: values so large that they are not finite in float32.
+        DataError: some values are so large that they are not finite in float32.
     """
     splits = [_split(part, normalisation, name) for part in parts]
     shape = tuple(splits[0].x.shape[1:])

@@ -1,14 +1,15 @@
-"""Four tasks on the Reber grammar: predict the next symbol, or tell legal strings from corrupted ones; plain or embedded.
+"""Four tasks on the Reber grammar: predict the next symbol, or classify strings as legal or corrupted; plain or embedded.
 
 Next symbol (`reber`, `embedded-reber`): ``x`` one-hot ``(T, 7)`` right padded with zeros, ``y`` the next symbol, −1 on
 padding. The metric, legality, is the share of steps whose predicted symbol the grammar allows. In an embedded string one
-step needs memory of the second symbol, so a perfect reader without memory stays below 99 %.
+step needs memory of the second symbol, so even a perfect reader without memory reaches less than 99 %.
 
-Legality as classes (`reber-strings`, `embedded-reber-strings`): half of the strings legal, the other half the same
-strings with one symbol changed so that they are illegal (checked), left padded so that the last step is the end. Half of
-the corruptions of embedded strings change one of the two outer symbols that must agree, which no window of n symbols sees.
+Legality as classes (`reber-strings`, `embedded-reber-strings`): half of the strings are legal, the other half are the
+same strings with one symbol changed so that they are illegal (checked). They are left padded, so that the last step is the
+end. Half of the corruptions of embedded strings change one of the two outer symbols that must agree; a window of n symbols
+cannot see both.
 
-What readers without memory reach is in `nas.tasks.n_gram`.
+`nas.tasks.n_gram` has the results of readers without memory.
 """
 
 from pathlib import Path
@@ -77,7 +78,9 @@ def _next_symbol_task(name: str, embedded: bool, subset: int | None, seed: int) 
 def _string_task(name: str, embedded: bool, subset: int | None, seed: int) -> Task:
     max_length = _setting(embedded)[1]
     sets, rng = _draw(embedded, seed), np.random.default_rng([seed, 4])
-    judged: set[str] = set()  # corruptions to judge by are drawn first, so that training never holds one of them
+    judged: set[str] = (
+        set()
+    )  # corruptions for validation and test are drawn first, so that training never holds one of them
     test = with_corruptions(sets.test[: N_HELD // 2], embedded, judged, rng, distinct=True)
     validation = with_corruptions(sets.validation[: N_HELD // 2], embedded, judged, rng, distinct=True)
     train = with_corruptions(sets.train[: N_TRAIN // 2], embedded, judged, rng, distinct=False)
@@ -92,7 +95,7 @@ def _string_task(name: str, embedded: bool, subset: int | None, seed: int) -> Ta
 
 
 def one_hot(strings: list[str] | tuple[str, ...], steps: int, *, align: str) -> NDArray[np.float32]:
-    """float32 ``(N, steps, 7)``; `align` ``left`` pads behind the string with zeros, ``right`` before it."""
+    """One-hot strings, float32 ``(N, steps, 7)``; `align` ``left`` pads with zeros after the string, ``right`` before it."""
     x = np.zeros((len(strings), steps, len(SYMBOLS)), np.float32)
     for row, string in zip(x, strings, strict=True):
         start = steps - len(string) if align == "right" else 0
@@ -101,7 +104,7 @@ def one_hot(strings: list[str] | tuple[str, ...], steps: int, *, align: str) -> 
 
 
 def next_symbols(strings: tuple[str, ...], grammar: Grammar, steps: int) -> Examples:
-    """Every symbol but the last as input, every symbol but the first as answer, and what was legal instead."""
+    """Inputs are all symbols except the last, answers all except the first; `legal` has all symbols that were legal."""
     allowed = np.array([[symbol in state for symbol in SYMBOLS] for state in grammar.transitions])
     y = np.full((len(strings), steps), -1, np.int64)
     legal = np.zeros((len(strings), steps, len(SYMBOLS)), bool)
@@ -116,8 +119,8 @@ def with_corruptions(
 ) -> tuple[list[str], NDArray[np.int64]]:
     """Each string followed by a corruption of it, and the classes 1, 0, 1, 0, …
 
-    No corruption is in `judged`; where `distinct`, each new one is put there. Strings that come in pairs, with T and with P
-    around one inner string, would give each other's corruption: one of the two is changed outside, the other inside.
+    No corruption is in `judged`; if `distinct`, each new one is added to it. A pair of strings with T and with P around the
+    same inner string could be corruptions of each other, so one of them is changed outside and the other inside.
     """
     out: list[str] = []
     for i, string in enumerate(strings):
@@ -133,7 +136,7 @@ def with_corruptions(
 def corrupt(string: str, embedded: bool, rng: np.random.Generator, *, outer: bool) -> str:
     """The string with one symbol changed, illegal for its grammar; the first and last symbols are never changed.
 
-    In the embedded grammar `outer` swaps T and P at one of the two places that must agree; otherwise a place between
+    In the embedded grammar, `outer` swaps T and P at one of the two positions that must agree; otherwise a position between
     them is changed.
     """
     grammar = _setting(embedded)[0]

@@ -1,4 +1,4 @@
-"""Tasks by name: those of this package, those of the entry points ``nas.tasks``, and the user's own files.
+"""Tasks by name: tasks of this package, of entry points ``nas.tasks``, and of the user's own files.
 
 An entry point names a function ``load(data_dir) → Task``, where `data_dir` is a path or None. It may also take `subset` and
 `seed`. The first line of its docstring is shown by ``nas list tasks``.
@@ -74,10 +74,10 @@ def load_task(
 
     Args:
         name_or_path: a name of `TASKS`, or a path.
-        data_dir: folder of the data files; the environment variable NAS_DATA_DIR where None.
-        subset: at most so many rows for training and validation together, and at most so many for test; stratified.
+        data_dir: folder of the data files; None means the environment variable NAS_DATA_DIR.
+        subset: most rows for training and validation together, and most rows for test; stratified.
         target: the column of classes of a csv file.
-        seed: of the division into parts and of generated data.
+        seed: seed of the division into parts and of generated data.
 
     Raises:
         UsageError: an unknown name, or an option that does not fit.

@@ -1,7 +1,7 @@
 """Fixed, seeded, stratified division of examples into train, validation and test, and their cut to a subset.
 
-Rows are put in a *stratified order*: shuffled, then classes dealt out in proportion, the first row of each class
-foremost. Each prefix of that order holds every class, so a smaller subset is always part of a larger one.
+Rows are put in a *stratified order*: they are shuffled, then interleaved so that classes stay in proportion; the first
+row of each class comes first. Each prefix that is long enough holds every class, and a smaller subset is part of a larger one.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Examples:
         x: ``(N, *input_shape)`` of any numeric type.
         y: int64 ``(N,)`` classes or ``(N, T)`` next symbols.
         legal: bool ``(N, T, outputs)`` or None, see `Split`.
-        strata: int64 ``(N,)`` what to keep in proportion; None means `y` where that is one class a row.
+        strata: int64 ``(N,)`` groups to keep in proportion; None means `y`, if `y` has one class per row.
     """
 
     x: NDArray[np.generic]
@@ -36,7 +36,7 @@ class Examples:
 
     @property
     def groups(self) -> NDArray[np.int64]:
-        """What to keep in proportion, int64 ``(N,)``."""
+        """Groups to keep in proportion, int64 ``(N,)``."""
         if self.strata is not None:
             return self.strata
         return self.y if self.y.ndim == 1 else np.zeros(len(self), np.int64)
@@ -49,7 +49,7 @@ class Examples:
 
 
 def stratified_order(groups: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.intp]:
-    """All row numbers, shuffled so that every prefix is in proportion and holds one of each group as soon as it can."""
+    """All row numbers, shuffled so that every prefix is in proportion and begins with one row of each group."""
     shuffled = rng.permutation(len(groups))
     by_group = np.argsort(groups[shuffled], kind="stable")
     _, starts, counts = np.unique(groups[shuffled][by_group], return_index=True, return_counts=True)
@@ -69,9 +69,9 @@ def divide_groups(
 
     Args:
         groups: int64 ``(N,)``.
-        shares: of each part; they sum to 1.
-        rng: draws who goes where.
-        where: the data's name, for the error.
+        shares: share of each part; they sum to 1.
+        rng: generator that draws the parts.
+        where: name of the data, for the error.
         classes: names of the groups 0, 1, …, for the error.
 
     Raises:
@@ -94,7 +94,7 @@ def divide_groups(
 
 
 def _whole_shares(total: int, shares: tuple[float, ...]) -> NDArray[np.intp]:
-    """`total` in whole numbers ≥ 1 close to the shares; what rounding leaves goes to or comes from the largest."""
+    """`total` as a sum of whole numbers ≥ 1 close to the shares; the largest one absorbs the rounding difference."""
     sizes = np.maximum(1, np.round(np.array(shares) * total)).astype(np.intp)
     sizes[sizes.argmax()] += total - sizes.sum()
     return sizes
@@ -111,21 +111,21 @@ def divide(
     subset: int | None = None,
     share: float = 0.2,
 ) -> tuple[Examples, Examples, Examples]:
-    """Train, validation and test; what is not given is cut from `train`, `share` of it each, stratified.
+    """Train, validation and test; a missing part is cut from `train`, stratified, with the share `share`.
 
     Args:
-        train: all rows, or those left for training where the other parts are given.
+        train: all rows, or only the training rows if the other parts are given.
         validation: given by the data, else cut from `train`.
-        test: given by the data, else cut from `train`; its own order is kept where it is not cut.
-        where: the data's name, for errors.
+        test: given by the data, else cut from `train`; its order is kept if it is not cut.
+        where: name of the data, for errors.
         classes: names of the classes 0, 1, …, for errors.
-        seed: of the division. The same seed gives the same division, whatever `subset` is.
+        seed: seed of the division. The same seed gives the same division for every `subset`.
         subset: see `cut`.
-        share: of `train` for each part that is not given.
+        share: share of `train` for each part that is not given.
 
     Raises:
-        DataError: a class with too few rows to be in every part.
-        UsageError: a subset too small to hold every class.
+        DataError: a class has too few rows to be in every part.
+        UsageError: the subset is too small to hold every class.
     """
     missing = (validation is None) + (test is None)
     made: list[Examples] = []
@@ -140,10 +140,10 @@ def divide(
 def cut(
     train: Examples, validation: Examples, test: Examples, *, subset: int | None, seed: int, where: str
 ) -> tuple[Examples, Examples, Examples]:
-    """At most `subset` rows of train and validation together, and at most `subset` of test; None cuts nothing.
+    """At most `subset` rows of train and validation together, and at most `subset` of test; None keeps everything.
 
-    The validation part keeps its share of the two, or a fifth if that is more: a quick run on 10 % of 1,000 rows could
-    not tell one network from another. Cuts are stratified, seeded, keep every class, and a smaller one is part of a larger one.
+    The validation part keeps its share of the two, or gets a fifth if that is more; otherwise validation would be too small to
+    compare networks in a quick run. Cuts are stratified, seeded and keep every class; a smaller cut is part of a larger one.
     """
     if subset is None:
         return train, validation, test
@@ -163,7 +163,7 @@ def cut(
 
 
 def _prefix(part: Examples, n: int, seed: int) -> Examples:
-    """The first n rows in stratified order; the part itself where that is all of it."""
+    """The first n rows in stratified order; the unchanged part if it has no more rows."""
     if n >= len(part):
         return part
     return part.take(stratified_order(part.groups, np.random.default_rng([seed, 2]))[:n])

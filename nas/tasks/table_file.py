@@ -1,9 +1,9 @@
-"""The user's own table: a csv file with a header, one column the class to predict.
+"""The user's own table: a csv file with a header, in which one column is the class to predict.
 
-A column of numbers is one feature, standardised by the training part. A column of texts is one feature for each text, in
-sorted order, 1 where it is that text and else 0; `Task.features` names them ``column=text``. Numbers, or several texts with a
-number among them, are never guessed at: missing and strange values are errors that name column and line.
-The delimiter is whichever of comma, semicolon and tab the header has most of.
+A column of numbers is one feature, standardised by the training part. A column of texts becomes one feature for each text,
+in sorted order: 1 where the cell is that text, else 0; `Task.features` names them ``column=text``. Nothing is guessed in a
+column of mostly numbers: missing values and texts are errors that name column and line.
+The delimiter is comma, semicolon or tab, whichever is most frequent in the header.
 """
 
 import csv
@@ -28,17 +28,17 @@ from nas.tasks.split import Examples, divide
 from nas.tasks.task import Normalisation, Task
 
 MOST_OF_A_ROW = 1 << 24
-"""Characters in one row: a file without line ends must not be read into memory as one."""
+"""Most characters in one row: a file without line ends must not be read into memory as one row."""
 MOST_COMPARED = 1_000
-"""Column names that a misspelt target is compared with."""
+"""Most column names to compare a misspelt target with."""
 MISSING = frozenset(("", "na", "nan", "n/a", "null", "?"))
 MAX_CATEGORIES = 100
 LONGEST_NAME = 1_000
-"""Characters of a column name or of a text that becomes a feature: both are written into every exported file."""
+"""Most characters of a column name or of a text that becomes a feature: both are written into every exported file."""
 MOST_SHOWN = 20
-"""Column names in an error."""
+"""Most column names in an error."""
 BYTES_OF_A_VALUE = 36
-"""Of a feature in one row: float64, divided into parts, in float32, averaged."""
+"""Bytes of one feature in one row: float64, its parts, float32, the average."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +46,8 @@ class Table:
     """The cells of a csv file, column by column.
 
     Attributes:
-        columns: texts by column name, one a row. `load_table_file` takes them out one by one to free their memory.
-        lines: the line of the file on which each row ends.
+        columns: texts by column name, one per row. `load_table_file` takes them out one by one to free their memory.
+        lines: line of the file on which each row ends.
     """
 
     columns: dict[str, list[str]]
@@ -58,13 +58,13 @@ class Rows:
     """The rows of a csv file as lists of texts; a row longer than `MOST_OF_A_ROW` is a `DataError`."""
 
     def __init__(self, path: Path, text: TextIO, delimiter: str) -> None:
-        """Begin where `text` stands."""
+        """Begin at the current position of `text`."""
         self._path, self._text = path, text
         self._length = 0
         self._reader = csv.reader(iter(self._next_line, ""), delimiter=delimiter, strict=True)
 
     def __iter__(self) -> "Rows":
-        """Itself."""
+        """This iterator itself."""
         return self
 
     def __next__(self) -> list[str]:
@@ -89,12 +89,12 @@ class Rows:
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """One column as features.
+    """One column of the table as features.
 
     Attributes:
-        names: of the features.
-        numbers: float64 ``(N,)`` where the column is a feature to standardise, else None.
-        codes: int64 ``(N,)``: which feature is 1, where each category is one; else None.
+        names: names of the features.
+        numbers: float64 ``(N,)`` if the column is a feature to standardise, else None.
+        codes: int64 ``(N,)``, index of the feature that is 1, if each category is a feature; else None.
     """
 
     names: tuple[str, ...]
@@ -106,8 +106,8 @@ def load_table_file(path: Path, *, name: str, target: str | None, subset: int | 
     """The task of a csv file whose column `target` holds the classes.
 
     Raises:
-        DataError: what a file can be wrong in, one line that names the file, column and line.
-        UsageError: no such target column, or a subset too small.
+        DataError: any fault of the file, in one line that names the file, column and line.
+        UsageError: the target column does not exist, or the subset is too small.
     """
     table = _read(path)
     columns = table.columns
@@ -194,7 +194,7 @@ def _cells(path: Path, header: Sequence[str], rows: Rows) -> Table:
 
 
 def _require_column(path: Path, target: str, columns: Mapping[str, object]) -> None:
-    """`UsageError` with the nearest names; comparing all of 100,000 names would take minutes."""
+    """`UsageError` with the nearest names; it does not compare all names, which would take minutes for 100,000."""
     if target not in columns:
         near = get_close_matches(target[:LONGEST_NAME], list(columns)[:MOST_COMPARED], n=1, cutoff=0)
         raise UsageError(
@@ -220,7 +220,7 @@ def _refuse_missing(path: Path, column: str, values: Sequence[str], lines: Seque
 
 
 def _number(value: str) -> float | None:
-    """The number that a text is, or None."""
+    """The number that a text represents, or None."""
     try:
         return float(value)
     except ValueError:
@@ -228,7 +228,7 @@ def _number(value: str) -> float | None:
 
 
 def _labels(path: Path, column: str, values: Sequence[str]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Class numbers and names: whole numbers where all are, so that 10 comes after 9; else texts."""
+    """Class numbers and names; sorted as whole numbers if all labels are such (10 comes after 9), else as texts."""
     numbers = [_number(value) for value in values]
     known = [number for number in numbers if number is not None]
     if len(known) < len(numbers):
@@ -275,7 +275,7 @@ def _encode(path: Path, column: str, values: Sequence[str], lines: Sequence[int]
 
 
 def _matrix(columns: Sequence[Column]) -> NDArray[np.float64]:
-    """All features, float64 ``(N, features)``: numbers as they are, 1 for the category of a row."""
+    """All features, float64 ``(N, features)``: numbers unchanged, 1 for the category of a row."""
     first = columns[0].numbers if columns[0].numbers is not None else columns[0].codes
     x = np.zeros((0 if first is None else len(first), sum(len(column.names) for column in columns)))
     at = 0

@@ -15,7 +15,7 @@ class Split:
     Attributes:
         x: float32 ``(N, *input_shape)``, normalised, C-contiguous.
         y: int64 ``(N,)`` classes, or ``(N, T)`` next symbols where −1 marks padding that no loss or metric counts.
-        legal: bool ``(N, T, outputs)``, the symbols that the grammar allows next; None where one answer is right.
+        legal: bool ``(N, T, outputs)``, the symbols that the grammar allows next; None if only one answer is right.
     """
 
     x: NDArray[np.float32]
@@ -29,7 +29,7 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Normalisation:
-    """What turns raw inputs into a split's ``x``: ``(raw − offset) · scale``, float32, broadcast over one example.
+    """Normalisation of raw inputs to the ``x`` of a split: ``(raw − offset) · scale``, float32, broadcast over one example.
 
     Both arrays have the rank of one example, so that they broadcast over a batch as well.
     """
@@ -46,7 +46,7 @@ class Normalisation:
         return x
 
     def undo(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The raw rows behind normalised ones, as far as float32 can tell."""
+        """The raw rows of normalised ones, up to float32 rounding."""
         return np.asarray(x / self.scale + self.offset, np.float32)
 
     def same_as(self, other: "Normalisation | None") -> bool:
@@ -61,14 +61,14 @@ class Normalisation:
 class Task:
     """Data and metric. The search sees `train` and `validation`; `test` is read once, for the report.
 
-    Nothing here enforces that: whoever chooses a network, a setting or a moment to stop by looking at `test` has no test left.
+    Nothing here enforces that: if `test` is used to choose a network, a setting or an epoch, it is no longer an unbiased test.
 
     Attributes:
-        name: as given on the command line.
-        signature: what a network for this task takes and gives.
-        metric: name of what is measured on a trained network, see `nas.metrics.METRICS`.
-        loss: name of what a training makes small, see `nas.losses.LOSSES`.
-        normalisation: to be built into an exported model so that it takes raw inputs; None where inputs are as they come.
+        name: name from the command line.
+        signature: inputs and outputs of a network for this task.
+        metric: name of the metric of a trained network, see `nas.metrics.METRICS`.
+        loss: name of the loss that a training minimises, see `nas.losses.LOSSES`.
+        normalisation: normalisation to put into an exported model so that it takes raw inputs; None if inputs are raw already.
         classes: names of the outputs.
         features: names of the inputs of a table, ``column`` or ``column=category``; empty for other data.
         fingerprint: hash of all three splits, so that a resumed run notices changed data.
@@ -93,7 +93,7 @@ class Task:
         return split.x if self.normalisation is None else self.normalisation.undo(split.x)
 
     def normalised_by(self, normalisation: Normalisation | None) -> "Task":
-        """The same examples normalised in another way, or with raw inputs where that is None."""
+        """The same examples with another normalisation, or with raw inputs if it is None."""
         if normalisation is None and self.normalisation is None:
             return self
         if normalisation is not None and normalisation.same_as(self.normalisation):

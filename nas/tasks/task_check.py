@@ -1,4 +1,4 @@
-"""What is wrong with a task that another package made: asked before anything is trained on it."""
+"""Checks a task that another package made, before anything is trained on it."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from nas.tasks.task import Split, Task
 
 
 def fault(task: object) -> str:
-    """What is wrong, in one sentence; empty where nothing is."""
+    """The first fault in one sentence; empty if there is none."""
     if not isinstance(task, Task):
         return f"its function must return a nas.tasks.Task, got {type(task).__name__}"
     if task.metric not in METRICS or task.loss not in LOSSES:

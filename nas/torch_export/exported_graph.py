@@ -1,4 +1,4 @@
-"""What `torch.onnx.export` gives, made plain: constants folded, parameters under their own names, shapes stated."""
+"""Simplifies the graph from `torch.onnx.export`: folds constants, restores parameter names, states shapes."""
 
 import numpy as np
 import onnx_ir as ir
@@ -12,12 +12,12 @@ _NO_LIMIT = 1 << 40
 
 
 def tidy(model: ir.Model) -> ir.Model:
-    """Fold what does not depend on the input, keep the parameters' names, state shapes, drop the exporter's notes."""
+    """Fold nodes that do not depend on the input, keep parameter names, state shapes, remove the exporter's metadata."""
     from onnxscript import optimizer
 
     passes.InlinePass()(model)
     passes.IdentityEliminationPass()(model)
-    # First, so that a matrix that is transposed for each use of a weight becomes one weight and not many.
+    # This comes first: a weight that is transposed at each use must become one weight, not many.
     passes.CommonSubexpressionEliminationPass()(model)
     sources = _sources(model)
     optimizer.fold_constants(model, input_size_limit=_NO_LIMIT, output_size_limit=_NO_LIMIT)
@@ -41,7 +41,7 @@ def tidy(model: ir.Model) -> ir.Model:
 
 
 def _sources(model: ir.Model) -> dict[str, str]:
-    """For each value that comes from exactly one float initializer, as far as it is constant, the initializer's name."""
+    """For each value that depends on exactly one float initializer: the name of this initializer."""
     sources: dict[ir.Value, frozenset[str]] = {}
     for value in model.graph.initializers.values():
         if value.dtype is not None and value.dtype.is_floating_point():
@@ -54,7 +54,7 @@ def _sources(model: ir.Model) -> dict[str, str]:
 
 
 def _rename(model: ir.Model, sources: dict[str, str]) -> None:
-    """Give a folded constant the name of the initializer that it was made of, if that one is gone."""
+    """Give a folded constant the name of its source initializer, if that initializer was removed."""
     initializers = model.graph.initializers
     for name in list(initializers):
         source = sources.get(name, name)
@@ -65,7 +65,7 @@ def _rename(model: ir.Model, sources: dict[str, str]) -> None:
 
 
 def _name_batch(model: ir.Model) -> None:
-    """Call the batch axis N wherever a shape has it; sizes computed from it stay unnamed."""
+    """Name the batch axis N in all shapes; sizes computed from it stay unnamed."""
     batch = model.graph.inputs[0].shape[0] if model.graph.inputs[0].shape is not None else None
     values = [*model.graph.inputs, *(value for node in model.graph for value in node.outputs)]
     for value in values:
@@ -77,7 +77,7 @@ def _name_batch(model: ir.Model) -> None:
 
 
 def _fix_reshapes(model: ir.Model) -> None:
-    """Where a Reshape computes its target from the batch size and only one size of the result is open, state the target."""
+    """Replace the computed target of a Reshape by a constant, if at most one size of the result is unknown."""
     for node in list(model.graph):
         target, shape = (node.inputs[1] if node.op_type == "Reshape" else None), node.outputs[0].shape
         if target is None or target.const_value is not None or shape is None:
@@ -98,7 +98,7 @@ def _sizes(shape: ir.Shape | None) -> list[int | str | None]:
 
 
 def _solved(source: ir.Value | None, shape: ir.Shape) -> list[int | str | None]:
-    """The sizes of a reshaped value. One unknown beside the batch axis follows from the sizes before, if N is there too."""
+    """The sizes of a reshaped value. If only N and one other size are unknown, the other one follows from the input sizes."""
     sizes, before = _sizes(shape), _sizes(source.shape if source is not None else None)
     known: list[int] = [s for s in sizes if isinstance(s, int)]
     given: list[int] = [s for s in before if isinstance(s, int)]
@@ -109,7 +109,7 @@ def _solved(source: ir.Value | None, shape: ir.Shape) -> list[int | str | None]:
 
 
 def _drop_zero_states(model: ir.Model) -> None:
-    """A recurrent operator starts from zeros by itself; PyTorch makes them of the batch size."""
+    """Remove initial states of zeros, which PyTorch creates from the batch size: recurrent operators start from zeros by default."""
     for node in model.graph:
         if operator_of(node).kind in RECURRENT:
             for position in operator_of(node).ports_of("state"):
@@ -120,7 +120,7 @@ def _drop_zero_states(model: ir.Model) -> None:
 
 
 def _is_zero(value: ir.Value | None) -> bool:
-    """Whether a value is an expanded, cut or rearranged constant of zeros."""
+    """Whether a value is a constant of zeros, perhaps expanded, cut or rearranged."""
     while value is not None and value.const_value is None:
         node = value.producer()
         value = node.inputs[0] if node is not None and operator_of(node).moves else None

@@ -1,4 +1,4 @@
-"""A PyTorch module as an ONNX graph, through `torch.onnx.export`."""
+"""Turns a PyTorch module into an ONNX graph with `torch.onnx.export`."""
 
 import copy
 from collections.abc import Iterator
@@ -12,24 +12,24 @@ from torch.nn.utils import parametrize, prune, remove_spectral_norm, remove_weig
 from nas.errors import UnsupportedModuleError, UsageError
 from nas.torch_export.exported_graph import tidy
 
-# The lowest opset that the exporter writes without converting; onnxruntime and the importer read newer ones too.
+# The lowest opset that the exporter writes without conversion; onnxruntime and the importer also read newer ones.
 _OPSET = 18
 
 
 def from_torch(module: nn.Module, example_input: torch.Tensor) -> ir.Model:
-    """Turn a module into a graph with its weights, its behaviour in evaluation, and a free batch axis ``N``.
+    """Turn a module in evaluation mode into a graph with its weights and a free batch axis ``N``.
 
-    Weights that `torch.nn.utils.prune`, `weight_norm`, `spectral_norm` or `parametrize` compute are baked: the graph has
-    their present values. Batch normalisation stays a node of its own. The module itself is not changed.
+    Weights that `torch.nn.utils.prune`, `weight_norm`, `spectral_norm` or `parametrize` compute become constants with
+    their present values. Batch normalisation stays a separate node. The module itself is not changed.
 
-    `torch.onnx.export` has a lot to say: its warnings and its log messages reach the caller's handlers unfiltered.
+    The many warnings and log messages of `torch.onnx.export` reach the caller's handlers unfiltered.
 
     Args:
-        module: takes one tensor; the graph's first output is its output, or the first of several.
-        example_input: a batch, first axis the batch; its other sizes become fixed.
+        module: module that takes one tensor; the first output of the graph is its output, or the first of several.
+        example_input: a batch of examples along the first axis; all other sizes become fixed.
 
     Raises:
-        UsageError: `module` is no module, or it cannot run on `example_input`.
+        UsageError: `module` is not a module, or it cannot run on `example_input`.
         UnsupportedModuleError: the module cannot be exported, for example because its flow depends on data.
     """
     if not isinstance(module, nn.Module) or not isinstance(example_input, torch.Tensor):
@@ -41,14 +41,14 @@ def from_torch(module: nn.Module, example_input: torch.Tensor) -> ir.Model:
         )
     frozen = _frozen_copy(module)
     example = example_input.detach().cpu()
-    # The exporter takes an axis of size 1 for fixed.
+    # The exporter treats an axis of size 1 as fixed.
     example = torch.cat([example, example]) if len(example) == 1 else example
     _check_runs(frozen, example, module)
     return tidy(_export(frozen, example, module))
 
 
 def _frozen_copy(module: nn.Module) -> nn.Module:
-    """A copy on the CPU, in evaluation, with computed weights baked."""
+    """A copy on the CPU, in evaluation mode, with computed weights as constants."""
     with _leaves_only(module):
         frozen = copy.deepcopy(module).cpu().eval()
     for part in frozen.modules():
@@ -63,7 +63,7 @@ def _frozen_copy(module: nn.Module) -> nn.Module:
 
 
 def _bake(part: nn.Module) -> None:
-    """Replace weights that are computed before each call by their values: of pruning, spectral norm and weight norm."""
+    """Replace weights of pruning, spectral norm and weight norm, which are computed before each call, by their values."""
     own = {name for name, _ in (*part.named_parameters(recurse=False), *part.named_buffers(recurse=False))}
     for first, second, remove in (
         ("_orig", "_mask", prune.remove),
@@ -72,12 +72,12 @@ def _bake(part: nn.Module) -> None:
     ):
         for name in [one.removesuffix(first) for one in own if one.endswith(first)]:
             if name + second in own:
-                with suppress(ValueError):  # parameters of the user's own that happen to have such names
+                with suppress(ValueError):  # the user's own parameters may have such names by chance
                     remove(part, name)
 
 
 def _own_class(part: nn.Module) -> None:
-    """A class for this module alone: parametrised weights are properties of one that a copy shares with its original."""
+    """Give this module its own class: parametrised weights are properties of a class, which a copy shares with its original."""
     shared = type(part)
     own = {name: value for name, value in vars(shared).items() if name not in ("__dict__", "__weakref__")}
     part.__class__ = type(shared.__name__, shared.__bases__, own)
@@ -85,7 +85,7 @@ def _own_class(part: nn.Module) -> None:
 
 @contextmanager
 def _leaves_only(module: nn.Module) -> Iterator[None]:
-    """Make `module` copyable: weights computed by hooks are results of autograd, which cannot be copied."""
+    """Make `module` copyable: weights computed by hooks are results of autograd and cannot be copied."""
     computed = [
         (part, name, value)
         for part in module.modules()
@@ -118,7 +118,7 @@ def _check_runs(frozen: nn.Module, example: torch.Tensor, module: nn.Module) -> 
 
 
 def _export(frozen: nn.Module, example: torch.Tensor, module: nn.Module) -> ir.Model:
-    """Without the exporter's own optimisation, which would merge batch normalisation into convolutions."""
+    """Export without the exporter's own optimisation, which would merge batch normalisation into convolutions."""
     try:
         program = torch.onnx.export(
             frozen,
@@ -141,7 +141,7 @@ def _export(frozen: nn.Module, example: torch.Tensor, module: nn.Module) -> ir.M
 
 
 def _reason(error: BaseException) -> str:
-    """The first line of the innermost cause; the outer ones are the exporter's advice."""
+    """The first line of the innermost error; the outer errors are the exporter's advice."""
     while error.__cause__ is not None:
         error = error.__cause__
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

@@ -1,4 +1,4 @@
-"""Can this model be trained on this task and exported afterwards? Asked before anything is trained."""
+"""Checks, before any training, that a model can be trained on a task and exported afterwards."""
 
 import math
 from collections.abc import Callable
@@ -19,22 +19,22 @@ from nas.training.task_fit import check_fit
 Inputs = NDArray[np.float32]
 
 _COMPUTING = (RuntimeError, ValueError, IndexError, TypeError)
-"""What PyTorch raises for tensors that do not fit together."""
+"""Errors that PyTorch raises for tensors whose shapes do not fit."""
 
 _MOST_ELEMENTS = 1 << 27
-"""Numbers in a batch that a model is tried with: half a gigabyte."""
+"""Most numbers in a batch on which a model is tried: half a gigabyte."""
 
 _EXAMPLES = 5
-"""Examples that a model answers when it is tried: more than a batch of the usual one or two."""
+"""Examples on which a model is tried, in addition to its batch: more than the usual batch sizes 1 and 2."""
 
 
 def read_trainable(path: Path) -> ir.Model:
-    """The network of a file, simplified, for any number of examples at a time.
+    """The simplified network of a file, for batches of any size.
 
     Raises:
-        UsageError: its input is of another type than float32, or of no known shape.
-        GraphError: the file is no sound model, or is fixed to a batch size that it cannot do without.
-        UnsupportedModelError: for other batch sizes the model would compute something else.
+        UsageError: its input is not float32 or has no known shape.
+        GraphError: the file is not a valid model, or its fixed batch size cannot be removed.
+        UnsupportedModelError: with other batch sizes the model would give other results.
     """
     model = onnx_graph.simplify(onnx_graph.load(path))
     _require_float_input(model)
@@ -48,17 +48,17 @@ def read_trainable(path: Path) -> ir.Model:
 
 
 def require_same(fixed: ir.Model, answers: Callable[[Inputs], Inputs]) -> None:
-    """Compare a model of a fixed batch size with a function that shall answer as it does, for any number of examples.
+    """Compare a model of a fixed batch size with a function that must give the same results for batches of any size.
 
     Raises:
-        UnsupportedModelError: they differ: an answer depends on the other examples of the batch.
+        UnsupportedModelError: they differ, because a result depends on the other examples of the batch.
         ExportError: onnxruntime refuses one of them.
     """
     size = onnx_graph.fixed_batch(fixed) or 1
     x = _random_inputs(fixed, size + _EXAMPLES)
     expected = run(fixed, x)
     for count in (1, size, len(x)):
-        # Examples in other company, to notice answers that depend on it.
+        # The same examples in other batches, to notice results that depend on the rest of the batch.
         error = largest_error(expected[-count:], answers(x[-count:]))
         if not error <= TOLERANCE:
             raise UnsupportedModelError(
@@ -71,13 +71,13 @@ def require_trainable(model: ir.Model, task: Task) -> None:
     """Refuse a model that could not be trained or would fail at the export.
 
     Args:
-        model: takes the inputs of `task`, as they are in its splits.
-        task: the data.
+        model: model that takes the inputs of `task`, as they are in its splits.
+        task: task with the data.
 
     Raises:
         UsageError: input or output do not fit the task.
         UnsupportedModelError: the model cannot take batches of any size.
-        UnsupportedOperatorError: a node that the importer cannot run.
+        UnsupportedOperatorError: the importer cannot run a node.
         ExportError: onnxruntime refuses the model.
     """
     _require_float_input(model)
@@ -99,7 +99,7 @@ def _require_float_input(model: ir.Model) -> None:
 
 
 def _require_answers(model: ir.Model, x: Inputs) -> None:
-    """Run the imported model on a batch; what it cannot compute is a refusal."""
+    """Run the imported model on a batch; refuse a model that fails."""
     output = _answers(model, x)
     if output.ndim == 0 or len(output) != len(x):
         raise UnsupportedModelError(
@@ -108,7 +108,7 @@ def _require_answers(model: ir.Model, x: Inputs) -> None:
 
 
 def _answers(model: ir.Model, x: Inputs) -> Inputs:
-    """The imported model's outputs; `UnsupportedModelError` where it has nothing to train or cannot take that batch."""
+    """The imported model's outputs; `UnsupportedModelError` if it has nothing to train or cannot take that batch."""
     import torch
 
     from nas.importer.torch_network import import_model
@@ -117,7 +117,7 @@ def _answers(model: ir.Model, x: Inputs) -> Inputs:
         network = import_model(model)
         with torch.no_grad():
             output, _ = network(network.parameters, network.buffers, torch.from_numpy(np.ascontiguousarray(x)))
-    except onnx_graph.GraphError:  # says by itself what is wrong
+    except onnx_graph.GraphError:  # its message is already clear
         raise
     except _COMPUTING as error:
         node = next(iter(getattr(error, "__notes__", [])), "in one of its nodes")

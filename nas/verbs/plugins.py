@@ -1,4 +1,4 @@
-"""Everything that can be named: what it is called, where it comes from, what it means; for `nas list` and the service.
+"""Lists everything that has a name, with its origin and meaning, for `nas list` and the service.
 
 CONTRIBUTING.md has the table of entry-point groups (section "Add a plug-in").
 """
@@ -13,14 +13,14 @@ Row = dict[str, str]
 
 
 def listed(what: str) -> tuple[list[Row], list[str]]:
-    """The rows of a kind of `KINDS`, each with ``name``, ``origin`` and ``meaning``, and what is wrong with some of them."""
+    """The rows of a kind of `KINDS`, each with ``name``, ``origin`` and ``meaning``, and the problems with some of them."""
     return KINDS[what]()
 
 
 def _table(
     lines: Iterable[Listed], facts: Callable[[str], Mapping[str, str]] = lambda name: {}
 ) -> tuple[list[Row], list[str]]:
-    """A row a name: `facts` tells more of those that can be used."""
+    """One row per name; `facts` adds columns for names that can be used."""
     rows, problems = [], []
     for line in lines:
         known = {} if line.problem else dict(facts(line.name))
@@ -33,7 +33,7 @@ def _table(
 
 
 def _with_kinds(parts: Mapping[str, tuple[list[Row], list[str]]]) -> tuple[list[Row], list[str]]:
-    """Several tables below each other, with a column that tells them apart."""
+    """Several tables as one, with the additional column ``kind``."""
     rows = [{"kind": kind, **row} for kind, (rows, _) in parts.items() for row in rows]
     return rows, [problem for _, problems in parts.values() for problem in problems]
 
@@ -55,7 +55,7 @@ def _spaces() -> tuple[list[Row], list[str]]:
 
 
 def _options(options_type: Any) -> str:
-    """Names and defaults of the fields of a dataclass of options."""
+    """Names and default values of the fields of an options dataclass."""
     return ", ".join(f"{field.name}={_shown(field.default)}" for field in fields(options_type))
 
 

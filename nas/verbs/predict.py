@@ -1,4 +1,4 @@
-"""Predictions for ONNX files: for the task that is named, else for every known task that a network fits."""
+"""Predictions for ONNX files: for the given task, else for every known task that the network fits."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from predictors import Explanation, FittedPredictor, Prediction, StructureGraph
 
 DESCRIBED = "described"
-"""Name of a task that is told by a description and has none."""
+"""Name of a task that is given by a description without a name."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """A network and a task that it may be for; None where the predictor knows only one."""
+    """A network and a task for which to predict it; the task is None if the predictor knows only one."""
 
     model: str
     graph: "StructureGraph"
@@ -33,11 +33,11 @@ class Question:
 
 @dataclass(frozen=True, kw_only=True)
 class Predictions:
-    """What a batch of files gave.
+    """Predictions for a batch of files.
 
     Attributes:
-        rows: one for every file and task, in the order of the files.
-        errors: why a file has no row, by path.
+        rows: one row for every file and task, in the order of the files.
+        errors: the error of each file without a row, by path.
     """
 
     rows: list[PredictionRow]
@@ -53,23 +53,23 @@ def predict_files(
     explain: bool = False,
     workers: int = 1,
 ) -> Predictions:
-    """Predict every file for its tasks. A file that cannot be read, or fits no task, does not end the batch.
+    """Predict every file for its tasks. A file that cannot be read, or fits no task, does not stop the batch.
 
     Args:
-        predictor: predicts accuracy.
-        models: paths of ONNX files; a path that is given twice is predicted once.
+        predictor: predictor of accuracy.
+        models: paths of ONNX files; a path that is given twice is predicted only once.
         task: name or description; None for every known task that a network fits.
-        latency: folder of a latency calibration; then the rows tell costs too.
-        explain: whether the rows tell what moved the predictions.
-        workers: processes that read files.
+        latency: folder of a latency calibration; if given, the rows also contain costs.
+        explain: whether the rows contain explanations of the predictions.
+        workers: number of processes that read files.
 
     Raises:
-        PredictorError: the predictor predicts no accuracy, or does not know the task; or no latency is in the folder.
+        PredictorError: the predictor does not predict accuracy, or does not know the task; or the folder has no latency.
     """
     import predictors
 
     predictor.require_accuracy()
-    predictor.described(task)  # what is wrong with it is said before any file is read
+    predictor.described(task)  # raises its errors before any file is read
     calibration = predictors.load(latency) if latency else None
     paths = list(dict.fromkeys(models))
     found = dict(zip(paths, predictors.encode_each(paths, workers=workers), strict=True))
@@ -99,7 +99,7 @@ def _asked(
     *,
     explain: bool,
 ) -> "tuple[list[Question], PredictedCost | None, list[Explanation | None]]":
-    """The questions of one file with its cost and their explanations; raises why there are none."""
+    """The questions about one file, its cost, and an explanation for each question; raises the error of a bad file."""
     if isinstance(graph, onnx_graph.GraphError):
         raise graph
     questions = _questions(predictor, model, graph, task)
@@ -108,7 +108,7 @@ def _asked(
 
 
 def _questions(predictor: "FittedPredictor", model: str, graph: "StructureGraph", task: Any) -> list[Question]:
-    """A network for the task; without one, for every known task that it fits."""
+    """One question for the given task; without a task, one for every known task that the network fits."""
     if task is None and predictor.described(None) is not None:
         task = next(iter(predictor.tasks))  # the only one
     tasks = _tasks_for(predictor, model, graph) if task is None and predictor.tasks else [task]
@@ -119,7 +119,7 @@ def _questions(predictor: "FittedPredictor", model: str, graph: "StructureGraph"
 
 
 def _require_fit(predictor: "FittedPredictor", question: Question) -> None:
-    """`UnfitModelError` where the network cannot be for the task that it is asked about, or that the predictor learnt."""
+    """`UnfitModelError` if the network does not fit the given task or the task of the predictor."""
     why = predictor.misfit(question.graph, question.task)
     if why is None or not _sizes_are_known(question.model):
         return
@@ -129,7 +129,7 @@ def _require_fit(predictor: "FittedPredictor", question: Question) -> None:
 
 
 def _sizes_are_known(model: str) -> bool:
-    """Whether the sizes of inputs and outputs are given, but for the batch: a network of free sizes may fit any task."""
+    """Whether the sizes of inputs and outputs are known, except for the batch; a network with free sizes may fit any task."""
     graph = onnx_graph.load(model).graph
     values = [*(value for value in graph.inputs if not value.is_initializer()), *graph.outputs]
     return all(
@@ -172,7 +172,7 @@ def _row(
 
 
 def _cost(predictor: "FittedPredictor", model: str, calibration: "FittedPredictor") -> PredictedCost:
-    """Latency and bytes: they are the same for every task."""
+    """Latency and bytes, which are the same for every task."""
     said = predictor.predict([model], targets=("latency", "bytes"), latency=calibration)
     return PredictedCost(
         latency=float(said["latency"].mean[0]),

@@ -1,8 +1,8 @@
-"""What a model file takes as input: raw examples, because it prepares them itself, or examples that the task has normalised.
+"""Decides the inputs of a model file: raw examples, which it normalises itself, or examples that the task has normalised.
 
-A network that was trained on one and is fed the other answers much worse, and nothing in an ONNX file says which it is.
-What is known: exports of this package take raw inputs; users may say it; and where a training starts from the weights in
-the file, their accuracy on the validation split shows it.
+A network that was trained on one kind gives much worse results on the other, and an ONNX file does not state the kind.
+Three sources decide it: exports of this package take raw inputs; users may state it; and if a training starts from the
+weights in the file, their accuracy on the validation split shows it.
 """
 
 from collections.abc import Iterator
@@ -22,11 +22,11 @@ Preprocessing = Literal["auto", "model", "task"]
 Taken = Literal["model", "task"]
 
 INPUT = "nas.input"
-"""Metadata of an export: what it takes."""
+"""Metadata key of an export for its inputs."""
 RAW = "raw"
 
 _ARITHMETIC = frozenset({"add", "mul"})
-"""Kinds of operators that a normalisation is made of."""
+"""Kinds of operators in a normalisation."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,10 +34,10 @@ class Adapted:
     """A model and a task that fit each other.
 
     Attributes:
-        model: without the normalisation of our own exports; it takes the inputs of `task`.
-        task: with its inputs normalised as the model wants them, or raw.
+        model: model without the normalisation of our own exports; it takes the inputs of `task`.
+        task: task with its inputs normalised for the model, or raw.
         taken: ``model``: the file takes raw inputs and prepares them itself; ``task``: it takes normalised ones.
-        remark: what was decided and why, one line for people; empty where there was nothing to decide.
+        remark: the decision and its reason, one line for people; empty if there was nothing to decide.
     """
 
     model: ir.Model
@@ -49,19 +49,19 @@ class Adapted:
 def adapt(
     model: ir.Model, task: Task, preprocessing: Preprocessing = "auto", *, pretrained: bool, device: str = "cpu"
 ) -> Adapted:
-    """Bring a model and a task together, so that the inputs are prepared exactly once.
+    """Adapt a model and a task to each other, so that the inputs are normalised exactly once.
 
     Args:
-        model: as it was read from its file.
-        task: with its own normalisation.
+        model: model that was read from its file.
+        task: task with its own normalisation.
         preprocessing: ``model``: the file takes raw inputs; ``task``: it takes inputs normalised by the task; ``auto``:
-            our own exports take raw inputs; of other files that are `pretrained`, both are tried on the validation split
-            and the better is taken; of the rest it is ``task``.
+            our own exports take raw inputs; for other `pretrained` files, both are tried on the validation split and
+            the better one is used; for all other files it is ``task``.
         pretrained: whether the training starts from the weights in the file.
-        device: where both are tried.
+        device: device for trying both.
 
     Raises:
-        UsageError: ``task`` for an export of ours, which would be normalised twice.
+        UsageError: ``task`` for an export of ours, whose inputs would be normalised twice.
     """
     split = onnx_graph.split_normalisation(model)
     if split is not None:
@@ -83,7 +83,7 @@ _NORMALISED = "the model gets inputs normalised by the task"
 
 
 def _own_export(split: onnx_graph.Separated, task: Task, preprocessing: Preprocessing, *, pretrained: bool) -> Adapted:
-    """The normalisation is taken out; an export will have it again."""
+    """Removes the normalisation from the model; an export will add it again."""
     if preprocessing == "task":
         raise UsageError(
             "the model normalises its inputs itself, so that --preprocessing task would normalise them twice; use model"
@@ -99,7 +99,7 @@ def _own_export(split: onnx_graph.Separated, task: Task, preprocessing: Preproce
 
 
 def _tried(model: ir.Model, task: Task, device: str) -> Adapted:
-    """Of raw and normalised inputs those with which the file's weights are better on the validation split."""
+    """Tries raw and normalised inputs, and takes those with the better validation result of the file's weights."""
     from nas.training.single import evaluate
 
     split = task.validation
@@ -117,7 +117,7 @@ def _tried(model: ir.Model, task: Task, device: str) -> Adapted:
 
 
 def _assumed(model: ir.Model, task: Task) -> Adapted:
-    """Normalised inputs, with a remark where the model seems to prepare its inputs itself."""
+    """Takes normalised inputs, with a remark if the model seems to normalise its inputs itself."""
     operators = list(_prepares(model))
     if not operators:
         return Adapted(model=model, task=task, taken="task")
@@ -129,7 +129,7 @@ def _assumed(model: ir.Model, task: Task) -> Adapted:
 
 
 def _prepares(model: ir.Model) -> Iterator[str]:
-    """Operators that join constants to the input before anything else does."""
+    """Operators at the start of the graph that combine the input with constants."""
     value = next((value for value in model.graph.inputs if not value.is_initializer()), None)
     while value is not None:
         readers = {usage.node for usage in value.uses()}
@@ -144,6 +144,6 @@ def _prepares(model: ir.Model) -> Iterator[str]:
 
 
 def _guessing(task: Task) -> float:
-    """Share of the most frequent class; 0 where there is an answer at every step."""
+    """Share of the most frequent class; 0 if there is an answer at every step."""
     y = task.validation.y
     return float(np.bincount(y).max() / len(y)) if y.ndim == 1 and len(y) else 0.0

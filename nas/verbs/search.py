@@ -1,4 +1,4 @@
-"""`search` and `resume`: the whole line from a configuration to a report."""
+"""`search` and `resume`: all steps from a configuration to a report."""
 
 import dataclasses
 from collections.abc import Callable
@@ -37,13 +37,13 @@ def search(
 
     Args:
         config: task, space, constraints, objectives, number of trainings.
-        out: a new folder for everything that the run leaves: `best.onnx`, `report.html`, `trials.csv`, the journal.
+        out: a new folder for all files of the run: `best.onnx`, `report.html`, `trials.csv`, the journal and others.
         on_progress: called after every round of trainings.
         on_stage: called with one line of text when another part of the work begins.
-        on_remark: called with what was decided about the inputs of a model file, and why.
+        on_remark: called with the decision about the inputs of a model file, and its reason.
 
     Returns:
-        The report, as in `report.json`: ``report["best"]`` is the winner, ``report["front"]`` the Pareto front.
+        The report, the same as in `report.json`: ``report["best"]`` is the winner, ``report["front"]`` the Pareto front.
 
     Raises:
         UsageError: a wrong name, option or constraint, or a budget that no candidate meets. Raised before the folder is made
@@ -66,20 +66,20 @@ def resume(
     on_progress: Callable[[Progress], None] = lambda progress: None,
     on_stage: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
-    """Go on with a run, however it ended. Nothing that was recorded is lost or trained again.
+    """Continue a run, no matter how it ended. Recorded trainings are not lost and not repeated.
 
     Args:
         out: the folder of the run.
-        trainings: the new total of trainings, those already done included; None: as the run was started.
+        trainings: the new total number of trainings, including finished ones; None keeps the total of the run.
         on_progress: called after every round of trainings.
         on_stage: called with one line of text when another part of the work begins.
 
     Returns:
-        The report, as `search` gives it.
+        The report, the same as from `search`.
 
     Raises:
-        RunError: the folder holds no run, or another process works in it.
-        UsageError: the run already has more trainings than asked for.
+        RunError: the folder does not hold a run, or another process uses it.
+        UsageError: the run already has more trainings than the new total.
     """
     folder = RunFolder(Path(out))
     config = folder.config()
@@ -89,7 +89,7 @@ def resume(
 
 
 def task_of(config: SearchConfig) -> Task:
-    """The data that a configuration names, prepared for the model file where the configuration says that it needs that."""
+    """The data that a configuration names, prepared for its model file as its `preprocessing` states."""
     task = data_of(config)
     if config.model is None or config.preprocessing == "auto":
         return task
@@ -98,7 +98,7 @@ def task_of(config: SearchConfig) -> Task:
 
 
 def prepared(config: SearchConfig) -> tuple[SearchConfig, Task, str]:
-    """The configuration with the preprocessing of its model file decided, its task, and a remark on what was decided."""
+    """The configuration with decided preprocessing of its model file, its task, and a remark on the decision."""
     task = data_of(config)
     if config.model is None:
         if config.preprocessing != "auto":
@@ -115,29 +115,29 @@ def prepared(config: SearchConfig) -> tuple[SearchConfig, Task, str]:
 
 
 def checked(config: SearchConfig) -> tuple[SearchPlan, str]:
-    """The resolved search, and a remark on who prepares the inputs of its model file.
+    """The resolved search, and a remark on the preprocessing for its model file.
 
-    Raises what is wrong with the configuration, without touching the disk or training anything.
+    Raises all errors of the configuration, without writing to the disk or training anything.
     """
     require_device(config.device)
     config, task, remark = prepared(config)
     plan = resolve(config, task)
     model = plan.space.build(preflight(plan).members[0].proposal.candidate)
     require_method(plan, model)
-    if config.space == "onnx":  # the other spaces build nothing that cannot be trained or exported
+    if config.space == "onnx":  # networks of the other spaces can always be trained and exported
         require_trainable(model, plan.task)
     return plan, remark
 
 
 def require_method(plan: SearchPlan, model: ir.Model) -> None:
-    """`UsageError` where the method cannot train such networks with these options."""
+    """`UsageError` if the method cannot train such networks with these options."""
     from nas.training.methods.method import begin
 
     begin(plan.method, model, None, 0, plan.training)
 
 
 def sizes(plan: SearchPlan, *, draws: int = 200) -> list[dict[str, Any]]:
-    """The pre-flight table: the smallest, middle and largest of some random candidates, and how many meet the constraints."""
+    """The pre-flight table: the smallest, middle and largest of random candidates, and the share that meets the constraints."""
     space, pool = plan.space, preflight(plan)
     rng = generator(plan.config.seed, "sizes")
     for _ in range(draws):

@@ -35,23 +35,23 @@ def train_file(
     progress: Callable[[int, int, float, float], None] = lambda repeat, epoch, loss, accuracy: None,
     on_remark: Callable[[str], None] = lambda text: None,
 ) -> tuple[list[dict[str, Any]], Exported | None]:
-    """Train an ONNX file's network `config.repeats` times by the configuration's mask method.
+    """Train the network of an ONNX file `config.repeats` times with the mask method of the configuration.
 
     Args:
-        path: the network.
-        config: task, training options, method.
-        out: where the network that is best on the validation split is written, or None.
-        density: share of the weights to end with; None: as many as the file has non-zeros.
-        on_remark: told what was decided about the model's inputs, and why.
+        path: ONNX file of the network.
+        config: configuration with task, training options and method.
+        out: file for the network that is best on the validation split, or None.
+        density: share of the weights to keep at the end; None means the number of non-zeros in the file.
+        on_remark: called with the decision about the model's inputs, and its reason.
         progress: called after every epoch with the training's number (from 0), the epoch, mean loss and validation metric.
 
     Returns:
-        One row a training (seed, validation and test metric, nnz and density of the file that is or would be written, dead
-        weights and units, which are not in it, epochs, seconds; where the model's own weights are the start, the validation metric
-        ``before``), and what was written.
+        One row per training, and the facts about the written file. A row has seed, validation and test metric, nnz and density
+        of the exported network, dead weights and units (which are not exported), epochs and seconds, and, if the training
+        starts from the model's own weights, the validation metric ``before``.
 
     Raises:
-        TrainingError: a training diverged, or every one of them left a network that answers all examples alike.
+        TrainingError: a training diverged, or every trained network gives the same answer for all examples.
     """
     from nas.training.single import evaluate, train
     from nas.training.trained import apply_result
@@ -114,7 +114,7 @@ def train_file(
 
 
 def _origin(path: Path, task: Task, rows: Sequence[Mapping[str, Any]], best: int) -> dict[str, str]:
-    """What the exported file says of its training."""
+    """Metadata of the exported file about its training."""
     return {
         "source": path.name,
         f"validation_{task.metric}": f"{rows[best]['validation']:.6f}",
@@ -127,8 +127,8 @@ def _origin(path: Path, task: Task, rows: Sequence[Mapping[str, Any]], best: int
 def export_trial(path: Path, number: int | None, out: Path) -> Exported:
     """Export a trial of a run (default: the winner, as in ``best.onnx``).
 
-    A leader's network is kept in the run and exported as it was trained; another trial is trained again with its seed.
-    The run is only read: its folder need not be writable.
+    The run keeps the trained networks of leaders, which are exported directly; other trials are trained again with their seed.
+    The run is only read, so its folder may be read-only.
     """
     _require_writable(out)
     folder = RunFolder(path)
@@ -165,7 +165,7 @@ def export_trial(path: Path, number: int | None, out: Path) -> Exported:
 
 
 def _require_writable(out: Path) -> None:
-    """Refuse a file that could not be written, before the work is done."""
+    """Refuse a file that cannot be written, before the work begins."""
     format_of(out)
     if not out.absolute().parent.is_dir():
         raise UsageError(f"cannot write {out}: there is no folder {out.parent}")

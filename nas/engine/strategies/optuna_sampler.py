@@ -1,6 +1,6 @@
-"""What the Optuna strategies share: a study in memory, rebuilt each round from the measured trials, that is asked for more.
+"""Shared by the Optuna strategies: a study in memory, rebuilt each round from the measured trials, proposes candidates.
 
-The journal is never handed to a sampler: asked-for trials would stay "running" there after a kill.
+A sampler never gets the journal: after a kill, the trials that it proposed would stay "running" there.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ from nas.study.trial import Proposal, Trial
 def fill(
     pool: Pool, trials: Sequence[Trial], count: int, rng: np.random.Generator, sampler: Callable[[int], BaseSampler]
 ) -> None:
-    """Ask a sampler, seeded from `rng`, until the pool holds `count`. Refused candidates are told as failed."""
+    """Ask a sampler, seeded from `rng`, until the pool holds `count` candidates. Refused ones are reported to it as failed."""
     study = optuna.create_study(
         directions=[objective.direction for objective in pool.objectives], sampler=sampler(int(rng.integers(2**31)))
     )

@@ -10,7 +10,7 @@ from nas.study.trial import Proposal, Trial
 
 
 class RandomSearch:
-    """Independent draws; the baseline of everything else."""
+    """Independent draws; the baseline of all other strategies."""
 
     def fill(
         self, pool: Pool, trials: Sequence[Trial], count: int, *, rng: np.random.Generator, trainings: int

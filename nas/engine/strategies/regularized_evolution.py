@@ -1,7 +1,8 @@
 """Regularised evolution (Real et al. 2019, arXiv:1802.01548): tournaments among the youngest, mutation and crossover.
 
-With a predictor the round's pool is bred further: its fittest members by predicted accuracy become parents in their turn.
-Measured and predicted accuracies are never compared: trained parents fight trained ones, pool members fight pool members.
+With a predictor, the pool of a round is bred further: its fittest members by predicted accuracy become parents too.
+Measured and predicted accuracies are never compared: trained parents compete with trained ones, pool members with pool
+members.
 """
 
 from collections.abc import Sequence
@@ -20,14 +21,14 @@ CROSSOVER = 0.25
 """Share of children with two parents."""
 
 FRESH = 0.5
-"""Share of a pool drawn anew from the space, so that no search gets stuck."""
+"""Share of a pool that is drawn anew from the space, so that a search does not get stuck."""
 
 GENERATIONS = 3
-"""Times that a pool is bred from its own fittest."""
+"""How often a pool is bred from its own fittest members."""
 
 
 class RegularizedEvolution:
-    """Ageing population of trained candidates; children by tournament."""
+    """Evolution with an ageing population of trained candidates; tournaments choose the parents."""
 
     def fill(
         self, pool: Pool, trials: Sequence[Trial], count: int, *, rng: np.random.Generator, trainings: int
@@ -57,7 +58,7 @@ class RegularizedEvolution:
         *,
         fresh: float,
     ) -> None:
-        """Offer children until the pool holds `count`."""
+        """Offer children until the pool holds `count` candidates."""
         limit = pool.refused + patience(count)
         while len(pool) < count and pool.refused < limit:
             if rng.random() < fresh:
@@ -85,7 +86,7 @@ def _tournament(fitness: NDArray[np.float64], rng: np.random.Generator) -> int:
 
 
 def _fitness(pool: Pool, population: Sequence[CandidateResult]) -> NDArray[np.float64]:
-    """Measured fitness: the accuracy, or minus the non-dominated rank with the accuracy breaking ties."""
+    """Measured fitness: the accuracy, or minus the non-dominated rank, with ties ordered by accuracy."""
     metric = main_of(pool.objectives)
     accuracies = np.array([metric.to_share(result.accuracy) for result in population])
     if len(pool.objectives) == 1:

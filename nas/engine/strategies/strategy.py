@@ -12,24 +12,24 @@ from onnx_graph import Registry
 
 
 class Strategy(Protocol):
-    """Fills the pool of a round. Stateless: everything it knows is in the trials, so a resumed search goes on the same way."""
+    """Fills the pool of a round. It has no state: it knows only the trials, so a resumed search continues in the same way."""
 
     def fill(
         self, pool: Pool, trials: Sequence[Trial], count: int, *, rng: np.random.Generator, trainings: int
     ) -> None:
-        """Offer candidates until the pool holds `count`, or until too many were refused.
+        """Offer candidates until the pool holds `count` candidates or too many were refused.
 
         Args:
-            pool: takes the offers; its fitness can guide them.
-            trials: all earlier ones, measured.
+            pool: pool that accepts or refuses the offers; its fitness can guide the strategy.
+            trials: all earlier trials with their measurements.
             count: wanted size of the pool.
-            rng: of this round.
-            trainings: how many trainings the whole search has, to size populations by.
+            rng: random generator of this round.
+            trainings: number of trainings of the whole search, which sets population sizes.
         """
 
 
 def patience(count: int) -> int:
-    """Refusals after which a strategy gives up filling: a small space may simply have no more candidates."""
+    """Refusals after which a strategy stops filling: a small space may have no more candidates."""
     return 20 * count + 200
 
 
@@ -57,5 +57,5 @@ STRATEGIES: Registry[type[Strategy]] = Registry(
 
 
 def create(name: str) -> Strategy:
-    """The strategy of that name; `UsageError` listing the known ones otherwise, `PluginError` where it cannot be used."""
+    """The strategy with this name; `UsageError` lists the known names, `PluginError` if the strategy cannot be used."""
     return STRATEGIES.load(name)()

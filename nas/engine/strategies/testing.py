@@ -1,4 +1,4 @@
-"""What every strategy must keep to; run over the table of names, so that a new name is tested by itself."""
+"""Conformance tests for strategies; they run over the table of names, so that a new strategy is tested automatically."""
 
 from collections.abc import Iterable
 
@@ -13,7 +13,7 @@ from search_spaces import Signature
 
 
 class StrategyContract:
-    """Inherit and parametrise over ``name``."""
+    """Conformance tests of a strategy; inherit and parametrise over ``name``."""
 
     def pool(self, taken: Iterable[str] = ()) -> Pool:
         """An empty pool over small MLPs of at most 60 non-zeros."""
@@ -22,7 +22,7 @@ class StrategyContract:
         return Pool(space, bounds, goals, taken=taken)
 
     def trials(self, name: str, count: int) -> list[Trial]:
-        """A history made by the strategy itself, with accuracies that grow with the non-zeros."""
+        """Trials proposed by the strategy itself, with accuracies that grow with the non-zeros."""
         trials: list[Trial] = []
         while len(trials) < count:
             pool = self.pool(taken=[trial.digest for trial in trials])
@@ -46,7 +46,7 @@ class StrategyContract:
         return trials
 
     def test_fills_the_pool_within_the_constraints(self, name: str) -> None:
-        """As many as asked for, each feasible and new."""
+        """The pool gets the wanted number of candidates, each feasible and new."""
         trials = self.trials(name, 12)
         pool = self.pool(taken=[trial.digest for trial in trials])
         strategies.create(name).fill(pool, trials, 9, rng=np.random.default_rng(5), trainings=48)
@@ -56,7 +56,7 @@ class StrategyContract:
         assert all(member.metrics["nnz"] <= 60 for member in pool.members)
 
     def test_same_history_and_generator_same_proposals(self, name: str) -> None:
-        """A resumed search proposes what the undisturbed one would have."""
+        """A resumed search proposes the same candidates as an uninterrupted one."""
         trials = self.trials(name, 12)
         runs = []
         for _ in range(2):
@@ -66,7 +66,7 @@ class StrategyContract:
         assert runs[0] == runs[1]
 
     def test_another_generator_other_proposals(self, name: str) -> None:
-        """The generator is really used."""
+        """Another generator gives other candidates."""
         trials = self.trials(name, 12)
         runs = []
         for seed in (1, 2):
@@ -76,14 +76,14 @@ class StrategyContract:
         assert runs[0] != runs[1]
 
     def test_gives_up_when_nothing_is_feasible(self, name: str) -> None:
-        """A constraint that no candidate meets ends the filling instead of looping for ever."""
+        """With a constraint that no candidate meets, filling stops instead of looping forever."""
         pool = self.pool()
         pool.constraints = constraints.parse_all(["nnz>=100000"])
         strategies.create(name).fill(pool, [], 2, rng=np.random.default_rng(0), trainings=8)
         assert len(pool) == 0
 
     def test_survives_failed_trials(self, name: str) -> None:
-        """A failed training is no parent, but no stumbling block either."""
+        """A failed training does not stop the strategy."""
         trials = self.trials(name, 6)
         failed = Trial(
             number=6,

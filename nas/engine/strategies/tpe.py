@@ -9,7 +9,7 @@ from nas.engine.strategies import optuna_sampler
 from nas.study.trial import Trial
 
 LIMIT = 32
-"""Asked candidates a round: the sampler takes 10 to 100 ms for each, a thousand times a mutation."""
+"""Most candidates asked per round: the sampler takes 10 to 100 ms for each, a thousand times longer than a mutation."""
 
 
 class TPE:

@@ -1,4 +1,4 @@
-"""The table of supported ONNX operators: for each, what builds its PyTorch kernel from a node."""
+"""The table of supported ONNX operators, each with the function that builds its PyTorch kernel from a node."""
 
 from collections.abc import Callable, Mapping
 

@@ -62,7 +62,7 @@ def _prelu(x: Tensor, slope: Tensor) -> Tensor:
 
 
 def _softmax_like(function: Callable[[Tensor, int], Tensor]) -> Callable[[Node], Kernel]:
-    """Along one axis since opset 13; before, along all axes from `axis` on, as if they were one."""
+    """Softmax along one axis since opset 13; before, along all axes from `axis` on, flattened to one."""
 
     def build(node: Node) -> Kernel:
         if node.version >= 13:
@@ -93,7 +93,7 @@ def _log_softmax(x: Tensor, axis: int) -> Tensor:
 
 
 def _hardmax(x: Tensor, axis: int) -> Tensor:
-    """One at the first largest entry, zero elsewhere."""
+    """Hardmax: 1 at the first largest entry, 0 elsewhere."""
     best = x.argmax(axis, keepdim=True)
     position = torch.arange(x.shape[axis], device=x.device)
     shape = [1] * x.dim()

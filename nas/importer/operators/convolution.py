@@ -19,7 +19,7 @@ AUTO_PADS = ("NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID")
 
 
 def pad_ends(x: Tensor, begins: Sequence[int], ends: Sequence[int], value: float = 0.0) -> Tensor:
-    """Pad the spatial axes of ``(N, C, *spatial)``; no operation where there is nothing to pad."""
+    """Pad the spatial axes of ``(N, C, *spatial)``; returns it unchanged if there is nothing to pad."""
     if not any(begins) and not any(ends):
         return x
     pairs = [amount for pair in reversed(list(zip(begins, ends, strict=True))) for amount in pair]
@@ -73,7 +73,7 @@ def _same_conv(strides: Sequence[int] | None, dilations: Sequence[int] | None, g
 
 
 def _conv_transpose(node: Node) -> Kernel:
-    """The full transposed convolution, from which the padding is cut away."""
+    """The full transposed convolution, before the padding is cut off."""
     groups, auto = node.integer("group", 1), node.option("auto_pad", "NOTSET", AUTO_PADS)
     begins, ends = _split_pads(node.ints("pads") if auto == "NOTSET" else None)
     strides, dilations = node.ints("strides"), node.ints("dilations")
@@ -104,7 +104,7 @@ def _conv_transpose(node: Node) -> Kernel:
 
 
 def _crop(y: Tensor, first: list[int], size: list[int], bias: Tensor | None) -> Tensor:
-    """Outputs `first` to `first + size` of each spatial axis; where they leave the convolution, there is only the bias."""
+    """Outputs `first` to `first + size` of each spatial axis; outputs outside of the convolution are the bias only."""
     lacking = [max(f + n - have, 0) for f, n, have in zip(first, size, y.shape[2:], strict=True)]
     before = [max(-f, 0) for f in first]
     if any(lacking) or any(before):

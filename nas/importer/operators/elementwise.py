@@ -1,4 +1,4 @@
-"""Element by element: arithmetic, comparison, logic and mathematical functions."""
+"""Elementwise operators: arithmetic, comparison, logic and mathematical functions."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ DTYPES: Mapping[int, torch.dtype] = {
 
 
 def plain(function: Function) -> Callable[[Node], Kernel]:
-    """The builder of an operator that is one function of its inputs and has no attributes."""
+    """Builder for an operator without attributes that is one function of its inputs."""
 
     def build(node: Node) -> Kernel:
         return function
@@ -45,7 +45,7 @@ def _mod(node: Node) -> Kernel:
 
 
 def _pow(node: Node) -> Kernel:
-    """Power in the type of the base; a constant exponent is a number, which torch does faster."""
+    """Power in the type of the base; a constant exponent becomes a Python number, which is faster in torch."""
     exponent = node.constant(1)
     if exponent is not None and exponent.ndim == 0:
         number = exponent.item()
@@ -62,7 +62,7 @@ def _mean(*xs: Tensor) -> Tensor:
 
 
 def _clip(node: Node) -> Kernel:
-    """Attributes before opset 11, inputs since."""
+    """Clip: the bounds are attributes before opset 11 and inputs since."""
     if node.attribute("min") or node.attribute("max"):
         low = node.number("min") if node.attribute("min") else None
         high = node.number("max") if node.attribute("max") else None
@@ -72,7 +72,7 @@ def _clip(node: Node) -> Kernel:
     bounds = [node.constant(i) for i in (1, 2) if node.has(i)]
     if all(bound is not None for bound in bounds):
         lowest, highest = (_number(node.constant(i)) for i in (1, 2))
-        # The high bound wins where the two cross, in ONNX as in torch.
+        # If the low bound is above the high bound, the high bound is used, in ONNX as in torch.
         return lambda x, *_: torch.clamp(x, lowest, highest)
     return lambda x, low=None, high=None: torch.clamp(x, low, high)
 
@@ -104,7 +104,7 @@ def _bit_shift(node: Node) -> Kernel:
 
 
 def _dropout(node: Node) -> Kernel:
-    """The identity: dropout does nothing at inference, and training here adds no noise of its own."""
+    """The identity: dropout does nothing at inference, and here it does nothing in training either."""
     training, ratio = node.constant(2), node.constant(1)
     if node.has(2) and (training is None or bool(training)) and (ratio is None or bool(ratio != 0)):
         raise node.refuse("with training_mode it is random")

@@ -1,4 +1,4 @@
-"""Picking and placing by index: embeddings, gathers, scatters, one-hot."""
+"""Reading and writing by index: embeddings, gathers, scatters, one-hot."""
 
 from collections.abc import Callable, Mapping
 
@@ -10,7 +10,7 @@ from nas.importer.node import Kernel, Node
 
 
 def _wrapped(index: Tensor, size: int) -> Tensor:
-    """Negative indices count from the end."""
+    """Indices without negative ones, which count from the end."""
     return index + size * (index < 0)
 
 
@@ -37,7 +37,7 @@ def _gather_elements(node: Node) -> Kernel:
 
 
 def _gather_nd(node: Node) -> Kernel:
-    """Rows of indices, each pointing at an entry or slice of `x`; the first `batch_dims` axes go in step."""
+    """GatherND: each row of indices selects an entry or slice of `x`; both share the first `batch_dims` axes."""
     batch = node.integer("batch_dims")
 
     def run(x: Tensor, index: Tensor) -> Tensor:
@@ -68,7 +68,7 @@ def _scatter_elements(node: Node) -> Kernel:
 
 
 def _scatter_nd(node: Node) -> Kernel:
-    """A copy of `x` with `updates` written (or added) where the rows of `index` point."""
+    """A copy of `x` with `updates` written (or added) at the rows of `index`."""
     reduction = node.option("reduction", "none", ("none", "add"))
 
     def run(x: Tensor, index: Tensor, updates: Tensor) -> Tensor:
@@ -78,7 +78,7 @@ def _scatter_nd(node: Node) -> Kernel:
 
 
 def _one_hot(node: Node) -> Kernel:
-    """`values` = (off, on); an index out of range gives a row of off."""
+    """OneHot with `values` = (off, on); an index out of range gives a row of off values."""
     depth, axis = int(node.known(1, "depth").item()), node.integer("axis", -1)
 
     def run(index: Tensor, _: object, values: Tensor) -> Tensor:

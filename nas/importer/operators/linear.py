@@ -10,7 +10,7 @@ from nas.importer.operators.elementwise import plain
 
 
 def _gemm(node: Node) -> Kernel:
-    """alpha·A'·B' + beta·C, where ' transposes on demand and C is broadcast."""
+    """alpha·A'·B' + beta·C, where A' and B' are transposed if transA and transB say so, and C is broadcast."""
     alpha, beta = node.number("alpha", 1.0), node.number("beta", 1.0)
     trans_a, trans_b = node.integer("transA"), node.integer("transB")
 

@@ -16,7 +16,7 @@ def _across(vector: Tensor, x: Tensor) -> Tensor:
 
 
 def _batch_normalization(node: Node) -> Kernel:
-    """Running statistics at inference, those of the batch in training, with the ONNX momentum (weight of the old)."""
+    """Uses running statistics at inference and batch statistics in training; the ONNX momentum is the weight of the old value."""
     epsilon, momentum = node.number("epsilon", 1e-5), node.number("momentum", 0.9)
     if node.integer("training_mode"):
         raise node.refuse("training_mode=1 normalises by the batch at inference")
@@ -35,7 +35,7 @@ def _batch_normalization(node: Node) -> Kernel:
 
 
 def _layer_normalization(node: Node) -> Kernel:
-    """Over all axes from `axis` on."""
+    """Layer normalisation over all axes from `axis` on."""
     axis, epsilon = node.integer("axis", -1), node.number("epsilon", 1e-5)
 
     def run(x: Tensor, scale: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -74,7 +74,7 @@ def _instance_normalization(node: Node) -> Kernel:
 
 
 def _group_normalization(node: Node) -> Kernel:
-    """Scale and bias hold one number a group in opset 18, one a channel since 21."""
+    """Group normalisation: scale and bias have one number per group in opset 18, one per channel since 21."""
     groups, epsilon, by_group = node.integer("num_groups"), node.number("epsilon", 1e-5), node.version < 21
 
     def run(x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
@@ -88,7 +88,7 @@ def _group_normalization(node: Node) -> Kernel:
 
 
 def _lrn(node: Node) -> Kernel:
-    """Local response normalisation over `size` channels; torch's own has another window for an even size."""
+    """Local response normalisation over `size` channels; torch's own function has another window for an even size."""
     size, alpha, beta, bias = (
         node.integer("size"),
         node.number("alpha", 1e-4),

@@ -1,4 +1,4 @@
-"""Pooling: largest, mean and p-norm of windows, and of whole channels."""
+"""Pooling: maximum, mean and p-norm of windows and of whole channels."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -27,10 +27,10 @@ _MEAN: Mapping[int, Callable[..., Tensor]] = {
 
 @dataclass(frozen=True)
 class _Windows:
-    """Where the windows of a pooling node lie.
+    """Positions of the windows of a pooling node.
 
     Attributes:
-        extra: what a rounded-up output (ceil_mode) needs after the padding that the node states.
+        extra: additional padding at the end of each axis, which a rounded-up output (ceil_mode) needs.
     """
 
     kernel: tuple[int, ...]
@@ -42,7 +42,7 @@ class _Windows:
 
     @property
     def plain(self) -> bool:
-        """Whether torch's own pooling knows these windows."""
+        """Whether torch's own pooling supports these windows."""
         narrow = all(2 * pad <= k for pad, k in zip(self.begins, self.kernel, strict=True))
         return self.begins == self.ends and not any(self.extra) and narrow
 
@@ -101,7 +101,7 @@ def _average_pool(node: Node) -> Kernel:
         w = find(x)
         if w.plain and max(w.dilations) == 1:
             return pool(x, w.kernel, w.strides, w.begins, count_include_pad=count_pad)
-        # What ceil_mode adds counts never, what the node states as padding only with count_include_pad.
+        # The padding that ceil_mode adds is never counted; the padding that the node states is counted with count_include_pad.
         ones = pad_ends(torch.ones_like(x[:1, :1]), w.begins, w.ends, float(count_pad))
         count = _window_sums(pad_ends(ones, (0,) * len(w.extra), w.extra), w)
         padded = pad_ends(x, w.begins, [e + m for e, m in zip(w.ends, w.extra, strict=True)])

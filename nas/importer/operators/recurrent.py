@@ -1,7 +1,7 @@
-"""RNN, GRU and LSTM: the inputs of all steps in one product a gate, then a loop of few operations a step.
+"""RNN, GRU and LSTM: one product per gate for the inputs of all steps, then a loop with few operations per step.
 
-Every gate has products of its own, and biases enter as a column of the input weights: chunks of one wide product would
-be strided views, which cost more than the smaller products when `torch.func.vmap` stacks many networks.
+Every gate has its own product, and the bias is a part of the input weights. One wide product for all gates would have to
+be cut into strided views; they cost more than the smaller products when `torch.func.vmap` stacks many networks.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +16,7 @@ from onnx_graph.operators import TABLE
 
 Activation = Callable[[Tensor], Tensor]
 State = tuple[Tensor, ...]
-# One step: the input part of each gate ``(N, H)`` and the state before → the state after; the output is its first entry.
+# One step: input part of each gate ``(N, H)``, state before → state after. The first entry of the state is the output.
 Step = Callable[[Sequence[Tensor], State], State]
 
 _ACTIVATIONS: Mapping[str, Activation] = {
@@ -31,12 +31,12 @@ _BACKWARD = {"forward": (False,), "reverse": (True,), "bidirectional": (False, T
 
 @dataclass(frozen=True)
 class _Layer:
-    """What the three operators have in common.
+    """Options that the three operators have in common.
 
     Attributes:
         backward: for each direction, whether it runs from the last step to the first.
-        batch_first: layout=1, ``x (N, T, I)`` and the outputs alike.
-        activations: for each direction, its functions.
+        batch_first: whether layout=1, that is, ``x (N, T, I)`` and outputs in the same order.
+        activations: activation functions of each direction.
     """
 
     backward: tuple[bool, ...]
@@ -46,13 +46,13 @@ class _Layer:
 
 @dataclass(frozen=True)
 class _Weights:
-    """One direction's weights, a tensor a gate.
+    """Weights of one direction, one tensor per gate.
 
     Attributes:
         inputs: ``(I, H)``, or ``(I + 1, H)`` with the bias as last row.
         recurrent: ``(H, H)``.
-        hidden_bias: ``(H,)``, the last gate's bias of the recurrent side where it may not be added to the input's.
-        peepholes: ``(H,)`` each, of an LSTM that has them.
+        hidden_bias: ``(H,)``, recurrent bias of the last gate if it cannot be added to the input bias, else None.
+        peepholes: ``(H,)`` each, only for an LSTM with peepholes.
     """
 
     inputs: Sequence[Tensor]
@@ -87,7 +87,7 @@ def _recurrent(layer: _Layer, gates: int, cell: Cell, *, apart: bool = False) ->
     """The kernel of a recurrent operator: outputs Y, then the last value of each state.
 
     Args:
-        apart: the last gate's recurrent bias is not simply added to the input's (GRU with linear_before_reset).
+        apart: whether the last gate keeps its recurrent bias apart from the input bias (GRU with linear_before_reset).
     """
 
     def run(
@@ -114,7 +114,7 @@ def _recurrent(layer: _Layer, gates: int, cell: Cell, *, apart: bool = False) ->
 def _gate_weights(
     w: Tensor, r: Tensor, b: Tensor | None, p: Tensor | None, d: int, gates: int, apart: bool
 ) -> _Weights:
-    """Cut one direction's matrices into gates, the biases appended to the input's as a column."""
+    """Cut the matrices of one direction into gates, and append the bias to the input weights of each gate."""
     hidden_bias = None
     if b is not None:
         left, right = b[d].chunk(2)
@@ -129,7 +129,7 @@ def _gate_weights(
 
 
 def _project(x: Tensor, weights: Sequence[Tensor]) -> list[tuple[Tensor, ...]]:
-    """The input part of each gate at each step: ``x (T, N, I)`` → T tuples of ``(N, H)`` a gate."""
+    """The input part of each gate at each step: ``x (T, N, I)`` → T tuples with one ``(N, H)`` per gate."""
     rows = x.reshape(-1, x.shape[-1])
     if weights[0].shape[0] > rows.shape[1]:
         rows = torch.cat([rows, rows.new_ones(rows.shape[0], 1)], 1)
@@ -156,7 +156,7 @@ def _turn(y: Tensor, lengths: Tensor | None) -> Tensor:
 def _loop(
     step: Step, inputs: Sequence[tuple[Tensor, ...]], state: State, lengths: Tensor | None
 ) -> tuple[Tensor, State]:
-    """Run over the steps; past its own length a sequence keeps its state and puts out zeros."""
+    """Run over the steps; after the end of a sequence its state stays the same and its outputs are zero."""
     outputs = []
     for t, x in enumerate(inputs):
         new = step(x, state)
@@ -183,7 +183,7 @@ def _rnn(node: Node) -> Kernel:
 
 
 def _gru(node: Node) -> Kernel:
-    """Gates z (update), r (reset), h (hidden). The reset comes before or after the recurrent product."""
+    """Gates z (update), r (reset), h (hidden). The reset is applied before or after the recurrent product."""
     after = bool(node.integer("linear_before_reset"))
 
     def cell(weights: _Weights, activations: tuple[Activation, ...]) -> Step:
@@ -205,7 +205,7 @@ def _gru(node: Node) -> Kernel:
 
 
 def _lstm(node: Node) -> Kernel:
-    """Gates i (input), o (output), f (forget), c (cell); peepholes, where given, look at the cell."""
+    """Gates i (input), o (output), f (forget), c (cell); peepholes, if given, read the cell state."""
     if node.integer("input_forget"):
         raise node.refuse("input_forget=1 is not implemented")
 

@@ -1,4 +1,4 @@
-"""Reductions over axes: sums, norms, extremes, positions, running sums."""
+"""Reductions over axes: sums, norms, extremes and their positions; also running sums and TopK."""
 
 from collections.abc import Callable, Mapping
 
@@ -9,7 +9,7 @@ from nas.importer.node import Function, Kernel, Node, Several
 
 
 def _reduce(function: Function) -> Callable[[Node], Kernel]:
-    """The builder for `function(x, axes, keepdim)`; axes are an attribute in older opsets, an input in newer."""
+    """The builder for `function(x, axes, keepdim)`; the axes are an attribute in older opsets and an input in newer ones."""
 
     def build(node: Node) -> Kernel:
         axes, keep = node.integers_at("axes", 1), bool(node.integer("keepdims", 1))
@@ -23,12 +23,12 @@ def _reduce(function: Function) -> Callable[[Node], Kernel]:
 
 
 def _over(function: Function) -> Function:
-    """`function` with the axes as torch knows them; over no axes at all it leaves the tensor alone."""
+    """Calls `function` with keywords of torch; without any axes it returns the tensor unchanged."""
     return lambda x, axes, keep: function(x, axes, keepdim=keep) if axes else x
 
 
 def _sum(x: Tensor, axes: tuple[int, ...], keep: bool) -> Tensor:
-    # torch adds up small integers as int64, and over no axes it means all.
+    # torch sums small integers as int64, and reads an empty tuple of axes as all axes.
     return x.sum(axes, keepdim=keep, dtype=x.dtype) if axes else x
 
 
@@ -55,7 +55,7 @@ def _arg(function: Function) -> Callable[[Node], Kernel]:
 
 
 def _top_k(node: Node) -> Kernel:
-    """The k most extreme entries in order; of equal ones the first, for which `torch.topk` does not vouch."""
+    """The k most extreme entries in order; among equal entries the first ones, which `torch.topk` does not guarantee."""
     k = node.integer("k") if node.attribute("k") else int(node.known(1, "k").item())
     axis, largest = node.integer("axis", -1), bool(node.integer("largest", 1))
 

@@ -1,4 +1,4 @@
-"""Resize and Upsample: every axis by itself, as a product with an interpolation matrix or a choice of indices."""
+"""Resize and Upsample: each axis separately, as a product with an interpolation matrix or a selection of indices."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +23,7 @@ _ROUND: Mapping[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
 
 @dataclass(frozen=True)
 class _Sampling:
-    """How positions in the output map to the input, and how a value there is made."""
+    """How output positions map to input positions, and how the value at a position is computed."""
 
     mode: str
     coordinates: str
@@ -33,7 +33,7 @@ class _Sampling:
 
 
 def _resize(node: Node) -> Kernel:
-    """Opset 10 samples as asymmetric, floor; since 11 the attributes say how."""
+    """Opset 10 always uses asymmetric and floor; since opset 11 attributes define it."""
     old = node.version < 11
     if node.integer("antialias"):
         raise node.refuse("antialias=1 is not implemented")
@@ -51,7 +51,7 @@ def _resize(node: Node) -> Kernel:
 
 
 def _optional(node: Node, position: int) -> list[float] | None:
-    """A list of numbers that may be left out or, in older opsets, empty."""
+    """A list of numbers, which may be absent or, in older opsets, empty."""
     if not node.has(position):
         return None
     return node.known(position, "output size").tolist() or None
@@ -90,7 +90,7 @@ def _resample(x: Tensor, axis: int, output: int, scale: float, sampling: _Sampli
 
 
 def _positions(length: int, output: int, scale: float, coordinates: str) -> NDArray[np.float64]:
-    """Where each output sample lies on the input axis."""
+    """Position of each output sample on the input axis."""
     index = np.arange(output, dtype=np.float64)
     if coordinates == "asymmetric":
         return index / scale
@@ -100,7 +100,7 @@ def _positions(length: int, output: int, scale: float, coordinates: str) -> NDAr
         return np.zeros(1)
     half = (index + 0.5) / scale - 0.5
     if coordinates == "half_pixel_symmetric":
-        # The stated scale gives a fraction of a sample more than the output has; its half is lost on each side.
+        # length · scale can exceed the whole number of outputs by a fraction of a sample; half of it is cut off on each side.
         return length / 2 * (1 - output / (length * scale)) + half
     return half
 
@@ -120,7 +120,7 @@ def _matrix(positions: NDArray[np.float64], length: int, sampling: _Sampling) ->
 
 
 def _tap(distance: NDArray[np.float64], sampling: _Sampling) -> NDArray[np.float64]:
-    """Weight of a sample at that distance; the cubic kernel of Keys (1981) with parameter a."""
+    """Weight of a sample at a given distance: the cubic kernel of Keys (1981) with parameter a."""
     if sampling.mode == "linear":
         return np.asarray((1 - distance).clip(0))
     a, d = sampling.cubic, distance

@@ -12,7 +12,7 @@ from nas.importer.node import Kernel, Node, Several
 
 
 def _reshape(node: Node) -> Kernel:
-    """0 keeps a dimension (unless allowzero), -1 is inferred."""
+    """Reshape: 0 keeps a dimension (unless allowzero), -1 is inferred."""
     target = tuple(node.known(1, "shape").astype(np.int64).tolist())
     if 0 not in target or node.integer("allowzero"):
         return lambda x, _: x.reshape(target)
@@ -47,7 +47,7 @@ def _squeeze(node: Node) -> Kernel:
 
 
 def _unsqueeze(node: Node) -> Kernel:
-    """The axes count in the output."""
+    """Unsqueeze: the axes are positions in the output."""
     axes = node.integers_at("axes", 1) or ()
     if len(axes) == 1:
         return lambda x, *_: x.unsqueeze(axes[0])
@@ -77,7 +77,7 @@ def _concat(node: Node) -> Kernel:
 
 
 def _split(node: Node) -> Kernel:
-    """Into stated sizes, or into equal parts of which the last may be smaller."""
+    """Split into given sizes, or into equal parts; the last part may be smaller."""
     axis, sizes = node.integer("axis"), node.integers_at("split", 1)
     parts = node.integer("num_outputs") or node.outputs
     if sizes is not None:
@@ -92,7 +92,7 @@ def _split(node: Node) -> Kernel:
 
 
 def _slice(node: Node) -> Kernel:
-    """Python's slices; a negative step, which torch has not, picks by index."""
+    """Slices as in Python; torch has no negative steps, so they are done by index."""
     starts, ends = node.integers_at("starts", 1) or (), node.integers_at("ends", 2) or ()
     axes, steps = (
         node.integers_at("axes", 3) or tuple(range(len(starts))),
@@ -141,7 +141,7 @@ def _pads_by_axis(rank: int, pads: Sequence[int], axes: Sequence[int] | None) ->
 
 
 def _pad_by_index(x: Tensor, begins: Sequence[int], ends: Sequence[int], mode: str) -> Tensor:
-    """Padding that repeats the content: each axis picks by an index that numpy pads; negative amounts cut."""
+    """Padding that repeats the content: for each axis numpy pads an index, which then selects. Negative amounts cut."""
     for axis, (begin, end) in enumerate(zip(begins, ends, strict=True)):
         if begin == 0 and end == 0:
             continue
@@ -152,7 +152,7 @@ def _pad_by_index(x: Tensor, begins: Sequence[int], ends: Sequence[int], mode: s
 
 
 def _depth_to_space(node: Node) -> Kernel:
-    """Channels to pixels: block outermost in the channels (DCR), or innermost (CRD)."""
+    """DepthToSpace: in the channels the block is the outermost part (DCR) or the innermost part (CRD)."""
     block, mode = node.integer("blocksize"), node.option("mode", "DCR", ("DCR", "CRD"))
 
     def run(x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Costs: what a network takes to store and run, known before it is trained; one file a way to measure."""
+"""Costs of storing and running a network, known before it is trained; one file for each way to measure."""
 
 from nas.measure.costs.cost import Cost
 from nas.measure.costs.counted import COUNTED, counts, counts_in_file

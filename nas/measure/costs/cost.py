@@ -1,4 +1,4 @@
-"""A cost: a number that a network has before it is trained, as a value that a registry holds."""
+"""A cost: a number that is known before a network is trained, as an entry of a registry."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ import onnx_ir as ir
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """A cost.
+    """A cost of a network.
 
     Attributes:
-        name: as objectives, constraints, columns and reports write it.
-        meaning: in one line.
-        measure: the cost of a model.
-        direction: whether networks are better with less of it, as nearly always, or with more (Optuna's words).
-        unit: printed after a value.
-        exported: whether it is measured on the network in the form in which it would be exported: without dead units, taking
-            raw inputs, with its metadata. If not, on the network as the space builds it.
-        exact: whether it is the same on every machine and at every time.
+        name: name in objectives, constraints, columns and reports.
+        meaning: description in one line.
+        measure: function that returns the cost of a model.
+        direction: ``minimize`` if less is better, as for nearly all costs, else ``maximize`` (Optuna's words).
+        unit: text printed after a value.
+        exported: whether it is measured on the exported form of the network: without dead units, with raw inputs and
+            metadata. If not, it is measured on the network that the space builds.
+        exact: whether every measurement on every machine gives the same value.
     """
 
     name: str

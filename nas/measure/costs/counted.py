@@ -8,11 +8,11 @@ import onnx_graph
 from nas.measure.costs.cost import Cost
 
 COUNTED = ("nnz", "params", "weights", "macs", "density")
-"""Names of the costs of this file."""
+"""Names of the costs in this file."""
 
 
 def counts(model: ir.Model) -> dict[str, float]:
-    """All costs of this file at once, in well under a millisecond."""
+    """All costs in this file at once; takes much less than a millisecond."""
     count = onnx_graph.count(model)
     return {
         "nnz": count.nnz,
@@ -24,10 +24,10 @@ def counts(model: ir.Model) -> dict[str, float]:
 
 
 def counts_in_file(model: ir.Model, *, keep_dead_units: bool = False) -> dict[str, float]:
-    """`counts` of a trained network as its exported file holds it: dead units removed, unless they shall stay.
+    """`counts` of a trained network in its exported form: without dead units, unless they are kept.
 
-    Where a method moves the mask, some of the weights that it keeps may be cut off from input or output, and are not in
-    the file. ``weights``, and so ``density``, are of the whole architecture.
+    If a method changes the mask, some of the weights that it keeps may lose their connection to input or output; the file
+    does not contain them. ``weights`` and ``density`` refer to the whole architecture.
     """
     if keep_dead_units:
         return counts(model)

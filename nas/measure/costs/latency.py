@@ -12,7 +12,7 @@ from nas.measure.runtime import Runtime
 def latency(model: ir.Model, *, repeats: int = 50) -> float:
     """Median milliseconds of one example in onnxruntime on one CPU thread, after a warm-up.
 
-    A model of a fixed batch size is timed with such a batch. `ExportError` where onnxruntime cannot run the model.
+    A model with a fixed batch size is timed with a batch of this size. `ExportError` if onnxruntime cannot run the model.
     """
     runtime = Runtime(model)
     x = np.zeros((runtime.batch or 1, *runtime.shape), np.float32)

@@ -1,4 +1,4 @@
-"""Costs by name: those of this package and those of the entry points ``nas.costs``, which name a `Cost`."""
+"""Costs by name: costs of this package and of entry points ``nas.costs``, which name a `Cost`."""
 
 from collections.abc import Callable, Iterable
 from functools import cache
@@ -41,9 +41,9 @@ def measure_all(names: Iterable[str], model: ir.Model, finish: Callable[[], ir.M
     """Costs of a network by name.
 
     Args:
-        names: of costs.
-        model: the network as its space builds it.
-        finish: gives it in the form in which it would be exported; called once at the most.
+        names: names of costs.
+        model: network that the space builds.
+        finish: function that returns the exported form of the network; called at most once.
     """
     finished = cache(finish)
     found = {}

@@ -1,1 +1,1 @@
-"""Charts of a report as inline SVG, drawn by ourselves: they follow the page's colours, light and dark, and its width."""
+"""Charts of a report as inline SVG without a plotting library: they follow the page's width and colours, light or dark."""

@@ -1,4 +1,4 @@
-"""A scale: where on an axis a value lies, and which values get a tick."""
+"""The scale of an axis: positions of values, and values with a tick."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -9,12 +9,12 @@ MOST_TICKS = 6
 
 @dataclass(frozen=True)
 class Scale:
-    """One axis.
+    """The scale of one axis.
 
     Attributes:
-        low, high: values at its two ends.
-        log: whether equal steps are equal factors; `low` is above 0 then.
-        label: how a tick is written.
+        low, high: values at the two ends.
+        log: whether the axis is logarithmic; then `low` is above 0.
+        label: function that returns the text of a tick.
     """
 
     low: float
@@ -32,7 +32,7 @@ class Scale:
         most: float = math.inf,
         label: Callable[[float], str] = lambda value: f"{value:g}",
     ) -> "Scale":
-        """A scale that shows all values with a margin of 4 %, but nothing below `least` or above `most`."""
+        """A scale that shows all values with a margin of 4 %, but does not go below `least` or above `most`."""
         found = [value for value in values if not log or value > 0] or [1.0]
         low, high = min(found), max(found)
         if log:
@@ -42,7 +42,7 @@ class Scale:
         return cls(max(low - margin, least), min(high + margin, most), False, label)
 
     def share(self, value: float) -> float:
-        """Where the value lies: 0 at the low end, 1 at the high end."""
+        """Position of the value: 0 at the low end, 1 at the high end."""
         if self.log:
             return math.log(max(value, self.low) / self.low) / math.log(self.high / self.low)
         return (value - self.low) / (self.high - self.low)

@@ -1,4 +1,4 @@
-"""What the search knew after each training: every result, and the leader's mean."""
+"""Chart of the search over its trainings: every result, and the mean of the leader."""
 
 import itertools
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from nas.reports.rows.trial_row import TrialRow
 
 
 def leader_means(trials: Sequence[TrialRow], sign: float = 1.0) -> list[float | None]:
-    """The best mean over the trainings of one candidate, after each trial. It falls where a leader does worse the next time."""
+    """The best mean over the trainings of one candidate, after each trial. It falls if a leader is trained again with a worse result."""
     sums: dict[str, tuple[float, int]] = {}
     means: dict[str, float] = {}
     leader: str | None = None
@@ -23,7 +23,7 @@ def leader_means(trials: Sequence[TrialRow], sign: float = 1.0) -> list[float | 
             total, count = sums.get(digest, (0.0, 0))
             sums[digest] = total + trial.accuracy, count + 1
             means[digest] = (total + trial.accuracy) / (count + 1)
-            if digest == leader:  # it may have fallen behind
+            if digest == leader:  # another candidate may lead now
                 leader = max(means, key=lambda one: sign * means[one])
             elif leader is None or sign * means[digest] > sign * means[leader]:
                 leader = digest
@@ -59,7 +59,7 @@ def _told(trial: TrialRow) -> str:
 
 
 def _steps(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """A line that keeps each height until the next point."""
+    """Points of a step line, which keeps each height until the next point."""
     found = list(points[:1])
     for (_, before), (x, y) in itertools.pairwise(points):
         found += [(x, before), (x, y)]

@@ -1,4 +1,4 @@
-"""The frame of a chart: axes with ticks and names, and where a point goes."""
+"""The frame of a chart: axes with ticks and names, and the positions of points."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from nas.reports.markup import Child, Markup, joined, tag
 
 WIDTH, HEIGHT = 400, 270
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 10, 42
-"""Sizes in the units of the drawing. The text is legible where the chart is as narrow as a phone."""
+"""Sizes in the units of the drawing. The text stays legible if the chart is as narrow as a phone."""
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,12 @@ class Frame:
     y_name: str
 
     def point(self, x: float, y: float) -> tuple[float, float]:
-        """Where a point lies in the drawing."""
+        """Position of a point in the drawing."""
         across = LEFT + self.x.share(x) * (WIDTH - LEFT - RIGHT)
         return round(across, 2), round(HEIGHT - BOTTOM - self.y.share(y) * (HEIGHT - TOP - BOTTOM), 2)
 
     def dot(self, x: float, y: float, text: str, *, class_: str, radius: float = 3.0) -> Markup:
-        """A point that tells what it is when it is pointed at."""
+        """A point with a text that is shown when the mouse is over it."""
         cx, cy = self.point(x, y)
         return tag("circle", tag("title", text), cx=cx, cy=cy, r=radius, class_=class_)
 
@@ -34,7 +34,7 @@ class Frame:
         return tag("polyline", points=" ".join("{},{}".format(*self.point(*one)) for one in points), class_=class_)
 
     def drawn(self, *marks: Child, label: str) -> Markup:
-        """The whole chart with these marks; `label` says to a screen reader what it shows."""
+        """The whole chart with these marks; `label` describes it for screen readers."""
         return tag(
             "svg",
             joined(self._x_ticks()),
@@ -75,12 +75,12 @@ class Frame:
 
 
 def shares(value: float) -> str:
-    """A tick of an accuracy."""
+    """Text of a tick on an axis of accuracies."""
     return f"{100 * value:.4g}%"
 
 
 def counts(value: float) -> str:
-    """A tick of a count: 500, 2k, 1.5M."""
+    """Text of a tick on an axis of counts: 500, 2k, 1.5M."""
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= size:
             return f"{value / size:g}{letter}"

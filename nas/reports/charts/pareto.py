@@ -17,10 +17,10 @@ class ParetoData:
     """Points ``(non-zeros, accuracy)`` of the page's chart and of `pareto.png`.
 
     Attributes:
-        trials: all that did not fail.
-        front: from the smallest to the largest.
-        winner: as it was measured in the search, or in its retrainings where it is not on the front.
-        baselines: by name, mean over the retrainings.
+        trials: all trials that did not fail.
+        front: Pareto front, from the smallest to the largest.
+        winner: point from the search, or from the retrainings if the winner is not on the front.
+        baselines: points by name, means over the retrainings.
     """
 
     trials: list[Point]
@@ -62,7 +62,7 @@ def pareto(report: Report) -> Markup:
 
 
 def _known(data: ParetoData) -> list[tuple[str, Point]]:
-    """The baselines that have a colour of their own."""
+    """The baselines that have their own colour."""
     return [(name, point) for name, point in data.baselines.items() if name in ("dense", "random")]
 
 

@@ -1,4 +1,4 @@
-"""What the predictor said before a training against what the training gave."""
+"""Chart of predictions before the trainings against the results of the trainings."""
 
 from dataclasses import dataclass
 
@@ -12,38 +12,38 @@ from nas.study.trial import Score
 
 @dataclass(frozen=True)
 class Forecasts:
-    """First trainings that were predicted.
+    """Predictions of first trainings, with their results.
 
     Attributes:
-        pairs: score and measured accuracy.
+        pairs: pairs of score and measured accuracy.
     """
 
     pairs: list[tuple[Score, float]]
 
     @classmethod
     def of(cls, report: Report) -> "Forecasts":
-        """Those of a report."""
+        """The forecasts of a report."""
         return cls(
             [(t.score, t.accuracy) for t in report.trials if t.score and t.accuracy is not None and t.repeat == 0]
         )
 
     @property
     def error(self) -> float:
-        """Mean absolute difference."""
+        """Mean absolute difference between prediction and result."""
         return sum(abs(score.mean - accuracy) for score, accuracy in self.pairs) / len(self.pairs)
 
     @property
     def std(self) -> float:
-        """Mean stated standard deviation."""
+        """Mean of the predicted standard deviations."""
         return sum(score.std for score, _ in self.pairs) / len(self.pairs)
 
     @property
     def held(self) -> int:
-        """How many results lie within one stated standard deviation."""
+        """Number of results within one predicted standard deviation."""
         return sum(abs(score.mean - accuracy) <= score.std for score, accuracy in self.pairs)
 
     def __str__(self) -> str:
-        """In words."""
+        """The figures in words."""
         return (
             f"The results are {100 * self.error:.1f} points away from the prediction on average, "
             f"{self.held} of {len(self.pairs)} within one stated standard deviation ({100 * self.std:.1f} points on average)."
@@ -51,7 +51,7 @@ class Forecasts:
 
 
 def predicted(report: Report, forecasts: Forecasts) -> Markup:
-    """The chart: one dot for each forecast, no bars, since the stated deviations are often as wide as the whole chart."""
+    """The chart: one dot per forecast, without error bars, which would often be as wide as the whole chart."""
     both = [value for score, accuracy in forecasts.pairs for value in (score.mean, accuracy)]
     scale = Scale.around(both, least=0.0, most=1.0, label=shares)
     frame = Frame(scale, scale, "predicted before the training", f"measured {report.task.metric}, validation")

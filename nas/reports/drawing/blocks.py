@@ -1,7 +1,7 @@
-"""What a drawing of a network shows: one block for each layer, sum or other step, and the links between them.
+"""The contents of a network drawing: one block for each layer, sum or other step, and the links between them.
 
-Steps that change no value that people would look for (reshaping, transposing, adding a bias) are not drawn. An activation
-function is drawn in the block of its layer where nothing else reads what comes before it.
+Minor steps (reshaping, transposing, adding a bias) are not drawn. An activation function is drawn in the block of its
+layer if no other step reads the layer's output.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ import onnx_graph
 from onnx_graph.operators import operator_of
 
 _NORMALISING = frozenset({"add", "mul"})
-"""Kinds of operators that join a bias, or a part of a normalisation."""
+"""Kinds of operators that add a bias, or are a part of a normalisation."""
 _JOINING = _NORMALISING | {"concat"}
 NORMALISED = ", normalised"
 
@@ -26,11 +26,11 @@ class Block:
     """A box of the drawing.
 
     Attributes:
-        operators: what is done in it, one after another.
-        units: outputs of its weights: units or channels; 0 without weights.
-        nonzeros, weights: of its weights, the first the kept ones.
-        note: shape of an input or kernel; empty for the others.
-        entry: whether it is an input of the network.
+        operators: operators in the box, in order.
+        units: number of outputs of its weights (units or channels); 0 without weights.
+        nonzeros, weights: number of kept weights, and number of all weights.
+        note: shape of an input or kernel; empty for other boxes.
+        entry: whether the box is an input of the network.
     """
 
     operators: list[str]
@@ -42,16 +42,16 @@ class Block:
 
     @property
     def density(self) -> float:
-        """Share of the weights that is kept."""
+        """Share of the weights that are kept."""
         return self.nonzeros / max(self.weights, 1)
 
 
 @dataclass(eq=False)
 class Diagram:
-    """Blocks in an order in which each follows those that it reads.
+    """Blocks and links of a drawing. Each block comes after the blocks that it reads.
 
     Attributes:
-        links: from number of a block to number of a later one, each once.
+        links: pairs of block numbers from a block to a later one, each pair once.
     """
 
     blocks: list[Block] = field(default_factory=list)
@@ -63,7 +63,7 @@ class Diagram:
         return _Reader(model).diagram
 
     def rows(self) -> list[int]:
-        """The row of each block: 0 for inputs, for the others one below the lowest block that it reads."""
+        """The row of each block: 0 for inputs; every other block is one row below the lowest block that it reads."""
         rows = [0] * len(self.blocks)
         for _ in self.blocks:
             before = list(rows)
@@ -98,7 +98,7 @@ class _Reader:
     def _read(self, node: ir.Node) -> None:
         values = [value for value in _activations(node) if value in self._block_of]
         sources = list(dict.fromkeys(self._block_of[value] for value in values))
-        if not sources:  # computes constants only
+        if not sources:  # the node computes only constants
             return
         block = self._weighted(node)
         if block is None and len(sources) == 1 and _is_silent(node):
@@ -111,7 +111,7 @@ class _Reader:
         self._block_of |= dict.fromkeys(node.outputs, number)
 
     def _joined(self, node: ir.Node, values: list[ir.Value], sources: list[int]) -> int | None:
-        """The block that this step is drawn in: that of the layer before it, or of the sum that it goes on with."""
+        """The existing block in which this step is drawn: the layer before it, or the sum that it continues; else None."""
         only = [
             number
             for value, number in zip(values, map(self._block_of.get, values), strict=True)
@@ -163,7 +163,7 @@ class _Reader:
 
 
 def _activations(node: ir.Node) -> Iterator[ir.Value]:
-    """Inputs that are no constants."""
+    """Inputs that are not constants."""
     return (
         value for value in node.inputs if value is not None and value.const_value is None and not value.is_initializer()
     )
@@ -175,6 +175,6 @@ def _shape(value: Any) -> str:
 
 
 def _is_silent(node: ir.Node) -> bool:
-    """Whether a node is not drawn where it reads one block alone: it moves numbers about, or reads their shape."""
+    """Whether a node with a single input block is not drawn, because it only moves numbers or reads their shape."""
     facts = operator_of(node)
     return facts.moves or facts.passes or facts.shape_only or node.op_type == "Constant"

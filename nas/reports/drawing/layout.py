@@ -1,4 +1,4 @@
-"""Where the blocks of a diagram go: rows by longest path, few crossings, long links round the blocks between (Sugiyama et al. 1981)."""
+"""Positions of the blocks of a diagram: rows by longest path, few crossings, links around blocks (Sugiyama et al. 1981)."""
 
 import itertools
 from collections.abc import Sequence
@@ -12,13 +12,13 @@ SWEEPS = 8
 
 @dataclass(frozen=True)
 class Layout:
-    """Positions.
+    """Positions of blocks and links.
 
     Attributes:
-        width: of the whole drawing.
-        rows: number of the row of each block, from 0.
-        middles: where the middle of each block lies across.
-        paths: for each link, in the diagram's order, ``(row, across)`` of its ends and of its bends in the rows between.
+        width: width of the whole drawing.
+        rows: row number of each block, from 0.
+        middles: horizontal position of the middle of each block.
+        paths: for each link, in the diagram's order, ``(row, horizontal position)`` of its ends and its bends between them.
     """
 
     width: float
@@ -33,7 +33,7 @@ class Layout:
 
 
 class _Grid:
-    """Blocks and bends in rows. Bends are points that a link passes in the rows between its ends; they are numbered after the blocks."""
+    """Blocks and bends in rows. Bends are the points of a link in the rows between its ends; they are numbered after the blocks."""
 
     def __init__(self, diagram: Diagram) -> None:
         self.count = len(diagram.blocks)
@@ -62,7 +62,7 @@ class _Grid:
         return Layout(right - left, self.row_of[: self.count], across[: self.count], paths)
 
     def _chain(self, source: int, target: int) -> list[int]:
-        """The link with a new bend in every row between."""
+        """The link with a new bend in every row between its ends."""
         bends = []
         for row in range(self.row_of[source] + 1, self.row_of[target]):
             bends.append(len(self.row_of))
@@ -70,7 +70,7 @@ class _Grid:
         return [source, *bends, target]
 
     def _order(self) -> None:
-        """Sort each row by the mean place of the neighbours, down and up."""
+        """Sort each row by the mean position of the neighbours, first downwards, then upwards."""
         place = [0.0] * len(self.row_of)
         for row in self.rows:
             for index, item in enumerate(row):
@@ -83,7 +83,7 @@ class _Grid:
                     place[item] = index - (len(row) - 1) / 2
 
     def _place(self) -> None:
-        """Move every item towards its neighbours, as far as the row has room."""
+        """Move every item towards its neighbours as far as the row has space."""
         for row in self.rows:
             self._spread(row, [0.0] * len(row))
         for sweep in range(2 * SWEEPS):
@@ -93,7 +93,7 @@ class _Grid:
                 self._spread(row, wanted)
 
     def _spread(self, row: Sequence[int], wanted: Sequence[float]) -> None:
-        """Place a row near the wanted places without overlap: pushed to the right, then back by the mean push."""
+        """Place the items of a row near the wanted positions without overlap: push them to the right, then back by the mean push."""
         places: list[float] = []
         for index, (item, want) in enumerate(zip(row, wanted, strict=True)):
             least = want if not index else places[-1] + self._apart(row[index - 1], item)

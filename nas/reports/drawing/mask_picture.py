@@ -1,4 +1,4 @@
-"""A mask as a small picture (PNG inside the page): outputs down, inputs across, the darker the more connections are kept."""
+"""A mask as a small picture (PNG inside the page): a row per output, a column per input; darker means more kept connections."""
 
 import base64
 import struct
@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from nas.reports.markup import Markup, tag
 
 MOST_ROWS, MOST_COLUMNS = 160, 320
-"""Larger masks are drawn as densities of blocks."""
+"""Largest picture; larger masks are drawn as densities of blocks."""
 COLOUR = (13, 148, 136)
-"""Legible on light and on dark ground; the density is the opacity."""
+"""Colour that is visible on light and dark background; the density becomes the opacity."""
 
 
 def mask_picture(mask: NDArray[np.bool_], name: str) -> Markup:
@@ -29,7 +29,7 @@ def mask_picture(mask: NDArray[np.bool_], name: str) -> Markup:
 
 
 def densities(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Share of kept weights in each block of a grid ``(≤ MOST_ROWS, ≤ MOST_COLUMNS)``; a small mask stays as it is."""
+    """Share of kept weights in each block of a grid ``(≤ MOST_ROWS, ≤ MOST_COLUMNS)``; a small mask is unchanged."""
     table = mask.astype(np.float64)
     for axis, most in ((0, MOST_ROWS), (1, MOST_COLUMNS)):
         size = table.shape[axis]
@@ -44,7 +44,7 @@ def png(shares: NDArray[np.float64]) -> bytes:
     """Shares in [0, 1] as a PNG with a palette of one colour in 256 opacities."""
     levels = np.rint(255 * shares).astype(np.uint8)
     height, width = levels.shape
-    rows = np.zeros((height, width + 1), np.uint8)  # each row begins with the number of its filter, 0: none
+    rows = np.zeros((height, width + 1), np.uint8)  # each row begins with the number of its filter; 0 is no filter
     rows[:, 1:] = levels
     header = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)
     return (

@@ -7,14 +7,14 @@ from nas.reports.drawing.layout import BLOCK_WIDTH, Layout
 from nas.reports.markup import Markup, joined, tag
 
 MOST_BLOCKS = 120
-"""More are not drawn: nobody could read them."""
+"""Most blocks of a drawing; nobody could read a larger one."""
 MOST_BENDS = 2000
-"""Rows that links pass, all together; beyond, the drawing would be a tangle."""
+"""Most rows that all links together may pass; a drawing with more is not readable."""
 HEIGHT, SPACE, MARGIN = 48.0, 26.0, 4.0
 
 
 def drawing(model: ir.Model) -> Markup | None:
-    """Draw a simplified model; None where it has too many layers."""
+    """Draw a simplified model; None if it has too many layers or links."""
     diagram = Diagram.of(model)
     if not 0 < len(diagram.blocks) <= MOST_BLOCKS:
         return None
@@ -56,7 +56,7 @@ def _small(block: Block) -> bool:
 
 
 def _link(path: list[tuple[int, float]], first: float, last: float) -> Markup:
-    """A smooth line from the lower edge of a block to the upper edge of another, straight down past the rows between."""
+    """A smooth line from the lower edge of a block to the upper edge of another; it passes the rows between straight down."""
     (row, x), *bends, (end_row, end_x) = path
     y = _top(row) + (HEIGHT + first) / 2
     words = [f"M{x + MARGIN:g} {y:g}"]
@@ -93,7 +93,7 @@ def _box(block: Block, middle: float, top: float) -> Markup:
 
 
 def _label(block: Block, middle: float, top: float) -> Markup:
-    """A step without weights."""
+    """The box of a step without weights."""
     text = _sign(block.operators[0]) or " → ".join(block.operators)
     text = _short(text, 16)
     width = max(HEIGHT / 2, 10 + 7.0 * len(text))
@@ -124,7 +124,7 @@ def _short(text: str, most: int) -> str:
 
 
 def _sign(operator: str) -> str:
-    """How an operator is written in mathematics; empty where it has no sign."""
+    """Mathematical sign of an operator; empty if it has none."""
     match operator:
         case "Add":
             return "+"

@@ -1,4 +1,4 @@
-"""The confusion matrix on the page: a table of counts, or the most frequent mistakes where there are too many classes."""
+"""The confusion matrix on the page: a table of counts, or the most frequent mistakes if there are too many classes."""
 
 from nas.reports.confusion import Confusion
 from nas.reports.markup import Markup, joined, tag
@@ -8,11 +8,11 @@ from nas.reports.rows.cell import Cell, Cells
 MOST_CLASSES = 20
 MISTAKES = 10
 UPRIGHT = 3
-"""Names of classes with more characters are written upright above the columns."""
+"""Class names with more characters are written vertically above the columns."""
 
 
 def confusion_matrix(confusion: Confusion) -> Markup:
-    """A figure."""
+    """The table as an HTML figure."""
     if len(confusion.classes) > MOST_CLASSES:
         return tag(
             "div",

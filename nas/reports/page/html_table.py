@@ -7,13 +7,13 @@ from nas.reports.rows.cell import Cell, Cells
 
 EMPTY = Cell("", None)
 LONG = 24
-"""Cells of words with more characters are broken into lines."""
+"""Cells of text with more characters are broken into lines."""
 
 
 def table(rows: Sequence[Cells], *, sortable: bool = False, tall: bool = False) -> Markup:
-    """A table with every column that any row has; a sortable one can be sorted by a click on a head.
+    """A table with every column that any row has; a click on a header sorts a sortable table.
 
-    A row without one of the columns, such as a failed training without a further metric, has an empty cell there.
+    If a row lacks a column, for example a failed training without a metric, its cell is empty.
     """
     if not rows:
         return tag("p", "None.", class_="note")

@@ -1,4 +1,4 @@
-"""The page as a whole."""
+"""The whole page of a report."""
 
 import onnx_graph
 from nas.reports.markup import Markup, tag

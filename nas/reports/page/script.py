@@ -1,4 +1,4 @@
-"""The script of the page: a click on the head of a table's column sorts its rows. Without scripts the table stays as it is."""
+"""The script of the page: a click on the header of a column sorts the rows. Without scripts the table is not sortable."""
 
 SCRIPT = """
 document.querySelectorAll("table.sortable").forEach(function (table) {

@@ -1,4 +1,4 @@
-"""The search on the page: its course, its predictions, its front, its trials, its time."""
+"""The section about the search: progress, predictions, front, trials and times."""
 
 from nas.reports.charts.best_so_far import best_so_far
 from nas.reports.charts.predicted import Forecasts, predicted
@@ -55,7 +55,7 @@ def trials(report: Report) -> Markup:
 
 
 def configuration(folder: RunFolder) -> Markup:
-    """The whole configuration, as it is in the folder."""
+    """The whole configuration, the same as in the folder."""
     text = folder.config_file.read_text(encoding="utf-8", errors="replace")
     return tag(
         "section",

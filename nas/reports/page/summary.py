@@ -1,4 +1,4 @@
-"""The top of the page: what was found, in one sentence, a small table and a picture."""
+"""The top of the page: the result in one sentence, a small table and a picture."""
 
 from nas.reports.charts.pareto import pareto
 from nas.reports.markup import Markup, joined, tag
@@ -11,7 +11,7 @@ from nas.reports.verdict import Verdict
 NAMES = {"winner": "Winner", "dense": "Dense", "random": "Random"}
 MEANINGS = {"dense": "the same architecture without a mask", "random": "the best of random search"}
 COLUMNS = {"measured": "measured", "non-zeros": "non-zeros", "bytes": "bytes", "latency ms": "ms"}
-"""Columns of a row that are shown here, with their heads."""
+"""Columns of a row that are shown here, with their headers."""
 
 
 def summary(report: Report) -> Markup:
@@ -34,7 +34,7 @@ def summary(report: Report) -> Markup:
 
 
 def _networks(report: Report) -> Markup:
-    """The winner beside the baselines."""
+    """The table of the winner and the baselines."""
     heads = [tag("th", name, scope="col") for name in ("network", *COLUMNS.values())]
     rows = [_network(report, row) for row in report.networks]
     grid = tag("table", tag("thead", tag("tr", *heads)), tag("tbody", joined(rows)), class_="networks")

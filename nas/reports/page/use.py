@@ -1,4 +1,4 @@
-"""How to use the winner, and how to do the run again."""
+"""The section on using the winner and repeating the run."""
 
 import onnx_ir as ir
 
@@ -9,7 +9,7 @@ from nas.reports.usage import usage
 
 
 def use(report: Report, model: ir.Model) -> Markup:
-    """Lines to copy."""
+    """The section, with lines to copy."""
     best = report.best
     file = (
         f"best.onnx takes raw inputs: {best.bytes:,} bytes, {best.latency:.3f} ms for one example on one thread. Its outputs "

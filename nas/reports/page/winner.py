@@ -1,4 +1,4 @@
-"""The winner on the page: its layers, its masks, what it confuses, and what moved its prediction."""
+"""The section about the winner: its layers, its masks, its confusions, and the explanation of its prediction."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -80,7 +80,7 @@ def _masks(model: ir.Model) -> Markup | None:
 
 
 def _explained(folder: RunFolder) -> Markup | None:
-    """What moved the prediction of the winner; nothing where the run has no predictor that can tell."""
+    """The explanation of the winner's prediction; empty if the run has no predictor that can explain it."""
     import predictors
     from predictors import PredictorError
 

@@ -1,1 +1,1 @@
-"""Rows of tables: made once, shown in the terminal, on the page and as JSON."""
+"""Rows of tables, shared by the terminal, the page and JSON."""

@@ -1,4 +1,4 @@
-"""One cell of a table: made once, shown by the terminal and by the page."""
+"""Cells of tables, shared by the terminal and the page."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ Cells = Mapping[str, "Cell"]
 
 @dataclass(frozen=True)
 class Cell:
-    """What a cell shows.
+    """One cell of a table.
 
     Attributes:
-        text: for people.
-        order: what rows are sorted by; None sorts last.
+        text: text for people.
+        order: sort key of the row; None comes last.
     """
 
     text: str
@@ -23,12 +23,12 @@ class Cell:
 
     @classmethod
     def count(cls, number: int) -> "Cell":
-        """A whole number, its digits in groups of three."""
+        """A whole number with digits in groups of three."""
         return cls(f"{number:,}", number)
 
     @classmethod
     def label(cls, text: str) -> "Cell":
-        """Words, sorted by the alphabet."""
+        """Text that is sorted alphabetically."""
         return cls(text, text)
 
     @classmethod
@@ -38,5 +38,5 @@ class Cell:
 
     @classmethod
     def score(cls, score: Score | None) -> "Cell":
-        """A prediction with its standard deviation; empty where none was made."""
+        """A prediction with its standard deviation; empty if there is none."""
         return cls("", None) if score is None else cls(f"{score.mean:.2%} ± {score.std:.2%}", score.mean)

@@ -1,4 +1,4 @@
-"""A row of the Pareto front: what was measured beside what was predicted."""
+"""A row of the Pareto front, with measured and predicted values."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -12,19 +12,19 @@ from nas.study.trial import CandidateResult, Score, further
 
 @dataclass(frozen=True, kw_only=True)
 class FrontRow:
-    """A candidate that no other beats.
+    """A candidate that no other candidate dominates.
 
     Attributes:
-        digest: of the candidate.
+        digest: digest of the candidate.
         accuracy: mean validation metric.
         accuracies: validation metric of each training.
-        score: predicted before the first training; None where nothing was predicted.
-        nnz: non-zero weights.
-        bytes: of the network as it would be exported.
+        score: prediction before the first training; None without a prediction.
+        nnz: number of non-zero weights.
+        bytes: size of the network in its exported form.
         latency: milliseconds of one example in onnxruntime on one thread.
         metrics: all costs and metrics that the search measured, by name; empty in an older report.
         trial: number of the first training.
-        candidate: as JSON.
+        candidate: candidate as JSON.
     """
 
     digest: str

@@ -18,17 +18,17 @@ class NetworkRow:
 
     Attributes:
         name: ``winner``, ``dense`` or ``random``.
-        digest: of the candidate.
-        candidate: as JSON.
+        digest: digest of the candidate.
+        candidate: candidate as JSON.
         accuracies: test metric of each training.
         validation: validation metric of each training.
-        seeds: of the trainings.
-        nnz: non-zero weights.
-        bytes: of the exported file.
+        seeds: seed of each training.
+        nnz: number of non-zero weights.
+        bytes: size of the exported file.
         latency: milliseconds of one example in onnxruntime on one thread.
-        largest_error: of the export against the trained network.
-        file: of the export, relative to the run's folder.
-        score: predicted before its first training; None for the baselines and without a predictor.
+        largest_error: largest error of the export against the trained network.
+        file: path of the export, relative to the run's folder.
+        score: prediction before its first training; None for the baselines and without a predictor.
     """
 
     name: str
@@ -51,7 +51,7 @@ class NetworkRow:
 
     @cached_property
     def std(self) -> float | None:
-        """Standard deviation of the test metric between trainings; None for a single one."""
+        """Standard deviation of the test metric between trainings; None for a single training."""
         return stdev(self.accuracies) if len(self.accuracies) > 1 else None
 
     @property
@@ -79,7 +79,7 @@ class NetworkRow:
 
     @classmethod
     def from_json(cls, data: object, place: str) -> "NetworkRow":
-        """Read what `to_json` wrote; the figures under ``test`` follow from the accuracies."""
+        """Read what `to_json` wrote; the figures under ``test`` are computed from the accuracies."""
         fields = Fields(data, place)
         return cls(
             name=fields.text("name"),

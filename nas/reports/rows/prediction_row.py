@@ -1,4 +1,4 @@
-"""A row of the table of predictions: what a predictor says of one network for one task."""
+"""A row of the table of predictions: the prediction for one network and one task."""
 
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class PredictedCost:
-    """What a network is predicted to cost.
+    """Predicted costs of a network.
 
     Attributes:
         latency: milliseconds of one example, with its standard deviation.
-        latency_outside: whether it has operators that were never measured.
-        bytes: of the exported file without metadata, exact.
+        latency_outside: whether the network has operators that were never measured.
+        bytes: exact size of the exported file without metadata.
     """
 
     latency: float
@@ -28,17 +28,17 @@ class PredictedCost:
 
 @dataclass(frozen=True, kw_only=True)
 class PredictionRow:
-    """A prediction.
+    """A prediction for one network and one task.
 
     Attributes:
         model: path of the file.
-        task: name of the task; None where the predictor knows only one that has no name.
+        task: name of the task; None if the predictor knows only one task without a name.
         score, std: predicted accuracy with its standard deviation.
-        low, high: interval that holds the accuracy nine times in ten.
-        distance: from the networks of the fit, 1 where *outside* begins; None where the predictor does not know it.
-        unseen: whether the task, or this kind of network for it, is one that the predictor was not fitted on.
-        cost: where it was asked for.
-        explanation: where it was asked for.
+        low, high: interval that contains the accuracy with a probability of 90 %.
+        distance: distance from the networks of the fit, above 1 means *outside*; None if the predictor does not know it.
+        unseen: whether the predictor was not fitted on this task, or not on this kind of network for the task.
+        cost: predicted costs, if requested.
+        explanation: explanation of the prediction, if requested.
     """
 
     model: str
@@ -54,11 +54,11 @@ class PredictionRow:
 
     @property
     def outside(self) -> bool | None:
-        """Whether the network is unlike every one that the predictor was fitted on; None where it does not know."""
+        """Whether the network is unlike all networks of the fit; None if the predictor does not know it."""
         return None if self.distance is None else self.distance > 1
 
     def to_json(self) -> dict[str, Any]:
-        """As plain JSON values; cost and explanation only where they were asked for."""
+        """As plain JSON values; cost and explanation only if they were requested."""
         names = ("model", "task", "score", "std", "low", "high", "distance", "outside", "unseen")
         data = {name: getattr(self, name) for name in names}
         if self.cost is not None:
@@ -83,7 +83,7 @@ class PredictionRow:
 
     @property
     def _support(self) -> str:
-        """How far the predictor knows such networks, in one word."""
+        """One word for how well the predictor knows such networks."""
         if self.outside:
             return "outside"
         return "unseen" if self.unseen else "" if self.outside is None else "inside"

@@ -1,4 +1,4 @@
-"""A row of the table of times: how long one kind of work took."""
+"""A row of the table of times: the time of one kind of work."""
 
 from dataclasses import dataclass, fields
 

@@ -12,7 +12,7 @@ from nas.study.trial import Score, Trial, further
 
 @dataclass(frozen=True, kw_only=True)
 class TrialRow:
-    """A trial of the search; the attributes are those of `Trial`."""
+    """A trial of the search, with attributes of `Trial`."""
 
     number: int
     round: int
