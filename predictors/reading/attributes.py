@@ -200,7 +200,7 @@ def _number(value: Setting | None) -> float:
 
 
 def _canonical_lists(rest: Settings, operator: str, in_shape: Shape | None) -> None:
-    """Settings with axes counted from the front, ends limited to the axis, and lists that equal their default removed."""
+    """Normalise lists in place: count axes from the front, limit ends to the axis, remove lists that equal their default."""
     rank = len(in_shape) if in_shape else 0
     axes = integers(rest.get("axes"))
     if axes is not None and rank:
@@ -244,7 +244,7 @@ def _hash(rest: Settings, hashed: str) -> float:
 
 
 def _canonical_activations(found: Settings, default: tuple[str, ...]) -> None:
-    """Activations in lower case, removed if they are the default."""
+    """Write activations in lower case; remove them if they are the default."""
     names = found.get("activations")
     if not isinstance(names, tuple):
         return

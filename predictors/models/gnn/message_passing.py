@@ -85,7 +85,7 @@ class Dropout(nn.Module):
 
 
 class StructureNetwork(nn.Module):
-    """The network: units → operators → graph, then features of the whole graph are added → one number per graph."""
+    """The network: units → operators → graph, joined with features of the whole graph → one number per graph."""
 
     def __init__(self, sizes: NetworkSizes, seed: int = 0, *, dropout: float = 0.0) -> None:
         """The seed determines weights and dropout; torch's own generator is neither used nor changed."""
