@@ -1,4 +1,4 @@
-"""The ONNX graph as currency: safe files, weights and their masks, live units, physical shrinking, exact counts.
+"""The ONNX graph, in which all parts exchange networks: safe files, weights and masks, live units, physical shrinking, exact counts.
 
 `__init__.pyi` lists the public names. Each of them is imported when it is first used.
 """

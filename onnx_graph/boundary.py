@@ -1,4 +1,4 @@
-"""The edge between this code and a stranger's model: whatever goes wrong inside leaves as one typed error that names the node.
+"""The boundary between this code and untrusted models: every failure on such a model becomes one typed error that names the node.
 
 A file may hold an attribute of a wrong type, shapes that contradict each other, or an operator that is used against its definition.
 Checks at the start find most of that. What they do not find makes the code fail somewhere with `ValueError`, `TypeError` and the
@@ -31,21 +31,21 @@ FAMILIES = (
     DecodeError,
     EncodeError,
 )
-"""What code raises that reads something else than it expects. `OSError` is missing: a full disk is no property of a model."""
+"""Errors raised by code that reads unexpected data. `OSError` is not among them: a full disk is not a fault of the model."""
 
 _LONGEST_REASON = 200
 
 
 def typed(what: str, *, passes: tuple[type[Exception], ...] = ()) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Wrap a function that reads a stranger's model.
+    """Wrap a function that reads an untrusted model.
 
     Args:
-        what: what the model cannot be, if it fails, such as ``counted``.
-        passes: errors that users are promised, beside `GraphError`.
+        what: participle for the message "cannot be …", such as ``counted``.
+        passes: documented errors that are passed on unchanged, in addition to `GraphError`.
 
     Returns:
-        A decorator. The wrapped function raises `UnreadableModelError` for `MemoryError` and for everything in `FAMILIES`. Where its
-        first argument is a path, the message of an `InvalidModelError` begins with it.
+        A decorator. The wrapped function raises `UnreadableModelError` for `MemoryError` and for everything in `FAMILIES`. If its
+        first argument is a path, the message of an `InvalidModelError` begins with this path.
     """
 
     promised: tuple[type[Exception], ...] = (GraphError, *passes)
@@ -73,7 +73,7 @@ def typed(what: str, *, passes: tuple[type[Exception], ...] = ()) -> Callable[[C
 
 
 def _file(args: tuple[object, ...]) -> str:
-    """How a message begins: with the path, where the function was given one."""
+    """Beginning of a message: the path, if the function was given one."""
     first = args[0] if args else None
     return f"{os.fspath(first)!s}: " if isinstance(first, str | os.PathLike) else ""
 
@@ -93,7 +93,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _node_at(trace: TracebackType | None) -> ir.Node | None:
-    """The node that the innermost of the failed functions had in hand."""
+    """The node that the innermost failed function was processing."""
     found = None
     while trace is not None:
         for name in ("node", "operator", "use", "entry"):

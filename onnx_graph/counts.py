@@ -29,10 +29,10 @@ class Counts:
 
 @typed("counted")
 def count(model: ir.Model) -> Counts:
-    """Count a model as it is; `trim` it first where unreachable weights should not count.
+    """Count a model as it is; call `trim` first if unreachable weights should not count.
 
-    A weight shared by several nodes counts once, its multiply-accumulates once a node. Where shapes are unknown (an
-    image size, a sequence length), the weight is taken to be applied once.
+    A weight shared by several nodes counts once, but its multiply-accumulates count once per node. Where shapes are
+    unknown (an image size, a sequence length), the weight is assumed to be applied once.
     """
     nonzeros: dict[str, int] = {}
     stored = macs = 0
@@ -53,7 +53,7 @@ def _floats(value: ir.Value) -> int:
 
 
 def _applications(use: WeightUse) -> int:
-    """How often one weight is multiplied for one example: positions of an image, steps of a sequence."""
+    """Number of times one weight is multiplied for one example: positions of an image or steps of a sequence."""
     node, operator = use.node, use.weight.operator
     if operator == "Conv":
         return _known(node.outputs[0].shape, skip=2)
@@ -69,13 +69,13 @@ def _applications(use: WeightUse) -> int:
 
 
 def _known(shape: ir.Shape | None, skip: int) -> int:
-    """Product of the dimensions behind the first ``skip``; 1 where any of them is unknown."""
+    """Product of the dimensions after the first ``skip``; 1 if any of them is unknown."""
     dims = [] if shape is None else list(shape)[skip:]
     return prod(dims) if all(isinstance(dim, int) for dim in dims) else 1  # type: ignore[arg-type]
 
 
 def _positions(shape: ir.Shape | None, unit_axis: int) -> int:
-    """Positions of a product's output beside its unit axis and its batch axis (the symbolic one, else the first)."""
+    """Number of positions of a product's output, without its unit axis and its batch axis (the symbolic one, else the first)."""
     if shape is None or len(shape) < 3:
         return 1
     dims = list(shape)

@@ -1,4 +1,4 @@
-"""Errors of the ONNX layer: each says which file or node is wrong and what would be right."""
+"""Errors of the ONNX layer: each names the faulty file or node and states what would be right."""
 
 
 class GraphError(Exception):
@@ -6,18 +6,18 @@ class GraphError(Exception):
 
 
 class InvalidModelError(GraphError, ValueError):
-    """The file is not a readable ONNX model, or is one that reaches outside its folder."""
+    """The file is not a readable ONNX model, or it refers to files outside its folder."""
 
 
 class UnreadableModelError(InvalidModelError):
-    """A model on which a reader failed in a way that no check foresaw; the cause is chained.
+    """A reader failed on the model in a way that no check foresaw; the cause is chained.
 
-    Nearly always the model contradicts itself. If onnxruntime runs it, the defect is ours.
+    Nearly always the model contradicts itself. If onnxruntime runs the model, the defect is in this package.
     """
 
 
 class WeightError(GraphError, ValueError):
-    """An array does not fit the initializer it is meant for, or there is no such initializer."""
+    """An array does not fit its initializer, or there is no initializer of that name."""
 
 
 class FixedBatchError(GraphError, ValueError):
@@ -29,16 +29,16 @@ class UnsupportedOperatorError(GraphError, ValueError):
 
     Attributes:
         node: name of the node (or of its first output where it has no name).
-        operator: ``domain::OpType``, the domain left out for standard ONNX.
+        operator: ``domain::OpType``, without the domain for standard ONNX.
     """
 
     def __init__(self, node: str, operator: str, reason: str = "") -> None:
-        """Say which node and operator, and why if there is more to say."""
+        """Compose the message from node, operator and, if given, the reason."""
         self.node = node
         self.operator = operator
         self.reason = reason
         super().__init__(f"node {node!r}: operator {operator} is not supported" + (f": {reason}" if reason else ""))
 
     def __reduce__(self) -> tuple[type["UnsupportedOperatorError"], tuple[str, str, str]]:
-        """From process to process: by default, the message alone would be given back to `__init__`."""
+        """Pickle all arguments: by default, only the message would be passed to `__init__` in the other process."""
         return type(self), (self.node, self.operator, self.reason)

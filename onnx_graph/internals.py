@@ -1,4 +1,4 @@
-"""Names for the other packages of this project; they may change without notice. Users find theirs in `onnx_graph`."""
+"""Names for the other packages of this project; they may change without notice. The public names are in `onnx_graph`."""
 
 from onnx_graph.boundary import typed
 from onnx_graph.files.limits import MOST_AXES

@@ -1,6 +1,6 @@
-"""Names in a table: the known ones, nearest first, for errors about unknown ones.
+"""Error messages for unknown names: they list the known names, the most similar first.
 
-This file stands in `onnx_graph` because every package has such tables and may import only downwards.
+This file is in `onnx_graph` because every package has tables of names and may import only lower packages.
 """
 
 import difflib
@@ -13,14 +13,14 @@ def nearest(name: str, known: Iterable[str]) -> list[str]:
 
 
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
-    """The message for a name that no table holds."""
+    """The message for an unknown name."""
     names = nearest(str(name), known)
     start = f"unknown {kind} {name!r}"
     return f"{start}; did you mean {names[0]!r}? Known: {', '.join(names)}" if names else start
 
 
 def require_name(kind: str, name: str, known: Iterable[str], error: type[Exception]) -> str:
-    """`name` if it is known; otherwise an `error` that lists the known names, nearest first."""
+    """`name` if it is known; otherwise raises an `error` that lists the known names, the most similar first."""
     known = list(known)
     if name in known:
         return name

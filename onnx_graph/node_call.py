@@ -21,7 +21,7 @@ class Weights(Protocol):
         ...
 
     def recurrence(self, node: ir.Node, steps: int | None) -> Recurrence | None:
-        """The two weights of a recurrent node, over so many steps; None: nobody knows how many."""
+        """The two weights of a recurrent node over `steps` steps; None if their number is unknown."""
         ...
 
 
@@ -29,7 +29,7 @@ class NodeCall:
     """One node, the version of its operator set, and which of its inputs depend on the data."""
 
     def __init__(self, node: ir.Node, opset: int, live: Sequence[bool], weights: Weights | None = None) -> None:
-        """Without `weights`, no input is a maskable one."""
+        """Without `weights`, no input counts as a maskable weight."""
         self.node, self.opset, self.live, self._weights = node, opset, live, weights
         self._inputs: list[Dims | None] | None = None
 
@@ -46,7 +46,7 @@ class NodeCall:
         return [shape_of(value) for value in self.node.outputs]
 
     def given(self, index: int) -> bool:
-        """Whether an input is not left out."""
+        """Whether an input is given."""
         return index < len(self.node.inputs) and self.node.inputs[index] is not None
 
     def integer(self, name: str, default: int) -> int:
@@ -86,7 +86,7 @@ class NodeCall:
 
 
 def shape_of(value: ir.Value | None) -> Dims | None:
-    """Shape of a value: numbers, names, None for unknown lengths; None for a value that is absent or of unknown rank."""
+    """Shape of a value: lengths as numbers, names, or None if unknown; None for a value that is absent or of unknown rank."""
     if value is None or value.shape is None:
         return None
     return tuple(dim if isinstance(dim, int) else dim.value for dim in value.shape.dims)

@@ -1,8 +1,8 @@
 """Bounds on the norms of weights, stated in the graph: training keeps a bounded weight A within ‖A‖₁·‖A‖_∞ ≤ bound.
 
 ‖A‖₁ and ‖A‖_∞ are the largest absolute column and row sum. Their product is at least the squared spectral norm, it does not
-change when A is turned, and taking entries out of A never raises it, so that no mask breaks what the bound is for. It lies in the
-metadata of the initializer, where clones, files and `onnx_graph.shrink` keep it.
+change when A is transposed, and setting entries of A to zero never raises it, so the bound holds under every mask. It is stored in
+the metadata of the initializer, which clones, files and `onnx_graph.shrink` preserve.
 """
 
 import math
@@ -22,7 +22,7 @@ def set_norm_bound(weight: ir.Value, bound: float) -> None:
 
 
 def norm_bounds(model: ir.Model) -> dict[str, float]:
-    """Bound by initializer name, of the matrices that have one; `InvalidModelError` for a bound that is no positive number."""
+    """Bound by initializer name, for the matrices that have one; raises `InvalidModelError` if a bound is not a positive number."""
     return {
         name: _read(name, value.metadata_props[NORM_BOUND_KEY])
         for name, value in model.graph.initializers.items()
@@ -31,7 +31,7 @@ def norm_bounds(model: ir.Model) -> dict[str, float]:
 
 
 def within(array: NDArray[np.float32], bound: float) -> NDArray[np.float32]:
-    """The matrix, scaled down where it exceeds its bound."""
+    """The matrix, scaled down if it exceeds its bound."""
     sizes = np.abs(array)
     product = float(sizes.sum(axis=0).max(initial=0.0)) * float(sizes.sum(axis=1).max(initial=0.0))
     return array if product <= bound else np.asarray(array * np.float32(math.sqrt(bound / product)), np.float32)

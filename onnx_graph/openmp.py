@@ -1,8 +1,8 @@
-"""The number of OpenMP threads of the calling thread: the one limit on threads that belongs to a thread and not to the process.
+"""The number of OpenMP threads of the calling thread: the only thread limit that applies to one thread and not to the process.
 
 The limits of BLAS libraries and `torch.set_num_threads` reach other threads too, so no function of these packages sets them.
-torch sets the number of a new thread when the thread first asks for it: call `torch.get_num_threads` before these functions.
-Its matrix products obey, unless the host has called `torch.set_num_threads`: then they use as many threads as it said.
+torch sets the number for a new thread when the thread first asks for it: call `torch.get_num_threads` before these functions.
+torch's matrix products obey the limit, unless the application has called `torch.set_num_threads`: then they use that number.
 """
 
 from collections.abc import Iterator
@@ -14,16 +14,16 @@ import threadpoolctl  # type: ignore[import-untyped]
 
 @contextmanager
 def openmp_threads(threads: int) -> Iterator[None]:
-    """Inside, what the calling thread computes with OpenMP takes `threads` threads; other threads keep their number."""
+    """Inside this context, OpenMP computations of the calling thread use `threads` threads; other threads keep their number."""
     with _libraries().limit(limits=threads):
         yield
 
 
 def limit_this_thread(threads: int) -> None:
-    """As `openmp_threads` until the thread ends, for the threads of a pool."""
+    """Like `openmp_threads`, but until the thread ends; for the threads of a pool."""
     _libraries().limit(limits=threads)
 
 
 def _libraries() -> Any:
-    """The OpenMP libraries that are loaded by now."""
+    """The OpenMP libraries that are loaded so far."""
     return threadpoolctl.ThreadpoolController().select(user_api="openmp")

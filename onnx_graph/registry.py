@@ -1,11 +1,11 @@
-"""A registry: all plug-ins of one kind by name, those built in and those of other installed packages.
+"""A registry: all plug-ins of one kind by name, built in and from other installed packages.
 
-This file stands in `onnx_graph` because `search_spaces`, `predictors` and `nas` all keep registries, and packages may
-import only downwards.
+This file is in `onnx_graph` because `search_spaces`, `predictors` and `nas` all have registries, and packages may
+import only lower packages.
 
 Built-ins are a table, name → ``module:attribute``. Another package offers a name as an entry point in the registry's group.
-Nothing is imported before it is asked for. A name that is offered twice is an error that names both places; a plug-in that
-cannot be imported, or is of the wrong type, is an error when it is asked for. The other names go on working in both cases.
+Nothing is imported before it is requested. Requesting a name that is offered twice raises an error that names both places;
+requesting a plug-in that cannot be imported or has the wrong type raises an error too. All other names still work.
 """
 
 import ast
@@ -24,7 +24,7 @@ T = TypeVar("T")
 Select = Callable[..., EntryPoints]
 
 BUILT_IN = "built-in"
-"""Origin of the names of the table; that of others is the name and version of a distribution."""
+"""Origin of the names in the table; the origin of other names is the name and version of a distribution."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Builtin:
 
     Attributes:
         place: ``module:attribute``.
-        summary: what it is, in one line; where empty, the first line of the docstring that `told_by` names.
-        told_by: ``module`` or ``module:attribute``; where empty, the module of `place`.
+        summary: description in one line; if empty, the first line of the docstring at `told_by`.
+        told_by: ``module`` or ``module:attribute``; if empty, the module of `place`.
     """
 
     place: str
@@ -49,7 +49,7 @@ class Offer:
     Attributes:
         place: ``module:attribute``.
         origin: `BUILT_IN`, or the name and version of a distribution.
-        load: imports the object.
+        load: function that imports the object.
     """
 
     place: str
@@ -57,7 +57,7 @@ class Offer:
     load: Callable[[], Any]
 
     def __str__(self) -> str:
-        """For messages."""
+        """Description for messages."""
         return f"{self.origin} ({self.place})"
 
 
@@ -67,9 +67,9 @@ class Listed:
 
     Attributes:
         name: the name.
-        origin: see `Offer`; both, where a name is offered twice.
-        summary: what it is, in one line.
-        problem: why it cannot be used; empty where it can.
+        origin: origin as in `Offer`; both origins if a name is offered twice.
+        summary: description in one line.
+        problem: reason why it cannot be used; empty if it can.
     """
 
     name: str
@@ -82,13 +82,13 @@ class Registry(Generic[T]):
     """The plug-ins of one kind.
 
     Args:
-        kind: what one of them is called in messages, such as ``search space``.
-        builtins: the table; a text stands for a `Builtin` of that place.
-        group: of the entry points through which other packages add names.
-        fault: ``fault(found, name)`` says what is wrong with an object of another package, as in "it must be a function";
-            empty where nothing is.
-        unknown: raised for a name that nothing offers.
-        broken: raised for a name that is offered twice, or whose plug-in cannot be used.
+        kind: word for one plug-in in messages, such as ``search space``.
+        builtins: the table; a string stands for a `Builtin` of that place.
+        group: group of the entry points through which other packages add names.
+        fault: ``fault(found, name)`` returns what is wrong with an object of another package, as in "it must be a
+            function"; empty if nothing is wrong.
+        unknown: error class for a name that nothing offers.
+        broken: error class for a name that is offered twice, or whose plug-in cannot be used.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class Registry(Generic[T]):
         """The object of that name, imported now.
 
         Raises:
-            self.unknown: nothing offers the name; the message lists the known names, nearest first.
+            self.unknown: nothing offers the name; the message lists the known names, the most similar first.
             self.broken: it is offered twice, or its plug-in cannot be used; the message names the places.
         """
         offers = self._all().get(name, []) if isinstance(name, str) else []
@@ -139,11 +139,11 @@ class Registry(Generic[T]):
         return self._load(str(name), offers[0])
 
     def origin(self, name: str) -> str:
-        """Where a known name comes from: `BUILT_IN`, or the name and version of a distribution."""
+        """Origin of a known name: `BUILT_IN`, or the name and version of a distribution."""
         return " and ".join(offer.origin for offer in self._all()[name])
 
     def usable(self) -> tuple[str, ...]:
-        """The names without a problem; other packages' plug-ins are imported to know it."""
+        """The names without a problem; other packages' plug-ins are imported to check them."""
         return tuple(listed.name for listed in self.listed() if not listed.problem)
 
     def listed(self) -> list[Listed]:
@@ -211,7 +211,7 @@ def first_line(place: str) -> str:
 
 
 def summary_of(found: object) -> str:
-    """What a loaded object says of itself: its ``meaning``, else the first line of its docstring or its module's."""
+    """Summary of a loaded object: its ``meaning``, else the first line of its docstring or of its module's docstring."""
     meaning = getattr(found, "meaning", None)
     if isinstance(meaning, str):
         return _first(meaning)

@@ -1,7 +1,7 @@
 """The maskable weights of a graph and their orientation.
 
-A weight is an initializer that a Gemm, MatMul, Conv, ConvTranspose, RNN, GRU or LSTM node multiplies its input with.
-Biases, normalisation parameters and constants are none. The mask of a weight is its pattern of non-zeros.
+A weight is an initializer that a Gemm, MatMul, Conv, ConvTranspose, RNN, GRU or LSTM node multiplies its input by.
+Biases, normalisation parameters and other constants are not weights. The mask of a weight is its pattern of non-zeros.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,16 +24,16 @@ class Weight:
     """A maskable weight.
 
     Attributes:
-        name: of the initializer.
+        name: name of the initializer.
         node: name of the (first) node that uses it.
         operator: that node's operator type.
         kind: ``dense``, ``conv`` or ``recurrent`` (a hidden-to-hidden matrix; input-to-hidden ones are ``dense``).
         shape: canonical shape ``(out, in, *kernel)``; ``in`` is per group for a grouped convolution; the gates of a
             recurrent weight are stacked along ``out``, the directions before them.
-        groups: of a convolution, else 1.
+        groups: number of groups of a convolution, else 1.
         gates: 1 for RNN, 3 for GRU, 4 for LSTM, else 1.
-        directions: of a recurrent operator, else 1.
-        transposed: the stored array is ``(in, out)`` (of a ConvTranspose: ``(in, out / groups, *kernel)``).
+        directions: number of directions of a recurrent operator, else 1.
+        transposed: whether the stored array is ``(in, out)`` (for a ConvTranspose: ``(in, out / groups, *kernel)``).
     """
 
     name: str
@@ -48,7 +48,7 @@ class Weight:
 
     @property
     def is_recurrent(self) -> bool:
-        """Whether a recurrent operator uses it, for its input or its hidden units."""
+        """Whether a recurrent operator uses the weight, for its input or its hidden units."""
         return TABLE[self.operator].gates > 0
 
     def canonical(self, array: NDArray[np.generic]) -> NDArray[np.generic]:
@@ -105,7 +105,7 @@ def set_weights(model: ir.Model, arrays: Mapping[str, NDArray[np.float32]]) -> N
     """Replace initializers (stored orientation) in place, in their own data type.
 
     Raises:
-        WeightError: there is no initializer of that name, or its shape is another. Nothing is changed then.
+        WeightError: there is no initializer of that name, or its shape differs. Nothing is changed then.
     """
     tensors = {}
     for name, array in arrays.items():
@@ -131,7 +131,7 @@ def weight_uses(model: ir.Model) -> Iterator[WeightUse]:
 
 
 def initializer_of(value: ir.Value | None) -> ir.Value | None:
-    """The initializer with data that a value is, directly or through Identity nodes; None where it is none."""
+    """The initializer with data that a value is, directly or through Identity nodes; None for any other value."""
     while value is not None:
         if value.const_value is not None and value.is_initializer():
             return value
@@ -154,12 +154,12 @@ def integer(node: ir.Node, name: str, default: int) -> int:
 
 
 def name_of(node: ir.Node) -> str:
-    """Name of a node, of its first output where it has none."""
+    """Name of a node, or of its first output if the node has none."""
     return node.name or (node.outputs[0].name if node.outputs else None) or node.op_type
 
 
 def weight_of_shape(node: ir.Node, index: int, name: str, shape: tuple[int, ...]) -> Weight | None:
-    """The maskable weight that a tensor of that stored shape is as an input of a node; None where it is none."""
+    """The maskable weight that a tensor of that stored shape forms as an input of a node; None if it is not a maskable weight."""
     return _described(operator_of(node), node, index, name, shape)
 
 
@@ -209,7 +209,7 @@ def _uses(node: ir.Node, operator: Operator) -> Iterator[WeightUse]:
 
 
 def _inputs(node: ir.Node, indices: Iterable[int]) -> Iterator[tuple[int, ir.Value]]:
-    """Those of some inputs that are float initializers."""
+    """The float initializers among some inputs."""
     for index in indices:
         value = _floats(node, index)
         if value is not None:
@@ -217,7 +217,7 @@ def _inputs(node: ir.Node, indices: Iterable[int]) -> Iterator[tuple[int, ir.Val
 
 
 def _side(node: ir.Node) -> tuple[tuple[int, ir.Value], ...]:
-    """Where Gemm and MatMul have their weight: at the side that is a matrix, while the other one is no initializer."""
+    """The operand of Gemm or MatMul that is the weight: a matrix, while the other operand is not an initializer."""
     if len(node.inputs) < 2:
         return ()
     for index in (1, 0):
@@ -229,6 +229,6 @@ def _side(node: ir.Node) -> tuple[tuple[int, ir.Value], ...]:
 
 
 def _floats(node: ir.Node, index: int) -> ir.Value | None:
-    """The float initializer behind an input."""
+    """The float initializer that an input reads."""
     value = initializer_of(node.inputs[index]) if index < len(node.inputs) else None
     return value if value is not None and value.const_value is not None and value.const_value.dtype in FLOATS else None

@@ -1,4 +1,4 @@
-"""Accuracy of a network predicted from the structure of its ONNX graph and the non-zero pattern of its weights, with uncertainty.
+"""Prediction of a network's accuracy, with uncertainty, from the structure of its ONNX graph and the non-zero pattern of its weights.
 
 `__init__.pyi` lists the public names. Each of them is imported when it is first used.
 """

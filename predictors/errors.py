@@ -6,15 +6,15 @@ class PredictorError(Exception):
 
 
 class NotFittedError(PredictorError, RuntimeError):
-    """`predict` or `save` before `fit`."""
+    """`predict` or `save` was called before `fit`."""
 
 
 class InvalidTrainingSetError(PredictorError, ValueError):
-    """Graphs and accuracies that no predictor can be fitted on; the message says which network is wrong."""
+    """Graphs and accuracies that no predictor can be fitted on; the message names the faulty network."""
 
 
 class ModelTypeError(PredictorError, TypeError):
-    """Something that is not a network, or not in an accepted form; the message names what is accepted."""
+    """A value that is not a network in an accepted form; the message names the accepted forms."""
 
 
 class InvalidPredictorError(PredictorError, ValueError):
@@ -26,10 +26,10 @@ class InvalidTableError(PredictorError, ValueError):
 
 
 class UnknownPredictorError(PredictorError, KeyError):
-    """A predictor name that no table holds; the message lists the known ones, nearest first."""
+    """An unknown predictor name; the message lists the known names, the most similar first."""
 
     def __str__(self) -> str:
-        """The message itself: KeyError would print its repr."""
+        """The plain message: KeyError would print its repr."""
         return str(self.args[0])
 
 
@@ -42,4 +42,4 @@ class InvalidTaskError(PredictorError, ValueError):
 
 
 class InvalidTargetError(PredictorError, ValueError):
-    """Something that cannot be predicted; the message says what is missing."""
+    """A quantity that cannot be predicted; the message states what is missing."""

@@ -14,7 +14,7 @@ NORMAL_90 = 1.6448536269514722
 TAIL = 0.05
 """Share of the accuracies beyond either end of an interval that holds nine tenths."""
 NEAREST_CERTAINTY = 0.01
-"""Means are taken to lie at least this far from 0 and 1 where spreads are limited: many are 0 or 1 only because they were clipped."""
+"""When spreads are limited, means count as at least this far from 0 and 1: many are 0 or 1 only because they were clipped."""
 
 
 def largest_std(mean: float | NDArray[np.float64]) -> NDArray[np.float64]:
@@ -28,13 +28,14 @@ class Prediction:
     """Predicted accuracies.
 
     Attributes:
-        mean: float64 ``(networks,)``, in the unit of the fitted accuracies (0 to 1).
-        std: float64 ``(networks,)``, standard deviation of the predictor's uncertainty, ≥ 0.
-        low, high: float64 ``(networks,)``, interval that holds the accuracy nine times in ten; where a predictor has no interval of
-            its own, that of a normal distribution.
-        distance: float64 ``(networks,)``, from the networks of the fit; above 1 a network is *outside*. NaN where it is unknown.
-        unseen: bool ``(networks,)``, whether the predictor never saw the network's task, or this kind of network for it: trust the
-            order of such networks more than their accuracies.
+        mean: predicted accuracies, float64 ``(networks,)``, in the unit of the fitted accuracies (0 to 1).
+        std: standard deviation of the predictor's uncertainty, float64 ``(networks,)``, ≥ 0.
+        low, high: bounds of the interval that contains the accuracy in nine of ten cases, float64 ``(networks,)``; if a predictor
+            has no interval of its own, the interval of a normal distribution.
+        distance: distance from the networks of the fit, float64 ``(networks,)``; a network with a distance above 1 is *outside*.
+            NaN if unknown.
+        unseen: whether the predictor never saw the network's task, or this kind of network for it, bool ``(networks,)``: the order
+            of such networks is more reliable than their accuracies.
     """
 
     mean: NDArray[np.float64]
@@ -45,7 +46,7 @@ class Prediction:
     unseen: NDArray[np.bool_] = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
-        """Fill in what was not given."""
+        """Fill in fields that were not given."""
         if self.low is None or self.high is None:
             object.__setattr__(self, "low", np.clip(self.mean - NORMAL_90 * self.std, 0.0, 1.0))
             object.__setattr__(self, "high", np.clip(self.mean + NORMAL_90 * self.std, 0.0, 1.0))
@@ -55,11 +56,11 @@ class Prediction:
             object.__setattr__(self, "unseen", np.zeros(len(self.mean), np.bool_))
 
     def possible(self) -> "Prediction":
-        """The same with no wider spread than an accuracy of that mean can have.
+        """The same prediction, with its spread limited to the values that are possible for an accuracy with that mean.
 
-        The standard deviation is limited to `largest_std`. The interval leaves out what a tail of one in twenty cannot reach: by
-        Markov's inequality an accuracy of mean m is above m / .05, or below 1 − (1 − m) / .05, less often than that. So the
-        interval still holds what it states.
+        The standard deviation is limited to `largest_std`. The interval is limited by Markov's inequality: an accuracy with mean m
+        is above m / .05, or below 1 − (1 − m) / .05, in less than one of twenty cases each. So the interval still contains nine
+        tenths.
         """
         inside = np.clip(self.mean, NEAREST_CERTAINTY, 1 - NEAREST_CERTAINTY)
         return replace(
@@ -71,12 +72,12 @@ class Prediction:
 
     @property
     def outside(self) -> NDArray[np.bool_]:
-        """Whether each network is unlike all that the predictor saw, bool ``(networks,)``: do not trust the number."""
+        """Whether each network is unlike all networks of the fit, bool ``(networks,)``: do not trust such a prediction."""
         return np.asarray(self.distance > 1.0)
 
 
 class Predictor(Protocol):
-    """Learns accuracy from structure. Same data and seed on one machine: the same predictor, bit for bit."""
+    """A model that learns accuracy from structure. On one machine, the same data and seed give the same predictor, bit for bit."""
 
     name: str
 
@@ -87,7 +88,7 @@ class Predictor(Protocol):
         """Score every graph; `NotFittedError` before `fit`."""
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
-        """The fitted state as named arrays: all that `predictors.save` writes."""
+        """The fitted state as named arrays: everything that `predictors.save` writes."""
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
@@ -96,11 +97,11 @@ class Predictor(Protocol):
 
 @runtime_checkable
 class WarmStarted(Protocol):
-    """A predictor that may start from another one, its source. What is saved names the source by a digest alone."""
+    """A predictor that may start from another one, its source. A saved predictor identifies its source only by a digest."""
 
     @property
     def source_digest(self) -> bytes | None:
-        """`predictors.state.digest` of the source, 32 bytes; None where it starts from nothing."""
+        """`predictors.state.digest` of the source, 32 bytes; None without a source."""
 
     def attach_source(self, source: Predictor) -> None:
-        """Give a loaded predictor its source; `InvalidPredictorError` where it was fitted with another one."""
+        """Give a loaded predictor its source; raises `InvalidPredictorError` if it was fitted with another one."""

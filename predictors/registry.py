@@ -1,4 +1,4 @@
-"""Predictors by name: those of this package and those of the entry points ``predictors``."""
+"""Predictors by name, from this package and from the entry points ``predictors``."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from predictors.errors import InvalidPluginError, UnknownPredictorError
 from predictors.predictor import Predictor
 
 ABILITIES = ("fit", "predict", "arrays", "from_arrays")
-"""What a class of predictors must have; see `Predictor`."""
+"""Attributes that a class of predictors must have; see `Predictor`."""
 
 
 def _fault(found: Any, name: str) -> str:
@@ -46,7 +46,7 @@ COST_PREDICTORS: Registry[type[Predictor]] = Registry(
     unknown=UnknownPredictorError,
     broken=InvalidPluginError,
 )
-"""Predictors of something other than accuracy: saved and loaded alike, but no choice where accuracy is predicted."""
+"""Predictors of quantities other than accuracy: saved and loaded in the same way, but not offered as predictors of accuracy."""
 
 
 def saved_class(name: str) -> type[Predictor]:
@@ -55,5 +55,5 @@ def saved_class(name: str) -> type[Predictor]:
 
 
 def needs_task(name: str) -> bool:
-    """Whether a predictor knows other tasks, so that its networks must tell theirs (class attribute ``needs_task``)."""
+    """Whether a predictor knows several tasks, so that networks must state their task (class attribute ``needs_task``)."""
     return bool(getattr(PREDICTORS.load(name), "needs_task", False))

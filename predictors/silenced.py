@@ -1,4 +1,4 @@
-"""Warnings of other libraries that say nothing to our callers."""
+"""Suppressing warnings of other libraries that do not help our callers."""
 
 import warnings
 from collections.abc import Iterator
@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from threading import RLock
 
 _LOCK = RLock()
-"""Filters of warnings belong to the process: two threads that set and restore them in turn would leave the wrong ones behind."""
+"""Lock for the warning filters, which belong to the process: two threads that set and restore them in turn would leave wrong filters."""
 
 
 @contextmanager
 def silenced(category: type[Warning]) -> Iterator[None]:
-    """Inside, warnings of this category are dropped; at the end the filters are those from before."""
+    """Inside this context, warnings of this category are dropped; afterwards the old filters are restored."""
     with _LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore", category)
         yield

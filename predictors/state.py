@@ -12,7 +12,7 @@ from predictors.structure_graph import StructureGraph
 
 
 class HasArrays(Protocol):
-    """Anything with a state as named arrays, as a `Predictor` has."""
+    """An object with a state as named arrays, like a `Predictor`."""
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """The state by name."""
@@ -23,7 +23,7 @@ State = TypeVar("State")
 LARGEST = 1e32
 """Largest magnitude of a saved number; larger ones overflow in single precision."""
 SEPARATOR = "/"
-"""Stands between a member's name and the name of its array."""
+"""Separator between a member's name and the name of its array."""
 
 
 def check_training(graphs: Sequence[StructureGraph], accuracies: ArrayLike) -> NDArray[np.float64]:
@@ -38,7 +38,7 @@ def check_training(graphs: Sequence[StructureGraph], accuracies: ArrayLike) -> N
 
 
 def check_accuracies(count: int, accuracies: ArrayLike) -> NDArray[np.float64]:
-    """The accuracies of so many networks as float64 ``(networks,)``; `InvalidTrainingSetError` as of `check_training`."""
+    """The accuracies as float64 ``(networks,)``; raises `InvalidTrainingSetError` like `check_training`."""
     targets = np.asarray(accuracies, np.float64)
     if targets.shape != (count,):
         raise InvalidTrainingSetError(f"{count} graphs need accuracies of shape ({count},), got {targets.shape}")
@@ -74,7 +74,7 @@ def require_fitted(state: State | None, name: str) -> State:
 def array(
     arrays: Mapping[str, NDArray[np.generic]], name: str, kind: str, shape: tuple[int | None, ...]
 ) -> NDArray[np.generic]:
-    """A saved array, checked: dtype kind (``f`` must be finite, ``i``), shape with None for any length."""
+    """A saved array, checked: its dtype kind (``f``, which must be finite, or ``i``) and its shape, with None for any length."""
     if name not in arrays:
         raise InvalidPredictorError(
             f"saved predictor lacks array {name!r}; it holds {', '.join(sorted(arrays)) or 'none'}"
@@ -93,7 +93,7 @@ def array(
 def positive(
     arrays: Mapping[str, NDArray[np.generic]], name: str, shape: tuple[int | None, ...]
 ) -> NDArray[np.generic]:
-    """As `array` of floats that are all above 0."""
+    """Like `array`, for floats that must all be positive."""
     value = array(arrays, name, "f", shape)
     if not (value > 0).all():  # type: ignore[operator]
         raise InvalidPredictorError(f"saved array {name!r} holds values that are not positive")

@@ -1,4 +1,4 @@
-"""The structure graph: the input of a predictor, computed from the ONNX graph and its pattern of non-zeros alone."""
+"""The structure graph: the input of a predictor, computed only from the ONNX graph and its pattern of non-zeros."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -20,12 +20,12 @@ class StructureGraph:
 
     Attributes:
         operators: class of every node, int64 ``(nodes,)``, an index into `predictors.reading.operators.CLASSES`.
-        features: float32 ``(nodes, len(NODE_FEATURES))``.
-        edges: int64 ``(2, edges)``, producer above consumer.
-        summary: float32 ``(len(GRAPH_FEATURES),)``, features of the whole graph.
+        features: features of every node, float32 ``(nodes, len(NODE_FEATURES))``.
+        edges: edges, int64 ``(2, edges)``: first row producers, second row consumers.
+        summary: features of the whole graph, float32 ``(len(GRAPH_FEATURES),)``.
         unknown: operators that have no class of their own, ``domain::OpType``, sorted.
-        units: the units inside the operators and their connections; None where there are none or too many.
-        task: `predictors.task_description.TASK_FEATURES` of the network's task; None where it is not stated.
+        units: units inside the operators and their connections; None if there are none or too many.
+        task: `predictors.task_description.TASK_FEATURES` of the network's task; None if it is not stated.
     """
 
     operators: NDArray[np.int64]
@@ -48,14 +48,14 @@ class StructureGraph:
             `predictors.reading.operators.CLASSES`.
             ``unit``: ``x`` float32 ``(units, len(UNIT_FEATURES))``; neurons and channels. No rows where `units` is None.
         Edge types, each ``edge_index`` int64 ``(2, edges)``:
-            ``(operator, feeds, operator)``: producer above consumer.
-            ``(unit, feeds, unit)``: unmasked connections, source above target.
-            ``(unit, in, operator)``: a unit above its operator. A unit of no operator has none.
-        Of the whole graph, so that batches stack them:
+            ``(operator, feeds, operator)``: producer, then consumer.
+            ``(unit, feeds, unit)``: unmasked connections, source, then target.
+            ``(unit, in, operator)``: unit, then its operator. A unit without an operator has no such edge.
+        Tensors of the whole graph, which batches stack:
             ``summary`` float32 ``(1, len(GRAPH_FEATURES))``.
-            ``task`` float32 ``(1, len(TASK_FEATURES))``; missing where `task` is None.
+            ``task`` float32 ``(1, len(TASK_FEATURES))``; missing if `task` is None.
 
-        Values are those of this class: not standardised, logarithms where a feature's name begins with ``log_``.
+        The values are the same as in this class: not standardised; features whose name begins with ``log_`` are logarithms.
         """
         import torch
         from torch_geometric.data import HeteroData
@@ -91,7 +91,7 @@ class StructureGraph:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> Self:
-        """The graph that `arrays` came from; a `KeyError` where one is missing."""
+        """The graph that `arrays` came from; raises `KeyError` if an array is missing."""
         return cls(
             operators=arrays["operators"].astype(np.int64),
             features=arrays["features"].astype(np.float32),

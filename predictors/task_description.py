@@ -39,17 +39,17 @@ class TaskDescription:
             raise InvalidTaskError(f"one_nn and linear_probe are accuracies in [0, 1], got {self}")
 
     def features(self) -> NDArray[np.float64]:
-        """`TASK_FEATURES`, float64 ``(5,)``; errors are logarithms, floored at .001."""
+        """`TASK_FEATURES`, float64 ``(5,)``; errors are given as logarithms, and are at least .001 before."""
         errors = [np.log(max(1.0 - accuracy, 1e-3)) for accuracy in (self.one_nn, self.linear_probe)]
         return np.array([np.log(self.samples), np.log(self.classes), np.log(self.inputs), *errors])
 
     def to_json(self) -> dict[str, Any]:
-        """As plain JSON values."""
+        """The description as plain JSON values."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, data: object) -> "TaskDescription":
-        """Read what `to_json` wrote, or what a user wrote; `InvalidTaskError` names what is missing or wrong."""
+        """Read a description from `to_json` or from a user; `InvalidTaskError` names missing or wrong values."""
         if not isinstance(data, Mapping):
             raise InvalidTaskError(f"a task is described by {', '.join(_KINDS)}, got {data!r}")
         unknown = sorted(set(data) - set(_KINDS))

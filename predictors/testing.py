@@ -49,7 +49,7 @@ def synthetic_graphs(count: int, seed: int = 0) -> tuple[list[StructureGraph], N
 
 
 def _units(nodes: int, size: float, rng: np.random.Generator) -> UnitGraph:
-    """Three units for each node, a few without a node, connected at random; their features hold the same signal as those of nodes."""
+    """Three units for each node and a few without one, connected at random; their features contain the same signal as node features."""
     count = 3 * nodes
     owner = np.repeat(np.arange(nodes), 3).astype(np.int32)
     owner[-1] = -1
@@ -89,17 +89,17 @@ class PredictorContract:
         return self._fitted
 
     def check_shapes(self) -> None:
-        """One finite mean and one finite std ≥ 0 for every graph, float64; none for none."""
+        """One finite mean and one finite std ≥ 0 for every graph, float64; empty arrays for no graphs."""
         for count in (0, 1, 8):
             _require_sound(self.fitted.predict(self.graphs[40 : 40 + count]), count)
 
     def check_not_fitted(self) -> None:
-        """Predicting or saving before the fit is a `NotFittedError`."""
+        """Predicting or saving before the fit raises a `NotFittedError`."""
         for act in (lambda: self.create().predict(self.graphs[:1]), lambda: self.create().arrays()):
             assert _raises(act, NotFittedError), "an unfitted predictor must raise NotFittedError"
 
     def check_training_set(self) -> None:
-        """One network, accuracies outside of [0, 1], NaN, or a wrong number of accuracies: a `PredictorError`."""
+        """One network only, accuracies outside [0, 1], NaN, or a wrong number of accuracies raise a `PredictorError`."""
         bad: Sequence[tuple[int, list[float]]] = (
             (1, [0.5]),
             (2, [0.5, 1.5]),
@@ -111,7 +111,7 @@ class PredictorContract:
             assert _raises(act, PredictorError), f"fitting {count} graphs on {values} must raise a PredictorError"
 
     def check_same_seed(self) -> None:
-        """The same data and seed give the same predictions bit for bit, whatever the state of numpy's global generator."""
+        """The same data and seed give the same predictions bit for bit, independent of the state of numpy's global generator."""
         before = np.random.get_state()
         np.random.seed(0)
         try:
@@ -135,7 +135,7 @@ class PredictorContract:
         return restored
 
     def check_damaged_arrays(self) -> None:
-        """Any array emptied, zeroed or grown huge: a `PredictorError` when restored, or predictions without a crash."""
+        """If any array is emptied, zeroed or made huge, restoring raises a `PredictorError`, or predicting does not crash."""
         arrays = self.fitted.arrays()
         for name, value in arrays.items():
             for damage in (
@@ -152,7 +152,7 @@ class PredictorContract:
                 assert said.mean.shape == (2,), f"damaged array {name!r} gives predictions of shape {said.mean.shape}"
 
     def check_learns(self) -> None:
-        """An obvious signal is learnt: on unseen graphs the error is below 60 % of the mean's."""
+        """An obvious signal is learnt: on unseen graphs, the error is below 60 % of the error of predicting the mean."""
         graphs, accuracies = synthetic_graphs(100, seed=1)
         error = rmse(accuracies, self.fitted.predict(graphs).mean)
         constant = rmse(accuracies, np.full(100, self.accuracies[:40].mean()))
@@ -167,13 +167,13 @@ class PredictorContract:
         np.testing.assert_allclose(turned, together, atol=1e-5)
 
     def check_duplicates(self) -> None:
-        """Equal graphs with other accuracies, and two graphs only, can be fitted and give sound predictions."""
+        """Equal graphs with different accuracies, and a set of only two graphs, can be fitted and give valid predictions."""
         twice = [self.graphs[0]] * 4
         _require_sound(self.create().fit(twice, np.array([0.4, 0.5, 0.6, 0.5])).predict(self.graphs[:3]), 3)
         _require_sound(self.create().fit(self.graphs[:2], self.accuracies[:2]).predict(self.graphs[:3]), 3)
 
     def check_constant_targets(self) -> None:
-        """Where all accuracies are equal, that accuracy is predicted, also at 0 and 1."""
+        """If all accuracies are equal, that accuracy is predicted, also at 0 and 1."""
         for value in (0.0, 0.7, 1.0):
             prediction = self.create().fit(self.graphs[:12], np.full(12, value)).predict(self.graphs[12:15])
             _require_sound(prediction, 3)

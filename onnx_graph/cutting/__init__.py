@@ -1,1 +1,1 @@
-"""Graphs made smaller: dead units taken out, constant branches dropped, last layers cut off."""
+"""Making graphs smaller: dead units, constant branches and last layers are removed."""

@@ -1,4 +1,4 @@
-"""Branches of a sum that send the same whatever the input: layers whose weights are all zero."""
+"""Branches of a sum whose output is constant, because the weights of their layer are all zero."""
 
 import numpy as np
 import onnx_ir as ir
@@ -11,9 +11,10 @@ from onnx_graph.weight import WeightUse, array_of, initializer_of, weight_uses
 
 
 def drop_constant_branches(model: ir.Model) -> ir.Model:
-    """Replace such branches by their constant, and leave zeros out of sums; in place where nothing needs folding.
+    """Replace such branches by their constant and remove zeros from sums; in place if nothing needs folding.
 
-    Only where the constant is added to a tensor of the sum's shape that depends on an input, so that no shape changes.
+    A branch is replaced only if its constant is added to a tensor that has the sum's shape and depends on an input, so
+    that no shape changes.
     """
     weightless = [use for use in weight_uses(model) if not array_of(use.value).any()]
     constant: set[ir.Value] = set()
@@ -30,7 +31,7 @@ def drop_constant_branches(model: ir.Model) -> ir.Model:
 
 
 def _constant(use: WeightUse) -> NDArray[np.generic] | None:
-    """What a layer without weights sends: its bias, in a shape that broadcasts to its output."""
+    """Output of a layer whose weights are all zero: its bias, in a shape that broadcasts to its output."""
     node, rank = use.node, len(use.node.outputs[0].shape or ())
     shape = [1] * rank
     axis = product_axes(use)[1] if use.weight.kind == "dense" else 1
@@ -50,9 +51,10 @@ def _constant(use: WeightUse) -> NDArray[np.generic] | None:
 
 
 def _branch(value: ir.Value, constant: set[ir.Value]) -> list[ir.Value]:
-    """A constant value and what elementwise operators make of it up to a sum with a tensor of the sum's shape.
+    """A constant value and the values that elementwise operators compute from it, up to a sum with a tensor of the sum's shape.
 
-    Empty where it goes elsewhere. ``constant`` are the values of branches found before: no tensor to be added to.
+    Empty if the value is used in any other way. ``constant`` holds the values of the branches found so far; they do not
+    count as that tensor.
     """
     branch = [value]
     while len(value.uses()) == 1 and not value.is_graph_output():
@@ -73,7 +75,7 @@ def _branch(value: ir.Value, constant: set[ir.Value]) -> list[ir.Value]:
 
 
 def _has_shape(value: ir.Value, shape: ir.Shape) -> bool:
-    """Whether a value that is no constant surely has that shape; dimensions without a name may differ."""
+    """Whether a value is not a constant and certainly has that shape; unknown dimensions without a name may differ."""
     if initializer_of(value) is not None or value.shape is None:
         return False
     known = all(isinstance(dim, int) or dim.value is not None for dim in shape)
@@ -92,7 +94,7 @@ def _put(model: ir.Model, value: ir.Value, array: NDArray[np.generic]) -> None:
 
 
 def _drop_zero_terms(model: ir.Model) -> bool:
-    """Turn ``x + 0`` into an Identity, for `simplify` to take out; whether there was any."""
+    """Turn every ``x + 0`` into an Identity, which `simplify` removes; returns whether there was any."""
     changed = False
     for node in list(model.graph):
         if not operator_of(node).sums:

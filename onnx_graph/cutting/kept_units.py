@@ -1,8 +1,8 @@
-"""Which units must stay when the dead ones are taken out of a graph.
+"""Units that must be kept when the dead ones are removed from a graph.
 
-Operators tie units together: a sum can lose a unit only if all its operands lose it, a grouped convolution only whole
-groups, the two directions of a recurrent layer equally many. Kept units are found as the smallest set that holds all
-units an output depends on and respects every tie. They are unit maps, of size 1 where nothing is cut.
+Operators tie units together: a sum can lose a unit only if all its operands lose it, a grouped convolution can lose
+only whole groups, and the two directions of a recurrent layer must lose the same number. The kept units are the smallest
+set that contains all units an output depends on and respects every tie. They are unit maps, of size 1 where nothing is cut.
 """
 
 import numpy as np
@@ -29,7 +29,7 @@ def kept_units(model: ir.Model, found: Liveness) -> Kept:
 
 
 def varying(units: UnitMap) -> tuple[int, ...]:
-    """The axes along which a map tells units apart."""
+    """The axes along which a map distinguishes units."""
     return tuple(axis for axis, length in enumerate(units.shape) if length > 1)
 
 
@@ -49,7 +49,7 @@ class _Ties:
         for node in self.nodes:
             for value in node.outputs:
                 name = name_of_value(value)
-                if not name:  # an output left out
+                if not name:  # an omitted output
                     continue
                 self.kept[name] = _folded(fit(value, found.backward.get(name, np.array(False))))
         for value in (*model.graph.inputs, *model.graph.outputs):
@@ -60,7 +60,7 @@ class _Ties:
         return any(name in self.found.forward for name in names)
 
     def sweep(self) -> bool:
-        """Apply every tie once; whether anything grew."""
+        """Apply every tie once; returns whether any map grew."""
         self.changed = False
         for node in self.nodes:
             for name in captured_names(node):
@@ -88,7 +88,7 @@ class _Ties:
             self.kept[name], self.changed = np.ones((1,) * old.ndim, np.bool_), True
 
     def _make_regular(self, value: ir.Value) -> None:
-        """What stays of a tensor is something, and is rectangular."""
+        """Make the kept part of a tensor non-empty and rectangular."""
         units = self._get(value)
         if units is None or units.all():
             return
@@ -102,7 +102,7 @@ class _Ties:
                 self._grow(value, _along_best_axis(units))
 
     def _keep_one(self, value: ir.Value, axis: int, length: int) -> None:
-        """A layer that is dead altogether keeps its first unit."""
+        """Keep the first unit of a layer without any live unit."""
         units = self._get(value)
         if units is not None and units.ndim and not units.any():
             self._grow(value, spread(np.arange(length) == 0, units.ndim, axis))
@@ -122,14 +122,14 @@ class _Ties:
         return self._get(node.inputs[2]) if len(node.inputs) > 2 else None
 
     def _relation(self, node: ir.Node) -> Relation:
-        """How the node's outputs depend on its inputs; everything on everything where units cannot be taken out."""
+        """How the node's outputs depend on its inputs; every unit depends on every unit if none can be removed."""
         if node not in self._relations:
             self._relations[node] = self._found_relation(node) if self._can_be_cut(node) else MIXED
         return self._relations[node]
 
     def _found_relation(self, node: ir.Node) -> Relation:
         live = [self._get(value) is not None for value in node.inputs]
-        # A unit that is multiplied by zero stays or goes with its product.
+        # A unit that is multiplied by zero is kept or removed together with its product.
         return without_gates(relation_of(node, self.opset, live, self.found.weighted))
 
     def _can_be_cut(self, node: ir.Node) -> bool:
@@ -170,10 +170,10 @@ class _Ties:
                 self._grow(value, units)
 
     def _spare_moved_axes(self, node: ir.Node) -> None:
-        """Where an operator would tear apart or renumber what is cut, nothing is cut.
+        """Keep all units where an operator would separate or renumber them.
 
-        A Slice, Gather, Split or Pad counts along its axes. Units told apart along several axes (directions and hidden
-        units) are cut along the last of these, which a Transpose must leave the last.
+        A Slice, Gather, Split or Pad refers to positions along its axes. Units that lie along several axes (directions
+        and hidden units) are cut along the last of these axes, which a Transpose must keep in the last place.
         """
         value, units = (node.inputs[0], self._get(node.inputs[0])) if node.inputs else (None, None)
         if units is None or value is None or not varying(units):
@@ -193,7 +193,7 @@ class _Ties:
                 self._grow(value, any_over(units, axes[-1], keepdims=True))
 
     def _spare_constants(self, node: ir.Node) -> None:
-        """A constant operand can be cut along one axis only."""
+        """Ensure that a constant operand is cut along one axis at most."""
         units = self._get(node.outputs[0])
         if units is None or len(varying(units)) < 2:
             return
@@ -284,14 +284,14 @@ def _folded(units: UnitMap) -> UnitMap:
 
 
 def _along_best_axis(units: UnitMap) -> UnitMap:
-    """The smallest larger map that tells units apart along one axis only."""
+    """The smallest map that contains this one and distinguishes units along one axis only."""
     axes = varying(units)
     lines = [any_over(units, tuple(other for other in axes if other != axis), keepdims=True) for axis in axes]
     return min(lines, key=lambda line: float(line.mean()))
 
 
 def _equal_counts(hidden: UnitMap) -> UnitMap:
-    """Add dead units to the smaller directions until all keep the same number, at least one."""
+    """Add dead units to the directions with fewer units until all directions keep the same number, at least one."""
     target = max(1, int(hidden.sum(axis=1).max()))
     result = hidden.copy()
     for row in result:

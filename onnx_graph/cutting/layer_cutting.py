@@ -1,9 +1,9 @@
 """Cutting the deepest layers off a trained auto-compressing network (arXiv:2506.09714).
 
-Such a network computes head(x₁ + … + x_L) with x_i = f_i(x_{i−1}); the input itself is no term, unlike in the paper. Training
-with that sum is said to move what is learned into the first layers, so that the last ones can be left out. Sparse networks of six
-layers on digits do not show it: without its last layer such a network loses 14 points (`benchmarks/search/architecture_genes.py`), so
-train on after cutting.
+Such a network computes head(x₁ + … + x_L) with x_i = f_i(x_{i−1}); unlike in the paper, the input itself is not a
+term. According to the paper, training with that sum concentrates what is learned in the first layers, so that the last ones can be
+removed. Sparse networks of six layers on digits do not show this: without its last layer such a network loses 14 points of accuracy
+(`benchmarks/search/architecture_genes.py`). So train further after cutting.
 """
 
 import onnx_ir as ir
@@ -15,16 +15,16 @@ from onnx_graph.weight import WeightUse, initializer_of, weight_uses
 
 
 class CutError(GraphError, ValueError):
-    """The network has no layers that can be cut, or not so many."""
+    """The network has fewer layers that can be cut than requested, or none."""
 
 
 def summed_layers(model: ir.Model) -> int:
-    """Number of layers whose sum the head reads; 1 where it reads no sum."""
+    """Number of layers whose sum the head reads; 1 if it does not read a sum."""
     return len(_sums(_head(model)))
 
 
 def cut_layers(model: ir.Model, keep: int) -> ir.Model:
-    """A smaller model whose head reads the sum of the first `keep` layers only; the original is left alone.
+    """A smaller model whose head reads the sum of the first `keep` layers only; the original is not changed.
 
     Raises:
         CutError: `keep` is not between 1 and `summed_layers`, or the graph does not end in a layer with a weight.
@@ -39,7 +39,7 @@ def cut_layers(model: ir.Model, keep: int) -> ir.Model:
 
 
 def _head(model: ir.Model) -> WeightUse:
-    """The last layer's use of its weight, past an Add of its bias."""
+    """The last layer's use of its weight; an Add of its bias is skipped."""
     uses = {use.node: use for use in weight_uses(model)}
     node = model.graph.outputs[0].producer()
     if node is not None and node.op_type == "Add":
@@ -50,7 +50,7 @@ def _head(model: ir.Model) -> WeightUse:
 
 
 def _sums(head: WeightUse) -> list[ir.Value]:
-    """What the head would read if the network ended with the first layer, the second, …, the last."""
+    """The values that the head would read if the network ended with the first layer, the second, …, the last."""
     value = head.node.inputs[1 - head.index]
     sums: list[ir.Value] = []
     while value is not None:

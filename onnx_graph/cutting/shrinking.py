@@ -19,11 +19,11 @@ from onnx_graph.weight import WeightUse, initializer_of
 
 @typed("shrunk")
 def shrink(model: ir.Model) -> ir.Model:
-    """A new model without the units and channels that cannot matter; the original is left alone.
+    """A new model without the units and channels that have no influence; the original is not changed.
 
-    Removed are units that influence no output, and branches of a sum that send nothing or a constant. The outputs stay
-    the same, dead ones too, as do the shapes of inputs and outputs. A unit stays where an operator gives it no way out
-    (a constant in the place of an index, units mixed by a softmax); so does one unit of a layer that is dead altogether.
+    Units that influence no output are removed, and branches of a sum whose output is zero or constant. All outputs,
+    dead ones too, keep their values; inputs and outputs keep their shapes. A unit is kept if an operator prevents its
+    removal (a constant index, a softmax over units). One unit of a completely dead layer is also kept.
     """
     small = simplify(model)
     if small is model:
@@ -34,12 +34,12 @@ def shrink(model: ir.Model) -> ir.Model:
         kept = kept_units(small, found)
         if all(units.all() for units in kept.values()):
             return small
-        # What is cut away may have been the last connections of a branch: look again.
+        # The removed connections may have been the last ones of a branch: look again.
         _Cut(small, found, kept).apply()
 
 
 class _Cut:
-    """Cuts initializers, attributes and shapes down to the kept units."""
+    """A pass that cuts initializers, attributes and shapes down to the kept units."""
 
     def __init__(self, model: ir.Model, found: Liveness, kept: Kept) -> None:
         self.model = model
@@ -142,7 +142,7 @@ class _Cut:
         self._cut_vectors(node, (2,), axis=1)
 
     def _cut_vectors(self, node: ir.Node, indices: Iterable[int], axis: int) -> None:
-        """One-dimensional constants that go with the units of the output."""
+        """One-dimensional constants with one entry per output unit."""
         for index in indices:
             array = self._array(node, index)
             if array is not None:
@@ -210,11 +210,11 @@ class _Cut:
         changed = target.copy()
         if changed[axis] != -1:
             changed[axis] = _count(units)
-            # Same shape, other content: the edit is told apart by its values.
+            # Edits of the same shape may differ in content: compare their values.
             self.edits.setdefault(value, []).append((node, 1, changed))
 
     def _replace(self, value: ir.Value, edits: list[tuple[ir.Node, int, NDArray[np.generic]]]) -> None:
-        """Put cut arrays in the place of an initializer: in itself if all its users want the same, else in new ones."""
+        """Replace an initializer's data by the cut array if all its users need the same one; else make new initializers."""
         first = edits[0][2]
         same = all(np.array_equal(array, first) for _, _, array in edits[1:])
         users = {(use.node, use.idx) for use in value.uses()}

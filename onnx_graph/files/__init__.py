@@ -1,1 +1,1 @@
-"""Files of models: read within limits, checked, written durably."""
+"""Model files: reading within limits, checking, and durable writing."""

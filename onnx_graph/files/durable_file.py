@@ -1,6 +1,6 @@
-"""Writing whole files durably: temporary name, flush to disk, rename; and removing what killed writers left behind.
+"""Writing whole files durably: temporary name, flush to disk, rename; and removing the temporary files of killed writers.
 
-A temporary file is called ``.NAME.PID-HOST-TOKEN.tmp``, so that everybody can tell who writes it and whether that process still lives.
+A temporary file is called ``.NAME.PID-HOST-TOKEN.tmp``; the name tells which process writes it, so that others can check if it is alive.
 """
 
 import os
@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 
 LONGEST_NAME = 100
-"""Characters of the target's name that go into the temporary one: file systems allow 255 bytes in all."""
+"""Number of characters of the target's name that are used in the temporary name: file systems allow 255 bytes in all."""
 
 _TEMPORARY = re.compile(
     r"\.(?P<name>.+)\.(?P<pid>\d+)-(?P<host>[0-9a-f]{8})-[0-9a-f]{8}\.(?P<ending>tmp|new|old)", re.DOTALL
@@ -22,7 +22,7 @@ _TEMPORARY = re.compile(
 
 
 def write_durably(path: Path, content: bytes) -> None:
-    """Write a file. Readers see the old content or the new, never a part; a failed write leaves nothing behind.
+    """Write a file. Readers see the old content or the new, never a part of it; a failed write leaves no file behind.
 
     Raises:
         OSError: it cannot be written; `filename` is `path`, whichever step failed.
@@ -51,7 +51,7 @@ def temporary_path(path: Path, ending: str = "tmp") -> Path:
 
 
 def is_temporary(name: str) -> bool:
-    """Whether a file of that name is an unfinished one."""
+    """Whether a file of that name is a temporary file."""
     return _TEMPORARY.fullmatch(name) is not None
 
 
@@ -59,9 +59,9 @@ def remove_stale(folder: Path, *, locked: bool = False) -> None:
     """Remove temporary files (and folders) in `folder` that no living process writes.
 
     Args:
-        folder: nothing happens where it cannot be read.
-        locked: the caller keeps every other writer out. Files of other machines, whose processes cannot be asked, are
-            removed then as well.
+        folder: folder to clean; if it cannot be read, nothing happens.
+        locked: whether the caller excludes all other writers. If so, files of other machines, whose processes cannot
+            be checked, are removed as well.
     """
     with suppress(OSError):
         for entry in list(os.scandir(folder)):
@@ -75,12 +75,12 @@ def remove_stale(folder: Path, *, locked: bool = False) -> None:
 
 @lru_cache(maxsize=256)
 def _remove_stale_once(folder: Path) -> None:
-    """At the first write of a process: to look through a folder at every one would take time with its square."""
+    """Clean a folder once per process: listing it at every write would take time quadratic in the number of files."""
     remove_stale(folder)
 
 
 def _settle(left: Path, target: Path, ending: str) -> None:
-    """Remove what was left; but what was moved aside, and never replaced, goes back to its place."""
+    """Remove an abandoned file; but if it was moved aside and never replaced, move it back to its old name."""
     if ending == "old" and not target.exists():
         left.rename(target)
     else:
@@ -97,7 +97,7 @@ def _lives(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except (PermissionError, OverflowError):  # somebody else's process; a number that no process can have
+    except (PermissionError, OverflowError):  # a process of another user; a number that no process can have
         return True
     return True
 

@@ -21,12 +21,12 @@ _LEAST_READ = 1 << 20  # bytes: some file systems state no size
 
 @typed("read")
 def load(path: os.PathLike[str] | str) -> ir.Model:
-    """Read an ONNX file with shapes inferred (left unknown where inference fails).
+    """Read an ONNX file and infer its shapes (they stay unknown where inference fails).
 
     Sparse initializers become dense, external data is read into memory; nothing outside the file's folder is opened.
 
     Raises:
-        InvalidModelError: anything that is not a sound model of at most 2 GiB.
+        InvalidModelError: the file is not a valid model of at most 2 GiB.
     """
     path = Path(path)
     return _to_memory(_parse(_read(path)), path.parent)
@@ -34,10 +34,10 @@ def load(path: os.PathLike[str] | str) -> ir.Model:
 
 @typed("read")
 def from_proto(proto: onnx.ModelProto) -> ir.Model:
-    """The model that `load` would read from a file of this content; the protobuf itself is left as it is.
+    """The model that `load` would read from a file of this content; the protobuf itself is not changed.
 
     Raises:
-        InvalidModelError: an unsound model, or one whose weights lie in other files: give the path of its file then.
+        InvalidModelError: the model is invalid, or its weights are in other files; in that case, pass the file's path to `load`.
     """
     copy = onnx.ModelProto()
     copy.CopyFrom(proto)
@@ -47,10 +47,10 @@ def from_proto(proto: onnx.ModelProto) -> ir.Model:
 def save(model: ir.Model, path: Path | str, *, metadata: Mapping[str, str] | None = None) -> int:
     """Write a model as `write_durably` does; returns the bytes written.
 
-    On any failure, a full disk for one, the old file stays as it was and nothing is left beside it.
+    After any failure, such as a full disk, the old file is unchanged and no other file is left in the folder.
 
     Args:
-        metadata: written into the file beside the model's own metadata.
+        metadata: entries that are written into the file in addition to the model's own metadata.
 
     Raises:
         OSError: the file cannot be written; `filename` is its path.
@@ -63,7 +63,7 @@ def save(model: ir.Model, path: Path | str, *, metadata: Mapping[str, str] | Non
 
 
 def size(model: ir.Model) -> int:
-    """Bytes that `save` would write without further metadata."""
+    """Number of bytes that `save` would write without further metadata."""
     return len(_serialize(model, {}))
 
 
@@ -91,7 +91,7 @@ def _read(path: Path) -> bytes:
         if not path.is_file():
             raise InvalidModelError("there is no such file" if not path.exists() else "is not a regular file")
         with path.open("rb") as file:
-            # Room for all that it may return is made by `read` before it reads: it asks for little more than there is.
+            # `read` first allocates as many bytes as it is asked for, so ask for little more than the file's size.
             expected = max(os.fstat(file.fileno()).st_size, _LEAST_READ)
             data = file.read(min(expected, tensor_data.MAX_BYTES) + 1)
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
@@ -121,7 +121,7 @@ def _parse(data: bytes) -> onnx.ModelProto:
 
 
 def _to_memory(proto: onnx.ModelProto, folder: Path | None) -> ir.Model:
-    """The model, its external data read from that folder; takes the protobuf to pieces."""
+    """The model, with external data read from that folder; the protobuf is modified."""
     parts = ModelParts.of(proto)
     limits.check(proto, parts.graphs)
     soundness.check(proto)
@@ -147,7 +147,7 @@ def _to_memory(proto: onnx.ModelProto, folder: Path | None) -> ir.Model:
 
 
 def _require_no_files(model: ir.Model) -> None:
-    """All external data has been read: what would be opened later, and anywhere, is refused."""
+    """Refuse tensors that still refer to files: the allowed external data was read before, and other paths are not safe to open."""
     nodes = [*model.graph.all_nodes(), *(node for one in model.functions.values() for node in one.all_nodes())]
     attributes = [attribute for node in nodes for attribute in node.attributes.values()]
     attributes += [attribute for one in model.functions.values() for attribute in one.attributes.values()]
@@ -158,7 +158,7 @@ def _require_no_files(model: ir.Model) -> None:
 
 
 def _hold_arrays(model: ir.Model, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Put in the arrays taken out before, and others for the rest: tensors on protobuf decode at every access, arrays never."""
+    """Give every initializer an array, from `arrays` where it is there: protobuf tensors are decoded again at every access."""
     for name, value in model.graph.initializers.items():
         tensor = value.const_value
         if tensor is not None and not isinstance(tensor, ir.StringTensor) and tensor.dtype.bitwidth >= 8:
@@ -168,7 +168,7 @@ def _hold_arrays(model: ir.Model, arrays: Mapping[str, NDArray[Any]]) -> None:
 
 
 def _drop_default_inputs(model: ir.Model) -> None:
-    """Take initializers out of the inputs: before IR version 4 every weight had to be listed there too."""
+    """Remove initializers from the inputs: before IR version 4 every weight had to be listed there too."""
     inputs = model.graph.inputs
     real = [value for value in inputs if not value.is_initializer()]
     if len(real) < len(inputs):

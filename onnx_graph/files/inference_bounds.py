@@ -1,8 +1,8 @@
-"""Bounds on what inferring shapes makes of a graph, computed before a library does it.
+"""Bounds on the memory of shape inference, computed before a library infers the shapes of a graph.
 
 Inference itself can take all memory: ``Gather(x, x)`` has twice the axes of x, and thirty of them in a row have 2^30;
-``Concat(a, a)`` doubles a list of sizes that is carried along; an `Optional` of an `Optional` nests types. Here every value
-gets three upper bounds by simple rules. Where one passes its limit, nothing is inferred and shapes stay unknown.
+``Concat(a, a)`` doubles a list of sizes that inference stores; an `Optional` of an `Optional` nests types. Here every value
+gets upper bounds by simple rules. If one exceeds its limit, nothing is inferred and shapes stay unknown.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -33,16 +33,16 @@ from onnx_graph.operators.growth import (
 
 @dataclass(frozen=True)
 class Step:
-    """A node of either representation.
+    """A node, read from a protobuf model or from a model in memory.
 
     Attributes:
-        operator: its type.
-        inputs: names.
-        outputs: names.
-        lengths: of attributes that are lists or texts, value of those that are integers, by name; twice the largest of pads.
-        graphs: in attributes.
-        call: the function that it calls, if any.
-        made: the bound of a constant.
+        operator: operator type.
+        inputs: input names.
+        outputs: output names.
+        lengths: length of list and text attributes and value of integer attributes, by name; for pads, twice the largest.
+        graphs: graphs in its attributes.
+        call: function that it calls, if any.
+        made: bound of a constant.
     """
 
     operator: str
@@ -59,11 +59,11 @@ class Part:
     """A graph or the body of a function.
 
     Attributes:
-        steps: in order.
-        outputs: names.
-        inputs: names; of a function.
-        held: the bound of an input or an initializer, None for other names.
-        stated: the bound that a file states for a value between nodes, None where it states none.
+        steps: nodes in order.
+        outputs: output names.
+        inputs: input names of a function; empty for a graph.
+        held: returns the bound of an input or an initializer, None for other names.
+        stated: returns the bound that the file states for a value between nodes, None if it states none.
     """
 
     steps: Sequence[Step]
@@ -74,7 +74,7 @@ class Part:
 
 
 class _Scope(dict[str, Bound]):
-    """The bounds of the values of a part as far as they are known; others are looked up."""
+    """The bounds computed so far for the values of a part; missing ones are looked up in the part and in the graphs around it."""
 
     def __init__(self, part: Part, outer: "_Scope | None") -> None:
         super().__init__()
@@ -88,13 +88,13 @@ class _Scope(dict[str, Bound]):
         return found
 
     def driving(self, name: str) -> Bound:
-        """The bound of a value that says how large another one is: what the file states of it counts too."""
+        """The bound of a value that determines the size of another value; a larger bound stated in the file counts too."""
         bound, stated = self[name], self._part.stated(name)
         return bound if stated is None else Bound(*map(max, bound, stated))._replace(largest=bound.largest)
 
 
 def is_bounded(model: "onnx.ModelProto | ir.Model") -> bool:
-    """Whether shapes of the model can be inferred in little memory. Its functions call no circle of functions."""
+    """Whether shapes of the model can be inferred in little memory. No function may call itself, directly or through others."""
     if isinstance(model, onnx.ModelProto):
         if any(map(_is_endless, (*model.graph.input, *model.graph.value_info, *model.graph.output))):
             return False
@@ -109,13 +109,13 @@ def is_bounded(model: "onnx.ModelProto | ir.Model") -> bool:
 
 
 def _is_endless(value: onnx.ValueInfoProto) -> bool:
-    """Whether a list is stated to be so long that inference must not carry its numbers along."""
+    """Whether the declared length of a list is so large that inference must not store its numbers."""
     dims = value.type.tensor_type.shape.dim
     return len(dims) == 1 and dims[0].dim_value > MOST_CARRIED
 
 
 def _may_grow(model: onnx.ModelProto) -> bool:
-    """Whether bounds must be computed at all: a quick look, as most models hold nothing that grows."""
+    """Whether bounds must be computed at all: a quick check, because most models contain nothing that grows."""
     graph = model.graph
     if model.functions:
         return True
@@ -135,13 +135,13 @@ def _may_grow(model: onnx.ModelProto) -> bool:
 
 
 class _Walk:
-    """Goes through the steps in order; keeps the sums of all axes and of all that is carried along."""
+    """A walk over the steps in order, which keeps the total of all axes and of all stored numbers."""
 
     def __init__(self) -> None:
         self._axes = self._carried = 0
 
     def through(self, part: Part, outer: _Scope | None, given: Sequence[Bound] = ()) -> _Scope:
-        """The bounds of all values of a part; of a function with the bounds of what it is given."""
+        """The bounds of all values of a part; for a function, computed from the bounds of its arguments."""
         found = _Scope(part, outer)
         found.update(zip(part.inputs, given, strict=False))
         for step in part.steps:
@@ -169,7 +169,7 @@ class _Walk:
 
 
 def _bound(dims: Sequence[int], content: Sequence[float] = ()) -> Bound:
-    """Of an input or a constant; open sizes are 0 or less. Libraries carry numbers along one axis along."""
+    """The bound of an input or a constant; open sizes are 0 or less. Libraries store the numbers of tensors with one axis."""
     numbers = min(prod(size for size in dims if size > 0), ANY)
     carried = min(numbers, MOST_CARRIED + 1) if len(dims) < 2 else 0
     whole = bool(content) and all(
@@ -188,12 +188,12 @@ _NUMBERS_OF: dict[int, tuple[str, np.dtype[Any]]] = {
     onnx.TensorProto.FLOAT: ("float_data", np.dtype("<f4")),
     onnx.TensorProto.DOUBLE: ("double_data", np.dtype("<f8")),
 }
-"""Where a tensor of that type has its numbers, if they are not raw bytes, and their type."""
+"""The field in which a tensor of that type stores its numbers if they are not raw bytes, and their type."""
 _LISTS = ("ints", "floats", "strings")
 
 
 class _ProtoReader:
-    """Parts of a protobuf model."""
+    """A reader of the parts of a protobuf model."""
 
     def __init__(self, model: onnx.ModelProto) -> None:
         self._model = model
@@ -275,7 +275,7 @@ def _constant_bound(node: onnx.NodeProto) -> Bound:
 
 
 class _ModelReader:
-    """Parts of a model in memory without functions."""
+    """A reader of the parts of a model in memory without functions."""
 
     def __init__(self, model: ir.Model) -> None:
         self._model = model

@@ -1,7 +1,7 @@
-"""What a model may ask for at most: nodes, also after its functions are written out, axes, and names of sizes.
+"""Limits of a model: number of nodes, before and after inlining its functions, number of axes, and length of dimension names.
 
-A file of a few hundred bytes can describe work without end: functions that call one another twice, forty levels deep, or a function
-that calls itself. Counting that takes no time, and is done before any library sees the model.
+A file of a few hundred bytes can describe endless work: functions that call one another twice, forty levels deep, or a function
+that calls itself. Counting is quick, and is done before any library reads the model.
 """
 
 from collections import Counter
@@ -14,23 +14,23 @@ from onnx_graph.errors import InvalidModelError
 from onnx_graph.files.model_parts import graphs_of
 
 MOST_NODES = 100_000
-"""Of all graphs and functions of a file together."""
+"""Nodes of all graphs and functions of a file together."""
 MOST_WRITTEN_OUT = 20_000
-"""Nodes once every call of a function is replaced by the function's nodes, where the file itself has fewer."""
+"""Nodes after every call of a function is replaced by the function's nodes; a file that itself has more nodes may keep that number."""
 MOST_AXES = 64
-"""Of a tensor; numpy has no more."""
+"""Axes of a tensor; numpy supports no more."""
 LONGEST_SIZE_NAME = 1_000
-"""Letters in the name of a size that is open. Shape inference copies the name to every value."""
+"""Letters in the name of an open dimension. Shape inference copies the name to every value."""
 
 _Identity = tuple[str, str, str]
 
 
 def check(model: onnx.ModelProto, graphs: Sequence[onnx.GraphProto]) -> None:
-    """Raise `InvalidModelError` for a model that asks for more, or for a function that calls itself.
+    """Raise `InvalidModelError` for a model that exceeds a limit, or for a function that calls itself.
 
     Args:
         model: the model.
-        graphs: the main graph and all graphs in attributes, those of functions too.
+        graphs: the main graph and all graphs in attributes, also in attributes of functions' nodes.
     """
     count = sum(len(graph.node) for graph in graphs) + sum(len(function.node) for function in model.functions)
     if count > MOST_NODES:
@@ -43,7 +43,7 @@ def check(model: onnx.ModelProto, graphs: Sequence[onnx.GraphProto]) -> None:
 
 
 def _nodes(nodes: Iterable[onnx.NodeProto]) -> list[onnx.NodeProto]:
-    """Nodes, and those of graphs in their attributes at any depth."""
+    """The nodes, and the nodes of graphs in their attributes at any depth."""
     found = list(nodes)
     for node in found:  # grows meanwhile
         found.extend(inner for attribute in node.attribute for graph in graphs_of(attribute) for inner in graph.node)
@@ -64,7 +64,7 @@ def _identity(one: "onnx.FunctionProto | onnx.NodeProto") -> _Identity:
 
 
 def _check_calls(model: onnx.ModelProto, count: int) -> None:
-    """Functions call no circle of functions, and writing them out makes no more nodes than allowed."""
+    """Raise unless function calls are free of cycles and inlining them makes no more nodes than allowed."""
     bodies = {_identity(function): _nodes(function.node) for function in model.functions}
     calls = {name: Counter(map(_identity, nodes)) for name, nodes in bodies.items()}
     graph = {name: [called for called in found if called in bodies] for name, found in calls.items()}

@@ -1,4 +1,4 @@
-"""What of a protobuf model holds data, wherever it lies: in graphs, in attributes, in functions and their attributes' defaults."""
+"""All parts of a protobuf model that hold data: in graphs, in attributes, in functions and in default values of their attributes."""
 
 from dataclasses import dataclass, field
 
@@ -12,8 +12,8 @@ class ModelParts:
     """Graphs and tensors of a model.
 
     Attributes:
-        graphs: the main graph and those in attributes.
-        tensors: those in attributes.
+        graphs: the main graph and the graphs in attributes.
+        tensors: tensors in attributes.
         sparse: attributes that are sparse tensors.
     """
 
@@ -23,7 +23,7 @@ class ModelParts:
 
     @classmethod
     def of(cls, model: onnx.ModelProto) -> "ModelParts":
-        """Walk through all attributes; `InvalidModelError` for one that says it holds a tensor or graph, and holds none."""
+        """Visit all attributes; raises `InvalidModelError` for one whose type is tensor or graph and that holds none."""
         found = cls([model.graph])
         pending = [attribute for node in model.graph.node for attribute in node.attribute]
         for function in model.functions:
@@ -35,7 +35,7 @@ class ModelParts:
         return found
 
     def _take(self, attribute: onnx.AttributeProto) -> list[onnx.GraphProto]:
-        """Keep what an attribute holds, whatever type it states; its graphs."""
+        """Store all tensors and graphs of an attribute, independent of its declared type; returns its graphs."""
         graphs, tensors = graphs_of(attribute), list(attribute.tensors)
         if attribute.HasField("t"):
             tensors.append(attribute.t)
@@ -50,7 +50,7 @@ class ModelParts:
 
 
 def graphs_of(attribute: onnx.AttributeProto) -> list[onnx.GraphProto]:
-    """The graphs in an attribute, whatever type it states."""
+    """The graphs in an attribute, independent of its declared type."""
     return [attribute.g, *attribute.graphs] if attribute.HasField("g") else list(attribute.graphs)
 
 

@@ -1,4 +1,4 @@
-"""Soundness of a protobuf model: names defined once and before use, no cycles, outputs that exist."""
+"""Validity of a protobuf model: names are defined once, nodes form no cycle, outputs exist."""
 
 from collections import Counter
 from collections.abc import Iterable, Set
@@ -11,7 +11,7 @@ from onnx_graph.files.model_parts import graphs_of
 
 
 def check(model: onnx.ModelProto) -> None:
-    """Raise `InvalidModelError` for a model without graph, outputs or operator set, or with unsound names."""
+    """Raise `InvalidModelError` for a model without graph, outputs or operator set, or with invalid names."""
     if not model.HasField("graph") or not (model.graph.output or model.graph.node):
         raise InvalidModelError("it holds no graph")
     if not model.graph.output:
@@ -22,7 +22,7 @@ def check(model: onnx.ModelProto) -> None:
 
 
 def _check_graph(graph: onnx.GraphProto, outer: tuple[Set[str], ...]) -> None:
-    """`outer`: what the graphs around it define, one set each: a graph inside many others copies none of them."""
+    """`outer`: names that the graphs around it define, one set per graph, so that deeply nested graphs need no copies."""
     held = {tensor.name for tensor in graph.initializer} | {sparse.values.name for sparse in graph.sparse_initializer}
     _unique("input", (value.name for value in graph.input))
     _unique(
@@ -53,7 +53,7 @@ def _unique(kind: str, names: Iterable[str]) -> None:
 
 
 def is_sorted(graph: onnx.GraphProto) -> bool:
-    """Whether every node comes after those it reads of; False as well where that would need a look into subgraphs."""
+    """Whether every node comes after the nodes whose values it reads; also False if subgraphs would have to be examined."""
     later = {name for node in graph.node for name in node.output}
     for node in graph.node:
         if any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute):
@@ -65,7 +65,7 @@ def is_sorted(graph: onnx.GraphProto) -> bool:
 
 
 def _check_order(graph: onnx.GraphProto) -> None:
-    """Nodes may come in any order that can be sorted; what cannot is a cycle."""
+    """Raise for a cycle; nodes without a cycle may come in any order, as they can be sorted."""
     if is_sorted(graph):
         return
     producers = {name: index for index, node in enumerate(graph.node) for name in node.output if name}

@@ -1,4 +1,4 @@
-"""Tensors of a protobuf model: their bytes checked against their declared shape, external and sparse ones made plain."""
+"""Tensors of a protobuf model: data checked against the declared shape, external and sparse tensors made dense and internal."""
 
 from math import prod
 from pathlib import Path, PureWindowsPath
@@ -15,10 +15,10 @@ from onnx_graph.files.model_parts import ModelParts
 MAX_BYTES = 2**31 - 1  # protobuf's own limit for a message
 SMALL = 1024  # bytes up to which a tensor may be a shape or axes, which shape inference reads
 _MOST_AXES = 64  # that an array may have
-_LONGEST_EMPTY = 1 << 24  # product of the sizes that are not zero, where one is
+_LONGEST_EMPTY = 1 << 24  # product of the non-zero sizes of an empty tensor
 _DENSE_BYTES = 1 << 27
 _DENSER = 100
-"""A sparse tensor becomes a dense one of that many bytes, or of that many times the bytes that the sparse one stores."""
+"""A dense tensor made from a sparse one has at most `_DENSE_BYTES` bytes, or `_DENSER` times the bytes of the sparse one."""
 _TYPES = {int(dtype): dtype for dtype in ir.DataType if dtype != ir.DataType.UNDEFINED}
 _FIELDS = {  # int32_data holds the rest: INT32, and all of up to 16 bits
     "FLOAT": ("float_data", 1),
@@ -32,15 +32,15 @@ _FIELDS = {  # int32_data holds the rest: INT32, and all of up to 16 bits
 
 
 def make_plain(model: onnx.ModelProto, parts: ModelParts, folder: Path | None) -> dict[str, NDArray[Any]]:
-    """Check every tensor; read external ones (inside ``folder`` only, none without a folder) and turn sparse ones dense, in place.
+    """Check every tensor, read external ones (only inside ``folder``; none without a folder) and make sparse ones dense, in place.
 
     Returns:
-        Arrays of the graph's initializers with raw bytes, by name. Of those of more than `SMALL` bytes these are gone from the
-        protobuf, where every look at them copies them.
+        Arrays of the graph's initializers with raw bytes, by name. Raw bytes of more than `SMALL` bytes are removed from
+        the protobuf, because every access to them there makes a copy.
 
     Raises:
-        InvalidModelError: data and declared shape differ, external data is missing or leaves the folder, or all
-            dense bytes together would pass 2 GiB.
+        InvalidModelError: data and declared shape differ, external data is missing or outside the folder, or all
+            dense bytes together would exceed 2 GiB.
     """
     total = _make_dense(parts, folder)
     inner = [tensor for graph in parts.graphs if graph is not model.graph for tensor in graph.initializer]
@@ -56,7 +56,7 @@ def make_plain(model: onnx.ModelProto, parts: ModelParts, folder: Path | None) -
 
 
 def _make_dense(parts: ModelParts, folder: Path | None) -> int:
-    """Turn sparse tensors into dense ones; the bytes of those."""
+    """Turn sparse tensors into dense ones; returns the total bytes of the dense ones."""
     total = 0
     for graph in parts.graphs:
         while graph.sparse_initializer:
@@ -74,7 +74,7 @@ def _make_dense(parts: ModelParts, folder: Path | None) -> int:
 
 
 def _arrays(graph: onnx.GraphProto) -> dict[str, NDArray[Any]]:
-    """Check the initializers and take out their bytes."""
+    """Check the initializers and move their bytes out of the protobuf."""
     arrays: dict[str, NDArray[Any]] = {}
     for tensor in graph.initializer:
         data, dtype = _checked(tensor), _type_of(tensor)
@@ -96,7 +96,7 @@ def _type_of(tensor: onnx.TensorProto) -> ir.DataType:
 def _elements(tensor: onnx.TensorProto) -> int:
     if any(dim < 0 for dim in tensor.dims):
         raise InvalidModelError(f"tensor {tensor.name!r} has a negative dimension: {list(tensor.dims)}")
-    # An array of no entries has axes too; what is made for every place along one must fit into memory.
+    # An empty array can have long axes, and data made for every position along an axis must fit into memory.
     elements = int(prod(tensor.dims))
     if (
         len(tensor.dims) > _MOST_AXES
@@ -115,7 +115,7 @@ def _byte_count(tensor: onnx.TensorProto) -> int:
 
 
 def _checked(tensor: onnx.TensorProto) -> bytes:
-    """The raw bytes of a tensor, empty where its data lies elsewhere; its declared shape fits the data that is there."""
+    """The raw bytes of a tensor, empty if its data is in another field; raises unless the declared shape fits the data."""
     if tensor.HasField("segment"):
         raise InvalidModelError(f"tensor {tensor.name!r} is split into segments, which nothing reads")
     dtype = _type_of(tensor)
@@ -139,7 +139,7 @@ def _checked(tensor: onnx.TensorProto) -> bytes:
 
 
 def _read_external(tensor: onnx.TensorProto, folder: Path | None) -> None:
-    """Move external bytes into ``raw_data``. Only regular files below the folder, links resolved, are opened."""
+    """Move external bytes into ``raw_data``. Only regular files below the folder are opened, after links are resolved."""
     if folder is None:
         raise InvalidModelError(f"tensor {tensor.name!r} lies in another file: give the path of the model's file")
     entries = {entry.key: entry.value for entry in tensor.external_data}
@@ -185,7 +185,7 @@ def _number(entries: dict[str, str], key: str, default: int, tensor: onnx.Tensor
 
 
 def _dense(sparse: onnx.SparseTensorProto, limit: int, folder: Path | None) -> onnx.TensorProto:
-    """The dense tensor of a sparse one. onnx_ir drops sparse initializers in silence."""
+    """The dense form of a sparse tensor. onnx_ir drops sparse initializers without a warning."""
     name, dims = sparse.values.name, tuple(sparse.dims)
     if any(dim < 0 for dim in dims):
         raise InvalidModelError(f"sparse tensor {name!r} has a negative dimension: {list(dims)}")

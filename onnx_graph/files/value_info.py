@@ -1,4 +1,4 @@
-"""Types and shapes of the values between nodes, inferred where a file leaves them out."""
+"""Types and shapes of the values between nodes, inferred where a file does not state them."""
 
 from collections.abc import Container
 
@@ -10,11 +10,11 @@ from onnx_graph.files.tensor_data import SMALL
 
 
 def infer(proto: onnx.ModelProto, weights: Container[str] = ()) -> None:
-    """Fill in shapes of values, in place; what cannot be inferred, or not in little memory, stays unknown.
+    """Fill in shapes of values, in place; shapes stay unknown if they cannot be inferred in little memory.
 
     Args:
         proto: the model.
-        weights: initializers whose data may have been taken out.
+        weights: initializers whose data may have been removed from `proto`.
     """
     if _is_complete(proto.graph) or not growth.is_bounded(proto):
         return
@@ -50,7 +50,7 @@ def _is_known(tensor: onnx.TypeProto.Tensor, batches: Container[str]) -> bool:
 
 
 def _without_weights(proto: onnx.ModelProto, weights: Container[str]) -> onnx.ModelProto:
-    """The model with its weights and other large initializers replaced by their types: inference copies the whole model."""
+    """The model with types instead of its weights and other large initializers, because inference copies the whole model."""
     light = onnx.ModelProto(ir_version=proto.ir_version, opset_import=proto.opset_import, functions=proto.functions)
     light.graph.name = proto.graph.name
     light.graph.node.extend(proto.graph.node)

@@ -1,7 +1,7 @@
 """The parts of a serialized ONNX model, counted before it is parsed.
 
-A parser makes an object of 75 to 150 bytes for an empty part that takes two bytes in the file: a file of 100 MB with nothing but empty
-nodes would take 8 GB. The numbers of the fields are those of `onnx.proto`.
+A parser makes an object of 75 to 150 bytes for an empty part that takes two bytes in the file: a file of 100 MB that contains only
+empty nodes would take 8 GB. The numbers of the fields are those of `onnx.proto`.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from onnx_graph.errors import InvalidModelError
 
 SMALL_FILE = 8 << 20
-"""Bytes of a file that is not looked at: its parts fit into memory whatever they are."""
+"""Bytes up to which a file is not checked: its parts always fit into memory."""
 MOST_PARTS = 4_000_000
 
 _INSIDE: Mapping[str, Mapping[int, str]] = {
@@ -48,11 +48,11 @@ _INSIDE: Mapping[str, Mapping[int, str]] = {
     "shape": {1: "entry"},
     "entry": {},
 }
-"""Which fields of a message are messages that can hold others."""
+"""The fields of a message type whose values are messages that can contain messages."""
 
 
 def check(data: bytes) -> None:
-    """Raise `InvalidModelError` for a large file of more than `MOST_PARTS` parts; what is no protobuf is left to the parser."""
+    """Raise `InvalidModelError` for a large file of more than `MOST_PARTS` parts; the parser reports data that is not a protobuf."""
     if len(data) <= SMALL_FILE:
         return
     count = 0
@@ -81,7 +81,7 @@ def check(data: bytes) -> None:
 
 
 def _varint(data: bytes, place: int) -> tuple[int, int]:
-    """A number of seven bits a byte, and the place behind it; at the end of the data 0."""
+    """A number stored with seven bits per byte, and the position after it; 0 at the end of the data."""
     found = shift = 0
     while place < len(data) and shift < 70:
         byte = data[place]

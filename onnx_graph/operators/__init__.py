@@ -1,4 +1,4 @@
-"""The one place that knows what an ONNX operator does to shapes, units and weights: one file a family, `table` to look it up.
+"""Facts about what ONNX operators do to shapes, units and weights, kept only here: one file per family, `table` to look them up.
 
 To add an operator, add it to its family with its rule, and a case to `tests/onnx_graph/test_operator_conformance.py`.
 """

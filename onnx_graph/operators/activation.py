@@ -1,4 +1,4 @@
-"""Activations: functions of one number, some of them with a slope that is learned."""
+"""Activations: functions of one number; some have a learned slope."""
 
 from dataclasses import replace
 

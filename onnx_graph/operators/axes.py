@@ -6,11 +6,11 @@ from onnx_graph.propagation.call import Call
 from onnx_graph.propagation.field import Dim, Dims
 
 MOST_PLACES = 1 << 21
-"""Places of an axis, or pairs of places, that are told apart one by one."""
+"""Maximal number of positions of an axis, or pairs of positions, that are followed one by one."""
 
 
 def shape_of(call: Call, index: int = 0) -> Dims:
-    """Shape of an input; a `ValueError` where it is not known."""
+    """Shape of an input; raises `ValueError` if it is not known."""
     shape = call.inputs[index] if index < len(call.inputs) else None
     if shape is None:
         raise ValueError(f"the rank of input {index} is not known")
@@ -18,7 +18,7 @@ def shape_of(call: Call, index: int = 0) -> Dims:
 
 
 def made_by(call: Call, index: int = 0) -> Dims:
-    """Shape of an output; a `ValueError` where it is not known."""
+    """Shape of an output; raises `ValueError` if it is not known."""
     shape = call.outputs[index] if index < len(call.outputs) else None
     if shape is None:
         raise ValueError(f"the rank of output {index} is not known")
@@ -36,7 +36,7 @@ def axis_of(call: Call, default: int, rank: int) -> int:
 
 
 def positive(axes: Iterable[int], rank: int) -> tuple[int, ...]:
-    """Axes counted from the front; a `ValueError` where there is no such axis."""
+    """Axes counted from the front; raises `ValueError` if an axis does not exist."""
     found = tuple(axis + rank if axis < 0 else axis for axis in axes)
     if any(not 0 <= axis < rank for axis in found):
         raise ValueError(f"axes {found} of a tensor with {rank} axes")
@@ -44,17 +44,17 @@ def positive(axes: Iterable[int], rank: int) -> tuple[int, ...]:
 
 
 def length(dim: Dim) -> int | None:
-    """A length that is a number."""
+    """The length if it is a number, else None."""
     return dim if isinstance(dim, int) else None
 
 
 def countable(places: int) -> int:
-    """The number itself; a `ValueError` where there are too many places to note each: the operator mixes then."""
+    """The number itself; raises `ValueError` if there are too many positions to list them, and then the operator counts as mixing all."""
     if places > MOST_PLACES:
         raise ValueError(f"{places:,} places along an axis")
     return places
 
 
 def spatial(rank: int) -> tuple[int, ...]:
-    """The axes of an image behind examples and channels."""
+    """The axes of an image after the axes of examples and channels."""
     return tuple(range(2, rank))

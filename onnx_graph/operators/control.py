@@ -1,4 +1,4 @@
-"""Control flow, and operators on text or signals, which are like no others."""
+"""Control flow, and operators on text or signals, which belong to no other family."""
 
 from onnx_graph.operators.operator import Operator
 

@@ -1,4 +1,4 @@
-"""Convolutions with a maskable weight: channels are told apart, places are not."""
+"""Convolutions with a maskable weight: channels are distinguished, positions are not."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from onnx_graph.propagation.weighted import Through
 
 
 def convolution(call: Call) -> Relation:
-    """A channel is reached through a kernel that is not all zero."""
+    """A channel is reached through kernels that are not all zero."""
     weight, places, made = call.product(1), spatial(rank_of(call)), spatial(len(made_by(call)))
     if weight is None or call.live[1]:
         return mixing("its kernel is no maskable weight")

@@ -1,4 +1,4 @@
-"""Operators that work on every place by itself: arithmetic, comparisons, functions of one number, changes of type."""
+"""Operators that treat every position by itself: arithmetic, comparisons, functions of one number, changes of type."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from onnx_graph.propagation.step import Gate, Step, Stretch
 
 
 def elementwise(call: Call) -> Relation:
-    """Every place depends on the same place of the inputs, which are broadcast."""
+    """Every position depends on the same position of the inputs, which are broadcast."""
     if len(call.inputs) == 1:
         return KEPT
     made = call.outputs[0]

@@ -1,18 +1,18 @@
-"""How large the results of an operator may get, from bounds of its inputs: for graphs that no library has looked at yet."""
+"""Bounds on the results of an operator, computed from bounds of its inputs; for graphs that no library has read yet."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 SMALL = 128
-"""Numbers of a constant that are looked at."""
+"""Maximal number of numbers of a constant that are read."""
 
 MOST_AXES = 1 << 10
-"""Of one value: more than any array can have, as the bounds are not tight."""
+"""Maximal axes of one value: more than any array can have, as the bounds are not tight."""
 MOST_AXES_TOGETHER = 1 << 22
 MOST_CARRIED = 1 << 18
-"""Numbers of a list that inference carries along, and of all such lists together four times as many."""
+"""Maximal length of a list that inference stores; all such lists together may have four times as many numbers."""
 MOST_PARTS = 1 << 24
-"""Numbers of a tensor that is taken apart into a sequence."""
+"""Maximal number of numbers of a tensor that is split into a sequence."""
 ANY = 1 << 62  # no bound
 
 
@@ -20,11 +20,11 @@ class Bound(NamedTuple):
     """Upper bounds of a value.
 
     Attributes:
-        axes: its rank; sequences and optional values count one more than what they hold.
-        numbers: how many it holds where a library can know that, open sizes counted as 1.
-        longest: its longest axis, as far as a library can know it.
-        carried: how many numbers of its content a library carries along.
-        largest: the largest number of its content, where it is known to be one of whole numbers.
+        axes: rank; a sequence or optional value has one more than its content.
+        numbers: number of its elements as far as a library can know it; open sizes count as 1.
+        longest: length of its longest axis as far as a library can know it.
+        carried: number of its elements that a library stores during inference.
+        largest: largest element, if all elements are known to be integers.
     """
 
     axes: int = 0
@@ -35,19 +35,19 @@ class Bound(NamedTuple):
 
 
 class GrowthError(Exception):
-    """A bound passes its limit."""
+    """A bound exceeds its limit."""
 
 
 class Step(Protocol):
-    """What a rule reads of a node."""
+    """The facts about a node that a rule reads."""
 
     @property
     def operator(self) -> str:
-        """Its type."""
+        """Operator type."""
 
     @property
     def lengths(self) -> Mapping[str, int]:
-        """Of attributes that are lists or texts their length, of integers their value; twice the largest of pads."""
+        """Length of list and text attributes and value of integer attributes, by name; for pads, twice the largest."""
 
     @property
     def graphs(self) -> Sequence[object]:
@@ -102,20 +102,20 @@ def _same_carried(step: Step, inputs: Sequence[Bound]) -> int:
 
 
 def _added(step: Step, inputs: Sequence[Bound]) -> int:
-    """The name of a sum of two open sizes is as long as their names together."""
+    """Stored numbers of a sum; for scalars they are added up, as the name of a sum of open sizes is as long as all their names."""
     alone = all(bound.numbers <= 1 for bound in inputs)
     return sum(bound.carried for bound in inputs) if alone else _most_carried(step, inputs)
 
 
 def _ranged(step: Step, inputs: Sequence[Bound]) -> int:
-    """Numbers from a first to a last one, where all three inputs are carried along; the step is at least 1 in size."""
+    """Length of a Range if all three inputs are stored; the absolute step is at least 1."""
     if not all(bound.carried for bound in inputs):
         return 0
     return min(2 * max(bound.largest for bound in inputs), ANY)
 
 
 def _filled(step: Step, inputs: Sequence[Bound]) -> int:
-    """Numbers of a tensor whose shape, the first input, holds no large number."""
+    """Number of elements of a tensor whose shape, the first input, contains no large number."""
     shape = inputs[0]
     return int(min(shape.largest ** min(shape.numbers, 64), ANY)) if shape.largest < ANY else ANY
 
@@ -129,7 +129,7 @@ def _second(inputs: Sequence[Bound]) -> Bound:
 
 
 def _listed(name: str) -> Rule:
-    """Length of a list that is an attribute in old opsets, the second input in new ones."""
+    """Length of a list that is an attribute in old opsets and the second input in new ones."""
     return lambda step, inputs: step.lengths.get(name, _second(inputs).numbers)
 
 
@@ -177,7 +177,7 @@ READ_ATTRIBUTES = frozenset(
 """Operators whose rules here read attributes."""
 MULTIPLIES = frozenset({*_NESTS, "Concat", "Range"})
 DRIVERS = {"ConstantOfShape": 0, "Expand": 1, "Reshape": 1, "Gather": 1, "Col2Im": 1}
-"""Operators whose output has as many axes as that input has numbers (`Gather`: axes)."""
+"""Input whose elements (`Gather`: axes) determine the number of output axes, by operator."""
 _AXES: dict[str, Rule] = {
     "Shape": _fixed(1),
     "Size": _fixed(0),

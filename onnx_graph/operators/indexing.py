@@ -1,4 +1,4 @@
-"""Operators that write at places which are numbers themselves."""
+"""Operators that write at positions given by numbers in a tensor."""
 
 from onnx_graph.operators.axes import axis_of, rank_of
 from onnx_graph.operators.operator import Operator
@@ -8,7 +8,7 @@ from onnx_graph.propagation.step import Insert
 
 
 def one_hot(call: Call) -> Relation:
-    """Every number becomes a row of zeros with a one."""
+    """Every number becomes a row that is zero except for a single one."""
     return paths(Path(0, 0, (Insert((axis_of(call, -1, rank_of(call) + 1),)),)))
 
 

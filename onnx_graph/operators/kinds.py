@@ -1,4 +1,4 @@
-"""Kinds of operators: what many exporters' names come down to."""
+"""Kinds of operators: a few classes for the many operator names that exporters use."""
 
 KINDS = (
     "input",
@@ -43,7 +43,7 @@ KINDS = (
     "control",
     "shape",
 )
-"""In the order in which fitted predictors number them: a new kind goes to the end, and changes what they read."""
+"""All kinds, in the order in which fitted predictors number them: add a new kind at the end; it changes the predictors' features."""
 
 CONVOLUTIONS = frozenset({"conv", "conv_transpose"})
 PRODUCTS = frozenset({"dense"}) | CONVOLUTIONS
@@ -52,6 +52,6 @@ LAYERS = PRODUCTS | RECURRENT
 """Operators with maskable weights."""
 ACTIVATIONS = frozenset({"rectifier", "sigmoid", "tanh", "smooth", "clip"})
 ELEMENTWISE = ACTIVATIONS | {"add", "mul", "compare", "pointwise"}
-"""Every place by itself."""
+"""Kinds that treat every position by itself."""
 POOLS = frozenset({"max_pool", "average_pool", "global_pool"})
 NORMALISATIONS = frozenset({"batch_norm", "layer_norm", "lrn"})

@@ -1,4 +1,4 @@
-"""Operators that move numbers about: reshape, transpose, join, split, pick, pad, repeat."""
+"""Operators that move numbers to other positions: reshape, transpose, join, split, pick, pad, repeat."""
 
 from dataclasses import replace
 from itertools import accumulate, pairwise
@@ -33,7 +33,7 @@ def transpose(call: Call) -> Relation:
 
 
 def blocks(call: Call) -> Relation:
-    """DepthToSpace: channels become places."""
+    """DepthToSpace: channels become positions."""
     (examples, channels, high, wide), size = shape_of(call), call.integer("blocksize", 1)
     deep = (length(channels) or 0) // size**2
     if call.text("mode", "DCR") == "DCR":
@@ -45,7 +45,7 @@ def blocks(call: Call) -> Relation:
 
 
 def places_as_channels(call: Call) -> Relation:
-    """SpaceToDepth: places become channels."""
+    """SpaceToDepth: positions become channels."""
     (examples, channels, high, wide), size = shape_of(call), call.integer("blocksize", 1)
     split = (examples, channels, (length(high) or 0) // size, size, (length(wide) or 0) // size, size)
     return _rearranged(call, split, (0, 3, 5, 1, 2, 4))
@@ -84,7 +84,7 @@ def split(call: Call) -> Relation:
 
 
 def slice_(call: Call) -> Relation:
-    """Places of some axes, counted by start, end and step."""
+    """Slice: positions along some axes, given by start, end and step."""
     shape = shape_of(call)
     found = slices(call, len(shape))
     if found is None:
@@ -102,7 +102,7 @@ def slice_(call: Call) -> Relation:
 
 
 def slices(call: Call, rank: int) -> dict[int, slice] | None:
-    """What a Slice takes of every axis that it names; None where that is computed."""
+    """The slice that a Slice takes of every axis that it names; None if it depends on computed values."""
     starts, ends = call.integers("starts"), call.integers("ends")
     axes, steps = call.integers("axes"), call.integers("steps")
     if starts is None or ends is None or (axes is None and call.given(3)) or (steps is None and call.given(4)):
@@ -113,12 +113,12 @@ def slices(call: Call, rank: int) -> dict[int, slice] | None:
 
 
 def _end(end: int, step: int) -> int | None:
-    """Exporters write the least number for "past the first place"; to Python that is a place counted from the end."""
+    """Exporters write the smallest integer for "before the first position"; Python would count it from the end."""
     return None if step < 0 and end < -(2**31) + 2 else end
 
 
 def gather(call: Call) -> Relation:
-    """Places of one axis, by constant numbers."""
+    """Gather: positions along one axis, given by constant numbers."""
     shape, index = shape_of(call), call.constant(1)
     if index is None or index.dtype.kind not in "iu":
         return mixing("which places are taken depends on the data")
@@ -144,7 +144,7 @@ def _positive_places(index: NDArray[np.int64], places: int) -> NDArray[np.int64]
 
 
 def gather_elements(call: Call) -> Relation:
-    """Along one axis each place takes another one."""
+    """Each position takes the value of another position along one axis."""
     shape, axis = shape_of(call), axis_of(call, 0, rank_of(call))
     made = made_by(call)
     if any(made[other] != shape[other] for other in range(len(shape)) if other != axis):
@@ -155,7 +155,7 @@ def gather_elements(call: Call) -> Relation:
 
 
 def triangle(call: Call) -> Relation:
-    """Trilu: only the places above or below a diagonal."""
+    """Trilu: only the positions above or below a diagonal are kept."""
     *_, rows, columns = shape_of(call)
     shift = call.integers("k") if call.given(1) else (0,)
     if not isinstance(rows, int) or not isinstance(columns, int) or shift is None:
@@ -168,7 +168,7 @@ def triangle(call: Call) -> Relation:
 
 
 def pad(call: Call) -> Relation:
-    """Constants around, or places repeated."""
+    """Pad: adds constants at the borders, or repeats values there."""
     shape = shape_of(call)
     pads = call.integers("pads") or call.integers("paddings")
     axes = call.integers("axes")
@@ -191,7 +191,7 @@ def pad(call: Call) -> Relation:
 
 
 def _padded(places: int, before: int, after: int, mode: str) -> NDArray[np.int64]:
-    """For every place of the padded axis the place that it comes from, −1 for a constant."""
+    """For every position of the padded axis, the position that it comes from; −1 for a constant."""
     countable(places + abs(before) + abs(after))
     found = np.arange(-before, places + after)
     if mode == "edge":

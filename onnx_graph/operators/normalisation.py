@@ -14,7 +14,7 @@ from onnx_graph.propagation.step import Fold
 
 
 def batch(call: Call) -> Relation:
-    """At inference every place by itself, with numbers of its channel."""
+    """At inference, treats every position by itself, with the statistics and parameters of its channel."""
     trains = call.integer("training_mode", 0) or any(call.outputs[1:])
     return (
         mixing("statistics of the batch: a normalisation that is still in training is not followed") if trains else KEPT
@@ -22,14 +22,14 @@ def batch(call: Call) -> Relation:
 
 
 def layer(call: Call) -> Relation:
-    """Mixes all axes from one on; mean and deviation are further outputs."""
+    """Mixes all axes from a given one on; mean and deviation are further outputs."""
     rank = rank_of(call)
     fold = Fold(tuple(range(axis_of(call, -1, rank), rank)))
     return paths(*(Path(output, 0, (fold,)) for output in range(len(call.outputs))))
 
 
 def group(call: Call) -> Relation:
-    """Mixes the channels of a group and all places."""
+    """Mixes the channels of a group and all positions."""
     shape = shape_of(call)
     channels, groups = length(shape[1]), call.integer("num_groups", 1)
     if channels is None or groups < 1 or channels % groups:
@@ -40,7 +40,7 @@ def group(call: Call) -> Relation:
 
 
 def instance(call: Call) -> Relation:
-    """Mixes the places of a channel."""
+    """Mixes the positions of a channel."""
     return paths(Path(0, 0, (Fold(spatial(rank_of(call))),)))
 
 
@@ -50,14 +50,14 @@ def along_axis(call: Call) -> Relation:
 
 
 def mean_variance(call: Call) -> Relation:
-    """Mixes along some axes, by default all but the channels."""
+    """Mixes along some axes, by default all except the channels."""
     axes = call.integers("axes")
     rank = rank_of(call)
     return paths(Path(0, 0, (Fold(positive((0, 2, 3) if axes is None else axes, rank)),)))
 
 
 def local_response(call: Call) -> Relation:
-    """Every channel reads its neighbours."""
+    """Every channel depends on its neighbours."""
     channels, size = length(shape_of(call)[1]), call.integer("size", 1)
     if channels is None:
         return paths(Path(0, 0, (Fold((1,)),)), blurs="the number of channels is not known")

@@ -1,4 +1,4 @@
-"""What is known of one ONNX operator."""
+"""Facts about one ONNX operator."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,9 +13,9 @@ Role: TypeAlias = Literal[
     "weight", "bias", "scale", "shift", "mean", "variance", "slope", "table", "lengths", "state", "peephole"
 ]
 LEARNED: frozenset[Role] = frozenset({"bias", "scale", "shift", "slope", "table", "peephole"})
-"""Roles of inputs that a training changes, beside the weights."""
+"""Roles of inputs that training changes, in addition to the weights."""
 STATISTICS: frozenset[Role] = frozenset({"mean", "variance"})
-"""Roles of inputs that hold what was measured in training."""
+"""Roles of inputs that hold statistics measured in training."""
 
 
 NOT_FOLLOWED = mixing("not followed: nothing is known of which output depends on which input")
@@ -28,27 +28,27 @@ class Operator:
     """Facts about an ONNX operator.
 
     Attributes:
-        name: its type, as in a node.
-        kind: one of `kinds.KINDS`; empty where it is like no other.
-        flow: how its outputs depend on its inputs: always the same, or a rule for each call.
-        reads: how many inputs, the first ones, `flow` follows; where another one depends on data, everything mixes. None: all.
-        domain: "" for operators of ONNX itself.
-        ports: roles of the inputs that are learned or stand for a state.
-        settings: inputs that are settings where they are constant; older operator sets have attributes of these names.
-        defaults: values of attributes that are left out, where other operators have other ones.
-        gates: of a recurrent operator: 1 for RNN, 3 for GRU, 4 for LSTM; else 0.
-        gate_functions: activations of a recurrent operator by default, in lower case.
-        zero: what zeros become: ``kept`` (zero), ``finite`` (another number, and the slope is a number), or empty: neither.
-        rectifies: close to zero below zero, close to what it reads above.
-        bent: not linear in positive numbers, or makes them negative; a graph that only counts paths leaves it out.
-        sums: adds its inputs.
-        ordered: its inputs cannot change places.
-        moves: outputs are numbers of the first input in other places.
-        rigid: no unit can be taken out of its inputs, as it counts them or has a constant for each that stays as it is.
-        passes: does nothing at inference but hand on its first input.
-        casts: hands it on as another type.
-        shape_only: reads the shape of its input alone.
-        folds: a constant is soon computed by the reference implementation; not so where that is slow, random or endless.
+        name: operator type, as in a node.
+        kind: one of `kinds.KINDS`; empty if it belongs to none.
+        flow: dependence of its outputs on its inputs: one relation for all calls, or a rule that is applied to each call.
+        reads: number of leading inputs that `flow` follows; None: all. If another input depends on data, everything mixes.
+        domain: operator domain; "" for ONNX itself.
+        ports: roles of the inputs that are learned or hold a state, by input number.
+        settings: names of inputs that are settings if they are constant; in older operator sets, attributes of these names.
+        defaults: default values of attributes, if they differ from those of other operators.
+        gates: gates of a recurrent operator: 1 for RNN, 3 for GRU, 4 for LSTM; else 0.
+        gate_functions: default activations of a recurrent operator, in lower case.
+        zero: result for zero: ``kept`` (zero), ``finite`` (another number, with a finite slope), or empty (neither).
+        rectifies: whether it is close to zero for negative inputs and close to the identity for positive ones.
+        bent: whether it is nonlinear for positive numbers or makes them negative; a graph that only counts paths omits it.
+        sums: whether it adds its inputs.
+        ordered: whether the order of its inputs matters.
+        moves: whether its outputs are numbers of the first input at other positions.
+        rigid: whether no unit can be removed from its inputs, because it counts units or has a fixed constant for each.
+        passes: whether it only passes on its first input at inference.
+        casts: whether it passes on its first input as another type.
+        shape_only: whether it reads only the shape of its input.
+        folds: whether the reference implementation may compute its constants; False if that is slow, random or endless.
     """
 
     name: str = ""
@@ -74,32 +74,32 @@ class Operator:
     folds: bool = True
 
     def named(self, names: str) -> "tuple[Operator, ...]":
-        """Operators of these names (separated by spaces) of which the same is known."""
+        """Operators of these names (separated by spaces) with the same facts."""
         return tuple(replace(self, name=name) for name in names.split())
 
     def setting(self, name: str) -> int | None:
-        """The input that holds a setting; None where only an attribute does."""
+        """The input that holds a setting; None if only an attribute can hold it."""
         return next((index for index, one in self.settings.items() if one == name), None)
 
     def port(self, role: Role) -> int | None:
-        """The first input of a role; None where there is none."""
+        """The first input with a role; None if there is none."""
         return next(iter(self.ports_of(role)), None)
 
     def ports_of(self, role: Role) -> tuple[int, ...]:
-        """All inputs of a role."""
+        """All inputs with a role."""
         return tuple(index for index, one in self.ports.items() if one == role)
 
     def blocks(self, index: int) -> int:
-        """Into how many gates axis 1 of an input of a recurrent operator is divided; 1 for any other."""
+        """Number of gates into which axis 1 of an input of a recurrent operator is divided; 1 for any other input."""
         if not self.gates:
             return 1
         role = self.ports.get(index)
-        # A bias holds the input's and the hidden units' one after the other; three gates of an LSTM look at the cell.
+        # A bias holds the biases of the inputs, then those of the hidden units. Three gates of an LSTM have peepholes to the cell.
         return {"weight": self.gates, "bias": 2 * self.gates, "peephole": 3}.get(role or "", 1)
 
 
 def relation(operator: Operator, live: Sequence[bool], call: Callable[[], Call]) -> Relation:
-    """How the outputs of a call depend on its inputs, of which some are `live`; everything mixes where that is not known."""
+    """How the outputs of a call depend on its `live` inputs; everything mixes if that is not known."""
     if operator.reads is not None and True in live[operator.reads :]:
         return INDIRECT
     flow = operator.flow
@@ -108,4 +108,4 @@ def relation(operator: Operator, live: Sequence[bool], call: Callable[[], Call])
     try:
         return flow(call())
     except (ValueError, IndexError, TypeError):
-        return UNFIT  # nothing that a runtime would run, but files hold it
+        return UNFIT  # no runtime would run this, but files contain it

@@ -10,14 +10,14 @@ from onnx_graph.propagation.step import Fold
 
 
 def window(call: Call) -> Relation:
-    """Mixes the places of a channel, though a place reads its window only."""
+    """Mixes the positions of a channel, although a position reads only its window."""
     fold = Fold(spatial(rank_of(call)))
     found = (Path(output, 0, (fold,)) for output in range(len(call.outputs)))
     return paths(*found, blurs="places of an image are not told apart: weights are the same at all of them")
 
 
 def whole(call: Call) -> Relation:
-    """Mixes all places of a channel."""
+    """Mixes all positions of a channel."""
     return paths(Path(0, 0, (Fold(spatial(rank_of(call))),)))
 
 

@@ -11,7 +11,7 @@ _FREE = "zeros of a constant that is no maskable weight are not looked at"
 
 
 def gemm(call: Call) -> Relation:
-    """``alpha · A′ · B′ + beta · C``, where ′ may transpose."""
+    """``alpha · A′ · B′ + beta · C``, where A′ and B′ are A and B, possibly transposed."""
     turned = [bool(call.integer(name, 0)) for name in ("transA", "transB")]
     found = _weighted(call, into=(1 - turned[0], int(turned[1])), out=(1, 0)) or _free(call, turned)
     if call.live[2:] and call.live[2]:
@@ -20,9 +20,9 @@ def gemm(call: Call) -> Relation:
 
 
 def matmul(call: Call) -> Relation:
-    """The last axis of the first and the last but one of the second are summed over."""
+    """Sums over the last axis of the first operand and the second to last axis of the second."""
     ranks = [len(shape_of(call, index)) for index in (0, 1)]
-    axes = (ranks[0] - 1, max(ranks[1] - 2, 0))  # a vector has but one axis to be summed over
+    axes = (ranks[0] - 1, max(ranks[1] - 2, 0))  # a vector has only one axis to sum over
     found = _weighted(call, into=axes, out=axes)
     if found is not None:
         return found
@@ -32,7 +32,7 @@ def matmul(call: Call) -> Relation:
 
 
 def _weighted(call: Call, into: tuple[int, int], out: tuple[int, int]) -> Relation | None:
-    """With a weight on one side: axes that are read and made where the data is first, and where it is second."""
+    """Relation of a product with a weight, else None; `into` and `out` give the axis for data as first and as second operand."""
     for data in (0, 1):
         weight = call.product(1 - data)
         if weight is not None and call.live[data] and not call.live[1 - data]:
@@ -41,7 +41,7 @@ def _weighted(call: Call, into: tuple[int, int], out: tuple[int, int]) -> Relati
 
 
 def _free(call: Call, turned: list[bool]) -> Relation:
-    """Rows of the first and columns of the second go on."""
+    """Relation of a product without a maskable weight: rows of the first operand and columns of the second are kept apart."""
     rank = len(made_by(call))
     found = []
     for index in (0, 1):
@@ -53,7 +53,7 @@ def _free(call: Call, turned: list[bool]) -> Relation:
 
 
 def einsum(call: Call) -> Relation:
-    """Letters that the result does not have are summed over."""
+    """Sums over letters that do not occur in the result."""
     terms, arrow, result = call.text("equation", "").replace(" ", "").partition("->")
     letters = terms.split(",")
     if not arrow or "." in terms or any(len(set(one)) < len(one) for one in (*letters, result)):
@@ -66,7 +66,7 @@ def einsum(call: Call) -> Relation:
 
 
 def _summed(term: str, result: str) -> tuple[Step, ...]:
-    """From the axes of a term to those of the result."""
+    """Steps from the axes of a term to the axes of the result."""
     gone = tuple(axis for axis, letter in enumerate(term) if letter not in result)
     left = [letter for letter in term if letter in result]
     order = tuple(left.index(letter) for letter in result if letter in left)

@@ -1,4 +1,4 @@
-"""Recurrent operators: hidden units are told apart, steps and gates are not."""
+"""Recurrent operators: hidden units are distinguished, steps and gates are not."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from onnx_graph.propagation.weighted import Enter, Run
 
 
 def recurrent(call: Call) -> Relation:
-    """Inputs and first states reach hidden units, those each other over the steps, and the outputs hold them."""
+    """Inputs and initial states reach hidden units, hidden units reach each other over the steps, and the outputs contain them."""
     weights = call.recurrence()
     if weights is None or rank_of(call) != 3:
         return mixing("its weights are no maskable ones")
@@ -20,7 +20,7 @@ def recurrent(call: Call) -> Relation:
         Path(0, index, _into(call, index, Enter(weights), by_batch)) for index, one in enumerate(call.live) if one
     ]
     step = (Path(0, 0, (Run(weights),)),)
-    # All steps are (steps, directions, batch, hidden), states (directions, batch, hidden); by batch, that comes first.
+    # Outputs of all steps have the shape (steps, directions, batch, hidden), states (directions, batch, hidden); layout 1: batch first.
     every, last = (Insert((0, 1)), Insert((0,))) if by_batch else (Insert((0, 2)), Insert((1,)))
     leaving = tuple(Path(index, 0, (last if index else every,)) for index in range(len(call.outputs)))
     return Relation(
@@ -29,7 +29,7 @@ def recurrent(call: Call) -> Relation:
 
 
 def _into(call: Call, index: int, enter: Enter, by_batch: int) -> tuple[Step, ...]:
-    """From an input to the hidden units."""
+    """Steps from an input to the hidden units."""
     if index == 0:
         return (Fold((0, 1)), Drop((0, 1)), enter)
     if index in (5, 6):

@@ -1,4 +1,4 @@
-"""Reductions, running sums, and the places of largest values."""
+"""Reductions, running sums, and the positions of largest values."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from onnx_graph.propagation.step import Drop, Fold, Step
 
 
 def reduction(call: Call) -> Relation:
-    """Mixes along some axes, by default all of them, and drops these unless told to keep them."""
+    """Mixes along some axes, by default all of them, and drops these axes unless ``keepdims`` is set."""
     rank, axes = rank_of(call), call.integers("axes")
     if axes is None and call.given(1):
         return mixing("its axes are computed")
@@ -30,12 +30,12 @@ def _reduced(axes: tuple[int, ...], *, keeps: bool) -> Relation:
 
 
 def extreme(call: Call) -> Relation:
-    """Where along an axis the largest or least value is."""
+    """Position of the largest or smallest value along an axis."""
     return _reduced((axis_of(call, 0, rank_of(call)),), keeps=bool(call.integer("keepdims", 1)))
 
 
 def cumulative(call: Call) -> Relation:
-    """Every place reads those before it along an axis, and itself unless told not to."""
+    """Every position depends on those before it along an axis, and on itself unless ``exclusive`` is set."""
     shape, found = shape_of(call), call.integers("axis")
     if found is None or len(found) != 1:
         return mixing("its axis is computed")
@@ -48,7 +48,7 @@ def cumulative(call: Call) -> Relation:
 
 
 def largest(call: Call) -> Relation:
-    """TopK: values and places depend on the whole axis."""
+    """TopK: values and positions depend on the whole axis."""
     fold = Fold((axis_of(call, -1, rank_of(call)),))
     return paths(*(Path(output, 0, (fold,)) for output in range(len(call.outputs))))
 

@@ -1,4 +1,4 @@
-"""Images made larger or smaller, or read at other places."""
+"""Operators that resize images, or read them at other positions."""
 
 from onnx_graph.operators.axes import made_by, shape_of
 from onnx_graph.operators.moving import COPIES

@@ -1,6 +1,6 @@
-"""How large the result of a node is, computed from its inputs when all of them are known, without computing the result.
+"""Size of a node's result, computed from its inputs when all of them are known, without computing the result.
 
-What a file states of the result's shape is not asked: it may be wrong, and a node of fifty bytes can ask for more than there is memory.
+The result's shape in the file is not used: it may be wrong, and a node of fifty bytes can request more than the available memory.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,11 +18,11 @@ Arrays: TypeAlias = Sequence["NDArray[Any] | None"]
 
 
 def result_numbers(node: ir.Node, inputs: Arrays) -> int | None:
-    """At most how many numbers each output of a node has; None for an operator without a rule and for inputs that do not fit it.
+    """Upper bound on the numbers of each output of a node; None for an operator without a rule and for inputs that do not fit it.
 
     Args:
-        node: of the standard domain.
-        inputs: their arrays, None where one is left out.
+        node: node of the standard domain.
+        inputs: arrays of its inputs, None for an omitted one.
     """
     rule = _RULES.get(node.op_type) or (_broadcast if operator_of(node).kind in ELEMENTWISE else None)
     if rule is None:
@@ -34,7 +34,7 @@ def result_numbers(node: ir.Node, inputs: Arrays) -> int | None:
 
 
 def stored_bytes(inputs: Arrays) -> int:
-    """Bytes that arrays take in memory: one that repeats a number takes none for that."""
+    """Bytes that arrays take in memory; repetitions by stride 0 take none."""
     return sum(
         prod(size for size, step in zip(array.shape, array.strides, strict=True) if step) * array.itemsize
         for array in inputs
@@ -54,7 +54,7 @@ def _first(node: ir.Node, inputs: Sequence[NDArray[Any]]) -> int:
 
 
 def _product(node: ir.Node, inputs: Sequence[NDArray[Any]]) -> int:
-    """Rows of the first matrix with columns of the second, for every pair of matrices."""
+    """Rows of the first matrix times columns of the second, for every pair of matrices."""
     first, second = (array.reshape(1, -1) if array.ndim < 2 else array for array in inputs[:2])
     rows, columns = max(first.shape[-2:]), max(second.shape[-2:])
     matrices = prod(np.broadcast_shapes(first.shape[:-2], second.shape[:-2]))
@@ -66,7 +66,7 @@ def _numbers(array: NDArray[Any]) -> list[int]:
 
 
 def _padded(node: ir.Node, inputs: Sequence[NDArray[Any]]) -> int:
-    """Every axis longer by all pads together: enough, whichever axes they belong to."""
+    """Size if every axis were longer by the sum of all pads: an upper bound for any assignment of pads to axes."""
     pads = _numbers(inputs[1]) if len(inputs) > 1 else list(node.attributes.get_ints("pads") or ())
     longer = sum(abs(pad) for pad in pads)
     return prod(size + longer for size in inputs[0].shape)

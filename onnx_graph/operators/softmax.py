@@ -1,4 +1,4 @@
-"""Softmax and its relatives: along an axis, every place depends on all."""
+"""Softmax and its relatives: every position along an axis depends on all positions along it."""
 
 from dataclasses import replace
 

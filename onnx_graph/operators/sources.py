@@ -1,4 +1,4 @@
-"""Operators that make numbers out of shapes, attributes or chance."""
+"""Operators that make numbers from shapes, attributes or a random generator."""
 
 from onnx_graph.operators.operator import Operator
 from onnx_graph.propagation.relation import NOTHING

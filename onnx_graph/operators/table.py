@@ -1,4 +1,4 @@
-"""The table of operators: what is known of each, by name."""
+"""The table of operators: facts about each, by name."""
 
 from collections.abc import Iterable, Mapping
 from typing import Protocol
@@ -29,9 +29,9 @@ DOMAINS = STANDARD_DOMAINS | {
     "finn.custom_op.general",
     "onnx.brevitas",
 }
-"""Where operators of these names mean what the table says."""
+"""Domains in which operators of these names have the meaning given in the table."""
 UNKNOWN = Operator()
-"""What is known of any other operator."""
+"""Facts about any other operator."""
 
 
 def _by_name(operators: Iterable[Operator]) -> dict[str, Operator]:

@@ -1,6 +1,6 @@
-"""What flows along a graph: relations between axes, and their forward and backward passes in any algebra.
+"""Flows along a graph: relations between axes, and their forward and backward passes in any algebra.
 
-The public names stand in `__init__.pyi`, once; each is imported when it is first asked for.
+`__init__.pyi` lists the public names. Each of them is imported when it is first used.
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-"""What adding and taking together mean for a field: or and any for truth values, sum and mean for numbers."""
+"""Addition and aggregation of fields: "or" and "any" for truth values, sum and mean for numbers."""
 
 from collections.abc import Sequence
 from functools import reduce
@@ -14,8 +14,8 @@ class Algebra(Protocol):
     """The arithmetic of one kind of field.
 
     Attributes:
-        tail: further axes at the end of every field.
-        largest: entries of a field; one that would be larger is taken to be the same everywhere.
+        tail: number of additional axes at the end of every field.
+        largest: maximal number of entries of a field; a field that would be larger is replaced by one aggregated value.
     """
 
     @property
@@ -25,11 +25,11 @@ class Algebra(Protocol):
     def largest(self) -> int: ...
 
     def fold(self, field: Field, axes: tuple[int, ...]) -> Field:
-        """All places along some axes taken together; the axes stay, with length 1."""
+        """All positions along some axes aggregated; the axes are kept with length 1."""
         ...
 
     def add(self, fields: Sequence[Field]) -> Field:
-        """What several ways bring to the same places; the fields broadcast."""
+        """The sum of the fields that several paths bring to the same positions; the fields broadcast."""
         ...
 
     def put(self, target: Field, places: NDArray[np.int64], field: Field) -> None:
@@ -37,7 +37,7 @@ class Algebra(Protocol):
         ...
 
     def share(self, reads: NDArray[np.bool_], field: Field) -> Field:
-        """For every row of `reads` ``(out, in)`` the rows of a field that it names, taken together."""
+        """For every row of `reads` ``(out, in)``, the aggregate of the field's rows that it marks."""
         ...
 
 
@@ -65,7 +65,7 @@ class Truth:
 
 
 class Numbers:
-    """Numbers of paths; a further axis at the end has an entry for every source."""
+    """Numbers of paths; an additional axis at the end has an entry for every source."""
 
     tail = 1
     largest = 1 << 23
@@ -76,7 +76,7 @@ class Numbers:
         return found
 
     def add(self, fields: Sequence[Field]) -> Field:
-        """The sum; the order of the fields cannot show in its last bit."""
+        """The sum; its last bit does not depend on the order of the fields."""
         if len(fields) <= 2:
             return fields[0] if len(fields) == 1 else fields[0] + fields[1]
         return np.asarray(np.sort(np.stack(np.broadcast_arrays(*fields)), axis=0).sum(axis=0))
@@ -96,7 +96,7 @@ NUMBERS = Numbers()
 
 
 def folded(field: Field, axes: tuple[int, ...], algebra: Algebra) -> Field:
-    """`Algebra.fold`, where there is anything to fold."""
+    """`Algebra.fold`, if there is anything to fold."""
     shape = field.shape
     for axis in axes:
         if shape[axis] != 1:
@@ -105,5 +105,5 @@ def folded(field: Field, axes: tuple[int, ...], algebra: Algebra) -> Field:
 
 
 def added(fields: Sequence[Field], algebra: Algebra) -> Field:
-    """`Algebra.add`, of one field the field itself."""
+    """`Algebra.add`; a single field is returned unchanged."""
     return fields[0] if len(fields) == 1 else algebra.add(fields)

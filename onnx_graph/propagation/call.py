@@ -1,4 +1,4 @@
-"""One use of an operator, as the rule of the operator sees it."""
+"""One use of an operator, as its rule sees it."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -10,10 +10,10 @@ from onnx_graph.propagation.field import Dims, Field
 
 
 class Product(Protocol):
-    """A weight as a map from the units that it reads to the units that it makes, along the last axis of a field."""
+    """A weight as a map from its input units to its output units, along the last axis of a field."""
 
     def forward(self, field: Field) -> Field:
-        """Units that are made, ``(…, out or 1)``, from units that are read, ``(…, in or 1)``."""
+        """Output units, ``(…, out or 1)``, from input units, ``(…, in or 1)``."""
         ...
 
     def backward(self, field: Field) -> Field:
@@ -33,7 +33,7 @@ class Recurrence(Protocol):
         ...
 
     def run(self, field: Field) -> Field:
-        """Hidden units that hidden units reach over the steps, themselves among them."""
+        """Hidden units that the given hidden units reach over the steps, including themselves."""
         ...
 
     def run_back(self, field: Field) -> Field:
@@ -46,9 +46,9 @@ class Call(Protocol):
 
     Attributes:
         opset: version of the operator set.
-        inputs: shapes of the inputs; None for one that is left out or has an unknown rank.
+        inputs: shapes of the inputs; None for one that is omitted or has an unknown rank.
         outputs: shapes of the outputs, likewise.
-        live: which inputs depend on an input of the graph; all others are constants or left out.
+        live: for each input, whether it depends on an input of the graph; all others are constant or omitted.
     """
 
     @property
@@ -64,7 +64,7 @@ class Call(Protocol):
     def live(self) -> Sequence[bool]: ...
 
     def given(self, index: int) -> bool:
-        """Whether an input is not left out."""
+        """Whether an input is given."""
         ...
 
     def integer(self, name: str, default: int) -> int:
@@ -72,7 +72,7 @@ class Call(Protocol):
         ...
 
     def integers(self, name: str) -> tuple[int, ...] | None:
-        """A setting that is an attribute in older operator sets and a constant input in newer ones; None where it is neither."""
+        """A setting that is an attribute in older operator sets and a constant input in newer ones; None if it is neither."""
         ...
 
     def text(self, name: str, default: str) -> str:
@@ -88,5 +88,5 @@ class Call(Protocol):
         ...
 
     def recurrence(self) -> Recurrence | None:
-        """The weights of a recurrent operator; None where one of them is not maskable."""
+        """The weights of a recurrent operator; None if one of them is not maskable."""
         ...

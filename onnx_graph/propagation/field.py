@@ -1,8 +1,8 @@
-"""Fields: one number or truth value for every place of a tensor.
+"""Fields: one number or truth value for every position of a tensor.
 
-A field has the axes of its tensor. An axis of length 1 stands for "the same at every place": the channels of an image are
+A field has the axes of its tensor. An axis of length 1 means "the same at every position": the channels of an image are
 ``(1, C, 1, 1)``, the features of a sequence ``(1, 1, F)``. The field of a tensor of unknown rank has no axes. An algebra may add
-further axes at the end (one for every source that is told apart); they travel along.
+axes at the end (with one entry per source); steps leave these unchanged.
 """
 
 from typing import Any, TypeAlias
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 Field: TypeAlias = NDArray[Any]
 Dim: TypeAlias = int | str | None
-"""Length of an axis: a number, a name (two axes of one name are equally long), or None where nothing is known."""
+"""Length of an axis: a number, a name (axes with the same name are equally long), or None if nothing is known."""
 Dims: TypeAlias = tuple[Dim, ...]
 
 
@@ -24,7 +24,7 @@ def widened(field: Field, axis: int, length: int) -> Field:
 
 
 def with_axes(field: Field, axes: tuple[int, ...]) -> Field:
-    """The field with axes of length 1 put in; they count in the result, in growing order."""
+    """The field with axes of length 1 inserted; `axes` are positions in the result, ascending."""
     shape = list(field.shape)
     for axis in axes:
         shape.insert(axis, 1)
@@ -32,5 +32,5 @@ def with_axes(field: Field, axes: tuple[int, ...]) -> Field:
 
 
 def reshaped(field: Field, shape: tuple[int, ...], rank: int) -> Field:
-    """The field with other axes in the place of its first `rank` ones."""
+    """The field with its first `rank` axes replaced by others."""
     return field.reshape((*shape, *field.shape[rank:]))

@@ -1,4 +1,4 @@
-"""Steps along one axis that know which place comes from which: picked places, parts, and places that read a few others."""
+"""Steps along one axis with known positions: picking positions, cutting and joining parts, and positions that read others."""
 
 from collections.abc import Sequence
 from math import prod
@@ -11,18 +11,18 @@ from onnx_graph.propagation.algebra import Algebra, added
 from onnx_graph.propagation.field import Field, widened
 
 MOST_BYTES = 1 << 27
-"""Of what is known of the units of one joined tensor."""
+"""Maximal bytes of the field of one joined tensor."""
 
 
 class Pick(NamedTuple):
-    """Place i of the result is place `places[i]` of an axis of so many places; −1: a constant."""
+    """A step that picks positions: position i of the result is position `places[i]` of an axis of `length` positions; −1: a constant."""
 
     axis: int
     places: NDArray[np.int64]
     length: int
 
     def forward(self, field: Field, algebra: Algebra) -> Field:
-        """The picked places."""
+        """The field at the picked positions."""
         if field.shape[self.axis] == 1:
             return field if (self.places >= 0).any() else np.zeros_like(field)
         found = np.take(field, self.places, axis=self.axis)
@@ -31,7 +31,7 @@ class Pick(NamedTuple):
         return found
 
     def backward(self, field: Field, algebra: Algebra) -> Field:
-        """Back where they came from; nothing goes to places that were not picked."""
+        """The field moved back to the picked positions; zero at all others."""
         moved = np.moveaxis(widened(field, self.axis, len(self.places)), self.axis, 0)
         target = np.zeros((self.length, *moved.shape[1:]), field.dtype)
         taken = self.places >= 0
@@ -40,17 +40,17 @@ class Pick(NamedTuple):
 
 
 class Reads(NamedTuple):
-    """Every place of an axis reads some others: `reads` ``(out, in)``."""
+    """A step in which every output position along an axis reads some input positions: `reads` ``(out, in)``."""
 
     axis: int
     reads: NDArray[np.bool_]
 
     def forward(self, field: Field, algebra: Algebra) -> Field:
-        """What each place reads, taken together."""
+        """For each output position, the aggregate of the positions that it reads."""
         return _shared(self.axis, self.reads, field, algebra)
 
     def backward(self, field: Field, algebra: Algebra) -> Field:
-        """What reads each place, taken together."""
+        """For each input position, the aggregate of the positions that read it."""
         return _shared(self.axis, self.reads.T, field, algebra)
 
 
@@ -62,7 +62,7 @@ def _shared(axis: int, reads: NDArray[np.bool_], field: Field, algebra: Algebra)
 
 
 class Part(NamedTuple):
-    """A part of an axis that `Cut` and `Put` hand over: places `start` to `stop` of so many (`length`)."""
+    """A part of an axis, used by `Cut` and `Put`: positions `start` to `stop` of `length`."""
 
     axis: int
     start: int
@@ -88,30 +88,30 @@ class Piece(NamedTuple):
 
 
 class Cut(NamedTuple):
-    """The result is a part of an axis (Split)."""
+    """A step whose result is a part of an axis (Split)."""
 
     part: Part
 
     def forward(self, field: Field, algebra: Algebra) -> Field:
-        """The part."""
+        """The field of the part."""
         return self.part.taken(field)
 
     def backward(self, field: Field, algebra: Algebra) -> Field:
-        """The part in its place."""
+        """The field of the whole axis, with the part at its position."""
         return joined([self.part.placed(field)], algebra)
 
 
 class Put(NamedTuple):
-    """The source becomes a part of an axis (Concat)."""
+    """A step whose source becomes a part of an axis (Concat)."""
 
     part: Part
 
     def forward(self, field: Field, algebra: Algebra) -> Field:
-        """The source in its place."""
+        """The field of the whole axis, with the source at its position."""
         return joined([self.part.placed(field)], algebra)
 
     def backward(self, field: Field, algebra: Algebra) -> Field:
-        """The part that it became."""
+        """The field of the part."""
         return self.part.taken(field)
 
 
@@ -134,7 +134,7 @@ def joined(pieces: Sequence[Piece], algebra: Algebra) -> Field:
 
 
 def _require_memory(size: int) -> None:
-    """Forty tensors that are each the last one twice have 2^40 units: no network that can be read."""
+    """Refuse fields that are too large: joining a tensor with itself forty times in a row gives 2^40 units."""
     if size > MOST_BYTES:
         raise ValueError(f"joined tensors have too many units: telling them apart takes {size:,} bytes")
 

@@ -1,4 +1,4 @@
-"""Reshaping: the same places in the same order, along other axes."""
+"""Reshaping: the same positions in the same order, along other axes."""
 
 from collections.abc import Iterator
 from math import prod
@@ -11,20 +11,20 @@ from onnx_graph.propagation.field import Dim, Dims, Field, reshaped
 
 
 class Regroup(NamedTuple):
-    """Carries a field over a reshape: runs of axes with equal products of lengths are matched, from the right, then from the left.
+    """A reshape step: runs of axes with equal products of lengths are matched, first from the right, then from the left.
 
-    A run along which everything is the same stays short. What cannot be matched, as lengths are unknown, is taken together.
+    A run along which everything is the same keeps length 1. Axes that cannot be matched, as lengths are unknown, are aggregated.
     """
 
     before: Dims
     after: Dims
 
     def forward(self, field: Field, algebra: Algebra) -> Field:
-        """With the axes of the result."""
+        """The field with the axes of the result."""
         return _carried(field, self.before, self.after, algebra)
 
     def backward(self, field: Field, algebra: Algebra) -> Field:
-        """With the axes of the source."""
+        """The field with the axes of the source."""
         return _carried(field, self.after, self.before, algebra)
 
 

@@ -1,4 +1,4 @@
-"""How the outputs of one operator depend on its inputs, and how fields pass through that, forward and back."""
+"""Relations: how the outputs of one operator depend on its inputs, and how fields pass through them, forward and backward."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeAlias
@@ -9,11 +9,11 @@ from onnx_graph.propagation.places import Cut, Put, joined
 from onnx_graph.propagation.step import Gate, Step
 
 Fields: TypeAlias = Sequence[Field | None]
-"""A field for every input or output; None: a constant among the inputs, nothing needed among the outputs."""
+"""A field for every input or output; None for a constant input or an output that is not needed."""
 
 
 class Path(NamedTuple):
-    """One output depends on one input through some steps."""
+    """A dependence of one output on one input through some steps."""
 
     output: int
     input: int
@@ -24,9 +24,9 @@ class Relation(NamedTuple):
     """How the outputs of an operator depend on its inputs.
 
     Attributes:
-        stages: the paths from inputs to outputs; of a recurrent operator in several stages, with its hidden units between them.
-        mixes: every output depends on all that any input holds; there are no stages then.
-        blurs: why this connects more than the operator does; empty where it is exact.
+        stages: paths from inputs to outputs; a recurrent operator has several stages with its hidden units between them.
+        mixes: whether every output depends on all content of every input; there are no stages then.
+        blurs: reason why the relation connects more than the operator does; empty if it is exact.
     """
 
     stages: tuple[tuple[Path, ...], ...]
@@ -45,7 +45,7 @@ def mixing(reason: str) -> Relation:
 
 
 def without_gates(relation: Relation) -> Relation:
-    """The same without products with constants that hold zeros."""
+    """The same relation without products with constants that contain zeros."""
     for stage in relation.stages:
         for path in stage:
             for step in path.steps:
@@ -59,13 +59,13 @@ def _ungated(path: Path) -> Path:
 
 
 KEPT = paths(Path(0, 0))
-"""Every place of the output depends on the same place of the input alone."""
+"""Every position of the output depends only on the same position of the input."""
 NOTHING = Relation(((),))
 """The outputs depend on the inputs' shapes only."""
 
 
 def forward(relation: Relation, inputs: Fields, algebra: Algebra) -> Fields:
-    """Fields of the first outputs from those of the inputs; nothing reaches outputs behind them. Not where everything `mixes`."""
+    """Fields of the outputs from the fields of the inputs; nothing reaches outputs beyond the result. Not for a relation that `mixes`."""
     fields = inputs
     for stage in relation.stages:
         fields = _ahead(stage, fields, algebra)
@@ -73,7 +73,7 @@ def forward(relation: Relation, inputs: Fields, algebra: Algebra) -> Fields:
 
 
 def backward(relation: Relation, outputs: Fields, algebra: Algebra) -> Fields:
-    """Fields of the first inputs from those of the outputs; inputs behind them are not needed. Not where everything `mixes`."""
+    """Fields of the inputs from the fields of the outputs; inputs beyond the result are not needed. Not for a relation that `mixes`."""
     fields = outputs
     for stage in reversed(relation.stages):
         fields = _back(stage, fields, algebra)
@@ -81,7 +81,7 @@ def backward(relation: Relation, outputs: Fields, algebra: Algebra) -> Fields:
 
 
 def mixed(fields: Fields, ranks: Sequence[int], algebra: Algebra) -> list[Field | None]:
-    """Fields of tensors of some ranks that all depend on all that the given fields hold."""
+    """Fields of tensors with the given ranks that all depend on all content of the given fields."""
     found = []
     for field in fields:
         if field is not None:
@@ -133,7 +133,7 @@ def _each(arrived: Mapping[int, Sequence[tuple[Path, Field]]], algebra: Algebra,
 
 
 def _together(found: Sequence[tuple[Path, Field]], algebra: Algebra, *, back: bool) -> Field:
-    """The sum of what several paths bring; parts of one axis are joined."""
+    """The sum of the fields from several paths; parts of one axis are joined."""
     if len(found) > 1 and all(
         path.steps and isinstance(_last(path, back=back), Cut if back else Put) for path, _ in found
     ):

@@ -1,4 +1,4 @@
-"""Steps that keep, move or take together whole axes. `forward` goes from an input to an output, `backward` the other way."""
+"""Steps that keep, move or aggregate whole axes. `forward` goes from an input to an output, `backward` from an output to an input."""
 
 from typing import NamedTuple, Protocol
 
@@ -10,10 +10,10 @@ from onnx_graph.propagation.field import Dims, Field, reshaped, with_axes
 
 
 class Step(Protocol):
-    """One step of the way from an input of an operator to one of its outputs."""
+    """One step of the path from an input of an operator to one of its outputs."""
 
     def forward(self, field: Field, algebra: Algebra) -> Field:
-        """The field behind the step."""
+        """The field after the step."""
         ...
 
     def backward(self, field: Field, algebra: Algebra) -> Field:
@@ -22,75 +22,75 @@ class Step(Protocol):
 
 
 class Fold(NamedTuple):
-    """Mixes along some axes: every place depends on all places of these axes."""
+    """A step that mixes along some axes: every position depends on all positions along these axes."""
 
     axes: tuple[int, ...]
 
     def forward(self, field: Field, algebra: Algebra) -> Field:
-        """One value for all places of the axes."""
+        """One value for all positions along the axes."""
         return folded(field, self.axes, algebra)
 
     def backward(self, field: Field, algebra: Algebra) -> Field:
-        """The same."""
+        """One value for all positions along the axes."""
         return folded(field, self.axes, algebra)
 
 
 class Drop(NamedTuple):
-    """Takes out axes of length 1."""
+    """A step that removes axes of length 1."""
 
     axes: tuple[int, ...]
 
     def forward(self, field: Field, algebra: Algebra) -> Field:
-        """Without the axes."""
+        """The field without the axes."""
         return field.squeeze(self.axes)
 
     def backward(self, field: Field, algebra: Algebra) -> Field:
-        """With the axes."""
+        """The field with the axes inserted again."""
         return with_axes(field, self.axes)
 
 
 class Insert(NamedTuple):
-    """Puts in axes along which everything is the same; `axes` count in the result."""
+    """A step that inserts axes along which everything is the same; `axes` are positions in the result."""
 
     axes: tuple[int, ...]
 
     def forward(self, field: Field, algebra: Algebra) -> Field:
-        """With the axes."""
+        """The field with the axes."""
         return with_axes(field, self.axes)
 
     def backward(self, field: Field, algebra: Algebra) -> Field:
-        """Their places taken together."""
+        """The field with the positions along the axes aggregated."""
         return folded(field, self.axes, algebra).squeeze(self.axes)
 
 
 class Move(NamedTuple):
-    """Changes the order of the axes: axis `order[i]` becomes axis i."""
+    """A step that changes the order of the axes: axis `order[i]` becomes axis i."""
 
     order: tuple[int, ...]
 
     def forward(self, field: Field, algebra: Algebra) -> Field:
-        """In the new order."""
+        """The field with its axes in the new order."""
         return field.transpose(*self.order, *range(len(self.order), field.ndim))
 
     def backward(self, field: Field, algebra: Algebra) -> Field:
-        """In the old order."""
+        """The field with its axes in the old order."""
         inverse = sorted(range(len(self.order)), key=self.order.__getitem__)
         return field.transpose(*inverse, *range(len(self.order), field.ndim))
 
 
 class Stretch(NamedTuple):
-    """Broadcasts a tensor of the shape `before` to `rank` axes, as numpy does."""
+    """A step that broadcasts a tensor of the shape `before` to `rank` axes, as numpy does."""
 
     before: Dims
     rank: int
 
     def forward(self, field: Field, algebra: Algebra) -> Field:
-        """With the missing axes in front."""
+        """The field with the missing axes in front."""
         missing = self.rank - len(self.before)
         return reshaped(field, (1,) * missing + field.shape[: len(self.before)], len(self.before)) if missing else field
 
     def backward(self, field: Field, algebra: Algebra) -> Field:
-        """What was stretched taken together."""
+        """The field aggregated along the axes that were broadcast."""
         missing = self.rank - len(self.before)
         if missing:
             front = tuple(range(missing))
@@ -100,21 +100,21 @@ class Stretch(NamedTuple):
 
 
 class Gate(NamedTuple):
-    """Multiplies by a constant: nothing passes where it is zero. `kept` has the rank of the result."""
+    """A product with a constant: nothing passes where it is zero. `kept` is True elsewhere and has the rank of the result."""
 
     kept: NDArray[np.bool_]
 
     def forward(self, field: Field, algebra: Algebra) -> Field:
-        """Only what passes."""
+        """The field, zero where nothing passes."""
         return field * self.kept.reshape(*self.kept.shape, *(1,) * algebra.tail)
 
     def backward(self, field: Field, algebra: Algebra) -> Field:
-        """The same."""
+        """The field, zero where nothing passes."""
         return self.forward(field, algebra)
 
 
 class Mix(NamedTuple):
-    """Everything behind depends on everything before: from a tensor of rank `before` to one of rank `after`."""
+    """A step after which every output position depends on every input position: from rank `before` to rank `after`."""
 
     before: int
     after: int

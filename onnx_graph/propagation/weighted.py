@@ -1,4 +1,4 @@
-"""Steps through maskable weights: only what is not zero connects."""
+"""Steps through maskable weights: only non-zeros connect."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from onnx_graph.propagation.field import Field
 
 
 class Through(NamedTuple):
-    """A weight reads the units along one axis (`into`) and makes those along another one (`out`) of as many axes."""
+    """The step through a weight that reads units along one axis (`into`) and makes units along another (`out`); the rank is unchanged."""
 
     product: Product
     into: int
@@ -30,7 +30,7 @@ def _swapped(field: Field, axis: int, last: int) -> Field:
 
 
 class Enter(NamedTuple):
-    """From inputs ``(in,)`` to the hidden units ``(directions, hidden)`` of a recurrent operator."""
+    """The step from inputs ``(in,)`` to the hidden units ``(directions, hidden)`` of a recurrent operator."""
 
     recurrence: Recurrence
 
@@ -44,7 +44,7 @@ class Enter(NamedTuple):
 
 
 class Run(NamedTuple):
-    """From hidden units to the hidden units of all later steps."""
+    """The step from hidden units to the hidden units of all later steps."""
 
     recurrence: Recurrence
 

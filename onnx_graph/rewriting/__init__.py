@@ -1,1 +1,1 @@
-"""Graphs rewritten to others that compute the same: simplified, written out, with a free batch axis, with their normalisation apart."""
+"""Rewriting graphs without changing the result: simplifying, inlining, freeing the batch axis, separating the normalisation."""

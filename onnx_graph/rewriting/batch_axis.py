@@ -1,4 +1,4 @@
-"""The batch axis of a graph that was exported for one batch size, made free.
+"""Making the batch axis free in a graph that was exported for one batch size.
 
 Exporters write the size of the example batch into the targets of Reshape and Expand, into initial states and into
 constants that are repeated for each example. Here the axis is followed from the input through every node: shapes are
@@ -37,7 +37,7 @@ Shape = tuple[int, ...]
 
 
 def fixed_batch(model: ir.Model) -> int | None:
-    """The batch size that the input of a model is fixed to; None where it is free, unknown, or there are several inputs."""
+    """The fixed batch size of a model's input; None if it is free or unknown, or if there are several inputs."""
     inputs = [value for value in model.graph.inputs if not value.is_initializer()]
     if len(inputs) != 1 or not inputs[0].shape:
         return None
@@ -46,10 +46,10 @@ def fixed_batch(model: ir.Model) -> int | None:
 
 
 def free_batch(model: ir.Model) -> ir.Model:
-    """A copy that takes any number of examples, or the model itself where it does already or has no single input.
+    """A copy that takes any number of examples, or the model itself if it already does or has several inputs.
 
-    The model must be simple (`onnx_graph.simplify`). That each example is still answered by itself cannot be seen in the
-    graph: whoever needs to be sure compares the outputs for two batch sizes.
+    The model must be simple (`onnx_graph.simplify`). The graph does not prove that examples are still computed
+    independently of each other: to be sure, compare the outputs for two batch sizes.
 
     Raises:
         FixedBatchError: names the node that needs the batch size of the file.
@@ -74,7 +74,7 @@ def free_batch(model: ir.Model) -> ir.Model:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where the batch lies in a tensor: ``axis`` has ``factor`` entries for each example, the last ``inner`` of them side by side."""
+    """The position of the batch in a tensor: ``axis`` has ``factor`` entries for each example, the last ``inner`` of them side by side."""
 
     axis: int
     factor: int = 1
@@ -92,22 +92,22 @@ class _Known:
 
 
 class _Walk:
-    """Follows the batch axis through all nodes of a graph and loosens what is tied to its size.
+    """A walk that follows the batch axis through all nodes of a graph and removes dependences on its size.
 
-    With a batch of one a Reshape does not always tell on which axis the batch lies. `choices` says which of the axes that
-    may do is taken, Reshape by Reshape; beyond its end it is the first.
+    With a batch of one, a Reshape does not always determine the batch axis. `choices` gives, for each Reshape in turn, the
+    number of the candidate axis to take; Reshapes beyond its end take the first candidate.
     """
 
     def __init__(self, model: ir.Model, size: int, choices: Sequence[int] = ()) -> None:
         self.model, self.size = model, size
         self._choices = list(choices)
-        self._taken: list[tuple[int, int]] = []  # of each Reshape: the choice, and how many there were
+        self._taken: list[tuple[int, int]] = []  # for each Reshape: the choice, and the number of candidates
         self.probe = size + 5  # any other size: shapes are only compared
         self.known: dict[ir.Value, _Known] = {}
         self._batch: ir.Value | None = None
 
     def next_choices(self) -> list[int] | None:
-        """The choices to try after those of this walk; None where all were tried."""
+        """The choices to try after those of this walk; None if all were tried."""
         for position in reversed(range(len(self._taken))):
             choice, count = self._taken[position]
             if choice + 1 < count:
@@ -159,7 +159,7 @@ class _Walk:
                 self.known[value] = _Known(shape, other, kind, self._place(node, shape, other))
 
     def _place(self, node: ir.Node, shape: Shape, other: Shape) -> _Place:
-        """The axis of an output on which the batch lies."""
+        """The batch axis of an output."""
         changed = [axis for axis, (a, b) in enumerate(zip(shape, other, strict=False)) if a != b]
         if len(shape) != len(other) or len(changed) != 1:
             raise self._refuse(node, "its result does not keep one axis for the examples")
@@ -174,12 +174,12 @@ class _Walk:
         return _Place(axis, factor, inner)
 
     def _normalised_axis(self, node: ir.Node, rank: int) -> int:
-        """The axis of a Softmax; before opset 13 the first of all that it joins."""
+        """The axis of a Softmax; before opset 13, the first of the axes that it combines."""
         default = 1 if self.model.opset_imports.get("", 1) < 13 else -1
         return integer(node, "axis", default) % rank
 
     def _reshape(self, node: ir.Node) -> None:
-        """State a target in which the batch axis is left open. A Reshape keeps the distance of two elements in memory."""
+        """Give the Reshape a target in which the batch axis is open. A Reshape keeps the distance of two elements in memory."""
         known = self.known.get(node.inputs[0]) if node.inputs[0] is not None else None
         target = _integers(node.inputs[1]) if len(node.inputs) > 1 else None
         if known is None or target is None:
@@ -197,7 +197,7 @@ class _Walk:
         self.known[node.outputs[0]] = _Known(shape, other, known.type, place)
 
     def _reshaped(self, known: _Known, shape: Shape) -> _Place | None:
-        """Where the batch lies after a Reshape: on the axis that covers the same strides in memory."""
+        """The batch's place after a Reshape: the axis that covers the same strides in memory."""
         place = known.place
         stride = place.inner * math.prod(known.shape[place.axis + 1 :])
         found = []
@@ -207,7 +207,7 @@ class _Walk:
                 found.append(_Place(axis, size // self.size, stride // inside))
         if not found:
             return None
-        # The axis that is nothing but the batch, and lies nearest, comes first.
+        # Axes that contain only the batch come first, and among them the nearest one.
         found.sort(key=lambda p: (p.factor, abs(p.axis - place.axis)))
         number = len(self._taken)
         choice = self._choices[number] if number < len(self._choices) else 0
@@ -228,7 +228,7 @@ class _Walk:
             node.replace_input_with(1, self._constant(node, np.array(changed, np.int64), "target"))
 
     def _loosen_states(self, node: ir.Node) -> None:
-        """RNN, GRU, LSTM: initial states of zeros are left out, others are repeated for each example."""
+        """RNN, GRU, LSTM: initial states of zeros are removed, others are repeated for each example."""
         by_batch = bool(integer(node, "layout", 0))
         for index, axis in ((4, 0), (5, 0 if by_batch else 1), (6, 0 if by_batch else 1)):
             array = _array(node.inputs[index]) if index < len(node.inputs) else None
@@ -242,7 +242,7 @@ class _Walk:
             node.resize_inputs(len(node.inputs) - 1)
 
     def _repeat_operands(self, node: ir.Node) -> None:
-        """Concat: a constant that stands beside every example is repeated for each."""
+        """Concat: a constant that is joined to every example is repeated for each."""
         ranks = {len(self.known[value].shape): self.known[value].place for value in node.inputs if value in self.known}
         (rank, place) = next(iter(ranks.items()))
         if place.axis == integer(node, "axis", 0) % rank:
@@ -253,7 +253,7 @@ class _Walk:
                 self._repeat(node, index, place.axis, place.factor)
 
     def _cut_operands(self, node: ir.Node) -> None:
-        """Operators that broadcast: of a constant with the same row for every example one row is enough."""
+        """Operators that broadcast: a constant with the same row for every example is replaced by one row."""
         if self.size == 1 or self._fits(node):
             return
         places = [(len(k.shape), k.place) for k in (self.known[v] for v in node.inputs if v in self.known)]
@@ -387,7 +387,7 @@ def _read(type_: onnx.TypeProto) -> tuple[Shape, int] | None:
 
 
 def _resolved(target: Sequence[int], shape: Shape, *, keep_zero: bool) -> Shape | None:
-    """The sizes that a Reshape gives, 0 and -1 replaced; None where the target does not fit."""
+    """The sizes that a Reshape gives, with 0 and -1 replaced; None if the target does not fit."""
     if any(size == 0 and axis >= len(shape) for axis, size in enumerate(target)):
         return None
     sizes = [shape[axis] if size == 0 and not keep_zero else size for axis, size in enumerate(target)]
@@ -406,7 +406,7 @@ def _state_shape(value: ir.Value, known: _Known) -> None:
 
 
 def _array(value: ir.Value | None) -> NDArray[np.generic] | None:
-    """The data of a constant; None for any other value."""
+    """The data of a constant; None for other values."""
     source = initializer_of(value)
     return None if source is None or source.const_value is None else source.const_value.numpy()
 

@@ -1,4 +1,4 @@
-"""What computing constants may take: memory in all, memory for what is made out of little, and products of numbers."""
+"""The budget for computing constants: total memory, memory for results larger than their inputs, and multiplications."""
 
 import onnx_ir as ir
 
@@ -6,21 +6,21 @@ from onnx_graph.operators import operator_of
 from onnx_graph.operators.result_size import Arrays, result_numbers, stored_bytes
 
 MOST_BYTES = 512 << 20
-"""Of all results together."""
+"""Bytes of all results together."""
 MOST_MADE_BYTES = 64 << 20
-"""Of results that are larger than what they are computed from, all together."""
+"""Bytes of all results together that are larger than their inputs."""
 _MOST_PRODUCTS = 10**10
-"""Multiplications of one product."""
+"""Maximal number of multiplications of one product."""
 
 
 class FoldingBudget:
-    """What is left of it for a graph."""
+    """The part of the budget that remains for a graph."""
 
     def __init__(self) -> None:
         self._bytes, self._made = MOST_BYTES, MOST_MADE_BYTES
 
     def takes(self, node: ir.Node, inputs: Arrays) -> bool:
-        """Whether a node of the standard domain may be computed from these inputs; what it takes is taken off."""
+        """Whether a node of the standard domain may be computed from these inputs; if so, its cost is subtracted from the budget."""
         numbers = result_numbers(node, inputs)
         if numbers is None or (operator_of(node).kind == "dense" and numbers * _inner(inputs) > _MOST_PRODUCTS):
             return False

@@ -1,7 +1,7 @@
-"""Functions of a model written out where they are called.
+"""Inlining: every call of a function is replaced by the function's nodes.
 
-As `onnx_ir.passes.common.InlinePass`, which looks for a new name by counting from one for every value, so that its time grows with the
-square of the number of calls: here the count goes on from the last one.
+Like `onnx_ir.passes.common.InlinePass`, but faster: that pass finds a new name by counting from one for every value, so that its
+time grows with the square of the number of calls. Here the count continues from the last name.
 """
 
 from collections.abc import Mapping
@@ -16,8 +16,8 @@ def write_out(model: ir.Model) -> None:
     """Replace every call by the nodes of the function, in place; functions are gone afterwards.
 
     Raises:
-        InvalidModelError: a function asks for another version of an operator set than the model, is given more inputs than it has, or
-            takes a graph as an attribute; or writing out makes too many nodes, without end where a function calls itself.
+        InvalidModelError: a function needs another version of an operator set than the model, is called with too many inputs, or
+            takes a graph as an attribute; or inlining makes too many nodes, for example because a function calls itself.
     """
     names = _Names(model.graph)
     count = 0
@@ -37,7 +37,7 @@ def write_out(model: ir.Model) -> None:
 
 
 class _Names:
-    """Names of values and nodes that are taken."""
+    """The names of values and nodes that are in use."""
 
     def __init__(self, graph: ir.Graph) -> None:
         nodes = list(graph.all_nodes())
@@ -75,7 +75,7 @@ def _check_call(model: ir.Model, function: ir.Function, call: ir.Node) -> None:
 
 
 def _written_out(function: ir.Function, call: ir.Node, names: _Names) -> list[ir.Node]:
-    """Put the nodes of a function in the place of a call; returns them, and those of graphs in their attributes."""
+    """Replace a call by the nodes of the function; returns these and the nodes of graphs in their attributes."""
     body = function.graph.clone()
     given = {name: attribute for name, attribute in function.attributes.items() if attribute.value is not None} | dict(
         call.attributes
@@ -103,7 +103,7 @@ def _written_out(function: ir.Function, call: ir.Node, names: _Names) -> list[ir
 
 
 def _give_attributes(node: ir.Node, given: Mapping[str, ir.Attr]) -> None:
-    """Replace references to the function's attributes by what the call gives, or by nothing."""
+    """Replace references to the function's attributes by the call's values; remove those without a value."""
     for name, attribute in list(node.attributes.items()):
         if attribute.is_ref():
             del node.attributes[name]

@@ -20,8 +20,8 @@ class Separated:
 
     Attributes:
         model: a copy without its normalisation; it takes normalised inputs.
-        offset: what was subtracted from the raw inputs, float32.
-        scale: what they were multiplied with afterwards, float32.
+        offset: offset that was subtracted from the raw inputs, float32.
+        scale: factor by which they were multiplied afterwards, float32.
     """
 
     model: ir.Model
@@ -52,7 +52,7 @@ def prepend_normalisation(model: ir.Model, offset: NDArray[np.float32], scale: N
 
 
 def split_normalisation(model: ir.Model) -> Separated | None:
-    """The model without the normalisation that `prepend_normalisation` gave it; None where it begins with none."""
+    """The model without the normalisation that `prepend_normalisation` gave it; None if it does not begin with one."""
     if _nodes(model.graph) is None:
         return None
     copy = model.clone()
@@ -80,7 +80,7 @@ def _input(graph: ir.Graph) -> ir.Value | None:
 
 
 def _nodes(graph: ir.Graph) -> tuple[ir.Node, ir.Node] | None:
-    """The two nodes, where they are ours, read constants, and nothing else reads the input."""
+    """The two nodes, if they were made by this module, read constants, and nothing else reads the input."""
     value = _input(graph)
     sub = _only_reader(value, "Sub", _SUB)
     mul = _only_reader(sub.outputs[0], "Mul", _MUL) if sub is not None else None
@@ -90,7 +90,7 @@ def _nodes(graph: ir.Graph) -> tuple[ir.Node, ir.Node] | None:
 
 
 def _only_reader(value: ir.Value | None, operator: str, name: str) -> ir.Node | None:
-    """The node of that operator and name which alone reads a value, as its first operand."""
+    """The node with that operator and name, if it is the only reader of a value, as its first operand."""
     uses = [] if value is None else list(value.uses())
     if len(uses) != 1 or uses[0].idx != 0 or (value is not None and value.is_graph_output()):
         return None

@@ -1,7 +1,7 @@
-"""Notes in a graph: what tools write beside the network itself, such as stack traces with paths of somebody's machine.
+"""Notes in a graph: text that tools add to the network itself, such as stack traces with paths of the exporting machine.
 
-PyTorch's exporter notes for every node the source line, the class hierarchy and the traced call: four fifths of the bytes of a
-small transformer's file.
+PyTorch's exporter writes the source line, the class hierarchy and the traced call for every node: four fifths of the bytes of
+a small transformer's file.
 """
 
 from collections.abc import Iterator
@@ -11,13 +11,13 @@ import onnx_ir as ir
 from onnx_graph.norm_bound import NORM_BOUND_KEY
 
 _TOOLS = "pkg."
-"""Tools begin the names of their own metadata of a model with this; other entries are the author's words and stay."""
+"""Prefix of the metadata names that tools write into a model; other entries are from the author and are kept."""
 
 
 def drop_notes(model: ir.Model) -> None:
-    """Remove, in place, all descriptions and metadata of graphs, nodes, values and functions, and those of tools from the model.
+    """Remove all notes in place: descriptions and metadata of graphs, nodes, values and functions, and tools' metadata of the model.
 
-    What the model's author wrote into its metadata stays, as do all names and the norm bounds of weights, which training reads.
+    The author's own metadata of the model, all names, and the norm bounds of weights, which training reads, are kept.
     """
     model.doc_string = None
     for name in [name for name in model.metadata_props if name.startswith(_TOOLS)]:

@@ -1,4 +1,4 @@
-"""Simpler graphs that compute the same: constants folded, what does nothing at inference taken out."""
+"""Simplification of graphs: constants are folded, and nodes without effect at inference are removed."""
 
 import logging
 import math
@@ -22,13 +22,13 @@ _ENDLESS = 2**31 - 1  # as the end of a Slice: no axis is that long
 
 @typed("simplified")
 def simplify(model: ir.Model) -> ir.Model:
-    """A simpler model, or the model itself where there is nothing to simplify.
+    """A simpler model, or the model itself if there is nothing to simplify.
 
     Functions are inlined; constant subgraphs (``Mul(weight, mask)``, ``Transpose(weight)``, shape arithmetic) are folded
     up to 512 MiB in all, of which 64 MiB for results that are larger than what they are computed from; ConstantOfShape,
     which takes no memory, up to 2^28 numbers; Constant nodes become initializers; Identity, inference Dropout, a Slice
-    that takes everything, a Transpose that moves nothing, unused nodes and initializers go. Inputs and outputs keep names
-    and shapes. What cannot be evaluated is left as it is.
+    that takes everything, a Transpose that moves nothing, unused nodes and initializers are removed. Inputs and outputs
+    keep their names and shapes. Nodes that cannot be evaluated are not changed.
     """
     if is_simple(model):
         return model
@@ -54,7 +54,7 @@ def is_simple(model: ir.Model) -> bool:
 
 
 def _is_simpler(node: ir.Node) -> bool:
-    """Whether a node may go as it does nothing, or as it reads but a shape."""
+    """Whether a node may be removed because it does nothing, or folded because it reads only a shape."""
     found = operator_of(node)
     return (found.passes and not found.casts) or found.shape_only
 
@@ -113,7 +113,7 @@ def _drop_idle(model: ir.Model) -> None:
 
 
 def _make_identity(model: ir.Model, node: ir.Node) -> None:
-    """As an Identity a node goes, or stays where it joins an input and an output, by one rule."""
+    """Turn a node without effect into an Identity; one rule then removes it, or keeps it between an input and an output."""
     identity = ir.Node("", "Identity", [node.inputs[0]], name=node.name)
     identity.outputs[0].shape, identity.outputs[0].type = node.outputs[0].shape, node.outputs[0].type
     name = node.outputs[0].name
@@ -154,7 +154,7 @@ def _fill(model: ir.Model) -> None:
 
 
 def _fold(model: ir.Model) -> None:
-    if not is_bounded(model):  # the library infers shapes as it goes, and takes lists of sizes and sequences apart
+    if not is_bounded(model):  # the library also infers shapes, and expands lists of sizes and sequences
         return
     from onnxscript.optimizer import FOLDED_FROM_KEY, fold_constants_ir
 
@@ -200,7 +200,7 @@ def _drop_unused(model: ir.Model) -> None:
 
 
 def _attempt(step: Callable[[], object]) -> None:
-    """Run a library's pass over a stranger's model; one that it cannot digest stays as it was."""
+    """Run a library's pass over an untrusted model; if the pass fails, the model is not changed."""
     try:
         step()
     except (RuntimeError, ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError):

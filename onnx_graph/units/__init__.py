@@ -1,1 +1,1 @@
-"""Which units of a graph are alive: reached by an input and reaching an output."""
+"""Live units of a graph: units that are reached by an input and reach an output."""

@@ -1,4 +1,4 @@
-"""Which units of a graph are alive: reached by an input and reaching an output through non-zero weights."""
+"""Live units of a graph: units that are reached by an input and reach an output through non-zero weights."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,12 +23,12 @@ from onnx_graph.weight import WeightUse, array_of, set_weights
 class Liveness:
     """Live units of every tensor, by value name.
 
-    A map is a bool array of the rank of its tensor, of size 1 along axes on which units are not told apart: ``(1, C, 1,
-    1)`` for an image, ``(1, F)`` for features. Rank 0: the tensor's rank is not known.
+    A map is a bool array with the rank of its tensor, and of size 1 along axes on which units are not distinguished:
+    ``(1, C, 1, 1)`` for an image, ``(1, F)`` for features. Rank 0: the tensor's rank is not known.
 
     Attributes:
-        forward: which units depend on a graph input; a name that is missing is constant.
-        backward: which units a graph output depends on; a name that is missing is not needed at all.
+        forward: units that depend on a graph input; a missing name is constant.
+        backward: units that a graph output depends on; a missing name is not needed at all.
         weighted: the weights with their masks, and the hidden units of the recurrent nodes.
     """
 
@@ -80,8 +80,8 @@ class Liveness:
 def liveness(model: ir.Model) -> Liveness:
     """Follow the units of a graph forward from its inputs, then backward from its outputs.
 
-    Exact for independent weights in the operators that have a rule; an operator without one mixes all its units (one
-    alive, all alive), so that no unit is ever called dead that is not.
+    Exact for independent weights in the operators that have a rule. An operator without a rule mixes all its units (if
+    one is alive, all are), so that a live unit is never reported as dead.
     """
     weighted = Weighted.of(model)
     maps: dict[str, UnitMap] = {}
@@ -103,8 +103,8 @@ def effective_masks(model: ir.Model) -> dict[str, NDArray[np.bool_]]:
 def trim(model: ir.Model) -> int:
     """Set every non-zero off the live paths to zero, in place; returns how many there were.
 
-    A connection stays if its source unit depends on a graph input and its target unit influences a graph output. In a
-    network with biases that changes the outputs by the constants that such units send.
+    A connection is kept if its source unit depends on a graph input and its target unit influences a graph output. In a
+    network with biases, units that depend on no input send constants; removing them changes the outputs.
     """
     found = liveness(model)
     changed, removed = {}, 0
@@ -151,10 +151,10 @@ class _Step(NamedTuple):
 
     Attributes:
         node: the node.
-        relation: how it depends on its inputs.
-        inputs: their maps; None for constants.
-        outputs: the maps that it made, whatever shapes the file states.
-        captured: names of outer values that graphs inside it read.
+        relation: relation of its outputs to its inputs.
+        inputs: maps of its inputs; None for constants.
+        outputs: maps of its outputs as computed, even if the file states other shapes.
+        captured: names of outer values that graphs in its attributes read.
     """
 
     node: ir.Node
@@ -176,7 +176,7 @@ def _forward(model: ir.Model, weighted: Weighted, maps: dict[str, UnitMap]) -> I
         found = MIXED if captured else relation_of(node, opset, [units is not None for units in inputs], weighted)
         made = passed(found, node, [*inputs, *captured])
         for value, units in zip(node.outputs, made, strict=False):
-            if units is not None and value.name:  # an output left out has an empty name
+            if units is not None and value.name:  # an omitted output has an empty name
                 maps[value.name] = fit(value, units)
         yield _Step(node, found, inputs, made, names)
 
@@ -201,7 +201,7 @@ def _backward(model: ir.Model, forward_maps: Mapping[str, UnitMap], steps: Seque
 
 
 def fitted(maps: Maps, made: Maps) -> list[UnitMap | None]:
-    """Maps with the ranks of those that a node made: a file may state no shape, or another one."""
+    """Maps with the ranks of the maps that a node made: the file may state no shape or a different one."""
     found = list(maps)
     for place, (units, other) in enumerate(zip(maps, made, strict=False)):
         if units is not None and other is not None and units.ndim != other.ndim:
@@ -210,17 +210,17 @@ def fitted(maps: Maps, made: Maps) -> list[UnitMap | None]:
 
 
 def relation_of(node: ir.Node, opset: int, live: Sequence[bool], weighted: Weighted) -> Relation:
-    """How the outputs of a node depend on those of its inputs that depend on the data."""
+    """How the outputs of a node depend on its data-dependent inputs."""
     return relation(operator_of(node), live, lambda: NodeCall(node, opset, live, weighted))
 
 
 def passed(found: Relation, node: ir.Node, maps: Maps, *, back: bool = False) -> Maps:
-    """Maps of a node's outputs from those of its inputs; of its inputs from those of its outputs where `back`."""
+    """Maps of a node's outputs from the maps of its inputs; with `back`, maps of its inputs from the maps of its outputs."""
     if not found.mixes:
         try:
             return backward(found, maps, TRUTH) if back else forward(found, maps, TRUTH)
         except (ValueError, IndexError):
-            pass  # shapes that contradict each other: nothing onnxruntime would run, but files hold them
+            pass  # shapes that contradict each other: onnxruntime would not run this, but files contain it
     return mixed(maps, [rank_of(value) for value in (node.inputs if back else node.outputs)], TRUTH)
 
 
@@ -255,7 +255,7 @@ def _all_alive(found: Liveness, uses: list[WeightUse]) -> bool:
 
 
 def _kept(found: Liveness, uses: list[WeightUse]) -> NDArray[np.bool_]:
-    """Mask of a weight on live paths, of any of the nodes that share it."""
+    """Mask of a weight's connections on live paths, in any of the nodes that share the weight."""
     mask = found.weighted.masks[uses[0].weight.name]
     alive: UnitMap | None = None
     for use in uses:
@@ -264,7 +264,7 @@ def _kept(found: Liveness, uses: list[WeightUse]) -> NDArray[np.bool_]:
         groups = max(use.weight.groups, use.weight.directions)
         pairs = np.broadcast_to(sources & targets, (groups, out // groups, into)).reshape(out, into)
         if found.weighted.is_turned(use):
-            if groups > 1:  # the blocks of a grouped weight are not turned as a whole
+            if groups > 1:  # the blocks of a grouped weight are not transposed as a whole
                 return mask
             pairs = pairs.T
         alive = pairs if alive is None else alive | pairs
@@ -275,7 +275,7 @@ def _kept(found: Liveness, uses: list[WeightUse]) -> NDArray[np.bool_]:
 
 
 def _sum(value: ir.Value) -> ir.Value:
-    """The end of the chain of additions that a value goes into alone."""
+    """The end of the chain of additions that starts at a value and has no other readers."""
     while True:
         users = value.uses()
         if len(users) != 1 or value.is_graph_output():

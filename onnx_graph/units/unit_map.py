@@ -1,7 +1,7 @@
-"""Unit maps: which units of a tensor are alive, as fields of truth values (`onnx_graph.propagation.field`).
+"""Unit maps: the live units of a tensor, as fields of truth values (`onnx_graph.propagation.field`).
 
-True means that some element there may be alive: ``(1, C, 1, 1)`` tells the channels of an image apart, ``(1, 1, F)`` the features
-of a sequence. Rank 0 stands for a tensor of unknown rank.
+True means that some element there may be alive: ``(1, C, 1, 1)`` distinguishes the channels of an image, ``(1, 1, F)`` the
+features of a sequence. Rank 0 stands for a tensor of unknown rank.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ def any_over(units: UnitMap, axes: int | tuple[int, ...], *, keepdims: bool = Fa
 
 
 def fit(value: ir.Value, units: UnitMap) -> UnitMap:
-    """A map brought to the rank of its tensor; all its units one where it does not fit the tensor's shape."""
+    """A map with the rank of its tensor; if it does not fit the tensor's shape, all units are merged into one."""
     shape = value.shape
     if shape is None:
         return LIVE if units.any() else DEAD
@@ -41,7 +41,7 @@ def fit(value: ir.Value, units: UnitMap) -> UnitMap:
 
 
 def along(units: UnitMap, axis: int) -> UnitMap:
-    """A map as one vector along an axis (of length 1 where the units are one)."""
+    """A map as one vector along an axis (of length 1 if the map does not distinguish units there)."""
     if units.ndim == 0:
         return units.reshape(1)
     if units.size == units.shape[axis]:
@@ -51,7 +51,7 @@ def along(units: UnitMap, axis: int) -> UnitMap:
 
 
 def spread(vector: UnitMap, rank: int, axis: int) -> UnitMap:
-    """A vector as map of a tensor of that rank."""
+    """A vector along an axis as a map of a tensor of that rank."""
     shape = [1] * rank
     if rank:
         shape[axis] = -1
@@ -65,7 +65,7 @@ def rank_of(value: ir.Value | None) -> int:
 
 
 def length_of(value: ir.Value | None, axis: int) -> int | None:
-    """Length of a tensor along an axis, None where it is not known."""
+    """Length of a tensor along an axis, None if it is not known."""
     if value is None or value.shape is None:
         return None
     dim = value.shape[axis]
@@ -73,7 +73,7 @@ def length_of(value: ir.Value | None, axis: int) -> int | None:
 
 
 def unbroadcast(value: ir.Value, units: UnitMap) -> UnitMap:
-    """What a broadcast result's map needs of one of its operands."""
+    """The map of one operand, from the map of a broadcast result."""
     if value.shape is None or units.ndim == 0:
         return LIVE if units.any() else DEAD
     dims = value.shape.dims

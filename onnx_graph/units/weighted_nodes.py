@@ -1,4 +1,4 @@
-"""The maskable weights of a graph as maps of live units: a unit lives through what is not zero."""
+"""The maskable weights of a graph as maps of live units: units are connected through non-zeros."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,10 +20,10 @@ class Weighted:
     """The weight uses and masks of one graph, and the hidden units found alive on the way.
 
     Attributes:
-        uses: by node, then by input index.
+        uses: uses of weights by node, then by input index.
         masks: canonical mask of every weight by name, as its first use reads it.
         reached: hidden units ``(directions, hidden)`` of each recurrent node that depend on a graph input.
-        needed: those that a graph output depends on.
+        needed: hidden units of each recurrent node that a graph output depends on.
     """
 
     uses: dict[ir.Node, Uses] = field(default_factory=dict)
@@ -50,18 +50,18 @@ class Weighted:
             yield from uses.values()
 
     def product(self, node: ir.Node, index: int) -> "Product | None":
-        """The weight that a node reads as an input; None where that is no maskable weight."""
+        """The weight that a node reads as an input; None if the input is not a maskable weight."""
         use = self.uses.get(node, {}).get(index)
         return None if use is None else Product(self.pairs(use), use.weight.groups)
 
     def recurrence(self, node: ir.Node, steps: int | None) -> "Recurrence | None":
-        """The weights of a recurrent node over so many steps (None: any number); None unless both are maskable."""
+        """The weights of a recurrent node over `steps` steps (None: any number); None unless both are maskable."""
         if set(self.uses.get(node, ())) != {1, 2}:
             return None
         return Recurrence(self, node, self.hidden(node, 1), self.hidden(node, 2), steps)
 
     def pairs(self, use: WeightUse) -> Pairs:
-        """Which input unit reaches which output unit: the canonical mask with its kernel folded, ``(out, in)``."""
+        """Pairs of connected output and input units: the canonical mask, reduced over its kernel, ``(out, in)``."""
         name = use.weight.name
         mask, turned = self.masks[name], self.is_turned(use)
         if mask.ndim == 2:
@@ -73,11 +73,11 @@ class Weighted:
         return self._pairs[key]
 
     def is_turned(self, use: WeightUse) -> bool:
-        """Whether a use reads a shared weight across the first use: units that it takes in are those that the first gives out."""
+        """Whether a use reads a shared weight transposed: its input units are the output units of the weight's first use."""
         return use.weight.transposed != self._first[use.weight.name].transposed
 
     def hidden(self, node: ir.Node, index: int) -> Pairs:
-        """Pairs of a recurrent weight with the gates folded, ``(directions, hidden, in)``."""
+        """Pairs of a recurrent weight, reduced over the gates, ``(directions, hidden, in)``."""
         weight = self.uses[node][index].weight
         key = f"{weight.name}\0hidden"
         if key not in self._pairs:
@@ -91,15 +91,15 @@ class Product:
     """A weight as a map of live units along the last axis.
 
     Attributes:
-        pairs: ``(out, in)``, of a grouped convolution ``(out, in / groups)``.
-        groups: of a convolution, else 1.
+        pairs: connected units, ``(out, in)``; for a grouped convolution ``(out, in / groups)``.
+        groups: number of groups of a convolution, else 1.
     """
 
     pairs: Pairs
     groups: int
 
     def forward(self, field: UnitMap) -> UnitMap:
-        """Units that are made, ``(…, out)``, from units that are read, ``(…, in or 1)``."""
+        """Output units, ``(…, out)``, from input units, ``(…, in or 1)``."""
         if self.groups == 1:
             return _times(self.pairs, field)
         blocks = self.pairs.reshape(self.groups, -1, self.pairs.shape[1])
@@ -132,12 +132,12 @@ class Recurrence:
         return any_over(self.inward & field[:, :, None], (0, 1))
 
     def run(self, field: UnitMap) -> UnitMap:
-        """Hidden units that the given ones reach; noted as those that a graph input reaches."""
+        """Hidden units that the given ones reach; stored as the units that a graph input reaches."""
         found = self.weighted.reached[self.node] = _spread_over(self.loops, self._whole(field), self.steps)
         return found
 
     def run_back(self, field: UnitMap) -> UnitMap:
-        """Hidden units that the given ones need; noted as those that a graph output needs."""
+        """Hidden units that the given ones need; stored as the units that a graph output needs."""
         found = self.weighted.needed[self.node] = _spread_over(
             self.loops.swapaxes(1, 2), self._whole(field), self.steps
         )
@@ -203,7 +203,7 @@ def _times(pairs: Pairs, units: UnitMap) -> UnitMap:
 
 
 def _by_group(blocks: Pairs, units: UnitMap) -> UnitMap:
-    """The same for blocks ``(groups, out, in)`` of a diagonal."""
+    """The same for blocks ``(groups, out, in)`` of a block-diagonal matrix."""
     groups, out, inner = blocks.shape
     grouped = np.broadcast_to(units, (*units.shape[:-1], groups * inner)).reshape(*units.shape[:-1], groups, 1, inner)
     return any_over(blocks & grouped, -1).reshape(*units.shape[:-1], groups * out)

@@ -84,7 +84,7 @@ class Curve:
         return cls(scores, array(arrays, f"{CURVE}accuracies", "f", scores.shape).astype(np.float64))
 
     def __call__(self, scores: Floats, beyond: Callable[[Floats], Floats]) -> Floats:
-        """Mean accuracies, in [0, 1]; outside the knots they go on as `beyond` does."""
+        """Mean accuracies, in [0, 1]; outside the knots the curve continues parallel to `beyond`."""
         held = np.clip(scores, self.scores[0], self.scores[-1])
         inside = np.interp(held, self.scores, self.accuracies)
         return np.clip(inside + beyond(scores) - beyond(held), 0.0, 1.0)

@@ -45,13 +45,13 @@ def kendall_inside(measured: ArrayLike, predicted: ArrayLike, cells: Sequence[Ha
     """Kendall's τ-b among the networks of one cell, averaged over the cells weighted by their pairs.
 
     Differences between tasks or densities do not count here. Cells with one network, or with equal measurements, have nothing to rank
-    and are left out; NaN where no cell remains.
+    and are ignored; NaN if no cell remains.
     """
     return _inside(kendall, measured, predicted, cells)
 
 
 def spearman_inside(measured: ArrayLike, predicted: ArrayLike, cells: Sequence[Hashable]) -> float:
-    """As `kendall_inside`, with Spearman's ρ."""
+    """Like `kendall_inside`, with Spearman's ρ."""
     return _inside(spearman, measured, predicted, cells)
 
 
@@ -76,7 +76,7 @@ def _inside(
 
 @dataclass(frozen=True, kw_only=True)
 class NoiseCeiling:
-    """How far two trainings of the same networks agree: no predictor of one training's accuracy can be expected to do better.
+    """The agreement of two trainings of the same networks: no predictor of one training's accuracy can be expected to do better.
 
     Attributes:
         tau: Kendall's τ between the two trainings.
@@ -102,7 +102,7 @@ def noise_ceiling(first: ArrayLike, second: ArrayLike, cells: Sequence[Hashable]
 
 
 def attainable_tau(agreement: float, trainings: float = 1.0) -> float:
-    """The τ of a perfect predictor against the mean of so many trainings, where two single trainings agree with τ `agreement`.
+    """The τ of a perfect predictor against the mean of `trainings` trainings, if two single trainings agree with τ `agreement`.
 
     For normally distributed values a τ belongs to a correlation (Greiner's relation, r = sin(πτ/2)). The correlation of two trainings
     is the reliability of one; Spearman–Brown gives the reliability of their mean, and its root is the correlation with the truth. At

@@ -31,7 +31,7 @@ class Scale:
     Attributes:
         targets: knots, targets of `predictors.calibration.target`, float64 ``(knots,)``, increasing.
         scores: their scores, ``(knots,)``, increasing.
-        slope: scores a unit of target beyond the outermost knots, > 0.
+        slope: scores per unit of target beyond the outermost knots, > 0.
     """
 
     targets: Floats
@@ -86,7 +86,7 @@ class Scale:
         return _extended(targets, self.targets, self.scores, self.slope)
 
     def backward(self, scores: Floats) -> Floats:
-        """Scores as targets, held to those of accuracies in [0, 1]."""
+        """Scores as targets, limited to the targets of accuracies in [0, 1]."""
         return np.clip(_extended(scores, self.scores, self.targets, 1.0 / self.slope), LOWEST, HIGHEST)
 
 

@@ -21,7 +21,7 @@ FALSE_ALARMS = 0.015
 """Share of the networks of the fit that each of the two tests would call outside if they were left out."""
 FOLDS = 5
 ODD = 3
-"""Number of features that may lie beyond those of the fit by any amount."""
+"""Number of features that may exceed the range of the fit by any amount."""
 LEAST = 0.02
 """Distance, in spreads, that is always accepted."""
 MOST_ROWS = 800
@@ -38,9 +38,9 @@ class Support:
     """The region of features in which a predictor was fitted.
 
     Attributes:
-        centre, spread: of the features, float32 ``(features,)``.
+        centre, spread: mean and spread of the features, float32 ``(features,)``.
         rows: standardised features of some of the networks, float16 ``(rows, features)``.
-        low, high: of all networks' standardised features, float32 ``(features,)``.
+        low, high: range of all networks' standardised features, float32 ``(features,)``.
         limit: largest accepted distance to the nearest row.
         reach: largest accepted distance beyond low and high.
     """
@@ -86,7 +86,7 @@ class Support:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> "Support":
-        """The support that `arrays` came from; `InvalidPredictorError` where they are damaged."""
+        """The support that `arrays` came from; raises `InvalidPredictorError` if they are damaged."""
         width = array(arrays, "support_centre", "f", (None,)).shape[0]
         rows = array(arrays, "support_rows", "f", (None, width)).astype(np.float16)
         if width != matrix_width() or not len(rows):
@@ -124,14 +124,14 @@ def _nearest(scaled: NDArray[np.float32], rows: NDArray[np.floating], *, skip_it
 
 
 def _excess(scaled: NDArray[np.float32], low: NDArray[np.float32], high: NDArray[np.float32]) -> Floats:
-    """Root mean square of how far features lie beyond those of the fit, in spreads; the few farthest features are ignored."""
+    """Root mean square distance of the features beyond the range of the fit, in spreads; the few farthest features are ignored."""
     beyond = np.maximum(low - scaled, scaled - high).clip(0.0, FARTHEST).astype(np.float64)
     squares = np.sort(beyond**2, axis=1)[:, : max(beyond.shape[1] - ODD, 1)]
     return np.asarray(np.sqrt(squares.sum(axis=1) / beyond.shape[1]))
 
 
 def _left_out_excess(scaled: NDArray[np.float32]) -> Floats:
-    """How far every network lies beyond the others, computed for a fifth of them at a time."""
+    """Distance of every network beyond the range of the others, computed for a fifth of them at a time."""
     parts = np.array_split(scaled, min(FOLDS, len(scaled)))
     found = [np.zeros(0)]
     for place, part in enumerate(parts):

@@ -1,1 +1,1 @@
-"""Numbers that describe a network: of masks, nodes, paths, the whole graph; the matrix of them; the encoder."""
+"""Features of a network: of its masks, nodes, paths and the whole graph; the matrix of features; the encoder."""

@@ -1,7 +1,7 @@
-"""From an ONNX graph to the structure graph that predictors read.
+"""The encoder: computes the structure graph, which predictors read, from an ONNX graph.
 
-The encoding is a function of the graph and of its non-zero patterns: values of non-zeros, names, the order of nodes
-and the ways in which exporters write the same thing leave it as it is; any attribute or mask edit changes it.
+The encoding is a function of the graph and of its non-zero patterns. It does not depend on the values of non-zeros, on names,
+on the order of nodes or on how an exporter writes an operation; any change of an attribute or a mask changes it.
 """
 
 from dataclasses import replace
@@ -30,15 +30,15 @@ if TYPE_CHECKING:
 __all__ = ["GRAPH_FEATURES", "NODE_FEATURES", "encode"]
 
 ENCODING = 2
-"""Raised with every change of what is read of a network, or of the networks that `search_spaces` builds: a predictor that was fitted on
-another encoding is refused, and benchmarks encode anew."""
+"""Version of the encoding. Increase it with every change of the features, or of the networks that `search_spaces` builds: a predictor
+fitted on another encoding is then refused, and benchmarks encode again."""
 
 
 @typed("encoded", passes=(PredictorError,))
 def encode(model: "str | PathLike[str] | ir.Model | onnx.ModelProto") -> StructureGraph:
-    """The structure graph of a network; the model is left as it is.
+    """The structure graph of a network; the model is not changed.
 
-    An operator without a class of its own is hashed to one of a few and named in `StructureGraph.unknown`.
+    An operator without a class of its own is hashed to one of a few classes and listed in `StructureGraph.unknown`.
 
     Raises:
         onnx_graph.InvalidModelError: a path that is not a readable ONNX model, an unsound model, or one that makes
@@ -52,7 +52,7 @@ def encode(model: "str | PathLike[str] | ir.Model | onnx.ModelProto") -> Structu
 
 
 def in_memory(model: object) -> ir.Model:
-    """The model of a path, of an `onnx.ModelProto` or itself; `ModelTypeError` for anything else."""
+    """The model at a path, the model of an `onnx.ModelProto`, or the given model; `ModelTypeError` for anything else."""
     if isinstance(model, ir.Model):
         return model
     if isinstance(model, str | PathLike):
@@ -83,13 +83,13 @@ def _encoded(model: ir.Model) -> StructureGraph:
 
 
 def _needs_folding(model: ir.Model) -> bool:
-    """Whether some node depends on constants alone or on shapes; graphs built here have none."""
+    """Whether some node depends only on constants or on shapes; graphs built by this project have no such node."""
     if model.functions:
         return True
     for node in model.graph:
         if node.op_type == "Constant" or operator_of(node).shape_only or is_idle(node):
             return True
-        # ConstantOfShape is left out: weights made by it are known without making them.
+        # ConstantOfShape is excluded: the weights that it makes are known without computing them.
         if node.op_type != "ConstantOfShape" and all(
             value is None or value.const_value is not None for value in node.inputs
         ):
@@ -98,7 +98,7 @@ def _needs_folding(model: ir.Model) -> bool:
 
 
 def _one_example(model: ir.Model) -> ir.Model:
-    """The model for a batch of one, where it asks for shapes: only then are they constants that fold."""
+    """The model for a batch of one, if it reads shapes: only with a fixed batch size are these constants that can be folded."""
     if not any(operator_of(node).shape_only for node in model.graph):
         return model
     copy = model.clone()

@@ -1,7 +1,7 @@
-"""What paths tell of a layer: live units, numbers of paths before and behind it, and how far its units reach back.
+"""Path features of a layer: live units, numbers of paths before and after it, and the sources that its units reach back to.
 
-``reach`` of a unit is the share of sources that some path connects it with, ``participation`` the effective share when
-sources are weighted by their paths: (Σp)² / Σp² over the number of sources.
+``reach`` of a unit is the share of sources that some path connects to it. ``participation`` is the effective share if
+sources are weighted by their paths: (Σp)² / Σp², divided by the number of sources.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ FLOW_FEATURES: tuple[str, ...] = (
 
 
 def flow_features(layers: Sequence[Operator], flow: Flow) -> NDArray[np.float64]:
-    """Features of operators with weights, float64 ``(layers, len(FLOW_FEATURES))``; zero where no path passes."""
+    """Features of operators with weights, float64 ``(layers, len(FLOW_FEATURES))``; zero for operators without a path through them."""
     table = np.zeros((len(layers), len(FLOW_FEATURES)))
     known = [row for row, operator in enumerate(layers) if _has_units(flow.records.get(id(operator)))]
     if not known:
@@ -92,5 +92,5 @@ def reach(paths: Array, sources: int) -> tuple[Array, Array]:
 
 
 def _bounded(logarithms: Array) -> Array:
-    """Logarithms of astronomical numbers, held within what can be learnt from."""
+    """Logarithms of very large numbers, limited to a range from which models can learn."""
     return np.clip(logarithms, -1e4, 1e4)

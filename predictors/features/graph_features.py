@@ -18,7 +18,7 @@ from predictors.paths.skeleton import skeleton
 from predictors.reading.attributes import Shape
 from predictors.reading.operators import CLASSES
 
-LAYERS = 6  # first layers that are described one by one
+LAYERS = 6  # number of first layers with features of their own
 _TOTALS = (
     "log_nnz",
     "log_effective_nnz",
@@ -59,7 +59,7 @@ _SUBSETS: dict[str, frozenset[str]] = {
     "nodes": frozenset(CLASSES),
 }
 _MEMBERS = np.array([[name in subset for name in CLASSES] for subset in _SUBSETS.values()], dtype=np.float64)
-_WINDOWS = "windows"  # convolutions over more than one place
+_WINDOWS = "windows"  # convolutions over more than one position
 
 GRAPH_FEATURES: tuple[str, ...] = (
     *_TOTALS,
@@ -95,7 +95,7 @@ _GROUPS: tuple[tuple[str, str], ...] = (
 
 
 def graph_feature_group(name: str) -> str:
-    """Which group a feature of the whole graph belongs to."""
+    """The group of a feature of the whole graph."""
     if name in (*_TOTALS, *_WIDTHS, *_PATHS):
         return "size and paths"
     return next((group for prefix, group in _GROUPS if name.startswith(prefix)))
@@ -105,9 +105,9 @@ def graph_features(table: NodeTable, flow: Flow, inputs: list[Shape], outputs: l
     """The summary of a graph, float64 ``(len(GRAPH_FEATURES),)``, finite.
 
     Args:
-        table: the nodes in canonical order.
+        table: nodes in canonical order.
         flow: paths through the graph.
-        inputs: shapes of the graph's inputs, outputs likewise.
+        inputs, outputs: shapes of the graph's inputs and outputs.
     """
     layers = np.array([row for row, operator in enumerate(table.operators) if operator.blocks], dtype=np.int64)
     rows = table.features[layers]
@@ -131,7 +131,7 @@ def graph_features(table: NodeTable, flow: Flow, inputs: list[Shape], outputs: l
 def _totals(
     table: NodeTable, layers: NDArray[np.int64], inputs: list[Shape], outputs: list[Shape]
 ) -> NDArray[np.float64]:
-    """A weight that several nodes share is counted once; its work is counted once for each node."""
+    """Totals: a weight that several nodes share is counted once, but its multiplications are counted for each node."""
     owners: dict[object, tuple[int, int]] = {}
     effective: dict[object, int] = {}
     for row in layers.tolist():
@@ -183,7 +183,7 @@ def _paths(table: NodeTable, flow: Flow) -> NDArray[np.float64]:
 
 
 def _output_fan_in(table: NodeTable) -> tuple[float, float]:
-    """Least and mean log fan-in of the last layers, those that no other layer reads."""
+    """Least and mean log fan-in of the last layers (the layers that no other layer reads)."""
     layers = {row for row, operator in enumerate(table.operators) if operator.blocks}
     followed = [False] * len(table.operators)
     for source, target in zip(*table.edges[:, np.argsort(-table.edges[1], kind="stable")].tolist(), strict=True):
@@ -240,7 +240,7 @@ def _operator_paths(table: NodeTable) -> NDArray[np.float64]:
 
 
 def _windows(table: NodeTable) -> NDArray[np.bool_]:
-    """Nodes whose kernel is larger than one place: log(1 + 2) is above 1."""
+    """Nodes whose kernel is larger than one position: log(1 + 2) is above 1."""
     return np.asarray(table.features[:, COLUMN["log_kernel_h"]] > 1)
 
 

@@ -1,9 +1,9 @@
 """Topology of one mask: degrees, dead rows and columns, block and N:M regularity, overlap, leading singular values.
 
-A mask is read as the bipartite graph of a layer: units above, inputs below, one edge a non-zero (kernel positions are
-parallel edges). σ₂ is set against √(d_in − 1) + √(d_out − 1), the bound that a Ramanujan graph meets
-(Hoang et al. 2023, "Revisiting pruning at initialization through the lens of Ramanujan graph"). What needs the graph of its units
-is in `predictors.features.mask_topology`.
+A mask is read as the bipartite graph of a layer: units above, inputs below, one edge per non-zero (kernel positions are
+parallel edges). σ₂ is divided by √(d_in − 1) + √(d_out − 1), the bound that a Ramanujan graph meets
+(Hoang et al. 2023, "Revisiting pruning at initialization through the lens of Ramanujan graph"). Features that need the graph
+of the units are in `predictors.features.mask_topology`.
 """
 
 from collections.abc import Sequence
@@ -20,17 +20,17 @@ Array: TypeAlias = NDArray[np.float64]
 
 _DEGREES = ("mean", "cv", "min", "max", "dead", "gini")
 _SHAPE_FEATURES: tuple[str, ...] = (
-    "two_of_four",  # share of groups of four inputs with at most two non-zeros, above what chance gives at this density
+    "two_of_four",  # share of groups of four inputs with at most two non-zeros, minus the share in a random mask of this density
     "one_of_four",
-    "blocks",  # variance of the density of 4×4 blocks over what chance gives, log
+    "blocks",  # log(1 + variance of the density of 4×4 blocks / its value in a random mask)
     "overlap",  # mean cosine between the rows of two units
-    "neighbours",  # the same between a unit and the next one
+    "neighbours",  # mean cosine between the rows of a unit and the next unit
     "locality",  # mean distance of non-zeros from the diagonal, both axes scaled to [0, 1]
-    "sigma1",  # over √(mean fan-in · mean fan-out): 1 for a biregular mask
+    "sigma1",  # σ₁ / √(mean fan-in · mean fan-out): 1 for a biregular mask
     "sigma2",
-    "ramanujan",  # σ₂ over √(mean fan-in − 1) + √(mean fan-out − 1)
-    "stable_rank",  # ‖A‖² / σ₁² over the smaller side
-    "spectral_radius",  # of a recurrent mask, over its mean fan-in; else 0
+    "ramanujan",  # σ₂ / (√(mean fan-in − 1) + √(mean fan-out − 1))
+    "stable_rank",  # ‖A‖² / σ₁², divided by the smaller side
+    "spectral_radius",  # spectral radius of a recurrent mask, divided by its mean fan-in; else 0
 )
 MASK_FEATURES: tuple[str, ...] = (
     "density",
@@ -42,19 +42,19 @@ MASK_FEATURES: tuple[str, ...] = (
 _SHAPES = slice(1 + 2 * len(_DEGREES), len(MASK_FEATURES) - len(TOPOLOGY_FEATURES) - 1)
 _RADIUS = _SHAPES.stop
 _TOPOLOGY = slice(_RADIUS + 1, len(MASK_FEATURES))
-_NOTHING = 1e-13  # share that is nothing but rounding
+_NOTHING = 1e-13  # relative size below which a value is only rounding error
 _EXACT = 64  # largest side of a Gram matrix whose eigenvalues are all computed
-_ROWS = 256  # rows that are compared with one another, evenly spaced
+_ROWS = 256  # maximal number of rows compared with one another, evenly spaced
 _POWER = 16
-_LARGEST = 1 << 22  # entries of a mask beyond which evenly spaced rows stand for all
+_LARGEST = 1 << 22  # entries of a mask above which only evenly spaced rows are read
 
 
 def mask_features(masks: Sequence[NDArray[np.bool_]], recurrent: Sequence[int] | None = None) -> Array:
     """Features of several masks at once.
 
     Args:
-        masks: canonical, bool ``(out, in, *kernel)`` each, at least one entry.
-        recurrent: for every mask the number of directions stacked along ``out`` if it is hidden-to-hidden, else 0.
+        masks: canonical masks, each bool ``(out, in, *kernel)`` with at least one entry.
+        recurrent: number of directions stacked along ``out`` for each hidden-to-hidden mask, 0 for the others.
 
     Returns:
         float64 ``(masks, len(MASK_FEATURES))``, finite; ``fan_…_mean``, ``min`` and ``max`` are logarithms ``log(1 + x)``.
@@ -81,7 +81,7 @@ def mask_features(masks: Sequence[NDArray[np.bool_]], recurrent: Sequence[int] |
 
 
 def _batches(edges: Sequence[Array]) -> list[list[int]]:
-    """Masks of about one size together: they are padded to the largest among them."""
+    """Groups of masks of similar size: each group is padded to the size of its largest mask."""
     found: dict[int, list[int]] = {}
     for row, counts in enumerate(edges):
         found.setdefault(max(max(counts.shape) - 1, 63).bit_length(), []).append(row)
@@ -101,7 +101,7 @@ def full_mask_features(shape: Sequence[int], recurrent: int = 0) -> Array:
 
 
 def edge_counts(mask: NDArray[np.bool_]) -> Array:
-    """Non-zeros between every unit and every input, float64 ``(out, in)``; rows are thinned where the mask is huge."""
+    """Non-zeros between every unit and every input, float64 ``(out, in)``; only evenly spaced rows if the mask is huge."""
     if mask.size > _LARGEST:
         mask = mask[:: -(-mask.size // _LARGEST)]
     return connections(mask)
@@ -139,7 +139,7 @@ def degree_statistics(degrees: Sequence[Array]) -> Array:
 def leading_singular_values(edges: Array) -> tuple[Array, Array]:
     """σ₁ and σ₂, each ``(matrices,)``, of matrices ``(matrices, rows, columns)`` without negative entries.
 
-    Exact for small ones; for large ones by power iteration, where σ₂ may come out a few percent low.
+    Exact for small matrices; for large ones by power iteration, which may give a σ₂ that is a few percent too low.
     """
     flipped = edges.swapaxes(1, 2)
     gram = np.matmul(edges, flipped) if edges.shape[1] <= edges.shape[2] else np.matmul(flipped, edges)
@@ -154,15 +154,15 @@ def _power_iteration(gram: Array) -> tuple[Array, Array]:
     """Roots of the two largest eigenvalues of symmetric matrices ``(matrices, n, n)``."""
     largest = gram.max(axis=(1, 2))
     scaled = gram / np.where(largest > 0, largest, 1.0)[:, None, None]
-    # The starts are the same whatever the size, so that padding changes nothing.
+    # The start vectors do not depend on the size, so that padding changes nothing.
     first = _orthonormal(_powers(scaled, np.ones((len(gram), gram.shape[-1], 1))))
     value = np.matmul(first.swapaxes(1, 2), np.matmul(scaled, first))
-    # What the first eigenvector explains is taken out.
+    # Remove the part of the first eigenvector.
     rest = scaled - value * np.matmul(first, first.swapaxes(1, 2))
     start = _start(1 << (gram.shape[-1] - 1).bit_length())[: gram.shape[-1]]
     block = _orthonormal(_powers(rest, np.broadcast_to(start, (len(gram), *start.shape))))
     second = np.linalg.eigvalsh(np.matmul(block.swapaxes(1, 2), np.matmul(rest, block)))[:, -1]
-    # Of a matrix of rank one nothing but rounding is left.
+    # For a matrix of rank one only rounding errors remain.
     second = np.where(second > _NOTHING * value[:, 0, 0], second, 0.0)
     return np.sqrt(np.maximum(value[:, 0, 0], 0.0) * largest), np.sqrt(second * largest)
 
@@ -178,7 +178,7 @@ def _powers(matrix: Array, block: Array) -> Array:
 
 
 def _orthonormal(block: Array) -> Array:
-    """Columns made orthonormal one after the other; what all but vanishes becomes zero."""
+    """Columns made orthonormal one after the other; columns that nearly vanish become zero."""
     columns: list[Array] = []
     for index in range(block.shape[2]):
         column = block[:, :, index]
@@ -193,12 +193,12 @@ def _orthonormal(block: Array) -> Array:
 
 @lru_cache(maxsize=32)
 def _start(size: int) -> Array:
-    """Fixed first vectors ``(size, 2)``; those of a smaller size are their beginning."""
+    """Fixed start vectors ``(size, 2)``; the start vectors of a smaller size are their first entries."""
     return np.random.default_rng(0).random((size, 2)) - 0.5
 
 
 def mask_shapes(edges: Sequence[Array], kernels: NDArray[np.float64]) -> Array:
-    """`_SHAPE_FEATURES` but the spectral radius, float64 ``(masks, …)``, of masks padded to one size."""
+    """`_SHAPE_FEATURES` except the spectral radius, float64 ``(masks, …)``, of masks padded to one size."""
     rows, columns = np.array([counts.shape for counts in edges], dtype=np.float64).T
     padded = _padded(edges)
     squares = np.einsum("lij,lij->li", padded, padded)
@@ -223,7 +223,7 @@ def mask_shapes(edges: Sequence[Array], kernels: NDArray[np.float64]) -> Array:
 
 
 def _padded(edges: Sequence[Array]) -> Array:
-    """All matrices in one array, filled up with zeros to sizes that four divides."""
+    """All matrices in one array, padded with zeros to sizes that are multiples of four."""
     rows = max(counts.shape[0] for counts in edges)
     columns = max(counts.shape[1] for counts in edges)
     padded = np.zeros((len(edges), rows + -rows % 4, columns + -columns % 4))
@@ -233,20 +233,20 @@ def _padded(edges: Sequence[Array]) -> Array:
 
 
 def _cores(edges: Sequence[Array]) -> Array:
-    """Large masks with equal rows and columns merged, scaled so that their singular values stay; padded to one size."""
+    """Large masks with equal rows and columns merged, scaled so that their singular values do not change; padded to one size."""
     merged = [merge_twins(counts) for counts in edges]
     return _padded([np.sqrt(rows)[:, None] * core * np.sqrt(columns) for core, rows, columns in merged])
 
 
 def _regularity(padded: Array, edges: Sequence[Array], density: Array, kernels: Array) -> list[Array]:
-    """N:M shares above chance and the variance of 4×4 blocks over chance; what is left over beside full fours is not read."""
+    """N:M shares minus their value by chance, and variance of 4×4 blocks relative to chance; incomplete groups of four are not read."""
     whole = np.array([(counts.shape[0] // 4, counts.shape[1] // 4) for counts in edges])
     quads = fours(padded)
     for place, (_, quad_columns) in zip(quads, whole, strict=True):
         place[:, quad_columns:] = 0.0
     heights = np.array([len(counts) for counts in edges])
     groups = heights * whole[:, 1]
-    # Padding looks like groups without a connection.
+    # Padding counts as groups without a connection, so subtract it.
     spare = quads.shape[1] * quads.shape[2] - groups
     shares = [((quads <= most).sum(axis=(1, 2)) - spare) / np.maximum(groups, 1) for most in (2, 1)]
     expected = _chance(density)
@@ -269,7 +269,7 @@ def _chance(density: Array) -> tuple[Array, Array]:
 
 
 def _overlaps(padded: Array, squares: Array) -> tuple[Array, Array]:
-    """Mean cosine between two rows, over all pairs and over neighbours; of evenly spaced rows where there are many."""
+    """Mean cosine between two rows, over all pairs and over neighbours; only evenly spaced rows are used if there are many."""
     step = -(-padded.shape[1] // _ROWS)
     rows, norms = padded[:, ::step], np.sqrt(squares[:, ::step])
     count = np.count_nonzero(norms, axis=1)
@@ -290,7 +290,7 @@ def _locality(padded: Array, rows: Array, columns: Array) -> Array:
 
 
 def _groups_of_four(mask: NDArray[np.bool_]) -> tuple[float, float]:
-    """The N:M shares above chance of a mask with a kernel: groups are four inputs at one kernel position."""
+    """The N:M shares, minus their value by chance, of a mask with a kernel: groups are four inputs at one kernel position."""
     if mask.shape[1] < 4:
         return 0.0, 0.0
     rows = mask[:: -(-mask.size // _LARGEST)] if mask.size > _LARGEST else mask
@@ -316,7 +316,8 @@ def _mean_distance(out: int, inner: int) -> float:
 def _spectral_radius(edges: Array, directions: int, steps: int = 30) -> float:
     """Largest eigenvalue of the hidden-to-hidden connections with all gates summed, over their mean degree.
 
-    By powers of the matrix; growth is taken over the last half of the steps, so that cycles even out. Mean over directions.
+    Computed from powers of the matrix; the growth is measured over the last half of the steps, so that cycles average out. Mean
+    over directions.
     """
     hidden = edges.shape[1]
     if edges.shape[0] % (hidden * directions):

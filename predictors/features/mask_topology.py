@@ -1,9 +1,9 @@
 """Relations between the units of one mask: distances, clustering, return of random walks, effective rank.
 
 A mask is read as the bipartite graph of its layer. In a large mask, units with the same connections are merged first and weighted by
-their number, so that a mask grown from a small graph has the same figures as if it were read whole. With up to 48 output units nothing
-depends on their order. With more, distances are measured from evenly spaced units only, and a core above 256 × 256 is represented by
-evenly spaced units.
+their number; for a mask grown from a small graph, this gives the same features as the whole mask. With up to 48 output units, no
+feature depends on their order. With more, distances are measured from evenly spaced units only, and a core above 256 × 256 is
+represented by evenly spaced units.
 
 For a relational graph grown into a mask (You et al. 2020, arXiv:2007.06559; every node is connected to itself), the mean distance
 between units is the graph's average path length plus one half, and the clustering grows with that of the graph. Those two
@@ -20,17 +20,19 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 TOPOLOGY_FEATURES: tuple[str, ...] = (
-    "distance",  # mean steps between two units, of either side, that are linked at all
-    "eccentricity",  # mean over output units of the farthest that they reach
+    "distance",  # mean number of steps between two linked units, from either side
+    "eccentricity",  # mean over output units of the distance to the farthest unit that they reach
     "linked",  # share of pairs of units with a path between them
     "clustering",  # share of three-edge paths that close to a four-cycle (Robins and Alexander 2004)
-    "clustering_excess",  # log of the same over density
+    "clustering_excess",  # log(that share / density)
     "walk_return",  # log of the expected returns of a random walk after two steps: Σ σ² of the degree-normalised mask
-    "walk_return4",  # after four: Σ σ⁴
-    "effective_rank",  # (Σ σ²)² / Σ σ⁴ of the mask over the smaller side
+    "walk_return4",  # the same after four steps: Σ σ⁴
+    "effective_rank",  # (Σ σ²)² / Σ σ⁴ of the mask, divided by the smaller side
     "overlap_cv",  # coefficient of variation of the inputs that two units share
 )
-MERGED = 256  # sides beyond which twins are merged; and if still longer, evenly spaced units stand for all
+MERGED = (
+    256  # side above which equal units are merged; if it is still longer afterwards, only evenly spaced units are read
+)
 _LARGEST_STACK = 1 << 20  # entries of cores that are read together
 ROWS = 48  # output units, evenly spaced, from which distances are measured
 
@@ -40,8 +42,8 @@ class Core:
     """A mask with its dead units removed and equal units merged.
 
     Attributes:
-        edges: bool ``(out, in)``.
-        rows, columns: how many units each row, each column stands for.
+        edges: connections, bool ``(out, in)``.
+        rows, columns: number of units that each row and each column stands for.
     """
 
     edges: NDArray[np.bool_]
@@ -51,12 +53,12 @@ class Core:
 
 @dataclass(frozen=True, eq=False)
 class Stack:
-    """Cores one above another, filled up to one size with units that stand for none.
+    """Several cores in one array, padded to one size with rows and columns that stand for no unit.
 
     Attributes:
-        edges: 0 or 1, float64 ``(cores, out, in)``.
-        rows: ``(cores, out)``.
-        columns: ``(cores, in)``.
+        edges: connections, 0 or 1, float64 ``(cores, out, in)``.
+        rows: number of units per row, ``(cores, out)``.
+        columns: number of units per column, ``(cores, in)``.
     """
 
     edges: Array
@@ -65,7 +67,7 @@ class Stack:
 
     @classmethod
     def of(cls, cores: Sequence[Core]) -> "Stack":
-        """Stack cores of about one size."""
+        """Stack cores of similar size."""
         out, inner = (max(core.edges.shape[side] for core in cores) for side in (0, 1))
         edges, rows, columns = (np.zeros((len(cores), *shape)) for shape in ((out, inner), (out,), (inner,)))
         for place, core in enumerate(cores):
@@ -78,7 +80,7 @@ class Stack:
         return cls(edges, rows, columns)
 
     def fans(self) -> tuple[Array, Array]:
-        """Inputs of every row and outputs of every column, at least 1, so that dividing by them gives 0 where there is no unit."""
+        """Number of inputs of every row and of outputs of every column, at least 1, so that a division gives 0 where there is no unit."""
         fan_in = (self.edges @ self.columns[:, :, None])[:, :, 0]
         fan_out = (self.rows[:, None, :] @ self.edges)[:, 0]
         return np.where(fan_in > 0, fan_in, 1.0), np.where(fan_out > 0, fan_out, 1.0)
@@ -116,7 +118,7 @@ def _stacked(stack: Stack) -> Array:
 
 
 def full_topology(out: int, inner: int) -> Array:
-    """The same of a mask without a zero, in constant time."""
+    """`TOPOLOGY_FEATURES` of a mask without zeros, in constant time."""
     distance = (inner + 2.0 * (out - 1)) / (inner + out - 1)
     closed = 1.0 if min(out, inner) > 1 else 0.0
     excess = 0.0 if closed else float(np.log(1e-3 / 1.001))
@@ -138,10 +140,10 @@ def _core(edges: Array) -> Core:
 
 
 def merge_twins(edges: NDArray[Any]) -> tuple[NDArray[Any], Array, Array]:
-    """Without repeated rows and columns, and how many rows, how many columns each one stands for.
+    """A mask without repeated rows and columns, and the number of rows and columns that each one stands for.
 
     Args:
-        edges: a mask, or counts: whole numbers from 0 on.
+        edges: a mask, or counts (integers ≥ 0).
     """
     first, rows = _distinct(edges)
     second, columns = _distinct(edges[first].T)
@@ -149,7 +151,7 @@ def merge_twins(edges: NDArray[Any]) -> tuple[NDArray[Any], Array, Array]:
 
 
 def _distinct(rows: NDArray[Any]) -> tuple[NDArray[np.int64], Array]:
-    """First place and number of every distinct row, by place."""
+    """First position and number of every distinct row, ordered by position."""
     small = (
         np.packbits(rows, axis=1)
         if rows.dtype == np.bool_
@@ -164,7 +166,7 @@ def _distinct(rows: NDArray[Any]) -> tuple[NDArray[np.int64], Array]:
 
 
 def _distances(stack: Stack) -> tuple[Array, Array, Array]:
-    """Mean and farthest steps from an output unit to units of both sides, and the share of pairs that are linked."""
+    """Mean and largest number of steps from an output unit to units of both sides, and the share of pairs that are linked."""
     start, weight = _starts(stack)
     cores, count = start.shape
     near = np.zeros((cores, count, stack.edges.shape[1]), np.bool_)
@@ -179,7 +181,7 @@ def _distances(stack: Stack) -> tuple[Array, Array, Array]:
         seen, side, units = (far, edges, stack.columns) if odd else (near, turned, stack.rows)
         new = (new.astype(np.float32) @ side > 0) & ~seen
         found = (new @ units[:, :, None])[:, :, 0]
-        if step == 2:  # another unit of its own kind, which merging hid
+        if step == 2:  # distance to an equal unit that was merged with it
             found = found + np.maximum(weight - 1, 0.0)
         steps, reached = steps + step * found, reached + found
         last = np.where(found > 0, step, last)
@@ -196,7 +198,7 @@ def _distances(stack: Stack) -> tuple[Array, Array, Array]:
 
 
 def _starts(stack: Stack) -> tuple[NDArray[np.int64], Array]:
-    """Evenly spaced rows of every core ``(cores, rows)``, and how many units each stands for: none where it fills up."""
+    """Evenly spaced rows of every core ``(cores, rows)``, and the number of units that each stands for; 0 for padding."""
     counts = np.count_nonzero(stack.rows, axis=1)
     strides = -(-counts // ROWS)
     start = np.arange(int((-(-counts // strides)).max())) * strides[:, None]
@@ -206,7 +208,7 @@ def _starts(stack: Stack) -> tuple[NDArray[np.int64], Array]:
 
 
 def _clustering(stack: Stack, shared: Array) -> tuple[Array, Array]:
-    """Four times the four-cycles over the paths of three edges, and its log over the density."""
+    """Share of three-edge paths that close: 4 · four-cycles / three-edge paths; and log(share / density)."""
     rows, columns = stack.rows, stack.columns
     fan_in, fan_out = stack.fans()
     twice = shared * (shared - 1)
@@ -219,7 +221,7 @@ def _clustering(stack: Stack, shared: Array) -> tuple[Array, Array]:
 
 
 def _walk(stack: Stack) -> tuple[Array, Array]:
-    """Log returns of the random walk from side to side; 0 for a full mask, which forgets at once where it began."""
+    """Log expected returns of the random walk between the sides; 0 for a full mask, where the walk forgets its start at once."""
     fan_in, fan_out = stack.fans()
     walk = np.sqrt(stack.rows / fan_in)[:, :, None] * stack.edges * np.sqrt(stack.columns / fan_out)[:, None]
     turned = walk.swapaxes(1, 2)
@@ -228,7 +230,7 @@ def _walk(stack: Stack) -> tuple[Array, Array]:
 
 
 def _overlap(stack: Stack, shared: Array) -> tuple[Array, Array]:
-    """Effective rank, and variation of the inputs that two units share: both from the squares of what is shared."""
+    """Effective rank, and variation of the number of inputs that two units share: both follow from the squared numbers."""
     rows, count = stack.rows, stack.rows.sum(axis=1)
     squares = _form(rows, shared * shared, rows)
     trace = (rows * np.diagonal(shared, axis1=1, axis2=2)).sum(axis=1)

@@ -35,7 +35,7 @@ SUMMARY_FEATURES: tuple[str, ...] = (*GRAPH_FEATURES, *(f"task_{name}" for name 
 
 
 def summaries(graphs: Sequence[StructureGraph]) -> NDArray[np.float64]:
-    """Whole-graph features and those of the task (0 where it is not stated), float64 ``(graphs, len(SUMMARY_FEATURES))``, finite."""
+    """Features of the whole graph and of the task (0 if it is not stated), float64 ``(graphs, len(SUMMARY_FEATURES))``, finite."""
     table = np.zeros((len(graphs), len(SUMMARY_FEATURES)))
     for row, graph in enumerate(graphs):
         if graph.summary.shape != (len(GRAPH_FEATURES),):
@@ -50,14 +50,14 @@ def summaries(graphs: Sequence[StructureGraph]) -> NDArray[np.float64]:
 
 
 def summary_column(graphs: Sequence[StructureGraph], name: str) -> NDArray[np.float64]:
-    """One whole-graph feature by name, float64 ``(graphs,)``; `PredictorError` if the encoder has none of that name."""
+    """One whole-graph feature by name, float64 ``(graphs,)``; `PredictorError` if there is no feature of that name."""
     if name not in GRAPH_FEATURES:
         raise PredictorError(f"no whole-graph feature {name!r}; known: {', '.join(GRAPH_FEATURES)}")
     return summaries(graphs)[:, tuple(GRAPH_FEATURES).index(name)]
 
 
 def node_table(graphs: Sequence[StructureGraph]) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
-    """The nodes of all graphs below one another: features ``(nodes, len(NODE_FEATURES))``, class and graph of every node."""
+    """The nodes of all graphs in one table: features ``(nodes, len(NODE_FEATURES))``, class of every node, graph of every node."""
     wrong = [
         row for row, graph in enumerate(graphs) if graph.features.shape != (len(graph.operators), len(NODE_FEATURES))
     ]
@@ -83,15 +83,15 @@ def matrix(graphs: Sequence[StructureGraph]) -> NDArray[np.float32]:
         try:
             rows = _matrix(fresh)
         except PredictorError:
-            _matrix(graphs)  # names the place among all of them
+            _matrix(graphs)  # report the position among all graphs
             raise
-        # Copies: a view would keep the rows of all.
+        # Copies: a view would keep the whole array in memory.
         _ROWS.update((graph, row.copy()) for graph, row in zip(fresh, rows, strict=True))
     return np.stack([_ROWS[graph] for graph in graphs]) if graphs else np.zeros((0, matrix_width()), np.float32)
 
 
 _ROWS: WeakKeyDictionary[StructureGraph, NDArray[np.float32]] = WeakKeyDictionary()
-"""Cache: rows of the matrix by graph, kept while the graph exists, because the members of an ensemble all ask for them."""
+"""Cache: rows of the matrix by graph, kept while the graph exists, because all members of an ensemble need them."""
 
 
 def _matrix(graphs: Sequence[StructureGraph]) -> NDArray[np.float32]:
@@ -124,7 +124,7 @@ def column_groups() -> tuple[str, ...]:
 
 
 def matrix_width() -> int:
-    """Columns of `matrix`."""
+    """Number of columns of `matrix`."""
     return len(SUMMARY_FEATURES) + 4 * len(NODE_FEATURES) + len(CLASSES)
 
 

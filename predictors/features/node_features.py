@@ -1,4 +1,4 @@
-"""Features of every node of the structure graph: shapes, attributes, sizes, place, mask topology, paths through it."""
+"""Features of every node of the structure graph: shapes, attributes, sizes, position, mask topology, paths through it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,8 +46,8 @@ NODE_FEATURES: tuple[str, ...] = (
     *(f"mask_{name}" for name in MASK_FEATURES),
     *(f"recurrent_{name}" for name in MASK_FEATURES),
 )
-"""Names of the columns of `StructureGraph.features`. ``log_…`` is log(1 + x); ``mask_…`` are 0 where there is no weight,
-``recurrent_…`` where there is no hidden-to-hidden one."""
+"""Names of the columns of `StructureGraph.features`. ``log_…`` is log(1 + x); ``mask_…`` are 0 for nodes without a weight,
+``recurrent_…`` for nodes without a hidden-to-hidden weight."""
 
 COLUMN = {name: index for index, name in enumerate(NODE_FEATURES)}
 _PLAIN = len(_SHAPES) + len(ATTRIBUTE_FEATURES) + len(_FLAGS) + len(_SIZES) + len(_PLACE)
@@ -60,7 +60,7 @@ _PLACE_COLUMNS = slice(_PLAIN - len(_PLACE), _PLAIN)
 
 
 def node_feature_group(name: str) -> str:
-    """Which group a feature of a node belongs to, named as those of `graph_features.graph_feature_group` where they are alike."""
+    """The group of a node feature; groups with the same meaning have the same names as in `graph_features.graph_feature_group`."""
     for prefix, group in (("mask_", "masks"), ("recurrent_", "recurrent masks"), ("flow_", "flow")):
         if name.startswith(prefix):
             return group
@@ -71,15 +71,15 @@ def node_feature_group(name: str) -> str:
 
 @dataclass(frozen=True, eq=False)
 class NodeTable:
-    """Nodes before they are put in order.
+    """A table of nodes before they are sorted.
 
     Attributes:
         operators: the nodes.
         kinds: class of every node, int64 ``(nodes,)``.
-        features: float64 ``(nodes, len(NODE_FEATURES))``.
-        edges: int64 ``(2, edges)``, without repetition.
-        depth: steps from the inputs, int64 ``(nodes,)``.
-        effective: non-zeros on live paths of every node, int64 ``(nodes,)``.
+        features: features of every node, float64 ``(nodes, len(NODE_FEATURES))``.
+        edges: edges without repetition, int64 ``(2, edges)``.
+        depth: number of steps from the inputs, int64 ``(nodes,)``.
+        effective: number of non-zeros on live paths of every node, int64 ``(nodes,)``.
     """
 
     operators: list[Operator]
@@ -91,7 +91,7 @@ class NodeTable:
 
 
 def node_table(graph: CanonicalGraph, flow: Flow) -> NodeTable:
-    """Compute the features of all nodes; operators that only reshape are left out, their links joined."""
+    """Compute the features of all nodes; operators that only reshape are omitted, and their links are joined."""
     nodes = [operator for operator in graph.operators if operator.kind != "reshape"]
     edges = _edges(graph, nodes)
     effective = np.array([_effective(operator, flow) for operator in nodes], dtype=np.int64)
@@ -111,7 +111,7 @@ def node_table(graph: CanonicalGraph, flow: Flow) -> NodeTable:
 
 
 def finite(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The values, with what is not a number or infinite replaced."""
+    """The values, with NaN and infinities replaced."""
     return values if np.isfinite(values).all() else np.nan_to_num(values, posinf=1e9, neginf=-1e9)
 
 
@@ -153,9 +153,9 @@ def _kernel(operator: Operator) -> Shape:
 
 
 def _extent(shape: Shape | None) -> tuple[int, int]:
-    """Channels and places of one example: axis 1 of an image, the last axis of anything else.
+    """Number of channels and of positions of one example. Channels are axis 1 of an image and the last axis of other tensors.
 
-    Trailing axes of length 1 are not counted, so that squeezed and unsqueezed are the same.
+    Trailing axes of length 1 are not counted, so that squeezed and unsqueezed tensors give the same numbers.
     """
     if not shape:
         return 0, 0
@@ -170,7 +170,7 @@ def _elements(shape: Shape | None) -> int:
 
 
 def _positions(operator: Operator, source: Shape | None, made: Shape | None) -> int:
-    """How often the weights of an operator are applied for one example."""
+    """Number of times the weights of an operator are applied for one example."""
     if operator.kind in ("rnn", "gru", "lstm"):
         return max(source[:2]) if source and len(source) == 3 else 1
     shape = source if operator.kind == "conv_transpose" else made
@@ -185,7 +185,7 @@ def _effective(operator: Operator, flow: Flow) -> int:
     record = flow.records.get(id(operator))
     if record is not None:
         return sum(record.effective)
-    # Without a record no path passes, or nothing is known of them.
+    # Without a record, no path passes the node, or its paths are not known.
     return 0 if id(operator) in flow.forward_log else sum(block.nnz for block in operator.blocks)
 
 
@@ -209,7 +209,7 @@ def _place(features: NDArray[np.float64], edges: NDArray[np.int64]) -> NDArray[n
     count = len(features)
     down, up = [0] * count, [0] * count
     links = sorted(zip(edges[0].tolist(), edges[1].tolist(), strict=True))
-    # By growing source, then by falling target: every node is final before it is read.
+    # First by ascending source, then by descending target: every node is final before it is read.
     for source, target in links:
         down[target] = max(down[target], down[source] + 1)
     for source, target in sorted(links, key=lambda link: -link[1]):
@@ -224,7 +224,7 @@ def _place(features: NDArray[np.float64], edges: NDArray[np.int64]) -> NDArray[n
 
 
 def _fill_masks(features: NDArray[np.float64], nodes: list[Operator]) -> None:
-    """Mask topology of every weight; one shared by several nodes is computed once."""
+    """Mask topology of every weight; for a weight shared by several nodes, it is computed once."""
     places: dict[object, tuple[Block, list[tuple[int, slice]]]] = {}
     for row, operator in enumerate(nodes):
         for block in operator.blocks:

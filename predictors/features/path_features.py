@@ -2,9 +2,9 @@
 
 Every path from an input to an output passes some operations (`predictors.paths.skeleton.LABELS`). Paths are drawn with weight
 exp(tilt · counts); the logarithm of their number, the means and the covariances of the counts follow from one pass over the graph,
-whatever the number of paths. All three add up over blocks in series. Fewest and most operations of every group are the limits of
-large tilts (GRAF, Kadlecová et al. 2024, arXiv:2404.16551). ``share_…`` tell the same without the network's size, for what is to
-carry over to other spaces.
+for any number of paths. All three add up over blocks in series. Fewest and most operations of every group are the limits of
+large tilts (GRAF, Kadlecová et al. 2024, arXiv:2404.16551). The features ``share_…`` describe the same independent of the
+network's size, so that models carry over to other spaces.
 """
 
 from collections.abc import Sequence
@@ -82,7 +82,7 @@ def path_features(graph: Skeleton) -> Array:
 
 
 def _links(graph: Skeleton) -> tuple[Array, Array]:
-    """Links by the labels of their ends ``(labels, labels)``; pairs of labels joined in one node, then read from one node."""
+    """Numbers of links by the labels of their ends ``(labels, labels)``; numbers of pairs that a node joins, and that read one node."""
     size = len(LABELS)
     links, joined, forked = np.zeros((3, size, size))
     for node, sources in enumerate(graph.before):
@@ -100,7 +100,7 @@ def _add_pairs(table: Array, labels: list[int]) -> None:
 
 
 def _sequences(graph: Skeleton) -> tuple[Array, Array]:
-    """Operations in a row on a path drawn at random (log(1 + x)), and the share of paths that pass an operation, by label."""
+    """Pairs of consecutive operations on a random path (log(1 + x)), and the share of paths that pass an operation, by label."""
     ahead = _ways_ahead(graph)
     back = _ways_back(graph)
     paths = sum(one for one, sources in zip(back, graph.before, strict=True) if not sources)
@@ -111,12 +111,12 @@ def _sequences(graph: Skeleton) -> tuple[Array, Array]:
             share = behind / paths
             for last in range(1 + OPERATIONS):
                 rows[last, label] += sum(ahead[source][last] for source in sources) * share
-            shares[label].append(min(sum(here) * share, _MOST_SHARE))  # squares of more would overflow
+            shares[label].append(min(sum(here) * share, _MOST_SHARE))  # squares of larger numbers would overflow
     return np.log1p(rows.ravel()), np.ravel([_spread(found) for found in shares])
 
 
 def _ways_ahead(graph: Skeleton) -> list[list[float]]:
-    """Paths to every node by the last operation on them, none first."""
+    """Number of paths to every node by the last operation on them; the first entry counts paths without an operation."""
     ahead: list[list[float]] = []
     for label, sources in zip(graph.labels, graph.before, strict=True):
         if len(sources) == 1:
@@ -130,7 +130,7 @@ def _ways_ahead(graph: Skeleton) -> list[list[float]]:
 
 
 def _ways_back(graph: Skeleton) -> list[float]:
-    """Paths from every node to the last one."""
+    """Number of paths from every node to the last one."""
     back = [1.0] * len(graph.labels)
     for node in reversed(range(len(back))):
         if graph.behind[node]:
@@ -139,7 +139,7 @@ def _ways_back(graph: Skeleton) -> list[float]:
 
 
 def _spread(values: Sequence[float]) -> list[float]:
-    """Mean, standard deviation, least and most; zeros where there is none."""
+    """Mean, standard deviation, minimum and maximum; zeros for no values."""
     if not values:
         return [0.0] * 4
     mean = sum(values) / len(values)
@@ -148,7 +148,7 @@ def _spread(values: Sequence[float]) -> list[float]:
 
 
 def _degrees(graph: Skeleton) -> tuple[Array, Array]:
-    """Readers of the nodes of a label, mean and most, and how much the joins join: mean, most, standard deviation."""
+    """Readers of the nodes of each label (mean, maximum), and inputs of the joins (mean, maximum, standard deviation)."""
     readers: list[list[float]] = [[] for _ in LABELS]
     for label, targets in zip(graph.labels, graph.behind, strict=True):
         readers[label].append(len(targets))
@@ -161,7 +161,7 @@ def _degrees(graph: Skeleton) -> tuple[Array, Array]:
 
 
 def _extremes(graph: Skeleton) -> tuple[Array, Array]:
-    """Fewest and most operations of every group, and nodes, on a path to the last node."""
+    """Fewest and most operations of every group, and fewest and most nodes, on a path to the last node."""
     least, most = np.zeros((2, len(graph.labels), len(_NODE)))
     for node, sources in enumerate(graph.before):
         if not sources:

@@ -27,10 +27,10 @@ from predictors.registry import PREDICTORS
 from predictors.structure_graph import StructureGraph
 
 BASELINES = ("constant", "density")
-MOST_LINES = 20  # that an error lists
-FEWEST = 2  # rows that a predictor can be fitted on
+MOST_LINES = 20  # lines that an error lists
+FEWEST = 2  # least number of rows that a predictor can be fitted on
 MOST_BYTES = 64 << 20
-"""Of a table: a million rows."""
+"""Largest size of a table: about a million rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +39,8 @@ class Row:
 
     Attributes:
         model: path of the ONNX file.
-        accuracy: measured, in [0, 1].
-        cell: its cell; None where the table has no such column.
+        accuracy: measured accuracy, in [0, 1].
+        cell: cell of the network; None if the table has no such column.
         line: line of the file; the header is line 1.
     """
 
@@ -75,7 +75,7 @@ def read_table(path: Path | str) -> tuple[Row, ...]:
 
 
 def _require_small_file(table: Path) -> None:
-    """Refuse pipes and devices, which could be read for ever, and sizes that no table of networks has."""
+    """Refuse pipes and devices, which could be read endlessly, and files that are too large."""
     try:
         size = table.stat().st_size
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
@@ -144,17 +144,17 @@ def evaluate_table(
 
     Args:
         path: the table.
-        names: of the predictors; ``constant`` and ``density`` are always judged beside them.
-        folds: ≥ 2; the table needs at least ``2 · folds`` rows.
-        seed: of the splits and the predictors.
-        repeats: how many times the rows are split anew, ≥ 1.
-        task: of the networks, for predictors that know others (``warm``): a name or a description.
-        workers: processes that read files.
+        names: names of the predictors; ``constant`` and ``density`` are always judged in addition.
+        folds: number of folds, ≥ 2; the table needs at least ``2 · folds`` rows.
+        seed: seed of the splits and the predictors.
+        repeats: number of times that the rows are split again, ≥ 1.
+        task: task of the networks, for predictors that know several tasks (``warm``): a name or a description.
+        workers: number of processes that read files.
         progress: called before the first fit and after every fit.
 
     Returns:
         ``rows``, ``cells`` (0 without the column), ``folds``, ``repeats``, ``seed`` and ``predictors``: for each ``name`` the mean
-        over repeats of ``tau``, ``rho``, ``r2``, ``rmse``, ``tau_inside`` (None where no cell ranks anything) and ``coverage_90``
+        over repeats of ``tau``, ``rho``, ``r2``, ``rmse``, ``tau_inside`` (None if no cell ranks anything) and ``coverage_90``
         (share of measurements in the stated 90 % interval), and under ``spread`` their standard deviations over repeats.
     """
     kinds = {name: PREDICTORS.load(name) for name in (*BASELINES, *names)}
@@ -190,9 +190,9 @@ def _held_out(
     seed: int,
     pace: Pace,
 ) -> dict[str, Prediction]:
-    """What each predictor says of every network, fitted on the other folds.
+    """The prediction of each predictor for every network, fitted on the other folds.
 
-    One fold of all predictors after another, so that the time that each of them takes is soon known.
+    All predictors are fitted on one fold before the next fold begins, so that the time of each predictor is known early.
     """
     found = {name: _Held(len(graphs)) for name in names}
     for test in np.unique(fold):
@@ -221,7 +221,7 @@ class _Held:
     """Predictions of networks, each made by a predictor that did not see it."""
 
     def __init__(self, count: int) -> None:
-        """None is predicted yet."""
+        """Start without predictions."""
         self._parts = [np.empty(count) for _ in range(4)]
 
     def predict(
@@ -232,7 +232,7 @@ class _Held:
         test: NDArray[np.bool_],
         seed: int,
     ) -> None:
-        """Fit on the others and predict those of the test fold, bool ``(networks,)``, as users are told it."""
+        """Fit on the other networks and predict those in the test fold, bool ``(networks,)``, in the form that users get."""
         inside, outside = np.flatnonzero(test).tolist(), np.flatnonzero(~test).tolist()
         predictor = create(name).fit([graphs[row] for row in outside], measured[outside], seed=seed)
         prediction = predictor.predict([graphs[row] for row in inside]).possible()
@@ -242,7 +242,7 @@ class _Held:
 
     @property
     def prediction(self) -> Prediction:
-        """Of all networks, once every fold was predicted."""
+        """Predictions of all networks, after every fold was predicted."""
         mean, std, low, high = self._parts
         return Prediction(mean, std, low, high)
 

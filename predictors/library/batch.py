@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 ModelLike: TypeAlias = "str | PathLike[str] | ir.Model | onnx.ModelProto | StructureGraph"
 CHUNK = 16
-"""Files that a process takes at a time."""
+"""Number of files that a process takes at a time."""
 
 
 def encode_all(models: Iterable[ModelLike], *, workers: int = 1) -> list[StructureGraph]:
-    """The structure graphs of networks, in order; structure graphs stay as they are. The first one that fails ends the batch.
+    """The structure graphs of networks, in order; structure graphs are returned unchanged. The first one that fails ends the batch.
 
     Args:
         models: as for `predictors.encode`.
-        workers: processes for files, ≥ 1. Starting them takes a second or two, which pays from some hundred files on. Models in
+        workers: processes for files, ≥ 1. Starting them takes a second or two, which is worth it from some hundred files on. Models in
             memory are encoded in this process. A script that asks for several must guard its main part
             (``if __name__ == "__main__":``), because `multiprocessing` imports it again.
 
@@ -79,7 +79,7 @@ def _attempt(model: ModelLike) -> StructureGraph | GraphError:
 
 
 def _compute_on_one_thread() -> None:
-    """For a process that is one of many: together they keep all processors busy."""
+    """Limit a worker process to one thread; all workers together keep the processors busy."""
     threadpoolctl.threadpool_limits(limits=1, user_api="blas")
 
 

@@ -17,12 +17,12 @@ Floats = NDArray[np.float64]
 class StructureRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """Accuracy from structure, with scikit-learn's conventions; `score` is R².
 
-    Encode the networks first (`predictors.encode`) where they are asked about more than once: `X` may hold paths of ONNX files and
+    Encode the networks first (`predictors.encode`) if they are used more than once: `X` may hold paths of ONNX files and
     models, which are encoded at every call, or structure graphs.
 
     Args:
         predictor: a name in `predictors.PREDICTORS`; None as for `predictors.fit`.
-        task: what the networks are for, as for `predictors.fit`.
+        task: task of the networks, as for `predictors.fit`.
         random_state: seed of everything random, an integer; the same number gives the same predictor.
     """
 
@@ -33,7 +33,7 @@ class StructureRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
 
     def fit(self, X: "Sequence[ModelLike]", y: ArrayLike) -> Self:
-        """Learn from accuracies ``(networks,)`` in [0, 1]; errors as of `predictors.fit`."""
+        """Learn from accuracies ``(networks,)`` in [0, 1]; errors as in `predictors.fit`."""
         self.fitted_: FittedPredictor = fit(
             list(X), y, task=self.task, predictor=self.predictor, seed=self.random_state
         )
@@ -54,6 +54,6 @@ class StructureRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         return (said.mean, said.std) if return_std else said.mean
 
     def predict_interval(self, X: "Sequence[ModelLike]") -> Floats:
-        """Bounds that hold nine in ten, ``(networks, 2)``."""
+        """Bounds of the 90 % intervals, ``(networks, 2)``."""
         said = self.fitted_.predict(list(X))
         return np.stack([said.low, said.high], axis=1)

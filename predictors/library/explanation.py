@@ -52,7 +52,7 @@ FAMILIES: Mapping[str, tuple[str, ...]] = {
         "attributes",
     ),
 }
-"""Groups of features that are explained together, those of the graph and those of its nodes."""
+"""Groups of features that are explained together, in the graph features and in the node features."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +64,7 @@ class LayerEffect:
         density: share of its connections that is kept.
         sparsity_cost: accuracy that the prediction would gain with all its connections.
         pattern_worth: accuracy by which its pattern is predicted to be better than random ones of the same count.
-        pattern_spread: standard deviation over those.
+        pattern_spread: standard deviation over the random ones.
     """
 
     name: str

@@ -130,7 +130,7 @@ class FittedPredictor(SavedPredictor):
         return found
 
     def require_accuracy(self) -> None:
-        """Raise `InvalidTargetError` where this predictor predicts something other than accuracy."""
+        """Raise `InvalidTargetError` if this predictor predicts something other than accuracy."""
         if self.name in COST_PREDICTORS:
             raise InvalidTargetError(f"this predictor predicts {self.name}, not accuracy")
 
@@ -143,9 +143,9 @@ class FittedPredictor(SavedPredictor):
         return list(names.values())
 
     def misfit(self, graph: StructureGraph, task: Task = None) -> str | None:
-        """Why a network cannot be for a task, in words: its inputs or outputs are others. None where they fit or are not known.
+        """Reason, in words, why a network's inputs or outputs do not fit a task; None if they fit or are not known.
 
-        Without a task it is the one that the predictor was fitted for, where it knows its sizes: a run says them in the provenance.
+        Without a task, the predictor's own task is checked, if its sizes are known: a run writes them into the provenance.
         An axis of unknown length counts as 1.
         """
         description = self.described(task)
@@ -163,7 +163,7 @@ class FittedPredictor(SavedPredictor):
         task: Task = None,
         seed: int = 0,
     ) -> Explanation:
-        """Which layers and which features moved the prediction: see `predictors.library.explanation`."""
+        """The effects of layers and features on the prediction: see `predictors.library.explanation`."""
         return explain(self.predictor, model, task=self.described(task), seed=seed)
 
     def described(self, task: Task) -> TaskDescription | None:
@@ -188,7 +188,7 @@ def _several(models: "ModelLike | Iterable[ModelLike]") -> "list[ModelLike]":
 
 
 def _misfit(graph: StructureGraph, inputs: int, classes: int) -> str | None:
-    """Why inputs and outputs of a network do not fit a task, for sequences at every step; None where they fit."""
+    """Reason why inputs and outputs of a network do not fit a task, for sequences at every step; None if they fit."""
     taken, given = (
         round(float(np.expm1(graph.summary[GRAPH_FEATURES.index(name)]))) for name in ("log_inputs", "log_outputs")
     )
@@ -196,7 +196,7 @@ def _misfit(graph: StructureGraph, inputs: int, classes: int) -> str | None:
     several = steps > 1 and bool(np.isin(graph.operators, [INDEX[kind] for kind in _SEQUENTIAL]).any())
     if left or not (steps == 1 or several):
         return f"it takes {taken:,} inputs, the task has {inputs:,}"
-    if given not in (classes, steps * classes) and (given, classes) != (1, 2):  # one output can tell two classes apart
+    if given not in (classes, steps * classes) and (given, classes) != (1, 2):  # one output can distinguish two classes
         return f"it gives {given:,} outputs, the task has {classes:,} classes"
     return None
 

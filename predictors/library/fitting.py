@@ -29,10 +29,10 @@ def fit(
 
     Args:
         models: paths of ONNX files, models in memory, or structure graphs.
-        accuracies: measured, ``(models,)`` in [0, 1].
+        accuracies: measured accuracies, ``(models,)`` in [0, 1].
         task: the task of the networks: a name that the shipped predictor knows, or a description. With it, the shipped predictor's
             scores are one more member of the ensemble, weighted by cross-validation.
-        predictor: name in the registry; None for ``warm`` where there is a task and ``ensemble`` where there is none.
+        predictor: name in the registry; None for ``warm`` with a task and ``ensemble`` without one.
         seed: seed of everything random; the same seed gives the same predictor.
         workers: processes that encode files, see `predictors.library.batch.encode_all`.
 

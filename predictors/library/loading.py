@@ -1,4 +1,4 @@
-"""Predictors to answer with: saved ones, the shipped one, and fresh ones by name."""
+"""Getting a predictor: a saved one, the shipped one, or a new one by name."""
 
 from functools import cache
 from pathlib import Path
@@ -29,7 +29,7 @@ def shipped() -> FittedPredictor:
 
 
 def create(name: str) -> Predictor:
-    """A predictor by name, not fitted, with its default options; one that starts from another gets the shipped one."""
+    """A predictor by name, not fitted, with its default options; if it starts from another predictor, it gets the shipped one."""
     kind = PREDICTORS.load(name)
     if getattr(kind, "needs_source", False):
         return kind(source=shipped_predictor())  # type: ignore[call-arg]

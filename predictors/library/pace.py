@@ -1,4 +1,4 @@
-"""How far an evaluation is, and how long it still takes."""
+"""Progress of an evaluation, and the time that it still needs."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,11 +11,11 @@ class Evaluating:
     """The state of an evaluation.
 
     Attributes:
-        fitted: fits that are done: one for each predictor and fold.
-        fits: fits in all.
+        fitted: number of finished fits: one for each predictor and fold.
+        fits: total number of fits.
         predictor: name of the predictor that was fitted last; empty before the first fit.
-        left: estimated seconds to go; None until every predictor was fitted once, as one may take a thousand times longer
-            than another.
+        left: estimated remaining seconds; None until every predictor was fitted once, as one may take a thousand times
+            longer than another.
     """
 
     fitted: int
@@ -26,13 +26,13 @@ class Evaluating:
 
 @dataclass
 class Pace:
-    """Counts the fits of an evaluation and takes their time.
+    """A counter that counts the fits of an evaluation and measures their time.
 
     Attributes:
-        names: of the predictors.
-        each: fits of every predictor.
-        progress: called before the first fit and after every fit.
-        clock: seconds, from any start.
+        names: names of the predictors.
+        each: number of fits of every predictor.
+        progress: callback before the first fit and after every fit.
+        clock: function that returns seconds, from any start.
     """
 
     names: Sequence[str]
@@ -42,7 +42,7 @@ class Pace:
     _seconds: dict[str, list[float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Tell that nothing is done yet."""
+        """Report that no fit is finished yet."""
         self._seconds = {name: [] for name in self.names}
         self._tell("")
 

@@ -35,10 +35,10 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 
 FORMAT = 3
 MOST_BYTES = 512 << 20
-"""Most bytes of memory that all arrays of a saved predictor may take together."""
+"""Largest number of bytes in memory for all arrays of a saved predictor together."""
 DESCRIPTION, ARRAYS = "predictor.json", "arrays.npz"
 MOST_ON_DISK = {DESCRIPTION: 16 << 20, ARRAYS: 512 << 20}
-"""Bytes of each file."""
+"""Largest number of bytes of each file."""
 DEFAULT = "default"
 """Name of the predictor that comes with this package, fitted on the project's corpus."""
 INNER, RUN_MARK = "predictor", "config.toml"  # in the folder of a run
@@ -50,9 +50,9 @@ class SavedPredictor:
 
     Attributes:
         predictor: the fitted predictor itself.
-        training_graphs: how many networks it was fitted on; 0 where it does not say.
-        provenance: its origin, as given to `save`.
-        tasks: descriptions of the tasks that it knows, by name; empty where it was fitted without one.
+        training_graphs: number of networks that it was fitted on; 0 if not stated.
+        provenance: origin of the predictor, as given to `save`.
+        tasks: descriptions of the tasks that it knows, by name; empty if it was fitted without one.
     """
 
     predictor: Predictor
@@ -78,7 +78,7 @@ def save(
     Raises:
         NotFittedError: the predictor is not fitted.
         InvalidPredictorError: `path` is a file, a folder that holds something other than a saved predictor, or ``default``; or the
-            predictor starts from another one than the shipped one, which could not be found again.
+            predictor starts from a predictor other than the shipped one, which could not be found again.
     """
     if isinstance(predictor, SavedPredictor):
         provenance = predictor.provenance if provenance is None else provenance
@@ -272,7 +272,7 @@ def _read(folder: Path, name: str) -> bytes:
     path = folder / name
     try:
         size = path.stat().st_size
-        if not path.is_file():  # a pipe would be waited for, a device read for ever
+        if not path.is_file():  # reading a pipe would block, and reading a device would never end
             raise InvalidPredictorError(f"{path} is not a regular file")
         if size > MOST_ON_DISK[name]:
             raise InvalidPredictorError(f"{path} has {size:,} bytes, expected at most {MOST_ON_DISK[name]:,}")

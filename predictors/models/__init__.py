@@ -1,1 +1,1 @@
-"""The predictors, one a file."""
+"""The predictors, one per file."""

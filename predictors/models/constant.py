@@ -12,7 +12,7 @@ from predictors.structure_graph import StructureGraph
 
 
 class ConstantPredictor:
-    """Predicts the mean accuracy of the training networks for every network, with their standard deviation."""
+    """A predictor that gives every network the mean accuracy of the training networks, with their standard deviation."""
 
     name = "constant"
 

@@ -30,7 +30,7 @@ class ScalingLaw(NamedTuple):
 
 
 class DensityPredictor:
-    """Fits the scaling law on the feature ``log_nnz``."""
+    """A predictor that fits the scaling law on the feature ``log_nnz``."""
 
     name = "density"
 

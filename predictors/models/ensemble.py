@@ -61,19 +61,19 @@ class EnsembleOptions:
     network: GNNOptions = field(default_factory=GNNOptions)
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be."""
+        """Refuse values that are not possible."""
         if self.folds < 2 or self.folds != self.network.members:
             raise ValueError(f"need at least 2 folds and one member of the graph network for each, got {self}")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Stack:
-    """How the members are combined, learnt from left-out networks.
+    """The combination of the members, learnt from left-out networks.
 
     Attributes:
-        weights: of the members in order, sum 1.
-        offset, slope: of the line from the weighted mean to the calibrated one.
-        width: nine tenths of the errors lie within this many predicted spreads to either side.
+        weights: weights of the members in order, with sum 1.
+        offset, slope: parameters of the line from the weighted mean to the calibrated mean.
+        width: number of predicted spreads to either side that contain nine tenths of the errors.
     """
 
     weights: Floats
@@ -99,9 +99,10 @@ class EnsemblePredictor:
         self._training_graphs = 0
 
     def fit(self, graphs: Sequence[StructureGraph], accuracies: NDArray[np.float64], *, seed: int = 0) -> Self:
-        """Fit members, weights, calibration and interval; one seed, one ensemble.
+        """Fit members, weights, calibration and interval; the same seed gives the same ensemble.
 
-        The networks of one task are told apart by ranks; those of several, whose ranks mean different things, by targets.
+        Networks of one task are learnt on the scale of ranks. Ranks of several tasks mean different things, so their networks are
+        learnt on the scale of targets.
         """
         targets = to_target(check_training(graphs, accuracies))
         scale = None if of_several_tasks(graphs) else Scale.of_ranks(targets)
@@ -167,7 +168,7 @@ class EnsemblePredictor:
         return self._members
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
-        """The members' arrays under ``member/array``; those of stack, scale and support under ``ensemble/``."""
+        """The members' arrays under ``member/array``; the arrays of stack, scale and support under ``ensemble/``."""
         stack, support = require_fitted(self._stack, self.name), require_fitted(self._support, self.name)
         own: dict[str, NDArray[np.generic]] = {name: np.asarray(value) for name, value in vars(stack).items()}
         own |= support.arrays()
@@ -207,11 +208,11 @@ class EnsemblePredictor:
 
     @property
     def source_digest(self) -> bytes | None:
-        """Digest of the predictor that it starts from; None where it starts from nothing."""
+        """Digest of the predictor that it starts from; None without one."""
         return next((one.source_digest for one in self._members if isinstance(one, TransferPredictor)), None)
 
     def attach_source(self, source: Predictor) -> None:
-        """Give a loaded ensemble the predictor that it starts from; `InvalidPredictorError` where that was another one."""
+        """Give a loaded ensemble the predictor that it starts from; `InvalidPredictorError` if it was fitted with another one."""
         for member in self._members:
             if isinstance(member, TransferPredictor):
                 member.attach_source(source)
@@ -222,7 +223,7 @@ class EnsemblePredictor:
         return (
             ForestPredictor(options.forest),
             GaussianProcessPredictor(options.process),
-            BoostedPredictor(replace(options.boosted, states_noise=False)),  # nobody asks for it here
+            BoostedPredictor(replace(options.boosted, states_noise=False)),  # not needed here
             GNNPredictor(options.network),
             *([] if self._source is None else [TransferPredictor(self._source)]),
         )
@@ -233,7 +234,8 @@ def _left_out(
 ) -> Scores:
     """The member's prediction for every network when that network is left out; afterwards it is fitted on all of them.
 
-    Each member of a graph network leaves out one fold and stays so: together they have seen all networks. It predicts no spread.
+    A graph network is not fitted again: each of its members leaves out one fold, and together they have seen all networks. It predicts
+    no spread.
     """
     if isinstance(member, GNNPredictor):
         return Scores(member.fit_folds(graphs, scores, folds, seed), np.zeros(len(graphs)))
@@ -247,7 +249,7 @@ def _left_out(
 
 
 def _judges() -> tuple[TargetPredictor, ...]:
-    """Small members whose errors on left-out tasks are about those of the ensemble, in a tenth of its time."""
+    """Small members with about the same errors on left-out tasks as the ensemble, in a tenth of its time."""
     return (
         ForestPredictor(ForestOptions(trees=100)),
         GaussianProcessPredictor(GaussianProcessOptions(scaled=300, inducing=600, iterations=40)),
@@ -278,7 +280,7 @@ def _stacked(left_out: Sequence[Scores], scores: Floats) -> Stack:
 
 
 def _combined(said: Sequence[Scores], stack: Stack) -> tuple[Floats, Floats]:
-    """Calibrated weighted mean, and the predicted spread: that of the members that predict one, combined with their disagreement."""
+    """Calibrated weighted mean, and the predicted spread: the spread of the members that predict one, combined with their disagreement."""
     means = np.stack([one.mean for one in said])
     mean = stack.offset + stack.slope * (stack.weights @ means)
     stated = np.mean([one.std**2 for one in said[:STATING]], axis=0)
@@ -286,4 +288,4 @@ def _combined(said: Sequence[Scores], stack: Stack) -> tuple[Floats, Floats]:
 
 
 STATING = 2
-"""Forest and process, the first members, predict a separate spread for every network; that of the others is nearly constant."""
+"""Forest and process, the first members, predict a separate spread for every network; the spread of the others is nearly constant."""

@@ -18,7 +18,7 @@ from predictors.models.target_predictor import Scores, TargetPredictor
 from predictors.state import array, number, require_fitted
 from predictors.structure_graph import StructureGraph
 
-ENOUGH = 2000  # with so many networks, one fold is enough to measure the errors
+ENOUGH = 2000  # from this number of networks on, one fold is enough to measure the errors
 CHUNK = 4096  # graphs traversed at once: bounds the memory, not the result
 
 
@@ -92,7 +92,7 @@ class ForestPredictor(TargetPredictor):
         self._training_graphs = len(targets)
 
     def _learn_left_out(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], seed: int) -> Scores:
-        """Left-out predictions by smaller forests, which together take about as long as the forest itself; of many networks, one fold."""
+        """Left-out predictions by smaller forests, which together take about as long as the forest; for many networks, of one fold only."""
         self._learn(graphs, targets, seed)
         rows, said = matrix(graphs), Scores(*np.full((2, len(targets)), np.nan))
         options = replace(self.options, trees=-(-self.options.trees // FOLDS))
@@ -142,7 +142,7 @@ def _said(trees: Trees, rows: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def trees_from(arrays: dict[str, NDArray[np.generic]], width: int) -> Trees:
-    """Saved trees over so many columns, checked."""
+    """Saved trees over a number of columns, checked."""
     nodes = array(arrays, "feature", "i", (None,)).shape
     trees = Trees(
         roots=array(arrays, "roots", "i", (None,)).astype(np.int32),

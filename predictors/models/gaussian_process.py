@@ -27,7 +27,7 @@ Floats = NDArray[np.float64]
 
 CLIP = 4.0  # standard deviations: far outside, a network is treated as one at the edge
 JITTER = 1e-5
-PRIOR_SPREAD = 1.0  # of the logarithm of every scale
+PRIOR_SPREAD = 1.0  # standard deviation of the prior of every scale's logarithm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +35,9 @@ class GaussianProcessOptions:
     """Limits of the computation.
 
     Attributes:
-        scaled: most networks from which the scales are learnt, ≥ 2.
-        inducing: most networks that are kept, ≥ 2.
-        iterations: most iterations of the optimiser, ≥ 1.
+        scaled: largest number of networks from which the scales are learnt, ≥ 2.
+        inducing: largest number of networks that are kept, ≥ 2.
+        iterations: largest number of iterations of the optimiser, ≥ 1.
     """
 
     scaled: int = 600
@@ -45,7 +45,7 @@ class GaussianProcessOptions:
     iterations: int = 60
 
     def __post_init__(self) -> None:
-        """Refuse values that cannot be."""
+        """Refuse values that are not possible."""
         if min(self.scaled, self.inducing) < 2 or self.iterations < 1:
             raise ValueError(f"need scaled ≥ 2, inducing ≥ 2 and iterations ≥ 1, got {self}")
 
@@ -55,13 +55,13 @@ class Process:
     """A fitted Gaussian process.
 
     Attributes:
-        centre, spread: of the features, float64 ``(features,)``; spread 0 marks a feature that never varied, and is not used.
+        centre, spread: mean and spread of the features, float64 ``(features,)``; a feature with spread 0 never varied and is not used.
         rows: standardised features of the inducing networks, float32 ``(inducing, features)``.
         scales: logarithms of a_g and b_g for every group in the order of `GROUPS`, of s² and of the noise's variance.
-        weights: of the inducing networks, ``(inducing,)``.
+        weights: weights of the inducing networks, ``(inducing,)``.
         prior_factor, data_factor: lower Cholesky factors whose squares' inverses give the variance, ``(inducing, inducing)``.
-        intercept, unit: of the targets.
-        training_graphs: how many networks it was fitted on.
+        intercept, unit: centre and scale of the targets.
+        training_graphs: number of networks that it was fitted on.
     """
 
     centre: Floats
@@ -82,13 +82,13 @@ class Process:
 
     @cached_property
     def factors(self) -> tuple[Floats, ...]:
-        """The data's factor, and that of the prior where it has a part, in double precision."""
+        """The factor of the data and, if it contributes, the factor of the prior, in double precision."""
         kept = (self.data_factor, self.prior_factor) if self.prior_factor.any() else (self.data_factor,)
         return tuple(factor.astype(np.float64) for factor in kept)
 
 
 def _members() -> tuple[tuple[str, ...], NDArray[np.bool_]]:
-    """Names of the groups, and which columns each has, bool ``(groups, features)``."""
+    """Names of the groups, and the columns of each, bool ``(groups, features)``."""
     groups = column_groups()
     names = tuple(dict.fromkeys(groups))
     return names, np.array([[group == name for group in groups] for name in names])
@@ -108,7 +108,7 @@ class GaussianProcessPredictor(TargetPredictor):
         self._process: Process | None = None
 
     def _learn(self, graphs: Sequence[StructureGraph], targets: Floats, seed: int) -> None:
-        """Learn the scales, then the weights; `seed` chooses the networks where there are more than are used."""
+        """Learn the scales, then the weights; `seed` chooses the networks if there are more than are used."""
         self._learn_kept(graphs, targets, seed)
 
     def _learn_left_out(self, graphs: Sequence[StructureGraph], targets: Floats, seed: int) -> Scores:
@@ -202,7 +202,7 @@ def _fit(
 
 
 def _left_out(process: Process, targets: Floats, kept: NDArray[np.int64]) -> Scores:
-    """Left-out predictions of a process on the inducing networks alone; NaN for the other networks."""
+    """Left-out predictions of a process on the inducing networks only; NaN for the other networks."""
     covariance = _Terms(process.inducing, process.inducing).kernel(process.scales)
     covariance[np.diag_indices_from(covariance)] += float(np.exp(process.scales[-1])) + JITTER
     inverse = cho_solve(cho_factor(covariance, lower=True), np.eye(len(kept)))
@@ -255,7 +255,7 @@ class _Terms:
 
 
 def _start(groups: int) -> Floats:
-    """Prior means: half of a distance and a third of a line shared out among the groups that vary, noise of a tenth."""
+    """Logarithms of the prior's centres: 0.5 for a_g and 0.3 for b_g, each divided among the groups that vary; 1 for s², 0.1 for noise."""
     each = max(groups, 1)
     parts = [np.log(0.5 / each), np.log(0.3 / each)]
     return np.concatenate([np.repeat(parts, len(GROUPS)), [0.0, np.log(0.1)]])

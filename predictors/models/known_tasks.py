@@ -1,4 +1,4 @@
-"""The tasks that a predictor learnt from, the kinds of networks seen for each, and how large its error is on a task that it never saw.
+"""The tasks that a predictor learnt from, the kinds of networks seen for each, and the expected error on a task that it never saw.
 
 Left-out networks of a known task cannot tell this: all accuracies of another task may be higher or lower together. So whole tasks are
 left out in turn, and one of the largest errors (the largest, with fewer than nineteen tasks) is expected on a new task: of k
@@ -26,9 +26,9 @@ Floats = NDArray[np.float64]
 TASKS = "tasks_"
 """Prefix of the names of their arrays."""
 MOST_FOLDS = 8
-"""Most times that tasks are left out; with more tasks, several are left out together."""
+"""Largest number of rounds in which tasks are left out; with more tasks, several are left out together."""
 FAMILIES = (("conv", "conv_transpose"), ("rnn", "gru", "lstm"), ("matmul", "attention"))
-"""Classes of operators that tell kinds of networks apart; saved predictors hold them in this order."""
+"""Classes of operators that distinguish kinds of networks; saved predictors store them in this order."""
 TASK = len(TASK_FEATURES)
 _KINDS = [[INDEX[name] for name in family] for family in FAMILIES]
 NEAR = np.array([np.log(2.5), 1e-3, 1e-3, 0.25, 0.25, *[0.0] * len(FAMILIES)])
@@ -41,9 +41,9 @@ class KnownTasks:
     """Tasks and kinds of networks that were seen, and the error to expect on others.
 
     Attributes:
-        seen: `TASK_FEATURES` of every task that was seen with a kind of networks, zeros where they did not tell theirs, and for each of
-            `FAMILIES` whether it is in them; float64 ``(pairs, features + families)``.
-        error: about nine tenths of the networks of a new task have a score within this distance of the prediction; 0 where there was
+        seen: one row per pair of task and kind of network, float64 ``(pairs, features + families)``: `TASK_FEATURES` of the task (zeros
+            if the networks did not state it), then for each of `FAMILIES` whether the networks contain it.
+        error: distance from the prediction that contains the scores of about nine tenths of the networks of a new task; 0 if there was
             only one task, so that none could be left out.
     """
 
@@ -65,13 +65,13 @@ class KnownTasks:
         judges: Callable[[], Iterable[TargetPredictor]],
         seed: int,
     ) -> "KnownTasks | None":
-        """Learn by leaving tasks out; None where no network states its task.
+        """Learn by leaving tasks out; None if no network states its task.
 
         Args:
             graphs: the networks.
-            scores: their targets ``(networks,)``.
-            judges: predictors to fit; the error is that of their mean.
-            seed: seed of their fits.
+            scores: targets of the networks ``(networks,)``.
+            judges: predictors to fit; the error of their mean is measured.
+            seed: seed of the fits.
         """
         if all(graph.task is None for graph in graphs):
             return None
@@ -97,7 +97,7 @@ class KnownTasks:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> "KnownTasks | None":
-        """The tasks stored among a predictor's arrays; None where there are none."""
+        """The tasks stored among a predictor's arrays; None if there are none."""
         if not any(name.startswith(TASKS) for name in arrays):
             return None
         seen = array(arrays, f"{TASKS}seen", "f", (None, TASK + len(FAMILIES))).astype(np.float64)
@@ -116,7 +116,7 @@ def _told(graphs: Sequence[StructureGraph]) -> Floats:
 
 
 def _near(some: Floats, others: Floats) -> NDArray[np.bool_]:
-    """Whether each row of the one and each of the other mean the same task and kind, ``(some, others)``."""
+    """Whether each row of `some` and each row of `others` mean the same task and kind, ``(some, others)``."""
     return np.asarray((np.abs(some[:, None] - others) <= NEAR[: others.shape[1]]).all(axis=2))
 
 

@@ -40,13 +40,13 @@ class Costs:
 
     Attributes:
         costs: milliseconds of a call, then of each unit of every part and class, ``(1 + parts · classes,)``.
-        centre, spread: of the totals, ``(totals,)``.
+        centre, spread: mean and spread of the totals, ``(totals,)``.
         rows: standardised totals of the networks of the fit, ``(networks, totals)``.
-        counts: operators of every class in these networks, ``(classes,)``; one that was never measured is unknown.
-        weights: of these networks in the logarithm of the factor, ``(networks,)``.
+        counts: operators of every class in these networks, ``(classes,)``; a class with 0 was never measured.
+        weights: weights of these networks in the logarithm of the factor, ``(networks,)``.
         scale: distance, in spreads, over which factors resemble each other.
         noise: standard deviation of the logarithm of a new network's milliseconds, by cross-validation.
-        training_graphs: how many networks it was fitted on.
+        training_graphs: number of networks that it was fitted on.
     """
 
     costs: Floats
@@ -61,7 +61,7 @@ class Costs:
 
 
 class LatencyPredictor:
-    """Milliseconds instead of accuracies; otherwise as `predictors.predictor.Predictor`."""
+    """A predictor of milliseconds instead of accuracies; otherwise like `predictors.predictor.Predictor`."""
 
     name = "latency"
 
@@ -85,7 +85,8 @@ class LatencyPredictor:
     def predict(self, graphs: Sequence[StructureGraph]) -> Prediction:
         """Milliseconds, their standard deviation, the 90 % interval, and the distance.
 
-        The distance is 0 where all operators were measured, else 1 plus the number of operators that were not: such a network is outside.
+        The distance is 0 if all operators were measured. Otherwise it is 1 plus the number of operators that were not measured, and the
+        network is outside.
         """
         fitted = require_fitted(self._costs, self.name)
         if not graphs:
@@ -132,7 +133,7 @@ class LatencyPredictor:
 
 
 def _fitted(parts: Floats, totals: Floats, times: Floats) -> Costs:
-    """Costs and factors; the noise is that of the factors alone until it is cross-validated."""
+    """Costs and factors; until cross-validation, the noise is the noise of the factors only."""
     from scipy.optimize import nnls  # slow to import, and not needed to predict
 
     costs, _ = nnls(parts / times[:, None], np.ones(len(times)))
@@ -186,7 +187,7 @@ def _counts(parts: Floats) -> Floats:
 
 
 def _unknown(fitted: Costs, parts: Floats) -> Floats:
-    """0 where all operators were measured, else 1 and the number of those that were not, ``(graphs,)``."""
+    """0 if all operators were measured, else 1 plus the number of unmeasured operators, ``(graphs,)``."""
     number = _counts(parts) @ (fitted.counts == 0)
     return np.where(number > 0, 1 + number, 0.0)
 

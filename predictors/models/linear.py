@@ -1,9 +1,9 @@
 """A straight line on whole-graph and pooled node features: the mean of a Bayesian line and of an elastic net.
 
 Features are standardised. The Bayesian line (ridge regression) uses all of them; its penalty has the least leave-one-out error, in
-closed form. The elastic net (Zou and Hastie 2005) leaves most features out; its penalty is chosen by cross-validation. The net ranks
-better where few features matter, the line where many do, and their mean is about as good as the better of the two.
-The std is that of a new measurement (posterior of the line's weights plus noise) and grows with the distance from the training
+closed form. The elastic net (Zou and Hastie 2005) ignores most features; its penalty is chosen by cross-validation. The net ranks
+better if few features matter, the line if many do, and their mean is about as good as the better of the two.
+The std is the std of a new measurement (posterior of the line's weights plus noise) and grows with the distance from the training
 networks. For the mean, features are clipped to the training range widened by one standard deviation: far outside of it a straight
 line is meaningless.
 """
@@ -28,7 +28,7 @@ Floats = NDArray[np.float64]
 STRENGTHS = np.geomspace(1e-2, 1e5, 36)
 """Penalties of the Bayesian line to choose from."""
 PENALTIES = np.geomspace(1.0, 1e-2, 30)
-"""Penalties of the elastic net to choose from, as shares of the smallest one that leaves every feature out."""
+"""Penalties of the elastic net to choose from, as shares of the smallest one that ignores every feature."""
 ABSOLUTE = 0.1
 """Share of the elastic net's penalty that is on absolute weights; the rest is on squared weights."""
 WIDENED = 1.0  # standard deviations
@@ -39,15 +39,15 @@ class Line:
     """A fitted line.
 
     Attributes:
-        centre, spread: of the features, float64 ``(features,)``; spread 0 marks a feature that never varied, and is not used.
+        centre, spread: mean and spread of the features, float64 ``(features,)``; a feature with spread 0 never varied and is not used.
         low, high: range of the standardised training features, ``(features,)``.
-        weights: on standardised features, ``(features,)``.
-        directions: orthonormal, ``(rank, features)``: where the training networks vary.
-        singular: how much, ``(rank,)``.
-        strength: of the Bayesian line's penalty, > 0.
+        weights: weights of the standardised features, ``(features,)``.
+        directions: orthonormal directions in which the training networks vary, ``(rank, features)``.
+        singular: singular values of these directions, ``(rank,)``.
+        strength: strength of the Bayesian line's penalty, > 0.
         intercept: mean target.
         noise: standard deviation of one measurement, in the unit of the targets.
-        training_graphs: how many networks it was fitted on.
+        training_graphs: number of networks that it was fitted on.
     """
 
     centre: Floats
@@ -202,7 +202,7 @@ def _sparse(
 
 
 def _penalties(scaled: Floats, targets: Floats) -> Floats:
-    """Penalties in falling order, from the smallest one that leaves every feature out."""
+    """Penalties in descending order, from the smallest one that ignores every feature."""
     pull = float(np.abs(scaled.T @ (targets - targets.mean())).max(initial=0.0)) / len(targets)
     return PENALTIES * max(pull / ABSOLUTE, 1e-9)
 

@@ -3,7 +3,7 @@
 Predictions for left-out networks, where a predictor has them, decide three more things: the scale on which it ranks best
 (`predictors.calibration.scale`); the mean accuracy that a score stands for (`predictors.calibration.conformal`), because the mean of
 accuracies is not the accuracy of the mean target; and the interval: how much larger than the predictor's own std the errors are, and
-how many standard deviations to either side hold nine tenths of them.
+how many standard deviations to either side contain nine tenths of them.
 """
 
 from abc import ABC, abstractmethod
@@ -45,7 +45,7 @@ class TargetPredictor(ABC):
     _missed: float = 0.0
     """Standard deviation of accuracies that is added to the regression's own."""
     _width: float = NORMAL_90
-    """How many standard deviations the interval reaches to either side."""
+    """Number of standard deviations that the interval extends to either side."""
 
     @abstractmethod
     def predict_targets(self, graphs: Sequence[StructureGraph]) -> Scores:
@@ -56,7 +56,7 @@ class TargetPredictor(ABC):
         """Fit the regression."""
 
     def _learn_left_out(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], seed: int) -> Scores:
-        """As `_learn`, and return the left-out predictions for `fit_left_out`."""
+        """Like `_learn`, but return the left-out predictions for `fit_left_out`."""
         self._learn(graphs, targets, seed)
         return Scores(*np.full((2, len(targets)), np.nan))
 
@@ -70,13 +70,13 @@ class TargetPredictor(ABC):
         """The predictor with the regression that `_state` gave."""
 
     def fit_targets(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], *, seed: int = 0) -> Self:
-        """Learn from targets ``(networks,)`` of at least two networks; one seed, one predictor."""
+        """Learn from targets ``(networks,)`` of at least two networks; the same seed gives the same predictor."""
         self._forget()
         self._learn(graphs, targets, seed)
         return self
 
     def fit_left_out(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], *, seed: int = 0) -> Scores:
-        """As `fit_targets`, and return the left-out prediction for every network, NaN where it is unknown."""
+        """Like `fit_targets`, but return the left-out prediction for every network, NaN if it is unknown."""
         self._forget()
         return self._learn_left_out(graphs, targets, seed)
 
@@ -84,7 +84,7 @@ class TargetPredictor(ABC):
         self._scale, self._curve, self._missed, self._width = None, None, 0.0, NORMAL_90
 
     def fit(self, graphs: Sequence[StructureGraph], accuracies: NDArray[np.float64], *, seed: int = 0) -> Self:
-        """Learn from measured accuracies ``(networks,)`` in [0, 1]; one seed, one predictor."""
+        """Learn from measured accuracies ``(networks,)`` in [0, 1]; the same seed gives the same predictor."""
         measured = check_training(graphs, accuracies)
         targets = to_target(measured)
         if len(targets) < FEWEST:
@@ -166,7 +166,7 @@ class TargetPredictor(ABC):
 
 
 def every_scale(graphs: Sequence[StructureGraph], targets: NDArray[np.float64]) -> Sequence[Scale | None]:
-    """The scale of the targets; for networks of one task also those of accuracies and ranks."""
+    """The scale of the targets; for networks of one task, also the scales of accuracies and ranks."""
     return [None] if of_several_tasks(graphs) else [None, Scale.of_accuracies(), Scale.of_ranks(targets)]
 
 

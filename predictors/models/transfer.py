@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 PRIOR = 1.0
 """Prior belief that the source ranks correctly, as a number of networks."""
 LEAST = 0.05
-"""Below this spread of the source's scores, differences between networks are taken for chance."""
+"""If the source's scores spread less than this, differences between networks count as chance."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,12 +37,12 @@ class Line:
 
 
 class TransferPredictor(TargetPredictor):
-    """The scores of a fitted predictor, the source, scaled and shifted. What is saved names the source by its digest alone."""
+    """The scores of a fitted predictor, the source, scaled and shifted. A saved predictor identifies its source only by a digest."""
 
     name = "transfer"
 
     def __init__(self, source: Predictor | None = None) -> None:
-        """`source`: a fitted predictor; None where `attach_source` gives it later."""
+        """`source`: a fitted predictor; None if `attach_source` provides it later."""
         self._source = source
         self._saved_digest: bytes | None = None
         self._line: Line | None = None
@@ -75,7 +75,7 @@ class TransferPredictor(TargetPredictor):
 
     @property
     def source(self) -> Predictor:
-        """The predictor whose scores these are; `NotFittedError` where it was loaded and not attached yet."""
+        """The source; raises `NotFittedError` if this predictor was loaded and its source is not attached yet."""
         if self._source is None:
             raise NotFittedError(
                 "the predictor that this one starts from is not attached; load it with `predictors.load`"
@@ -88,7 +88,7 @@ class TransferPredictor(TargetPredictor):
         return self._saved_digest if self._source is None and self._saved_digest is not None else digest(self.source)
 
     def attach_source(self, source: Predictor) -> None:
-        """Give a loaded predictor its source; `InvalidPredictorError` where it was fitted with another one."""
+        """Give a loaded predictor its source; `InvalidPredictorError` if it was fitted with another one."""
         if digest(source) != self.source_digest:
             raise InvalidPredictorError(
                 "saved predictor was started from another version of the shipped one: fit it again"
@@ -104,7 +104,7 @@ class TransferPredictor(TargetPredictor):
 
     @classmethod
     def _from_state(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
-        """The predictor that `arrays` came from; its source is to be attached."""
+        """The predictor that `arrays` came from; its source must be attached."""
         predictor = cls()
         predictor._saved_digest = array(arrays, "source", "u", (32,)).astype(np.uint8).tobytes()
         predictor._line = Line(

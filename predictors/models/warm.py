@@ -25,7 +25,7 @@ class WarmPredictor(EnsemblePredictor):
         super().__init__(options or EnsembleOptions(), source=source)
 
     def fit(self, graphs: Sequence[StructureGraph], accuracies: NDArray[np.float64], *, seed: int = 0) -> Self:
-        """As `EnsemblePredictor.fit`.
+        """Like `EnsemblePredictor.fit`.
 
         Raises:
             NotFittedError: there is no predictor to start from.

@@ -1,1 +1,1 @@
-"""What flows from input to output: connections, flow rules, the graph of units."""
+"""Flow from input to output: connections, flow rules, the graph of units."""

@@ -29,25 +29,25 @@ from predictors.reading.canonical_graph import Operator
 
 
 class Weights(Protocol):
-    """What the weights of an operator do to a field."""
+    """The effect of an operator's weights on a field."""
 
     def product(self, operator: Operator) -> Product:
         """The one weight of a dense layer or convolution."""
         ...
 
     def recurrence(self, operator: Operator, steps: int) -> Recurrence:
-        """The two weights of a recurrent operator, over so many steps."""
+        """The two weights of a recurrent operator, over `steps` steps."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Flat:
-    """Makes one axis of all places of an example; they are told apart one by one where any of them are."""
+    """A step that flattens all positions of an example into one axis; if any axis distinguishes positions, all are distinguished."""
 
     before: Shape
 
     def forward(self, field: Field, algebra: Algebra) -> Field:
-        """As ``(examples, places or 1)``."""
+        """The field as ``(examples, positions or 1)``."""
         examples, *places = field.shape[: len(self.before)]
         tail = field.shape[len(self.before) :]
         if all(size == 1 for size in places):
@@ -55,12 +55,12 @@ class Flat:
         return np.broadcast_to(field, (examples, *self.before[1:], *tail)).reshape(examples, -1, *tail)
 
     def backward(self, field: Field, algebra: Algebra) -> Field:
-        """With the axes of the example, all of them told apart."""
+        """The field with the axes of the example, all in full length."""
         return widened(field, 1, prod(self.before[1:])).reshape(len(field), *self.before[1:], *field.shape[2:])
 
 
 def flattened(call: "CanonicalCall") -> Relation:
-    """A convolution whose window is the whole image: a dense layer of all its places."""
+    """A convolution whose window is the whole image: a dense layer of all its positions."""
     weight = call.product(1)
     if weight is None:
         return mixing("its kernel is no maskable weight")
@@ -75,11 +75,11 @@ class CanonicalCall:
     """One operator of the canonical graph with the shapes of its values."""
 
     def __init__(self, operator: Operator, shapes: Sequence[Shape | None], opset: int, weights: Weights) -> None:
-        """`shapes` of all values of the graph."""
+        """`shapes`: shapes of all values of the graph."""
         self.operator, self.opset = operator, opset
         self._shapes, self._weights = shapes, weights
         node, positions = operator.node, operator.positions
-        # An operator that stands for several nodes has none of their constants.
+        # An operator that replaces several nodes does not have their constants.
         self._constants = node.inputs if node is not None and node.op_type == operator.facts.name else ()
         self.live = [False] * max(positions[-1] + 1 if positions else 0, len(self._constants))
         for place in positions:
@@ -93,7 +93,7 @@ class CanonicalCall:
 
     @property
     def inputs(self) -> list[Dims | None]:
-        """Shapes of the inputs, those of constants among them."""
+        """Shapes of the inputs, including constants."""
         if self._inputs is None:
             found = [None if self.live[place] else shape_of(value) for place, value in enumerate(self._constants)]
             self._inputs = found + [None] * (len(self.live) - len(found))
@@ -103,14 +103,14 @@ class CanonicalCall:
 
     @property
     def outputs(self) -> list[Dims | None]:
-        """Shapes of the outputs; those that nobody reads are not known."""
+        """Shapes of the outputs; the shapes of outputs without a reader are not known."""
         found: list[Dims | None] = [None] * (max(self.operator.results, default=-1) + 1)
         for place, number in zip(self.operator.results, self.operator.outputs, strict=True):
             found[place] = self._shapes[number]
         return found
 
     def given(self, index: int) -> bool:
-        """Whether an input is not left out."""
+        """Whether an input is given."""
         constant = index < len(self._constants) and self._constants[index] is not None
         return constant or (index < len(self.live) and self.live[index])
 
@@ -144,7 +144,7 @@ class CanonicalCall:
 
 
 def relation_of(operator: Operator, shapes: Sequence[Shape | None], opset: int, weights: Weights) -> Relation:
-    """How the outputs of an operator depend on its inputs; everything mixes where a shape is not known."""
+    """How the outputs of an operator depend on its inputs; everything mixes if a shape is not known."""
     for value in (*operator.inputs, *operator.outputs):
         if shapes[value] is None:
             return UNFIT

@@ -1,11 +1,11 @@
-"""Connections of a mask: between two channels one for every kernel position that is not masked."""
+"""Connections of a mask: two channels have one connection for every kernel position that is not masked."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-_AT_ONCE = 1 << 22  # entries turned into numbers together
-_EXACT = 1 << 24  # up to which single precision counts
+_AT_ONCE = 1 << 22  # number of entries converted to floats at once
+_EXACT = 1 << 24  # largest count that single precision represents exactly
 
 
 def connections(mask: NDArray[np.bool_]) -> Array:
@@ -26,18 +26,18 @@ def connections(mask: NDArray[np.bool_]) -> Array:
 
 
 def fours(values: Array) -> Array:
-    """Sums of every four entries along the last axis, which four divides."""
+    """Sums of every four entries along the last axis, whose length is a multiple of four."""
     found: Array = (values.reshape(-1, 4) @ np.ones(4)).reshape(*values.shape[:-1], values.shape[-1] // 4)
     return found
 
 
 def connections_of_fours(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Non-zeros among every four inputs at one kernel position, ``(groups, positions)``; what is left over is not read."""
+    """Non-zeros among every four inputs at one kernel position, ``(groups, positions)``; an incomplete group of four is not read."""
     whole, positions = mask.shape[1] // 4 * 4, int(np.prod(mask.shape[2:]))
     flat = np.ascontiguousarray(mask[:, :whole]).reshape(-1).view(np.uint8)
     if not flat.size:
         return np.zeros((0, positions), np.uint8)
-    # Shifted copies of all entries are added, though of the sums but a quarter is read: long rows are added fastest.
+    # Shifted copies of all entries are added, although only a quarter of the sums is used: adding long rows is fastest.
     span = flat.size - 3 * positions
     sums = np.empty_like(flat)
     np.add(flat[:span], flat[positions : positions + span], out=sums[:span])

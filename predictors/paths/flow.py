@@ -17,12 +17,12 @@ from predictors.paths.weight_flow import Array, CountedWeights, Record
 from predictors.reading.attributes import Shape
 from predictors.reading.canonical_graph import CanonicalGraph, Operator
 
-_SMALLEST = 1e-100  # of a flow's largest entry: what is positive stays positive
+_SMALLEST = 1e-100  # relative to a flow's largest entry: keeps positive entries positive
 _SAFE = 200.0
 _LOG2 = log(2.0)
-_BUDGET = 10_000_000  # multiplications: sets how many sources are told apart
-_FIRST = [0]  # places of an operator with one input or output
-_LARGEST = 1 << 22  # entries of the inputs' flows
+_BUDGET = 10_000_000  # multiplications: determines how many sources are distinguished
+_FIRST = [0]  # positions of the inputs or outputs of an operator that has only one
+_LARGEST = 1 << 22  # maximal number of entries of the inputs' flows
 _MOST_SOURCES, _FEWEST_SOURCES = 1024, 32
 _THROUGH = frozenset(
     {"reshape", "transpose", "affine", "batch_norm", "layer_norm", "pad", "slice", "quantise", "pointwise", "clip"}
@@ -35,12 +35,12 @@ class Flow:
     """Result of `propagate`.
 
     Attributes:
-        records: by ``id`` of every operator with weights that a path from input to output passes, else missing.
-        forward_log, backward_log: by the same key, logarithms that the record's `forward` and `backward` are scaled by.
+        records: records by ``id`` of every operator with weights that lies on a path from input to output.
+        forward_log, backward_log: logarithms of the scales of the record's `forward` and `backward`, by the same key.
         outputs: flow of every graph output, ``(units, sources)``, and its logarithm.
-        sources: columns that stand for one source each; a further last column stands for all others.
+        sources: number of columns that stand for one source each; one more column at the end stands for all other sources.
         covered: share of the units of the inputs that some path connects to an output.
-        paths: logarithm of the number of paths from inputs to outputs; 0 where there is none.
+        paths: logarithm of the number of paths from inputs to outputs; 0 if there is none.
     """
 
     sources: int
@@ -62,7 +62,7 @@ def propagate(graph: CanonicalGraph) -> Flow:
 
 
 class _State:
-    """Flows of all values while a graph is walked through."""
+    """The state of a walk through the graph: flows of all values."""
 
     def __init__(self, graph: CanonicalGraph, shapes: list[Shape]) -> None:
         self.graph, self.shapes = graph, shapes
@@ -93,7 +93,7 @@ class _State:
                 self.flow.forward_log[id(operator)] = scale
 
     def _made(self, operator: Operator, flows: list[Array]) -> tuple[list[Array], Relation]:
-        """Flows of an operator's outputs, and the relation that they came by."""
+        """Flows of an operator's outputs, and the relation that was used."""
         ranks = [len(self.shapes[value]) for value in operator.outputs]
         if not flows or not ranks:
             return [np.ones((1,) * (rank + 1)) for rank in ranks], NOTHING
@@ -110,7 +110,7 @@ class _State:
     def _needed(
         self, operator: Operator, relation: Relation, gradients: Sequence[Array | None]
     ) -> Sequence[Array | None]:
-        """Flows behind an operator's inputs from those behind its outputs."""
+        """Backward flows of an operator's inputs from the backward flows of its outputs."""
         ranks = [len(self.shapes[value]) for value in operator.inputs]
         return _passed(relation, gradients, operator.results, operator.positions, ranks, back=True) or [None] * len(
             ranks
@@ -166,7 +166,7 @@ def _passed(
     *,
     back: bool = False,
 ) -> list[Array | None] | None:
-    """Flows at the places `ends`, of these ranks, from those at `places`; None where they fit no shape."""
+    """Flows at the positions `ends`, with the given ranks, from the flows at the positions `places`; None if they fit no shape."""
     if relation is KEPT and len(flows) == len(ends) == 1 and flows[0] is not None and flows[0].ndim == ranks[0] + 1:
         return [flows[0] if flows[0].size else _nothing(flows[0])]
     given: Sequence[Array | None] = flows if places == _FIRST else _placed(flows, places)
@@ -186,7 +186,7 @@ def _passed(
 
 
 def _placed(flows: Sequence[Array | None], places: Sequence[int]) -> list[Array | None]:
-    """Flows at their places among all inputs or outputs of a node."""
+    """Flows at their positions among all inputs or outputs of a node."""
     found: list[Array | None] = [None] * (max(places, default=-1) + 1)
     for place, flow in zip(places, flows, strict=True):
         found[place] = flow
@@ -194,12 +194,12 @@ def _placed(flows: Sequence[Array | None], places: Sequence[int]) -> list[Array 
 
 
 def _nothing(flow: Array) -> Array:
-    """In the place of a flow along an axis without places, of which there is no mean."""
+    """Zeros instead of a flow with an empty axis, which has no mean."""
     return np.zeros((*(1,) * (flow.ndim - 1), flow.shape[-1]))
 
 
 def _normalised(array: Array, scale: float) -> tuple[Array, float]:
-    """The flow divided by the power of two next to its largest entry, and the logarithm with that added."""
+    """The flow divided by the power of two nearest to its largest entry, and its logarithmic scale, increased accordingly."""
     largest = float(array.max()) if array.size else 0.0
     if largest <= 0:
         return array, scale
@@ -207,14 +207,14 @@ def _normalised(array: Array, scale: float) -> tuple[Array, float]:
     if exponent:
         array = array * 2.0**-exponent
     scale += exponent * _LOG2
-    # A positive number of paths is hardly less than one, so only much scaled flows come near the smallest number.
+    # A positive number of paths is hardly ever below one, so only strongly scaled flows come near the smallest float.
     if scale > _SAFE:
         array = np.where((array > 0) & (array < _SMALLEST), _SMALLEST, array)
     return array, scale
 
 
 def _aligned(flows: Sequence[tuple[Array, float]]) -> tuple[list[Array], float]:
-    """Flows on one common scale, the largest of theirs."""
+    """Flows on one common scale, the largest of their scales."""
     if len(flows) == 1:
         return [flows[0][0]], flows[0][1]
     scale = max((scale for array, scale in flows), default=0.0)
@@ -232,7 +232,7 @@ def _units(array: Array, shape: Shape) -> Array:
 
 
 def _sources(graph: CanonicalGraph, shapes: list[Shape]) -> tuple[dict[int, Array], int]:
-    """Flow of every graph input: one column for each of its units, for the last ones together where there are many."""
+    """Flow of every graph input: one column per unit; if there are many units, the last ones share a column."""
     limit = _limit(graph)
     inputs = [operator.outputs[0] for operator in graph.operators if operator.kind == "input"]
     readers: dict[int, list[Operator]] = {}
@@ -261,13 +261,13 @@ def _sources(graph: CanonicalGraph, shapes: list[Shape]) -> tuple[dict[int, Arra
 
 
 def _limit(graph: CanonicalGraph) -> int:
-    """How many sources are told apart: many for a small graph."""
+    """Number of sources that are distinguished: many for a small graph."""
     size = sum(prod(block.shape) for operator in graph.operators for block in operator.blocks if block.mask is not None)
     return int(min(max(_BUDGET // max(size, 1), _FEWEST_SOURCES), _MOST_SOURCES))
 
 
 def source_axes(value: int, shape: Shape, readers: dict[int, list[Operator]]) -> tuple[int, ...]:
-    """Axes of an input along which its units are told apart: channels for images, features for sequences, else all."""
+    """Axes of an input along which its units are distinguished: channels for images, features for sequences, else all axes."""
     if len(shape) < 2:
         return tuple(range(len(shape)))
     kinds: set[str] = set()

@@ -1,6 +1,6 @@
-"""The skeleton of a network: weights, pools and joins; activations and what only passes on are contracted.
+"""The skeleton of a network: weights, pools and joins; activations and operators that only pass values on are contracted.
 
-Pre- and post-activation networks, one export's chain of two-way sums and another's one sum of many, have the same skeleton.
+Pre- and post-activation networks have the same skeleton, and so have a chain of two-way sums and one sum of many terms.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ _POINTWISE = ("rectifier", "sigmoid", "tanh", "smooth", "clip", "pointwise", "af
 _NORMALISED = ("batch_norm", "layer_norm", "lrn")
 PASSED_ON = frozenset((*_POINTWISE, *_NORMALISED, "slice", "pad", "transpose"))
 LABELS = ("window", "point", "pool", "join", "rest")
-"""Layers that mix several places or steps (convolution with a kernel, recurrence), layers that mix units only, pools."""
+"""Layers that mix several positions or steps (convolution with a kernel, recurrence), layers that mix only units, pools."""
 OPERATIONS = 3
 _LABEL = {
     **dict.fromkeys(("dense", "conv", "conv_transpose"), 1),
@@ -24,14 +24,12 @@ _LABEL = {
 
 @dataclass(frozen=True, eq=False)
 class Skeleton:
-    """Nodes in topological order.
-
-    Every path ends in the last one.
+    """A contracted graph; its nodes are in topological order, and every path ends in the last one.
 
     Attributes:
-        labels: of every node, an index into `LABELS`.
-        before: the nodes that each one reads, with repetition where several paths were contracted to one.
-        behind: the nodes that read it.
+        labels: label of every node, an index into `LABELS`.
+        before: nodes that each node reads, with repetition if several paths were contracted to one.
+        behind: nodes that read each node.
     """
 
     labels: list[int]
@@ -44,8 +42,8 @@ def skeleton(kinds: Sequence[int], windows: Sequence[bool], edges: Sequence[Sequ
 
     Args:
         kinds: class of every node, in topological order.
-        windows: whether its kernel is larger than one place.
-        edges: sources, then targets.
+        windows: for every node, whether its kernel is larger than one position.
+        edges: sources and targets of the edges.
     """
     names = [CLASSES[kind] for kind in kinds]
     reads: list[list[int]] = [[] for _ in names]
@@ -53,11 +51,11 @@ def skeleton(kinds: Sequence[int], windows: Sequence[bool], edges: Sequence[Sequ
     for source, target in zip(*edges, strict=True):
         reads[target].append(source)
         readers[source].append(target)
-    # A sum that only another sum reads is part of it.
+    # A sum whose only reader is another sum is part of that sum.
     inner = [
         name == "add" and [names[reader] for reader in readers[node]] == ["add"] for node, name in enumerate(names)
     ]
-    stands: list[int] = []  # the node that stands for each one
+    stands: list[int] = []  # the skeleton node of each node
     for node, sources in enumerate(reads):
         passed = names[node] in PASSED_ON and len(sources) == 1
         stands.append(stands[sources[0]] if passed else node)
@@ -73,7 +71,7 @@ def skeleton(kinds: Sequence[int], windows: Sequence[bool], edges: Sequence[Sequ
 
 
 def _summands(node: int, reads: Sequence[Sequence[int]], inner: Sequence[bool]) -> list[int]:
-    """What a node reads, with the summands of inner sums in their place."""
+    """The nodes that a node reads, with inner sums replaced by their summands."""
     found: list[int] = []
     waiting = list(reversed(reads[node]))
     while waiting:

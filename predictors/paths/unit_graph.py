@@ -1,9 +1,9 @@
-"""The unit graph: neurons and channels as nodes, unmasked connections as edges; what lies inside the operators of a small network.
+"""The unit graph of a small network: neurons and channels as nodes, unmasked connections as edges.
 
 Units are the outputs of the operators with weights, the inputs of the network, and the joins (sums of several operators).
-Everything else hands its units on: it is followed by the propagation that counts paths (`onnx_graph.propagation`), which is given
-the number of every unit and its square. Where that averages over several units the two disagree, and one hub unit stands for all
-that were mixed.
+All other operators pass units on. The propagation that counts paths (`onnx_graph.propagation`) follows the units through them:
+it is given the number of every unit and its square. If an operator averages over several units, the square no longer fits the
+number, and one hub unit stands for all units that were mixed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,8 +22,8 @@ from predictors.reading.attributes import Shape
 from predictors.reading.canonical_graph import Block, CanonicalGraph, Operator
 
 LARGEST = 8192
-"""Connections of a unit graph at most: a larger network is read by operators alone."""
-_MOST_DRAWN = 64 * LARGEST  # connections before those of the same two units are joined: bounds the memory
+"""Maximal number of connections of a unit graph: a larger network is represented by its operators only."""
+_MOST_DRAWN = 64 * LARGEST  # connections before duplicates are merged: limits the memory
 UNIT_FEATURES = ("log_fan_in", "log_fan_out", "is_input", "is_join")
 
 Numbers = NDArray[np.int32]
@@ -31,12 +31,13 @@ Numbers = NDArray[np.int32]
 
 @dataclass(frozen=True, eq=False)
 class UnitGraph:
-    """Units and connections.
+    """The units of a network and their connections.
 
     Attributes:
-        owner: node of the structure graph that every unit belongs to, int32 ``(units,)``, sorted; at the end −1 for none.
-        features: float32 ``(units, len(UNIT_FEATURES))``; degrees count kernel positions and gates.
-        edges: int32 ``(2, connections)``, source above target, without repetition, sorted by target.
+        owner: node of the structure graph that every unit belongs to, int32 ``(units,)``, sorted; units without a node have −1
+            and come last.
+        features: features of the units, float32 ``(units, len(UNIT_FEATURES))``; degrees count kernel positions and gates.
+        edges: connections without repetition, int32 ``(2, connections)``: sources, then targets; sorted by target.
     """
 
     owner: Numbers
@@ -45,20 +46,20 @@ class UnitGraph:
 
     @classmethod
     def without_units(cls) -> "UnitGraph":
-        """The unit graph of a network that has none."""
+        """The unit graph without units."""
         return cls(np.zeros(0, np.int32), np.zeros((0, len(UNIT_FEATURES)), np.float32), np.zeros((2, 0), np.int32))
 
 
 class _TooLargeError(Exception):
-    """More connections than a unit graph may have."""
+    """The network has more connections than a unit graph may have."""
 
 
 def unit_graph(graph: CanonicalGraph, rows: Mapping[int, int]) -> UnitGraph | None:
-    """The unit graph of a small network; None where it has too many connections, or no weights.
+    """The unit graph of a small network; None if it has too many connections or no weights.
 
     Args:
         graph: the canonical graph.
-        rows: node of the structure graph by ``id`` of its operator; operators that only reshape have none.
+        rows: node of the structure graph by ``id`` of its operator; operators that only reshape are missing.
     """
     blocks = [block for operator in graph.operators for block in operator.blocks]
     if not blocks or sum(block.nnz // max(prod(block.shape[2:]), 1) for block in blocks) > LARGEST:
@@ -71,7 +72,7 @@ def unit_graph(graph: CanonicalGraph, rows: Mapping[int, int]) -> UnitGraph | No
 
 
 class _Builder:
-    """The units found so far, and which of them lie where in every value."""
+    """A builder of the unit graph: the units found so far, and their positions in every value."""
 
     def __init__(self, graph: CanonicalGraph, rows: Mapping[int, int]) -> None:
         self.graph, self.rows = graph, rows
@@ -108,14 +109,14 @@ class _Builder:
         made: Sequence[Array] | None = None
         if len(known) == len(operator.inputs):
             made = self._made(operator, known, after)
-        # What is handed on as it is has been looked at before.
+        # Marks that are passed on unchanged were checked before.
         if made is None or not all(one is known[0] or (one.size and _is_exact(one)) for one in made):
             hub = self._hub(operator, known)
             made = [_marked(hub, (1,) * len(shape)) for shape in after]
         self.places.update(zip(operator.outputs, made, strict=False))
 
     def _made(self, operator: Operator, places: list[Array], after: list[Shape]) -> Sequence[Array] | None:
-        """Which units lie where in the outputs; None where nothing better than a hub is known."""
+        """The marks of the units in the outputs; None if only a hub can represent them."""
         relation = relation_of(operator, self.graph.shapes, self.graph.opset, self)
         if relation is KEPT and len(places) == len(after) == 1:
             return places
@@ -146,7 +147,7 @@ class _Builder:
         return _Recurrence(self, operator)
 
     def _join(self, operator: Operator, places: list[Array], after: list[Shape]) -> Sequence[Array] | None:
-        """A new unit wherever units of several operators are added or multiplied; the units themselves where they are the same."""
+        """New units at positions where units of several operators are added or multiplied; if all are the same unit, that unit is kept."""
         rank = len(after[0])
         if any(one.ndim > rank + 1 for one in places) or not all(map(_is_exact, places)):
             return None
@@ -161,7 +162,7 @@ class _Builder:
         return [_marked(units, shape)]
 
     def _hub(self, operator: Operator, places: Sequence[Array]) -> Numbers:
-        """One unit that all units of the inputs lead to."""
+        """One unit that all units of the inputs connect to."""
         exact = [one.reshape(-1, 2) for one in places]
         sources = np.unique(np.concatenate([one[_exact(one), 0] for one in exact])).astype(np.int32)
         hub = self.fresh(operator, 1, 2)
@@ -169,7 +170,7 @@ class _Builder:
         return hub
 
     def fresh(self, operator: Operator, count: int, kind: int) -> Numbers:
-        """New units; hubs in operators that only reshape belong to no node, −1."""
+        """New units; hubs in operators that only reshape belong to no node (−1)."""
         self.owners.append((self.rows.get(id(operator), -1), count, kind))
         self.units += count
         if self.units > 2 * LARGEST:
@@ -177,7 +178,7 @@ class _Builder:
         return np.arange(self.units - count, self.units, dtype=np.int32)
 
     def connect(self, sources: Numbers, targets: Numbers, counts: NDArray[np.floating]) -> None:
-        """Join units; twice is no matter."""
+        """Connect units; duplicates are allowed."""
         self.drawn += len(sources)
         if self.drawn > _MOST_DRAWN:
             raise _TooLargeError
@@ -189,7 +190,7 @@ class _Builder:
             np.concatenate([edge[place] for edge in self.edges] or [np.zeros(0, np.int32)]) for place in range(3)
         )
         owner, kind = np.repeat(nodes, numbers), np.repeat(kinds, numbers)
-        # By node, as nodes are in canonical order: however its file was ordered, a network has the same arrays.
+        # Sort by node: nodes are in canonical order, so a network gives the same arrays for any order of nodes in the file.
         order = np.argsort(np.where(owner < 0, len(self.rows), owner), kind="stable")
         place = np.empty_like(order)
         place[order] = np.arange(self.units)
@@ -197,7 +198,7 @@ class _Builder:
         features[:, 0] = np.log1p(np.bincount(targets, counts, self.units))[order]
         features[:, 1] = np.log1p(np.bincount(sources, counts, self.units))[order]
         features[:, 2], features[:, 3] = kind[order] == 1, kind[order] == 2
-        # What joins the same two twice, as a flattened channel does, is one connection that counted more.
+        # Duplicates, as from a flattened channel, become one connection; the degrees count each of them.
         pairs = np.unique(place[targets] * self.units + place[sources])
         if len(pairs) > LARGEST:
             raise _TooLargeError
@@ -216,7 +217,7 @@ class _Product:
         self.builder, self.operator = builder, operator
 
     def forward(self, field: Array) -> Array:
-        """Join new units with what they read; a `ValueError` where several units lie in one place."""
+        """Make new units and connect them to the units they read; raises `ValueError` if several units are mixed at one position."""
         block = self.operator.blocks[0]
         sources, inner = _collapsed(field), block.shape[1] * block.groups
         if len(sources) not in (1, inner) or not _is_exact(sources):
@@ -240,7 +241,7 @@ class _Recurrence:
         self.builder, self.operator = builder, operator
 
     def enter(self, field: Array) -> Array:
-        """Join new units with what they read and with each other; a `ValueError` where several units lie in one place."""
+        """Make new units, connected to their inputs and each other; raises `ValueError` if several units are mixed at one position."""
         first, second = self.operator.blocks
         hidden = second.shape[1]
         if len(field) not in (1, first.shape[1]) or not _is_exact(field):
@@ -265,7 +266,7 @@ class _Recurrence:
 
 
 def _keeps_places(relation: Relation) -> bool:
-    """Whether every place of the output reads the same place of the inputs."""
+    """Whether every position of the output reads the same position of the inputs."""
     return all(isinstance(step, Stretch) for stage in relation.stages for path in stage for step in path.steps)
 
 
@@ -274,7 +275,7 @@ def _joins_parts(relation: Relation) -> bool:
 
 
 def _leaves_gaps(relation: Relation, operator: Operator) -> bool:
-    """Whether some places of an output hold constants, which are no units."""
+    """Whether some positions of an output hold constants, which are not units."""
     steps = [step for stage in relation.stages for path in stage for step in path.steps]
     if any(isinstance(step, Pick) and (step.places < 0).any() for step in steps):
         return True
@@ -283,7 +284,7 @@ def _leaves_gaps(relation: Relation, operator: Operator) -> bool:
 
 
 def _marked(numbers: Numbers, shape: Shape) -> Array:
-    """Numbers and their squares, ``(*shape, 2)``."""
+    """Marks: unit numbers and their squares, ``(*shape, 2)``."""
     found = np.empty((*shape, 2))
     found[..., 0] = numbers.reshape(shape)
     found[..., 1] = found[..., 0] ** 2
@@ -291,7 +292,7 @@ def _marked(numbers: Numbers, shape: Shape) -> Array:
 
 
 def _exact(rows: Array) -> NDArray[np.bool_]:
-    """Where no rule averaged over several units, ``(…)`` of ``(…, 2)``."""
+    """Whether each mark stands for a single unit, not an average over several: ``(…, 2)`` to bool ``(…)``."""
     return np.asarray(np.abs(rows[..., 0] ** 2 - rows[..., 1]) < 0.1)
 
 
@@ -300,13 +301,13 @@ def _is_exact(rows: Array) -> bool:
 
 
 def _collapsed(columns: Array) -> Array:
-    """Marks ``(…, units, 2)`` as ``(units, 2)``: averaged, which shows where the places differ."""
+    """Marks ``(…, units, 2)`` averaged to ``(units, 2)``; where positions differ, the result is not exact."""
     places = columns.reshape(-1, *columns.shape[-2:])
     return np.asarray(places.mean(axis=0) if len(places) != 1 else places[0])
 
 
 def _numbers(marks: Array, count: int) -> Numbers:
-    """Unit numbers of so many inputs from marks ``(count or 1, 2)``."""
+    """Unit numbers of `count` inputs from marks ``(count or 1, 2)``."""
     return np.broadcast_to(np.rint(marks[:, 0]).astype(np.int32), (count,))
 
 

@@ -1,4 +1,4 @@
-"""How paths pass through weights: masks as linear maps over units, and the paths that go through a recurrent layer's steps."""
+"""Flow of paths through weights: masks as linear maps over units, and the paths through a recurrent layer's steps."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,18 +14,18 @@ from predictors.reading.attributes import Shape
 from predictors.reading.canonical_graph import Block, Operator
 
 Array: TypeAlias = NDArray[np.float64]
-_CHUNK = 1 << 22  # entries of a mask turned into numbers at once
-_STEPS = 15  # through a recurrent layer
+_CHUNK = 1 << 22  # entries of a mask converted to floats at once
+_STEPS = 15  # maximal number of steps through a recurrent layer
 
 
 @dataclass(slots=True, eq=False)
 class Record:
-    """What passed through one weight.
+    """The paths through one weight.
 
     Attributes:
-        forward: paths from the sources to every unit, ``(units, sources)``, on a scale of its own.
-        backward: paths from every unit to the outputs, ``(units,)``, on a scale of its own.
-        effective: of every block, the non-zeros that lie on a path from an input to an output.
+        forward: number of paths from the sources to every unit, ``(units, sources)``, on its own scale.
+        backward: number of paths from every unit to the outputs, ``(units,)``, on its own scale.
+        effective: number of non-zeros of every block that lie on a path from an input to an output.
     """
 
     forward: Array
@@ -42,7 +42,7 @@ class Linear:
         self.out, self.inner = block.shape[0], block.shape[1]
         self.kernel = prod(block.shape[2:])
         self.mask = block.mask
-        self.empty = block.nnz == 0  # may be of any size: made by the graph itself, it takes no memory
+        self.empty = block.nnz == 0  # may have any size: the graph computes it, so it takes no memory
         self.edges: Array | None = None
         if block.mask is not None and block.mask.size <= _CHUNK:
             self.edges = connections(block.mask)
@@ -82,7 +82,7 @@ class Linear:
         return _product(edges, grouped).reshape(*flow.shape[:-2], self.sources, flow.shape[-1])
 
     def effective(self, live_in: NDArray[np.bool_], live_out: NDArray[np.bool_]) -> int:
-        """Non-zeros between live inputs ``(in,)`` and live units ``(out,)``."""
+        """Number of non-zeros between live inputs ``(in,)`` and live units ``(out,)``."""
         if self.mask is None:
             inputs = live_in.reshape(self.groups, -1).sum(axis=1)
             return int((inputs * live_out.reshape(self.groups, -1).sum(axis=1)).sum()) * self.kernel
@@ -114,10 +114,10 @@ class Linear:
 
 @dataclass(slots=True, eq=False)
 class CountedWeights:
-    """The weights of a graph as maps of paths; on the way back every operator leaves its `Record`.
+    """The weights of a graph as maps of paths; during the backward pass, a `Record` is stored for every operator.
 
     Attributes:
-        records: by ``id`` of the operator.
+        records: records by ``id`` of the operator.
     """
 
     records: dict[int, Record] = field(default_factory=dict)
@@ -134,22 +134,22 @@ class CountedWeights:
 
 
 class CountedProduct:
-    """A weight of which is noted what passes through it: fields are ``(…, units or 1, sources)``."""
+    """A weight that records the paths through it; fields are ``(…, units or 1, sources)``."""
 
     def __init__(self, product: Linear, note: Callable[[Record], None]) -> None:
-        """`note` is given the record on the way back."""
+        """`note` is called with the record in the backward pass."""
         self.product, self.note = product, note
         self.columns = self.made = np.zeros((0, 0))
 
     def forward(self, field: Array) -> Array:
-        """Paths to the units that it makes."""
+        """Numbers of paths to its output units."""
         if field.shape[-2] not in (1, self.product.sources):
             raise ValueError(f"a weight of {self.product.sources} inputs reads {field.shape[-2]}")
         self.columns, self.made = field, self.product.forward(field)
         return self.made
 
     def backward(self, field: Array) -> Array:
-        """Paths from the units that it reads."""
+        """Numbers of paths from its input units."""
         self.note(_record(self.product, self.columns, self.made, field))
         return self.product.backward(field)
 
@@ -168,7 +168,7 @@ def _product(edges: Array, flow: Array) -> Array:
 
 
 def _collapsed(flow: Array) -> Array:
-    """Flow ``(…, units, sources)`` as ``(units, sources)``, averaged over the places before."""
+    """Flow ``(…, units, sources)`` as ``(units, sources)``, averaged over the leading axes."""
     if flow.ndim == 2:
         return flow
     if flow.ndim == 3 and len(flow) == 1:
@@ -184,7 +184,7 @@ class CountedRecurrence:
     """
 
     def __init__(self, operator: Operator, steps: int, note: Callable[[Record], None]) -> None:
-        """`note` is given the record on the way back."""
+        """`note` is called with the record in the backward pass."""
         self.first, self.second = operator.blocks
         self.inward, self.within = _gates_summed(self.first), _gates_summed(self.second)
         self.steps, self.note = steps, note
@@ -249,7 +249,7 @@ def _closure(matrix: Array, start: Array, steps: int) -> Array:
 
 
 def _expand(flow: Array, axis: int, size: int) -> Array:
-    """The flow with an axis of full length."""
+    """The flow with its unit axis in full length."""
     if flow.shape[axis] == size:
         return flow
     shape = list(flow.shape)

@@ -1,1 +1,1 @@
-"""An ONNX graph read into a canonical graph: names, decompositions, fusion, order."""
+"""Reading an ONNX graph as a canonical graph: names, decompositions, fusion, order."""

@@ -1,7 +1,7 @@
-"""Operator attributes as numbers: the ones with a meaning by name, every other one through a hash.
+"""Operator attributes as numbers: known attributes by name, all others through a hash.
 
-An attribute that changes what the operator computes changes the numbers. One that does not (a default spelt out, an
-epsilon, `auto_pad` against the same pads written down, an attribute that a later opset made an input) does not.
+An attribute that changes what the operator computes changes the numbers. Other differences do not change them: an explicit
+default, an epsilon, `auto_pad` instead of the same explicit pads, an attribute that is an input in a later opset.
 """
 
 import zlib
@@ -36,10 +36,10 @@ ATTRIBUTE_FEATURES: tuple[str, ...] = (
     "reverse",
     "bidirectional",
     "log_hidden",
-    "rest",  # hash of all other settings that are not at their default, in (0, 1]; 0 where there are none
+    "rest",  # hash of all other settings that differ from their default, in (0, 1]; 0 if there are none
 )
 
-# Without influence on the function, or told by shapes.
+# Settings without influence on the function, or already visible in the shapes.
 _IGNORED = frozenset(
     "epsilon momentum spatial seed ratio is_test training_mode consumed_inputs keepdims shape output_shape to saturate"  # noqa: SIM905
     " kernel_shape hidden_size num_outputs layout value dtype name storage_order sorted broadcast_dims".split()
@@ -81,7 +81,7 @@ _DEFAULTS: Mapping[str, Setting] = {
 
 
 def settings(node: ir.Node, opset: int) -> Settings:
-    """All settings of a node, whether attribute or constant input, with defaults that depend on the operator filled in."""
+    """All settings of a node, from attributes and constant inputs; defaults that depend on the operator are filled in."""
     found: Settings = {}
     facts = TABLE.get(node.op_type, UNKNOWN)
     for name, attribute in node.attributes.items():
@@ -104,7 +104,7 @@ def settings(node: ir.Node, opset: int) -> Settings:
 
 
 def integers(value: Setting | None) -> tuple[int, ...] | None:
-    """A setting as integers, or None where it is none."""
+    """A setting as integers, or None if it does not consist of integers."""
     if isinstance(value, int):
         return (value,)
     if isinstance(value, tuple) and all(isinstance(item, int) for item in value):
@@ -113,7 +113,7 @@ def integers(value: Setting | None) -> tuple[int, ...] | None:
 
 
 def integer(found: Settings, name: str, default: int) -> int:
-    """An integer setting or the default; of a list its first item."""
+    """An integer setting or the default; for a list, its first item."""
     value = integers(found.get(name))
     return value[0] if value else default
 
@@ -139,14 +139,14 @@ def window(found: Settings, kernel: Sequence[int], size: Sequence[int]) -> tuple
 def attribute_row(
     operator: str, found: Settings, kernel: Sequence[int], in_shape: Shape | None, hashed: str = ""
 ) -> list[float]:
-    """Values of `ATTRIBUTE_FEATURES`, before the logarithm of those called ``log_…``.
+    """Values of `ATTRIBUTE_FEATURES`; the logarithm of features called ``log_…`` is not yet applied.
 
     Args:
         operator: ONNX operator type.
         found: result of `settings`.
-        kernel: size of the window, empty where there is none.
+        kernel: size of the window, empty if there is none.
         in_shape: shape of the first input.
-        hashed: more text that tells the operator apart.
+        hashed: additional text that goes into the hash.
     """
     if not found and not kernel and not hashed:
         return list(_NOTHING)
@@ -200,7 +200,7 @@ def _number(value: Setting | None) -> float:
 
 
 def _canonical_lists(rest: Settings, operator: str, in_shape: Shape | None) -> None:
-    """Axes counted from the front, ends within the axis, defaults of lists left out."""
+    """Normalise lists in place: count axes from the front, limit ends to the axis, remove lists that equal their default."""
     rank = len(in_shape) if in_shape else 0
     axes = integers(rest.get("axes"))
     if axes is not None and rank:
@@ -244,7 +244,7 @@ def _hash(rest: Settings, hashed: str) -> float:
 
 
 def _canonical_activations(found: Settings, default: tuple[str, ...]) -> None:
-    """Activations in lower case, left out where they are the default."""
+    """Write activations in lower case; remove them if they are the default."""
     names = found.get("activations")
     if not isinstance(names, tuple):
         return

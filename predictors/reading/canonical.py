@@ -1,8 +1,8 @@
-"""Reading an ONNX graph as a canonical graph: operators of few classes, without what does not change the function.
+"""Reading an ONNX graph as a canonical graph: operators of few classes, without nodes that do not change the function.
 
-Identity, Dropout and Cast vanish, constants become part of their operator, a bias added after a product joins it, batch
-normalisation behind a product joins it, and Gemm, MatMul and a convolution over its whole input are one class, `dense`. An
-input that is only read flattened is flat.
+Identity, Dropout and Cast are removed, and constants become part of their operator. A bias or a batch normalisation after a
+product becomes part of the product. Gemm, MatMul and a convolution over its whole input are one class, `dense`. An input that
+is only read flattened gets a flat shape.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,13 +21,13 @@ from predictors.reading.decompositions import join_decompositions
 from predictors.reading.layer_fusion import join_layers
 
 MAX_VIRTUAL, MAX_VIRTUAL_RECURRENT = 2**31, 2**27
-"""Numbers of the largest weight without data in the file that is read; the gates of a recurrent one are written out."""
+"""Largest size, in numbers, of a weight whose data is not in the file; smaller for recurrent weights, whose gates need memory."""
 
 _GRAPHS = frozenset({ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS})
 
 
 def canonical_graph(model: ir.Model) -> CanonicalGraph:
-    """Read a model; constant parts should have been folded before (`onnx_graph.simplify`)."""
+    """Read a model; fold constant parts before (`onnx_graph.simplify`)."""
     reader = _Reader(model)
     graph = CanonicalGraph(
         join_decompositions(reader.read()), reader.shapes, tuple(sorted(reader.unknown)), reader.opset
@@ -38,7 +38,7 @@ def canonical_graph(model: ir.Model) -> CanonicalGraph:
 
 
 def _flatten_inputs(graph: CanonicalGraph) -> None:
-    """An input that is only read flattened is flat: a perceptron is the same for rows of numbers and for images."""
+    """Make inputs flat that are only read flattened, so that a perceptron is the same for rows of numbers and for images."""
     readers: dict[int, list[Operator]] = {}
     for operator in graph.operators:
         for value in operator.inputs:
@@ -56,7 +56,7 @@ def _flatten_inputs(graph: CanonicalGraph) -> None:
 def _reads_flat(operator: Operator, flat: Shape, shapes: Sequence[Shape | None]) -> bool:
     if operator.kind == "reshape":
         return shapes[operator.outputs[0]] == flat
-    # A convolution over the whole image; a product along the last axis keeps the other axes, however long they are.
+    # Only a convolution over the whole image: a product along the last axis keeps the other axes.
     whole = operator.name == "Conv" and operator.kind == "dense" and operator.unit_axis == 1
     return whole and operator.blocks[0].shape[1] == flat[1]
 
@@ -67,7 +67,7 @@ def is_constant(value: ir.Value) -> bool:
 
 
 class _Reader:
-    """Turns nodes into operators, one pass in topological order."""
+    """A reader that turns nodes into operators in one pass, in topological order."""
 
     def __init__(self, model: ir.Model) -> None:
         self.graph = model.graph
@@ -75,10 +75,10 @@ class _Reader:
         self.shapes: list[Shape | None] = []
         self.unknown: set[str] = set()
         self._ids: dict[ir.Value, int] = {}
-        # Constants without data here: whether they hold no zero, and their shape.
+        # Constants whose data is not stored: whether they are free of zeros, and their shape.
         self._virtual: dict[ir.Value, tuple[bool, Shape | None]] = {}
         self._uses: dict[ir.Node, list[WeightUse]] = {}
-        # A weight that is read in two orientations is two blocks.
+        # A weight that is read in two orientations gives two blocks.
         self._blocks: dict[tuple[ir.Value, bool], Block] = {}
         for use in weight_uses(model):
             self._uses.setdefault(use.node, []).append(use)
@@ -148,13 +148,13 @@ class _Reader:
         yield found
 
     def _constant(self, node: ir.Node) -> None:
-        """Remember a node that depends on no input's numbers: shape arithmetic, and what would be large to compute."""
+        """Remember a node that does not depend on the numbers of any input: shape arithmetic, and constants too large to compute."""
         filled = node.op_type == "ConstantOfShape" and "value" in node.attributes
         zero = node.op_type == "ConstantOfShape" and not (
             filled and np.any(node.attributes["value"].as_tensor().numpy())
         )
         for value in node.outputs:
-            # Quantisers of other domains have no shape inference; what they make has their input's shape.
+            # Shape inference does not know quantisers of other domains; their output has the shape of their input.
             like = node.inputs[0] if operators.class_of(node.domain, node.op_type) == "quantise" else None
             self._virtual[value] = (not zero, _static(value.shape or (like.shape if like is not None else None)))
 
@@ -207,12 +207,12 @@ class _Reader:
 
 
 def _wanted(node: ir.Node, value: ir.Value) -> bool:
-    """Whether an output is read; a Split keeps all, as its parts lie by their order."""
+    """Whether an output is kept: only if it is read; a Split keeps all outputs, as their order gives the positions of its parts."""
     return node.op_type == "Split" or bool(value.uses()) or value.is_graph_output()
 
 
 def _reads(node: ir.Node) -> Sequence[ir.Value | None]:
-    """Inputs of a node and what the graphs in its attributes take from outside."""
+    """Inputs of a node, and outer values that the graphs in its attributes read."""
     attributes = node.attributes
     if not attributes or not any(attribute.type in _GRAPHS for attribute in attributes.values()):
         return node.inputs
@@ -236,7 +236,7 @@ def _static(shape: ir.Shape | None) -> Shape | None:
 
 
 def _random_dropout(node: ir.Node) -> bool:
-    """A Dropout that is switched on (opset 12 and later; before, it never is in inference)."""
+    """Whether a node is a Dropout that is active at inference (possible from opset 12 on)."""
     if node.op_type != "Dropout" or len(node.inputs) < 3 or node.inputs[2] is None:
         return False
     tensor = node.inputs[2].const_value
@@ -244,7 +244,7 @@ def _random_dropout(node: ir.Node) -> bool:
 
 
 def _virtual_block(node: ir.Node, value: ir.Value, position: int, shape: Shape, *, dense: bool) -> Block | None:
-    """The block of a weight whose data is not in the file but known to be all zero or free of zeros."""
+    """The block of a weight whose data is not in the file, but is known to be all zero or free of zeros."""
     weight = weight_of_shape(node, position, value.name or "", shape)
     if weight is None:
         return None
@@ -261,7 +261,7 @@ def _virtual_block(node: ir.Node, value: ir.Value, position: int, shape: Shape, 
 
 
 def _classify(operator: Operator, shapes: list[Shape | None]) -> None:
-    """The class that depends on more than the operator's name."""
+    """Correct the class of an operator where it depends on more than the operator's name."""
     node = operator.node
     if operator.kind == "dense" and not operator.blocks:
         operator.kind = "matmul"
@@ -287,7 +287,7 @@ def _classify(operator: Operator, shapes: list[Shape | None]) -> None:
 
 
 def _keeps_order(operator: Operator, shapes: list[Shape | None]) -> bool:
-    """Whether a Transpose only moves axes of length 1, or the batch axis: one example's numbers stay where they are."""
+    """Whether a Transpose only moves axes of length 1 or the batch axis, so that the order of an example's numbers is unchanged."""
     shape = shapes[operator.inputs[0]]
     if shape is None:
         return False
@@ -297,7 +297,7 @@ def _keeps_order(operator: Operator, shapes: list[Shape | None]) -> bool:
 
 
 def _as_dense(operator: Operator, shapes: list[Shape | None]) -> None:
-    """A convolution whose window is its whole input is a dense layer of the flattened input."""
+    """Turn a convolution whose window is its whole input into a dense layer of the flattened input."""
     if len(operator.blocks) != 1 or operator.blocks[0].groups != 1:
         return
     block, source = operator.blocks[0], shapes[operator.inputs[0]]

@@ -16,10 +16,10 @@ class Block:
     """A weight as one operator uses it.
 
     Attributes:
-        owner: what identifies the initializer; two operators that share it share the weight.
+        owner: identity of the initializer; operators with the same owner share the weight.
         kind: ``dense``, ``conv`` or ``recurrent``.
         shape: canonical ``(out, in, *kernel)``.
-        mask: bool, canonical; None where nothing is zero.
+        mask: canonical mask, bool; None if nothing is zero.
         nnz: number of non-zeros.
     """
 
@@ -38,13 +38,13 @@ class Operator:
     """One operator of the canonical graph.
 
     Attributes:
-        kind: its class, one of `operators.CLASSES`; ``reshape`` ones carry units but are no nodes of the structure graph.
+        kind: class, one of `operators.CLASSES`; ``reshape`` operators pass units on but are not nodes of the structure graph.
         name: ``OpType`` or ``domain::OpType``.
-        inputs: the values it reads that are not constant, in order; `positions` are their places among the node's inputs.
-        outputs: the values it makes.
-        constants: shapes of its constant float inputs that are no weights.
-        results: places of the outputs among the node's outputs.
-        facts: what the table of operators knows of it.
+        inputs: values it reads that are not constant, in order; `positions` are their positions among the node's inputs.
+        outputs: values it makes.
+        constants: shapes of its constant float inputs that are not weights.
+        results: positions of the outputs among the node's outputs.
+        facts: entry of the table of operators.
     """
 
     kind: str
@@ -71,7 +71,7 @@ class CanonicalGraph:
     """Operators in topological order and the shapes of the values between them.
 
     Attributes:
-        shapes: of every value; the batch axis and unknown axes are 1, None where nothing is known.
+        shapes: shape of every value, with 1 for the batch axis and unknown axes; None if nothing is known.
         unknown: operators without a class, sorted.
         opset: version of the operator set.
     """

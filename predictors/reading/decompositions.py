@@ -1,4 +1,4 @@
-"""Operators that exporters write as several: layer normalisation, GELU, SiLU and HardSwish, found and made one again."""
+"""Decompositions: layer normalisation, GELU, SiLU and HardSwish that exporters wrote as several operators become one again."""
 
 from collections.abc import Iterator, Sequence
 
@@ -31,7 +31,7 @@ def join_decompositions(found: list[Operator]) -> list[Operator]:
 
 
 class _Links:
-    """Who makes and who reads every value."""
+    """The producer and the readers of every value."""
 
     def __init__(self, found: Sequence[Operator]) -> None:
         self.maker = {value: operator for operator in found for value in operator.outputs}
@@ -45,13 +45,13 @@ class _Links:
         return maker if maker is not None and maker.name in names else None
 
     def closed(self, parts: Sequence[Operator], last: Operator) -> bool:
-        """Whether nothing outside `parts` reads what they make, but for what `last` makes."""
+        """Whether nothing outside `parts` reads their outputs, except the outputs of `last`."""
         own = {id(part) for part in parts}
         inner = (value for part in parts if part is not last for value in part.outputs)
         return all(id(reader) in own for value in inner for reader in self.readers.get(value, ()))
 
     def scalings(self, operator: Operator, *names: str) -> Iterator[Operator]:
-        """The chain of operators with a constant that alone read what came before, at most one of each name."""
+        """The chain of operators with a constant, each the only reader of the one before, at most one of each name."""
         for name in names:
             readers = self.readers.get(operator.outputs[0], ())
             if len(readers) != 1 or readers[0].name != name or len(readers[0].inputs) != 1 or not readers[0].constants:

@@ -1,4 +1,4 @@
-"""Joining a product with the bias or batch normalisation behind it: folded into the weights or not, it is one layer."""
+"""Fusing a product with the bias or batch normalisation after it: it is one layer, folded into the weights or not."""
 
 from math import prod
 
@@ -20,7 +20,7 @@ def join_layers(graph: CanonicalGraph) -> None:
         operator.inputs = [renamed.get(value, value) for value in operator.inputs]
         source = producer.get(operator.inputs[0]) if len(operator.inputs) == 1 else None
         if source is not None and consumers.get(source.outputs[0]) == 1 and _absorb(source, operator, graph.shapes):
-            # The product now makes the value that its bias made.
+            # The product now produces the output of the bias.
             renamed[operator.outputs[0]] = source.outputs[0]
             consumers[source.outputs[0]] = consumers.get(operator.outputs[0], 0)
             continue
@@ -33,7 +33,7 @@ def join_layers(graph: CanonicalGraph) -> None:
 
 
 def _absorb(source: Operator, operator: Operator, shapes: list[Shape | None]) -> bool:
-    """Let a product take in what follows it, if that is a bias or a batch normalisation; otherwise only note an activation."""
+    """Fuse a following bias or batch normalisation into a product; for an activation, only store that there is one."""
     if source.kind not in PRODUCTS and source.kind != "batch_norm":
         return False
     if operator.kind in ACTIVATIONS:
@@ -43,7 +43,7 @@ def _absorb(source: Operator, operator: Operator, shapes: list[Shape | None]) ->
         return False
     if operator.kind == "batch_norm":
         source.normalised = source.bias = True
-        # Folded, scale, shift, mean and variance come down to one bias.
+        # After folding, scale, shift, mean and variance form one bias.
         source.params = max(source.params, operator.params // 4)
         return True
     if operator.kind == "affine" and _adds(operator) and not source.bias:
@@ -56,12 +56,12 @@ def _absorb(source: Operator, operator: Operator, shapes: list[Shape | None]) ->
 
 
 def _adds(operator: Operator) -> bool:
-    """Whether it adds a constant or subtracts one."""
+    """Whether an operator adds or subtracts a constant."""
     return operator.variant == 0.0 and (operator.facts.sums or operator.name == "Sub")
 
 
 def _is_bias(source: Operator, constants: list[Shape], shapes: list[Shape | None]) -> bool:
-    """Whether a constant has one number a unit (or one for all)."""
+    """Whether a constant has one number per unit of the product."""
     if len(constants) != 1 or not source.blocks:
         return False
     units = source.blocks[0].shape[0]

@@ -1,8 +1,8 @@
-"""A canonical order of nodes: the same graph gives the same arrays, however its file was ordered.
+"""A canonical order of nodes: the same graph gives the same arrays for any order of nodes in its file.
 
-Nodes are sorted by depth, then by a digest of what lies before and behind them, then by their predecessors' places. Digests are
-of features on a grid: the last bits of a sum differ between processors, and must not turn the order round. Where all that ties,
-those bits decide. Nodes that still tie look the same from everywhere.
+Nodes are sorted by depth, then by digests of the nodes before and behind them, then by their predecessors' positions. The digests
+use features rounded to a grid, because the last bits of a sum differ between processors and must not change the order. If all of
+these are equal, digests of the exact features decide. Nodes that are still equal are indistinguishable.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _FINENESS = 1e5 * np.pi
-"""Steps of the grid a unit. It is irrational, so that no fraction lies in the middle between two of them."""
+"""Grid steps per unit. The number is irrational, so that no fraction lies in the middle between two steps."""
 
 
 def canonical_order(
@@ -22,8 +22,8 @@ def canonical_order(
 
     Args:
         kinds: class of every node ``(nodes,)``.
-        features: ``(nodes, features)``.
-        edges: ``(2, edges)``, every source before its target.
+        features: features of the nodes ``(nodes, features)``.
+        edges: edges ``(2, edges)``, every source before its target.
         depth: longest path from an input ``(nodes,)``; every edge goes to a greater depth.
     """
     count = len(kinds)
@@ -42,7 +42,7 @@ def canonical_order(
 
 
 def _digests(kinds: NDArray[np.int64], features: NDArray[np.float64]) -> list[bytes]:
-    """Of every node by itself."""
+    """Digest of every node alone."""
     data, width = features.tobytes(), features.shape[1] * features.itemsize
     return [_digest(bytes((kind,)), data[row * width : (row + 1) * width]) for row, kind in enumerate(kinds.tolist())]
 
@@ -50,7 +50,7 @@ def _digests(kinds: NDArray[np.int64], features: NDArray[np.float64]) -> list[by
 def _surroundings(
     own: Sequence[bytes], by_depth: Sequence[int], before: Sequence[Sequence[int]], behind: Sequence[Sequence[int]]
 ) -> tuple[list[bytes], list[bytes]]:
-    """Digests of every node with what lies before it, and with what lies before and behind it."""
+    """Digests of every node with the nodes before it, and with the nodes before and behind it."""
     past = list(own)
     for node in by_depth:
         past[node] = _digest(own[node], *sorted(past[source] for source in before[node]))

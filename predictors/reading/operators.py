@@ -1,6 +1,6 @@
-"""Canonical operator classes: the kinds of the table of operators, and a hashed place for the unknown.
+"""Canonical operator classes: the kinds of the table of operators, and hashed classes for unknown operators.
 
-Operators that compute the same kind of thing share a class; which one it was is the node feature ``variant``. The
+Operators that compute the same kind of thing share a class; the node feature ``variant`` distinguishes them. The
 classes of unknown operators are chosen by a stable hash of ``domain::OpType``, so that the same operator always lands
 in the same class.
 """
@@ -16,7 +16,7 @@ INDEX: Mapping[str, int] = {name: index for index, name in enumerate(CLASSES)}
 
 
 def _variants() -> dict[str, float]:
-    """By operator: its place among those of its kind, in the order of the table, as a share of their number."""
+    """The variant of every operator: its position among the operators of its kind in the table, divided by their number."""
     members: dict[str, list[str]] = {}
     for one in TABLE.values():
         members.setdefault(one.kind, []).append(one.name)
@@ -27,7 +27,7 @@ _VARIANT: Mapping[str, float] = _variants()
 
 
 def class_of(domain: str, name: str) -> str | None:
-    """The class of an operator, or None where it has none of its own."""
+    """The class of an operator, or None if it has no class of its own."""
     return facts_of(domain, name).kind or None
 
 
@@ -37,7 +37,7 @@ def unknown_class(name: str) -> str:
 
 
 def variant(domain: str, name: str) -> float:
-    """Which member of its class an operator is, in [0, 1); for an unknown one a hash of its name."""
+    """The number of an operator within its class, scaled to [0, 1); for an unknown operator, a hash of its name."""
     if class_of(domain, name) is not None:
         return _VARIANT[name]
     return (zlib.crc32(f"{domain}::{name}".encode()) >> 8) / 2**24

@@ -1,1 +1,1 @@
-"""The two-level graph network: over units inside layers, over operators of the graph."""
+"""The two-level graph network: over the units inside layers, and over the operators of the graph."""

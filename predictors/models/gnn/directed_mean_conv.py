@@ -14,7 +14,7 @@ from predictors.models.gnn.neighbours import Means, Neighbours
 
 
 class DirectedMeanConv(MessagePassing):  # type: ignore[misc]
-    r"""Graph convolution that hears along the edges and against them (as in Rossi et al. 2023, arXiv:2305.10498).
+    r"""Graph convolution that passes messages along the edges and against them (as in Rossi et al. 2023, arXiv:2305.10498).
 
     .. math::
         \mathbf{x}^{\prime}_i = \mathbf{W} \left[ \, \mathbf{x}_i \; \Vert \;
@@ -43,12 +43,12 @@ class DirectedMeanConv(MessagePassing):  # type: ignore[misc]
         self.reset_parameters(generator)
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
-        """Draw new weights; without a generator, from a fresh one of seed 0."""
+        """Draw new weights; without a generator, use a fresh one with seed 0."""
         super().reset_parameters()
         draw_linear(self.weight, self.bias, generator or torch.Generator().manual_seed(0))
 
     def forward(self, x: Tensor, edge_index: Tensor | Neighbours) -> Tensor:
-        """New states of the nodes. `Neighbours` are made once for a graph and take the fast path."""
+        """New states of the nodes. `Neighbours` are made once per graph and use the fast path."""
         if isinstance(edge_index, Neighbours):
             heard = [
                 self.propagate(means.matrix, x=x, means=means) for means in (edge_index.sources, edge_index.targets)
@@ -60,10 +60,10 @@ class DirectedMeanConv(MessagePassing):  # type: ignore[misc]
     def propagate(
         self, edge_index: Tensor, size: tuple[int, int] | None = None, **kwargs: Tensor | Means | None
     ) -> Tensor:
-        """As the base class, but a sparse matrix goes straight to `message_and_aggregate`.
+        """Like the base class, but a sparse matrix is passed directly to `message_and_aggregate`.
 
-        The base class would list the edges of the matrix at each call, which takes as long as the product; or, were this method
-        not here, write a faster one into the folder of temporary files and leave it there.
+        The base class would list the edges of the matrix at each call, which takes as long as the product. Without this method, it
+        would write generated code into the folder of temporary files and leave it there.
         """
         if is_sparse(edge_index) and not self.explain:
             return self.message_and_aggregate(edge_index, **kwargs)  # type: ignore[arg-type]
@@ -71,16 +71,16 @@ class DirectedMeanConv(MessagePassing):  # type: ignore[misc]
         return found
 
     def message(self, x_j: Tensor) -> Tensor:
-        """What a node says is its state."""
+        """The message of a node: its state."""
         return x_j
 
     def message_and_aggregate(self, adj_t: Tensor, x: Tensor, means: Means) -> Tensor:
-        """All messages and their means as one sparse product; `adj_t` is the matrix of `means`."""
+        """Messages and their means in one sparse product; `adj_t` is the matrix of `means`."""
         return means(x)
 
 
 def draw_linear(weight: Tensor, bias: Tensor, generator: torch.Generator) -> None:
-    """Initial values of `torch.nn.Linear`, in place, from a generator of one's own."""
+    """Set the initial values of `torch.nn.Linear` in place, from the given generator."""
     nn.init.kaiming_uniform_(weight, a=math.sqrt(5), generator=generator)
     bound = 1 / math.sqrt(weight.shape[1])
     nn.init.uniform_(bias, -bound, bound, generator=generator)

@@ -1,7 +1,7 @@
 """Two-level graph network on the structure graph: a small ensemble that reads operators, units, links and masks together.
 
-Each member leaves out its own part of the training networks; the errors there give the noise part of the std, the
-disagreement of the members the rest, and an ensemble of several predictors learns there what the network is worth.
+Each member leaves out its own part of the training networks. The std combines the errors on these left-out networks with the
+disagreement of the members. An ensemble of several predictors uses the left-out predictions to weight the graph network.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ from predictors.structure_graph import StructureGraph
 if TYPE_CHECKING:
     from predictors.models.gnn.message_passing import StructureNetwork
 
-CLIP = 4.0  # standard deviations: a network far from all that was trained must not drive the ensemble anywhere
+CLIP = 4.0  # standard deviations: limits the influence of a network far from all training networks
 CHUNK = 16  # graphs evaluated at once
 WORKERS = 2
 NO_UNITS = UnitGraph.without_units()
@@ -37,15 +37,15 @@ class GNNOptions:
     """Size of the graph network and of its training.
 
     Attributes:
-        members: networks of the ensemble, ≥ 1.
-        hidden, unit_hidden: numbers that a node, a unit has, ≥ 1.
-        layers, unit_layers: rounds of message passing among nodes, among units, ≥ 1 and ≥ 0.
-        steps: of the optimiser at least, ≥ 1.
-        epochs: passes over the training networks at least, as far as `most_steps` allows.
-        most_steps: of the optimiser at most.
-        batch_size: networks a step, ≥ 2.
-        learning_rate: at its peak, > 0.
-        weight_decay: decoupled, ≥ 0.
+        members: number of networks in the ensemble, ≥ 1.
+        hidden, unit_hidden: width of the state of a node and of a unit, ≥ 1.
+        layers, unit_layers: rounds of message passing among nodes (≥ 1) and among units (≥ 0).
+        steps: least number of optimiser steps, ≥ 1.
+        epochs: least number of passes over the training networks, unless this needs more than `most_steps`.
+        most_steps: largest number of optimiser steps.
+        batch_size: networks per step, ≥ 2.
+        learning_rate: peak learning rate, > 0.
+        weight_decay: decoupled weight decay, ≥ 0.
         dropout: share of units dropped in training, in [0, 1).
     """
 
@@ -71,7 +71,7 @@ class GNNOptions:
             raise ValueError(f"need learning_rate > 0, weight_decay ≥ 0 and dropout in [0, 1), got {self}")
 
     def steps_for(self, batches: int) -> int:
-        """Steps of the optimiser for so many batches."""
+        """Number of optimiser steps for a number of batches per epoch."""
         return max(self.steps, min(self.epochs * batches, self.most_steps))
 
 
@@ -103,7 +103,7 @@ class GNNPredictor(TargetPredictor):
         self._members: NetworkMembers | None = None
 
     def _learn(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], seed: int) -> None:
-        """Train the members, each on one thread; one seed, one ensemble."""
+        """Train the members, each on one thread; the same seed gives the same ensemble."""
         self.fit_folds(graphs, targets, _folds(len(graphs), self.options.members, seed), seed)
 
     def _learn_left_out(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], seed: int) -> Scores:
@@ -115,9 +115,10 @@ class GNNPredictor(TargetPredictor):
     def fit_folds(
         self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], folds: NDArray[np.int64], seed: int = 0
     ) -> NDArray[np.float64]:
-        """As `fit_targets`; what the member that did not see it says of every network, ``(networks,)``.
+        """Like `fit_targets`; returns, for every network, the prediction of the member that did not see it, ``(networks,)``.
 
-        `folds` ``(networks,)`` is the number of the member that leaves a network out; one that is left out by none gets 0.
+        `folds` ``(networks,)`` is the number of the member that leaves a network out; the result is 0 for a network that no
+        member leaves out.
         """
         scaling = self._new_scaling(graphs, targets)
         scaled = (targets - scaling.target_centre) / scaling.target_spread
@@ -139,7 +140,7 @@ class GNNPredictor(TargetPredictor):
         return left_out * scaling.target_spread + scaling.target_centre
 
     def predict_targets(self, graphs: Sequence[StructureGraph]) -> Scores:
-        """Mean of the members; their disagreement and the left-out error together as std."""
+        """Mean of the members; the std combines their disagreement and the left-out error."""
         scaling = require_fitted(self._scaling, self.name)
         said = _said(require_fitted(self._members, self.name), graphs, scaling)
         std = np.sqrt(said.var(axis=0) + scaling.noise**2)
@@ -229,7 +230,7 @@ class GNNPredictor(TargetPredictor):
 
 
 def _require_sizes(arrays: dict[str, NDArray[np.generic]], sizes: dict[str, int]) -> None:
-    """Refuse sizes that the saved parameters do not have, before they become options and so many parameters are looked for."""
+    """Refuse sizes that differ from the saved parameters, before they determine how many parameters are searched for."""
     array(arrays, "member0.nodes.weight", "f", (sizes["hidden"], len(NODE_FEATURES)))
     array(arrays, "member0.units.weight", "f", (sizes["unit_hidden"], len(UNIT_FEATURES)))
     for part, count in (("rounds", sizes["layers"]), ("unit_rounds", sizes["unit_layers"])):
@@ -245,21 +246,21 @@ _SIZES = ("members", "hidden", "layers", "unit_hidden", "unit_layers")
 
 
 def _compute_on_one_thread() -> None:
-    """Give the calling thread, one of a pool, one CPU thread until it ends: networks of this size gain nothing from more."""
+    """Limit the calling thread of a pool to one CPU thread until it ends: networks of this size do not gain from more threads."""
     import torch
 
-    torch.get_num_threads()  # sets the number of a new thread, which the limit then replaces
+    torch.get_num_threads()  # sets the number for a new thread, which the limit then replaces
     limit_this_thread(1)
 
 
 def _folds(networks: int, members: int, seed: int) -> NDArray[np.int64]:
-    """The member that leaves a network out; with one member it sees nine tenths."""
+    """The number of the member that leaves a network out; a single member leaves out a tenth of the networks."""
     order = np.random.default_rng([seed, members]).permutation(networks)
     return np.asarray(order % max(members, 10) if members == 1 else order % members)
 
 
 def _said(members: NetworkMembers, graphs: Sequence[StructureGraph], scaling: Scaling) -> NDArray[np.float64]:
-    """What every member says of every graph, ``(members, graphs)``."""
+    """Prediction of every member for every graph, ``(members, graphs)``."""
     parts = (graphs[start : start + CHUNK] for start in range(0, len(graphs), CHUNK))
     return np.concatenate([np.zeros((len(members), 0)), *(members(_batch(part, scaling)) for part in parts)], axis=1)
 
@@ -288,7 +289,7 @@ def _scaling(graphs: Sequence[StructureGraph], targets: NDArray[np.float64]) -> 
 
 
 def _spread(table: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Standard deviations; huge, so that the scaled feature is 0, where a feature never varies."""
+    """Standard deviations; huge for a feature that never varies, so that the scaled feature is 0."""
     if not len(table):
         return np.ones(table.shape[1], np.float32)
     spread = table.std(axis=0)
@@ -318,7 +319,7 @@ def _scaling_from(arrays: dict[str, NDArray[np.generic]]) -> Scaling:
 def _units(
     graphs: Sequence[StructureGraph],
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
-    """The units of all graphs below one another: features, node of every unit (−1 for none), edges ``(2, edges)``."""
+    """The units of all graphs in one table: features, node of every unit (−1 for none), edges ``(2, edges)``."""
     units = [graph.units or NO_UNITS for graph in graphs]
     nodes = np.cumsum([0] + [len(graph.operators) for graph in graphs[:-1]])
     first = np.cumsum([0] + [len(one.owner) for one in units[:-1]])

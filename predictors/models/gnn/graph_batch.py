@@ -11,17 +11,17 @@ Numbers = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class GraphBatch:
-    """The graphs below one another.
+    """Several graphs in one set of arrays.
 
     Attributes:
-        features: standardised, ``(nodes, node features)``.
+        features: standardised node features, ``(nodes, node features)``.
         operators: class of every node, ``(nodes,)``.
-        edges: without repetition, source above target, ``(2, edges)``.
-        owner: graph of every node, ``(nodes,)``, growing.
-        summary: standardised, ``(graphs, graph features)``.
+        edges: edges without repetition, ``(2, edges)``: sources, then targets.
+        owner: graph of every node, ``(nodes,)``, ascending.
+        summary: standardised features of the whole graphs, ``(graphs, graph features)``.
         units: standardised features of the units, ``(units, unit features)``.
-        unit_edges: as `edges`, of units.
-        unit_owner: node of every unit, ``(units,)``; one past the last node for units of no node.
+        unit_edges: edges between units, like `edges`.
+        unit_owner: node of every unit, ``(units,)``; the number of nodes for units without a node.
     """
 
     features: Floats

@@ -1,7 +1,7 @@
 """The two-level graph network: messages among units, pooled into their operators, then among operators, pooled into the graph.
 
 On both levels messages go along the edges and against them, each direction with its own weights (Rossi et al. 2023,
-arXiv:2305.10498). A network that is too large for a unit graph, or has none, is read by its operators alone.
+arXiv:2305.10498). A network without a unit graph, or too large for one, is represented by its operators only.
 
 This file imports torch and PyTorch Geometric; import it inside functions.
 """
@@ -26,8 +26,8 @@ class Batch:
     """A `GraphBatch` as tensors.
 
     Attributes:
-        neighbours, unit_neighbours: matrices made of the edges, or the edges themselves ``(2, edges)`` for the plain path of
-            PyTorch Geometric.
+        neighbours, unit_neighbours: matrices made from the edges, or the edges ``(2, edges)`` themselves for PyTorch Geometric's
+            plain path.
     """
 
     features: Tensor
@@ -41,7 +41,7 @@ class Batch:
 
     @classmethod
     def of(cls, batch: GraphBatch, *, fused: bool = True) -> "Batch":
-        """Share the arrays; with matrices in place of edges if `fused`."""
+        """Convert a batch; the tensors share its arrays. With `fused`, edges become matrices."""
         same = ("features", "operators", "owner", "summary", "units", "unit_owner")
         pairs = ((batch.edges, len(batch.operators)), (batch.unit_edges, len(batch.units)))
         first, second = (Neighbours.of(*one) if fused else torch.from_numpy(one[0]) for one in pairs)
@@ -69,15 +69,15 @@ class Rounds(nn.Module):
 
 
 class Dropout(nn.Module):
-    """As torch's, from a generator of its own, so that networks may be trained side by side and stay reproducible."""
+    """Dropout like torch's, but with its own generator, so that networks trained in parallel stay reproducible."""
 
     def __init__(self, share: float, generator: torch.Generator) -> None:
-        """`share` of the entries become 0 in training."""
+        """`share`: share of the entries that become 0 in training."""
         super().__init__()
         self.share, self.generator = share, generator
 
     def forward(self, state: Tensor) -> Tensor:
-        """The state, thinned in training."""
+        """The state; in training, with dropout."""
         if not self.training or self.share == 0:
             return state
         kept = torch.rand(state.shape, generator=self.generator) >= self.share
@@ -85,10 +85,10 @@ class Dropout(nn.Module):
 
 
 class StructureNetwork(nn.Module):
-    """Units → operators → graph, joined by the features of the whole graph → one number a graph."""
+    """The network: units → operators → graph, joined with features of the whole graph → one number per graph."""
 
     def __init__(self, sizes: NetworkSizes, seed: int = 0, *, dropout: float = 0.0) -> None:
-        """Weights and dropout follow from the seed; torch's own generator is neither used nor changed."""
+        """The seed determines weights and dropout; torch's own generator is neither used nor changed."""
         super().__init__()
         weights, dropped = torch.Generator().manual_seed(seed), torch.Generator().manual_seed(seed)
         hidden, inner = sizes.hidden, sizes.unit_hidden
@@ -115,7 +115,7 @@ class StructureNetwork(nn.Module):
         return self.outputs(batch)[:, 0]
 
     def outputs(self, batch: Batch) -> Tensor:
-        """All that the head gives, ``(graphs, outputs)``: there is one, unless another head is put on."""
+        """All outputs of the head, ``(graphs, outputs)``; the default head has one output."""
         state = self.nodes(batch.features) + self.operators(batch.operators)
         if len(batch.units):
             state = state + self._from_units(batch, len(state))
@@ -128,7 +128,7 @@ class StructureNetwork(nn.Module):
         return found
 
     def _from_units(self, batch: Batch, nodes: int) -> Tensor:
-        """What the units of every operator tell, ``(nodes, hidden)``: mean, spread and largest; 0 where there are none."""
+        """Contribution of the units to every operator, ``(nodes, hidden)``, from their mean, spread and maximum; 0 without units."""
         state = self.unit_rounds(self.units(batch.units), batch.unit_neighbours)
         mean = global_mean_pool(state, batch.unit_owner, nodes + 1)
         square = global_mean_pool(state * state, batch.unit_owner, nodes + 1)
@@ -173,5 +173,5 @@ def train_network(
 
 
 def state_arrays(network: StructureNetwork) -> dict[str, NDArray[np.float32]]:
-    """The parameters by name, copied."""
+    """A copy of the parameters, by name."""
     return {name: value.detach().numpy().copy() for name, value in network.state_dict().items()}

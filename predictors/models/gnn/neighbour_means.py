@@ -7,11 +7,11 @@ from predictors.models.gnn.graph_batch import Numbers
 
 
 def neighbour_means(hearing: Numbers, heard: Numbers, nodes: int) -> scipy.sparse.csr_array:
-    """Float32 ``(nodes, nodes)``, columns sorted; the row of a node that hears none is empty.
+    """The matrix of means, float32 ``(nodes, nodes)``, columns sorted; the row of a node without neighbours is empty.
 
     Args:
-        hearing, heard: the two ends of every edge, without repetition, ``(edges,)`` each.
-        nodes: their number.
+        hearing, heard: receiving and sending node of every edge, without repetition, ``(edges,)`` each.
+        nodes: number of nodes.
     """
     order = np.lexsort((heard, hearing))
     degrees = np.bincount(hearing, minlength=nodes)

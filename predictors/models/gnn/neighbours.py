@@ -16,7 +16,7 @@ from torch import Tensor
 from predictors.models.gnn.neighbour_means import neighbour_means
 from predictors.silenced import silenced
 
-with silenced(UserWarning):  # torch says of the first sparse CSR tensor of a process that these are in beta
+with silenced(UserWarning):  # for the first sparse CSR tensor of a process, torch warns that these are in beta
     torch.eye(1, device="cpu").to_sparse_csr()
 
 
@@ -28,14 +28,14 @@ class Means:
     gathers and scatters one row per edge: `benchmarks` prints what that costs.
 
     Attributes:
-        means: of `neighbour_means`.
+        means: matrix from `neighbour_means`.
     """
 
     means: scipy.sparse.csr_array
 
     @cached_property
     def matrix(self) -> Tensor:
-        """Sparse CSR ``(nodes, nodes)``: row i has the weights of the nodes that node i hears."""
+        """Sparse CSR ``(nodes, nodes)``: row i has the weights of the nodes from which node i receives messages."""
         return _tensor(self.means)
 
     @cached_property
@@ -44,7 +44,7 @@ class Means:
         return _tensor(self.means.T.tocsr())
 
     def __call__(self, state: Tensor) -> Tensor:
-        """Mean of the states ``(nodes, width)`` that every node hears; 0 for a node that hears none."""
+        """Mean of the states ``(nodes, width)`` of every node's neighbours; 0 for a node without neighbours."""
         return cast("Tensor", _Product.apply(self, state))  # type: ignore[no-untyped-call]
 
 
@@ -57,12 +57,12 @@ class Neighbours:
 
     @classmethod
     def of(cls, edges: NDArray[np.int64], nodes: int) -> "Neighbours":
-        """From edges ``(2, edges)`` without repetition, source above target."""
+        """Make the means from edges ``(2, edges)`` without repetition: sources, then targets."""
         return cls(*(Means(neighbour_means(*ends, nodes)) for ends in ((edges[1], edges[0]), (edges[0], edges[1]))))
 
 
 def _tensor(matrix: scipy.sparse.csr_array) -> Tensor:
-    # A product with 64-bit indices turns them into 32-bit ones, every time.
+    # A product with 64-bit indices converts them to 32-bit ones every time.
     starts, columns = (torch.from_numpy(index.astype(np.int32)) for index in (matrix.indptr, matrix.indices))
     return torch.sparse_csr_tensor(
         starts, columns, torch.from_numpy(matrix.data), size=matrix.shape, check_invariants=False
@@ -70,7 +70,7 @@ def _tensor(matrix: scipy.sparse.csr_array) -> Tensor:
 
 
 class _Product(torch.autograd.Function):
-    """Product with a sparse matrix whose transpose is at hand."""
+    """Product with a sparse matrix whose transpose is already available."""
 
     @staticmethod
     def forward(ctx: torch.autograd.function.FunctionCtx, means: Means, state: Tensor) -> Tensor:

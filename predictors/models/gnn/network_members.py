@@ -1,7 +1,7 @@
-"""Trained graph networks of one size, evaluated together without torch: its import takes seconds, the answer milliseconds.
+"""Trained graph networks of one size, evaluated together without torch: importing torch takes seconds, a prediction milliseconds.
 
-The same function as `message_passing.StructureNetwork`, where it is trained; all members pass through one product after
-the other, stacked. States are ``(nodes, members, width)``.
+Computes the same function as `message_passing.StructureNetwork`, which is used for training. All members are stacked, so that each
+product is computed for all of them at once. States are ``(nodes, members, width)``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,15 +26,15 @@ class NetworkMembers:
         self._stacked = {name: np.stack([member[name] for member in members]) for name in members[0]}
 
     def __len__(self) -> int:
-        """How many."""
+        """Number of members."""
         return len(self._stacked["nodes.bias"])
 
     def parameters(self, member: int) -> dict[str, Floats]:
-        """Those of one member, copied."""
+        """A copy of one member's parameters."""
         return {name: values[member].copy() for name, values in self._stacked.items()}
 
     def __call__(self, batch: GraphBatch) -> NDArray[np.float64]:
-        """What every member says of every graph, float64 ``(members, graphs)``."""
+        """Prediction of every member for every graph, float64 ``(members, graphs)``."""
         if not len(batch.summary):
             return np.zeros((len(self), 0))
         return np.ascontiguousarray(self._head(batch, self._states(batch)).T.astype(np.float64))
@@ -60,7 +60,7 @@ class NetworkMembers:
         return self._linear("head.4", inner)[:, :, 0]
 
     def _from_units(self, batch: GraphBatch) -> Floats:
-        """What the units of every node tell, ``(nodes, members, hidden)``: mean, spread and largest; 0 where there are none."""
+        """Contribution of the units to every node, ``(nodes, members, hidden)``, from their mean, spread and maximum; 0 without units."""
         state = self._rounds("unit_rounds", self._linear("units", batch.units[:, None]), batch.unit_edges)
         nodes = len(batch.operators)
         pools = RowGroups.of(batch.unit_owner, nodes + 1)
@@ -70,7 +70,7 @@ class NetworkMembers:
         return (told * (pools.counts > 0)[:, None, None])[:nodes]
 
     def _rounds(self, name: str, state: Floats, edges: Numbers) -> Floats:
-        """Residual rounds: every node hears itself, the mean of its sources and that of its targets."""
+        """Residual rounds: every node reads its own state, the mean of its sources and the mean of its targets."""
         sources, targets = (neighbour_means(*ends, len(state)) for ends in ((edges[1], edges[0]), (edges[0], edges[1])))
         width = state.shape[2]
         heard = np.empty((*state.shape[:2], 3 * width), np.float32)
@@ -86,15 +86,15 @@ class NetworkMembers:
         return state
 
     def _linear(self, name: str, state: Floats) -> Floats:
-        """``(rows, members or 1, in)`` to ``(rows, members, out)``."""
+        """A linear layer: ``(rows, members or 1, in)`` to ``(rows, members, out)``."""
         made = np.matmul(state.swapaxes(0, 1), self._stacked[f"{name}.weight"].swapaxes(1, 2))
         made += self._stacked[f"{name}.bias"][:, None]
         return np.asarray(made.swapaxes(0, 1))
 
     def _normed(self, name: str, state: Floats) -> Floats:
-        """Every state with mean 0 and variance 1 over its entries, scaled and shifted by the layer's parameters."""
+        """Layer normalisation: every state with mean 0 and variance 1 over its entries, scaled and shifted by the layer's parameters."""
         width = state.shape[2]
-        # Sums along a short axis are slow, products with a vector of ones are not.
+        # Sums along a short axis are slow; products with a vector of ones are fast.
         rows = state.reshape(-1, width)
         share = np.full((width, 1), 1 / width, np.float32)
         centred = rows - rows @ share

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-SUM_SCALE = 8.0  # nodes of a small network: keeps the sum pool of the size of the mean pool
-SMALLEST_VARIANCE = 1e-6  # of the states of the units of a node
+SUM_SCALE = 8.0  # nodes of a small network: gives the sum pool about the size of the mean pool
+SMALLEST_VARIANCE = 1e-6  # least variance of the states of the units of a node
 
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkSizes:
-    """Of a two-level graph network: what it reads, its widths and its rounds on both levels."""
+    """Sizes of a two-level graph network: its inputs, and its widths and rounds on both levels."""
 
     classes: int
     node_features: int
@@ -21,7 +21,7 @@ class NetworkSizes:
 
 
 def parameter_shapes(sizes: NetworkSizes) -> dict[str, tuple[int, ...]]:
-    """Names of the parameters, those of torch's modules, and their shapes."""
+    """Names of the parameters, as in torch's modules, and their shapes."""
     hidden, inner = sizes.hidden, sizes.unit_hidden
     linear = {
         "nodes": (hidden, sizes.node_features),

@@ -1,4 +1,4 @@
-"""Rows of states that belong together, the nodes of a graph for one, reduced to one row a group."""
+"""Groups of rows of states, such as the nodes of a graph, reduced to one row per group."""
 
 from dataclasses import dataclass
 
@@ -9,12 +9,12 @@ from predictors.models.gnn.graph_batch import Floats, Numbers
 
 @dataclass(frozen=True, eq=False)
 class RowGroups:
-    """Rows that belong together.
+    """Groups of rows.
 
     Attributes:
-        counts: rows of every group, ``(groups,)``.
-        order: the rows by group; None where they are in order.
-        some, starts: groups that have rows, and where in `order` these begin.
+        counts: number of rows of every group, ``(groups,)``.
+        order: rows sorted by group; None if they are already sorted.
+        some, starts: non-empty groups, and the position in `order` of the first row of each.
     """
 
     counts: Numbers
@@ -24,20 +24,20 @@ class RowGroups:
 
     @classmethod
     def of(cls, owner: Numbers, groups: int) -> "RowGroups":
-        """From the group of every row."""
+        """Make the groups from the group of every row."""
         counts = np.bincount(owner, minlength=groups)
         order = None if (owner[1:] >= owner[:-1]).all() else np.argsort(owner, kind="stable")
         some = np.flatnonzero(counts)
         return cls(counts, order, some, np.concatenate(([0], np.cumsum(counts[some])[:-1])).astype(np.int64))
 
     def mean(self, state: Floats) -> Floats:
-        """Mean over the rows of every group, ``(groups, members, width)``; 0 where there are none."""
+        """Mean over the rows of every group, ``(groups, members, width)``; 0 for an empty group."""
         found = self._reduced(np.add, state)
         found /= np.maximum(self.counts, 1).astype(np.float32)[:, None, None]
         return found
 
     def largest(self, state: Floats) -> Floats:
-        """The largest of every group; 0 where there are none."""
+        """Maximum over the rows of every group; 0 for an empty group."""
         return self._reduced(np.maximum, state)
 
     def _reduced(self, function: np.ufunc, state: Floats) -> Floats:
