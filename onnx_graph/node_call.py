@@ -20,8 +20,8 @@ class Weights(Protocol):
         """The weight that a node reads as an input."""
         ...
 
-    def recurrence(self, node: ir.Node, steps: int | None) -> Recurrence | None:
-        """The two weights of a recurrent node over `steps` steps; None if their number is unknown."""
+    def recurrence(self, node: ir.Node) -> Recurrence | None:
+        """The two weights of a recurrent node; None unless both are maskable."""
         ...
 
 
@@ -79,10 +79,7 @@ class NodeCall:
 
     def recurrence(self) -> Recurrence | None:
         """The weights of a recurrent node."""
-        shape = self.inputs[0]
-        steps = shape[1 if self.integer("layout", 0) else 0] if shape is not None and len(shape) == 3 else None
-        known = steps if isinstance(steps, int) else None
-        return None if self._weights is None else self._weights.recurrence(self.node, known)
+        return None if self._weights is None else self._weights.recurrence(self.node)
 
 
 def shape_of(value: ir.Value | None) -> Dims | None:

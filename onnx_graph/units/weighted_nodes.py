@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import count
 
 import numpy as np
 import onnx_ir as ir
@@ -54,11 +53,11 @@ class Weighted:
         use = self.uses.get(node, {}).get(index)
         return None if use is None else Product(self.pairs(use), use.weight.groups)
 
-    def recurrence(self, node: ir.Node, steps: int | None) -> "Recurrence | None":
-        """The weights of a recurrent node over `steps` steps (None: any number); None unless both are maskable."""
+    def recurrence(self, node: ir.Node) -> "Recurrence | None":
+        """The weights of a recurrent node; None unless both are maskable."""
         if set(self.uses.get(node, ())) != {1, 2}:
             return None
-        return Recurrence(self, node, self.hidden(node, 1), self.hidden(node, 2), steps)
+        return Recurrence(self, node, self.hidden(node, 1), self.hidden(node, 2))
 
     def pairs(self, use: WeightUse) -> Pairs:
         """Pairs of connected output and input units: the canonical mask, reduced over its kernel, ``(out, in)``."""
@@ -121,7 +120,6 @@ class Recurrence:
     node: ir.Node
     inward: Pairs
     loops: Pairs
-    steps: int | None
 
     def enter(self, field: UnitMap) -> UnitMap:
         """Hidden units that inputs reach."""
@@ -133,14 +131,12 @@ class Recurrence:
 
     def run(self, field: UnitMap) -> UnitMap:
         """Hidden units that the given ones reach; stored as the units that a graph input reaches."""
-        found = self.weighted.reached[self.node] = _spread_over(self.loops, self._whole(field), self.steps)
+        found = self.weighted.reached[self.node] = _spread_over(self.loops, self._whole(field))
         return found
 
     def run_back(self, field: UnitMap) -> UnitMap:
         """Hidden units that the given ones need; stored as the units that a graph output needs."""
-        found = self.weighted.needed[self.node] = _spread_over(
-            self.loops.swapaxes(1, 2), self._whole(field), self.steps
-        )
+        found = self.weighted.needed[self.node] = _spread_over(self.loops.swapaxes(1, 2), self._whole(field))
         return found
 
     def _whole(self, field: UnitMap) -> UnitMap:
@@ -209,11 +205,13 @@ def _by_group(blocks: Pairs, units: UnitMap) -> UnitMap:
     return any_over(blocks & grouped, -1).reshape(*units.shape[:-1], groups * out)
 
 
-def _spread_over(loops: Pairs, units: UnitMap, steps: int | None) -> UnitMap:
-    """Units ``(directions, hidden)`` reached from the given ones along recurrent connections, one between two steps."""
-    for _ in count() if steps is None else range(steps - 1):
+def _spread_over(loops: Pairs, units: UnitMap) -> UnitMap:
+    """Units ``(directions, hidden)`` reached from the given ones along any number of recurrent connections.
+
+    The number of steps is ignored, even where it is known: a mask keeps its count of live weights for sequences of any length.
+    """
+    while True:
         wider = units | any_over(loops & units[:, None, :], 2)
         if (wider == units).all():
-            break
+            return units
         units = wider
-    return units

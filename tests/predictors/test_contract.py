@@ -14,7 +14,7 @@ SMALL_ENSEMBLE = EnsembleOptions(folds=2, network=SMALL)
 QUICK = {
     "gnn": functools.partial(GNNPredictor, SMALL),
     "ensemble": functools.partial(EnsemblePredictor, SMALL_ENSEMBLE),
-    "warm": functools.partial(WarmPredictor, SMALL_ENSEMBLE),
+    "warm": lambda: WarmPredictor(SMALL_ENSEMBLE, source=shipped().predictor),
 }
 
 

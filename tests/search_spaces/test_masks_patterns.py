@@ -17,7 +17,6 @@ from search_spaces.masks.expander import expander, near_regular
 from search_spaces.masks.fixed_fan_in import fixed_fan_in
 from search_spaces.masks.n_m import capacity, n_m
 from search_spaces.masks.random_pattern import random
-from search_spaces.masks.recipe import patterns
 from search_spaces.masks.theme import grow, shares, theme
 from search_spaces.masks.watts_strogatz import watts_strogatz
 
@@ -251,7 +250,7 @@ def test_channels_are_whole_but_one():
 
 @pytest.mark.parametrize("pattern", UNIT_GRAPHS)
 def test_graph_patterns_keep_whole_kernels_where_every_unit_gets_one(pattern):
-    mask = patterns.load(pattern)(conv(6, 8, 3, 3), 20 * 9 + 4, rng())
+    mask = PATTERNS.load(pattern)(conv(6, 8, 3, 3), 20 * 9 + 4, rng())
     kernels = mask.reshape(48, 9).sum(axis=1)
     assert sorted(kernels)[-21:] == [4] + [9] * 20
     assert kernels.sum() == 184
@@ -260,7 +259,7 @@ def test_graph_patterns_keep_whole_kernels_where_every_unit_gets_one(pattern):
 @pytest.mark.parametrize("pattern", UNIT_GRAPHS)
 def test_graph_patterns_spread_few_connections_over_the_kernels(pattern):
     # 30 connections are 3 kernels and a bit, for 8 channels: 8 kernels of 3 or 4 instead.
-    kernels = patterns.load(pattern)(conv(6, 8, 3, 3), 30, rng()).reshape(48, 9).sum(axis=1)
+    kernels = PATTERNS.load(pattern)(conv(6, 8, 3, 3), 30, rng()).reshape(48, 9).sum(axis=1)
     assert sorted(kernels)[-8:] == [3, 3, 4, 4, 4, 4, 4, 4]
     assert kernels.sum() == 30
 
@@ -394,7 +393,7 @@ def test_any_count_in_any_shape_is_exact(pattern, shape, share, kind, seed):
     else:
         layer = MaskLayer(name="w", shape=shape, kind="conv" if len(shape) > 2 else "dense")
     nnz = round(share * layer.size)
-    mask = patterns.load(pattern)(layer, nnz, rng(seed))
+    mask = PATTERNS.load(pattern)(layer, nnz, rng(seed))
     assert mask.shape == layer.shape
     assert mask.dtype == np.bool_
     assert int(mask.sum()) == nnz
