@@ -175,7 +175,8 @@ READ_ATTRIBUTES = frozenset(
     }
 )
 """Operators whose rules here read attributes."""
-MULTIPLIES = frozenset({*_NESTS, "Concat", "Range"})
+_WINDOWS = ("HannWindow", "HammingWindow", "BlackmanWindow")  # libraries make them of a Range
+MULTIPLIES = frozenset({*_NESTS, *_WINDOWS, "Concat", "Range"})
 DRIVERS = {"ConstantOfShape": 0, "Expand": 1, "Reshape": 1, "Gather": 1, "Col2Im": 1}
 """Input whose elements (`Gather`: axes) determine the number of output axes, by operator."""
 _AXES: dict[str, Rule] = {
@@ -218,7 +219,7 @@ _CARRIED: dict[str, Rule] = {
     "Gather": lambda step, inputs: min(_gathered(step, inputs), MOST_CARRIED + 1) if inputs[0].carried else 0,
     "Concat": lambda step, inputs: sum(bound.carried for bound in inputs),
     "Add": _added,
-    "Range": _ranged,
+    **dict.fromkeys(("Range", *_WINDOWS), _ranged),
     **dict.fromkeys(("Sub", "Mul"), _most_carried),
     **dict.fromkeys(("Cast", "Slice", "Squeeze", "Unsqueeze", "Identity", "Reshape", "Abs"), _same_carried),
 }

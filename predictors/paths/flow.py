@@ -20,6 +20,7 @@ from predictors.reading.canonical_graph import CanonicalGraph, Operator
 _SMALLEST = 1e-100  # relative to a flow's largest entry: keeps positive entries positive
 _SAFE = 200.0
 _LOG2 = log(2.0)
+_MOST_UNITS = 1 << 18  # of an input or an output, that are distinguished
 _BUDGET = 10_000_000  # multiplications: determines how many sources are distinguished
 _FIRST = [0]  # positions of the inputs or outputs of an operator that has only one
 _LARGEST = 1 << 22  # maximal number of entries of the inputs' flows
@@ -228,7 +229,9 @@ def _units(array: Array, shape: Shape) -> Array:
     axis = 1 if array.ndim - 1 >= 4 else array.ndim - 2
     others = tuple(other for other in range(array.ndim - 1) if other != axis)
     means = array.mean(axis=others) if others else array
-    return np.broadcast_to(means, (shape[axis], means.shape[-1])) if shape and means.shape[0] == 1 else means
+    if not shape or means.shape[0] > 1:
+        return means
+    return np.broadcast_to(means, (min(shape[axis], _MOST_UNITS), means.shape[-1]))
 
 
 def _sources(graph: CanonicalGraph, shapes: list[Shape]) -> tuple[dict[int, Array], int]:
@@ -240,6 +243,9 @@ def _sources(graph: CanonicalGraph, shapes: list[Shape]) -> tuple[dict[int, Arra
         for value in operator.inputs:
             readers.setdefault(value, []).append(operator)
     axes = {value: source_axes(value, shapes[value], readers) for value in inputs}
+    axes = {
+        value: told if prod(shapes[value][axis] for axis in told) <= _MOST_UNITS else () for value, told in axes.items()
+    }
     counts = {value: prod(shapes[value][axis] for axis in axes[value]) for value in inputs}
     total = sum(counts.values())
     limit = min(limit, max(_LARGEST // max(total, 1), 1))
