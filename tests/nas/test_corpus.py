@@ -68,7 +68,8 @@ def test_networks_in_a_row_share_an_architecture_and_differ_in_their_masks() -> 
 
 def test_densities_patterns_and_edits_are_those_of_the_plan() -> None:
     spaces = Spaces(TINY, load_task("digits").signature)
-    drawn = [one for shard in range(4) for one in candidates(TINY, shard, spaces)]
+    whole = replace(TINY, networks=4 * domains.SHARD)
+    drawn = [one for shard in range(4) for one in candidates(whole, shard, spaces)]
     free = [one for one in drawn if one.architecture["wiring"] in ("plain", "skips")]  # others prescribe connections
     densities = np.array([one.mask.density for one in free])
     assert densities.min() > 0.9 * domains.LOWEST
