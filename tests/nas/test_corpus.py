@@ -66,6 +66,7 @@ def test_networks_in_a_row_share_an_architecture_and_differ_in_their_masks() -> 
     assert len({one.digest for one in drawn}) == len(drawn)
 
 
+@pytest.mark.takes(12, "draws four whole shards")
 def test_densities_patterns_and_edits_are_those_of_the_plan() -> None:
     spaces = Spaces(TINY, load_task("digits").signature)
     whole = replace(TINY, networks=4 * domains.SHARD)
