@@ -71,7 +71,7 @@ def stages() -> tuple[Mapping[str, Stage], Accepted]:
         "encode": lambda path: predictors.encode(loaded(path)),
         "predict": lambda path: predictor.predict(loaded(path), task="digits"),
         "shrink": lambda path: onnx_graph.size(onnx_graph.shrink(loaded(path))),
-        "trim": lambda path: onnx_graph.trim(loaded(path).clone()),
+        "trim": lambda path: onnx_graph.trim(onnx_graph.load(path)) if loaded(path) else None,
         "import": lambda path: import_model(onnx_graph.simplify(loaded(path))),
         "nas inspect": lambda path: _command(["inspect", str(path)]),
         "nas predict": lambda path: _command(["predict", str(path), str(_neighbour(path)), "--task", "digits"]),
