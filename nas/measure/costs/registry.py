@@ -2,22 +2,13 @@
 
 from collections.abc import Callable, Iterable
 from functools import cache
-from typing import Any
 
 import onnx_ir as ir
 
 from nas.errors import PluginError, UsageError
 from nas.measure.costs.cost import Cost
+from nas.registered import fault_of
 from onnx_graph import Registry
-
-
-def _fault(found: Any, name: str) -> str:
-    if not isinstance(found, Cost):
-        return "it must be a nas.measure.costs.Cost"
-    if found.name != name:
-        return f"its name must be {name!r}, as that of its entry point"
-    return "" if callable(found.measure) else "its measure must be a function"
-
 
 COSTS: Registry[Cost] = Registry(
     "cost",
@@ -31,7 +22,7 @@ COSTS: Registry[Cost] = Registry(
         "latency": "nas.measure.costs.latency:LATENCY",
     },
     "nas.costs",
-    fault=_fault,
+    fault=fault_of(Cost, "nas.measure.costs.Cost", "measure"),
     unknown=UsageError,
     broken=PluginError,
 )
