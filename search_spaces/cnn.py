@@ -247,5 +247,5 @@ def _check(design: CNNDesign) -> None:
 
 def _number(value: genes.Gene) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise InvalidCandidateError(f"{value!r} stands where a number is needed")
+        raise InvalidCandidateError(f"{value!r} is not a number")
     return value

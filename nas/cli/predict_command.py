@@ -40,11 +40,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--predictor",
         default="default",
         metavar="FOLDER",
-        help="a run, or what `nas predictor fit` wrote (default: the shipped one)",
+        help="a folder that `nas search` or `nas predictor fit` wrote (default: the predictor that is installed with the package)",
     )
-    parser.add_argument("--task", metavar="NAME", help="for a predictor of several tasks: which, or a .json file")
     parser.add_argument(
-        "--latency", metavar="FOLDER", help="milliseconds and bytes too: what `nas predictor calibrate-latency` wrote"
+        "--task", metavar="NAME", help="the task, for a predictor that knows several: its name, or a .json file"
+    )
+    parser.add_argument(
+        "--latency",
+        metavar="FOLDER",
+        help="a folder that `nas predictor calibrate-latency` wrote: answer milliseconds and bytes too",
     )
     parser.add_argument("--explain", action="store_true", help="which layers and which features moved the prediction")
     add_workers(parser)

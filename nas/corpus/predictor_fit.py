@@ -31,7 +31,7 @@ def fit(corpus: Corpus, folder: Path, name: str = "ensemble", *, seed: int = 0) 
     """Fit a predictor on all networks of a corpus and save it, with the descriptions of its tasks by name if there are several."""
     if needs_task(name):
         raise UsageError(
-            f"a predictor of the corpus starts from none, and {name!r} starts from the shipped one: take another"
+            f"{name!r} starts from the shipped predictor, so it cannot be fitted as a new one; take another predictor"
         )
     require_free(folder)
     tasks = descriptions(corpus)

@@ -78,13 +78,15 @@ def export(
         ExportError: an output differs from the trained network's by more than `TOLERANCE`, or onnxruntime refuses the model.
         OSError: the file cannot be written.
     """
+    from nas.importer import outputs_of  # torch takes seconds to load
+
     path, origin = Path(path), of_task(task) if origin is None else origin
     model, task = without_normalisation(model, task)
     model = with_any_batch(model)
     shrunk = _finished(model, task, keep_dead_units=keep_dead_units)
     x = task.validation.x[:EXAMPLES]
     exported = run(shrunk, raw_inputs(task, x))
-    difference = largest_error(_trained_outputs(model, x), exported)
+    difference = largest_error(outputs_of(model, x), exported)
     if not difference <= TOLERANCE:  # written with `not` so that NaN is refused too
         raise ExportError(
             f"the exported model differs from the trained one by {difference:.2g} (at most {TOLERANCE:g} is allowed); nothing was written"
@@ -159,16 +161,3 @@ def largest_error(expected: NDArray[np.float32], actual: NDArray[np.float32]) ->
     if expected.shape != actual.shape:
         return float("inf")
     return float(np.max(np.abs(expected - actual) / np.maximum(1, np.abs(expected)), initial=0.0))
-
-
-def _trained_outputs(model: ir.Model, x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Outputs of the network as it was trained: in torch, with its dead units."""
-    import torch
-
-    from nas.importer.torch_network import import_model
-
-    network = import_model(model)
-    with torch.no_grad():
-        output, _ = network(network.parameters, network.buffers, torch.from_numpy(np.ascontiguousarray(x)))
-    outputs: NDArray[np.float32] = output.numpy()
-    return outputs

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import onnx_ir as ir
 import torch
+from numpy.typing import NDArray
 
 from nas.importer.node import tensor_of
 from nas.importer.operators.elementwise import DTYPES
@@ -11,11 +13,8 @@ from nas.importer.program import Program
 from nas.importer.roles import roles
 from onnx_graph import InvalidModelError
 from onnx_graph.internals import array_of, typed, write_out
-from onnx_graph.operators import stored_bytes
 
 Tensors = dict[str, torch.Tensor]
-_MOST_MADE = 1 << 28
-"""Largest number of initializer elements that the graph may make itself, without storing them in its file."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +69,6 @@ def import_model(model: ir.Model, *, device: str = "cpu") -> Network:
             f"a network needs one input and an output; the graph has inputs {names}, {len(graph.outputs)} outputs"
         )
     found = roles(model)
-    _require_memory(graph)
     arrays = {name: array_of(graph.initializers[name]) for name in sorted(found.parameters | found.buffers)}
     tensors = {name: tensor_of(array).to(device) for name, array in arrays.items()}
     masks = {name: torch.from_numpy(arrays[name] != 0).to(device) for name in sorted(found.weights)}
@@ -81,12 +79,13 @@ def import_model(model: ir.Model, *, device: str = "cpu") -> Network:
     return Network(parameters, buffers, masks, program)
 
 
-def _require_memory(graph: ir.Graph) -> None:
-    """Refuse weights that the graph expands from a single number and that would not fit into memory."""
-    arrays = [value.const_value.numpy() for value in graph.initializers.values() if value.const_value is not None]
-    made = sum(array.size for array in arrays if array.nbytes > stored_bytes([array]))
-    if made > _MOST_MADE:
-        raise InvalidModelError(f"the graph makes {made:,} weights itself; at most {_MOST_MADE:,} can be trained")
+def outputs_of(model: ir.Model, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """First output of the network for the examples ``x (N, …)``, computed by torch without gradients, with its dead units."""
+    network = import_model(model)
+    with torch.no_grad():
+        output, _ = network(network.parameters, network.buffers, torch.from_numpy(np.ascontiguousarray(x)))
+    outputs: NDArray[np.float32] = output.numpy()
+    return outputs
 
 
 def _trace(program: Program, value: ir.Value, parameters: Tensors, buffers: Tensors) -> None:

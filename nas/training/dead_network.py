@@ -26,7 +26,9 @@ def why_dead(model: ir.Model, accuracy: float, task: Task) -> str:
         return ""
     if not any(mask.any() for mask in effective_masks(model).values()):
         return "the network is dead: its mask leaves no path from the input to the output"
-    if _constant(_outputs(model, task.validation.x[:EXAMPLES])):
+    from nas.importer import outputs_of  # torch takes seconds to load
+
+    if _constant(outputs_of(model, task.validation.x[:EXAMPLES])):
         return f"the network is dead: its outputs are the same for every example, at {accuracy:.2%} on the validation split"
     return ""
 
@@ -45,15 +47,3 @@ def best_constant(split: Split) -> float:
 def _constant(outputs: NDArray[np.float32]) -> bool:
     scale = max(1.0, float(np.abs(outputs).max(initial=0.0)))
     return len(outputs) > 1 and bool(np.abs(outputs - outputs[:1]).max(initial=0.0) <= _EQUAL * scale)
-
-
-def _outputs(model: ir.Model, x: NDArray[np.float32]) -> NDArray[np.float32]:
-    import torch
-
-    from nas.importer.torch_network import import_model
-
-    network = import_model(model)
-    with torch.no_grad():
-        output, _ = network(network.parameters, network.buffers, torch.from_numpy(np.ascontiguousarray(x)))
-    outputs: NDArray[np.float32] = output.numpy()
-    return outputs

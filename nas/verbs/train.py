@@ -6,6 +6,8 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+import onnx_ir as ir
+
 import onnx_graph
 from nas.engine.plan import data_of, method_of, resolve
 from nas.engine.search_loop import open_engine
@@ -21,6 +23,7 @@ from nas.study.config import SearchConfig
 from nas.study.run_folder import RunFolder
 from nas.study.trial import Trial
 from nas.tasks.task import Task
+from nas.training.options import TrainingResult
 from nas.verbs.compatibility import read_trainable, require_trainable
 from nas.verbs.preprocessing import adapt
 from nas.verbs.search import task_of
@@ -83,23 +86,10 @@ def train_file(
             progress=partial(progress, repeat),
         )
         trained = apply_result(model, result)
-        count = counts_in_file(trained, keep_dead_units=method.grouped)
         networks.append(trained)
         dead.append(result.dead)
-        rows.append(
-            {
-                "seed": result.seed,
-                "validation": result.accuracy,
-                "test": evaluate(trained, task, task.test, device=config.device),
-                "nnz": int(count["nnz"]),
-                "density": count["density"],
-                "dead_weights": onnx_graph.count(trained).nnz - int(count["nnz"]),
-                **({"before": before} if before is not None else {}),
-                "dead_units": result.dead_units,
-                "epochs": len(result.losses),
-                "seconds": result.seconds,
-            }
-        )
+        test = evaluate(trained, task, task.test, device=config.device)
+        rows.append(_row(result, trained, test, before, keep_dead_units=method.grouped))
     if all(dead):
         raise TrainingError(f"{dead[0]}; nothing is written. Try another density, method, seed or learning rate")
     for number, reason in enumerate(dead, start=1):
@@ -111,6 +101,25 @@ def train_file(
     best = max((i for i in range(len(rows)) if not dead[i]), key=lambda i: sign * float(rows[i]["validation"]))
     origin = _origin(path, task, rows, best) | {"method": config.method}
     return rows, export(networks[best], out, task=task, origin=origin, keep_dead_units=method.grouped)
+
+
+def _row(
+    result: TrainingResult, trained: ir.Model, test: float, before: float | None, *, keep_dead_units: bool
+) -> dict[str, Any]:
+    """One training as a row; `before` is the validation metric of the model's own weights, if they are the start."""
+    count = counts_in_file(trained, keep_dead_units=keep_dead_units)
+    return {
+        "seed": result.seed,
+        "validation": result.accuracy,
+        "test": test,
+        "nnz": int(count["nnz"]),
+        "density": count["density"],
+        "dead_weights": onnx_graph.count(trained).nnz - int(count["nnz"]),
+        **({"before": before} if before is not None else {}),
+        "dead_units": result.dead_units,
+        "epochs": len(result.losses),
+        "seconds": result.seconds,
+    }
 
 
 def _origin(path: Path, task: Task, rows: Sequence[Mapping[str, Any]], best: int) -> dict[str, str]:

@@ -263,7 +263,7 @@ def _array(content: bytes) -> NDArray[np.generic]:
     shape, columns_first, kind = read(file)
     size = prod(shape) * kind.itemsize
     if kind.hasobject or size != len(content) - file.tell():
-        raise InvalidPredictorError("an array is not as long as it says")
+        raise InvalidPredictorError("an array does not have the length that its header states")
     flat = np.frombuffer(content, kind, offset=file.tell())
     return flat.reshape(shape, order="F" if columns_first else "C")
 

@@ -55,16 +55,6 @@ def test_a_result_that_would_be_too_large_is_refused_before_it_is_computed(opera
     assert caught.value.operator == operator
 
 
-def test_weights_that_the_graph_makes_itself_must_fit_into_memory(monkeypatch):
-    model = onnx_graph.simplify(
-        loaded("w = ConstantOfShape(s)  y = MatMul(x, w)", "float[N,200] x", s=np.array([200, 200]))
-    )
-    assert import_model(model).parameters["w"].shape == (200, 200)
-    monkeypatch.setattr("nas.importer.torch_network._MOST_MADE", 39_999)
-    with pytest.raises(onnx_graph.InvalidModelError, match="makes 40,000 weights itself"):
-        import_model(model)
-
-
 @pytest.mark.parametrize(
     ("name", "value"), [("axis", "one"), ("axis", [1, 2]), ("axis", 1.5), ("axis", numpy_helper.from_array(np.ones(1)))]
 )

@@ -207,7 +207,7 @@ def test_arrays_that_hold_objects_are_not_unpickled(saved):
 
     np.savez(saved / "arrays.npz", intercept=np.array([{"any": "object"}], dtype=object), allow_pickle=True)
     _rewrite(saved, arrays_sha256=hashlib.sha256((saved / "arrays.npz").read_bytes()).hexdigest())
-    with pytest.raises(InvalidPredictorError, match="not as long as it says"):
+    with pytest.raises(InvalidPredictorError, match="not have the length that its header states"):
         predictors.load(saved)
 
 
