@@ -14,6 +14,7 @@ from .registry import SPACES as SPACES
 from .registry import create as create
 from .signature import Signature as Signature
 from .space import SearchSpace as SearchSpace
+from .ticket import Ticket as Ticket
 
 __all__ = [
     "Candidate",
@@ -30,6 +31,7 @@ __all__ = [
     "Signature",
     "SpaceError",
     "SpaceOptions",
+    "Ticket",
     "UnknownNameError",
     "create",
 ]

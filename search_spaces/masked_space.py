@@ -101,7 +101,9 @@ class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
 
     def unstructured(self, design: DesignT) -> dict[str, Gene]:
         """Genes of the same network without prescribed connections; called only if `network` gives it a structure."""
-        raise NotImplementedError(f"space {self.name!r} gives its network a structure, so it must define `unstructured`")
+        raise NotImplementedError(
+            f"space {self.name!r} gives its network a structure, so it must define `unstructured`"
+        )
 
     def sample(self, rng: np.random.Generator) -> Candidate:
         """A random candidate, drawn again (20 times at most) while too much of it is dead: see `SpaceOptions.min_live`."""

@@ -11,9 +11,11 @@ from pathlib import Path
 import onnx_graph
 from nas.corpus.domain import Domain
 from nas.corpus.labelled_network import MeasuredNetwork, structure_of
+from nas.corpus.learned import measure_learned
 from nas.corpus.shard import Examples, Shard, read_shard, shard_file, write_shard
 from nas.corpus.shard_plan import Spaces, candidates, training_seeds
-from nas.errors import RunError, TrainingError
+from nas.corpus.trainings import train_again
+from nas.errors import RunError
 from nas.tasks.description import describe
 from nas.tasks.task import Task
 from predictors import TaskDescription
@@ -65,7 +67,7 @@ def _is_made(path: Path, domain: Domain, number: int) -> bool:
     shard = read_shard(path)
     if not shard.domain.is_part_of(domain):
         raise RunError(f"{path.parent} was made by another plan of domain {domain.name!r}; choose another folder")
-    return len(shard.networks) >= domain.shard_size(number)
+    return shard.domain.shard_size(number) >= domain.shard_size(number)
 
 
 def build(
@@ -169,47 +171,27 @@ def make_shard(folder: Path, domain: Domain, number: int, data_dir: Path | None 
 
 def measure(domain: Domain, number: int, task: Task) -> list[MeasuredNetwork]:
     """Draw the networks of a shard, train each with all its seeds, and measure validation and test metric."""
-    from nas.training.population import train_population
-    from nas.training.single import evaluate
-    from nas.training.trained import apply_result
-
+    if domain.methods:
+        return measure_learned(domain, number, task)
     spaces = Spaces(domain, task.signature)
     drawn = candidates(domain, number, spaces)
     models = [spaces.whole.build(candidate) for candidate in drawn]
     seeds = [training_seeds(domain, number, position, candidate) for position, candidate in enumerate(drawn)]
-    jobs = [(position, seed) for position, own in enumerate(seeds) for seed in own]
     begin = time.perf_counter()
-    results = train_population(
-        [models[position] for position, _ in jobs],
-        task,
-        domain.training_options,
-        seeds=[seed for _, seed in jobs],
-    )
-    seconds = (time.perf_counter() - begin) / len(jobs)
-    validation: list[list[float | None]] = [[] for _ in drawn]
-    test: list[list[float | None]] = [[] for _ in drawn]
-    for (position, _), result in zip(jobs, results, strict=True):
-        if isinstance(result, TrainingError):
-            validation[position].append(None)
-            test[position].append(None)
-        elif isinstance(result, Exception):
-            raise result
-        else:
-            validation[position].append(round(result.accuracy, 6))
-            trained = apply_result(models[position], result)
-            test[position].append(round(evaluate(trained, task, task.test), 6))
+    outcomes = train_again(models, task, domain.training_options, seeds)
+    seconds = (time.perf_counter() - begin) / sum(map(len, seeds))
     counts = [onnx_graph.count(model) for model in models]
     return [
         MeasuredNetwork(
             domain=domain.name,
             candidate=candidate,
-            structure=structure_of(model),
+            structure=structure_of(models[position]),
             seeds=seeds[position],
-            validation=tuple(validation[position]),
-            test=tuple(test[position]),
+            validation=tuple(None if one is None else one.validation for one in outcomes[position]),
+            test=tuple(None if one is None else one.test for one in outcomes[position]),
             nnz=counts[position].nnz,
             weights=counts[position].weights,
             seconds=round(seconds, 4),
         )
-        for position, (candidate, model) in enumerate(zip(drawn, models, strict=True))
+        for position, candidate in enumerate(drawn)
     ]

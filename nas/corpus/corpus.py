@@ -15,6 +15,8 @@ from nas.corpus.labelled_network import MeasuredNetwork, structure_of
 from nas.corpus.shard import Examples, read_shard
 from nas.corpus.shard_plan import Spaces
 from nas.errors import DataError
+from nas.training.methods.method import masked
+from onnx_graph import masks
 
 BANDS = (0.04, 0.075, 0.15)
 """Bounds between the density bands of a cell."""
@@ -88,6 +90,17 @@ class Corpus:
         return np.array([values.mean() for values in self.trainings])
 
     @cached_property
+    def own_accuracies(self) -> NDArray[np.float64]:
+        """Accuracy with the weights of the training that found the mask, ``(networks,)``; NaN for drawn masks."""
+        found = np.full(len(self), np.nan)
+        for row, network in enumerate(self.networks):
+            if network.learned is not None:
+                examples = self.examples[network.domain]
+                pair = [network.learned.validation, network.learned.test]
+                found[row] = np.average(pair, weights=[examples.validation, examples.test])
+        return found
+
+    @cached_property
     def cells(self) -> tuple[tuple[str, str], ...]:
         """Domain and density band of every network; networks are compared only inside a cell."""
         return tuple((one.domain, BAND_NAMES[bisect_right(BANDS, one.density)]) for one in self.networks)
@@ -98,6 +111,8 @@ class Corpus:
         if network.domain not in self._spaces:
             self._spaces[network.domain] = Spaces(self.domains[network.domain], self.examples[network.domain].signature)
         model = self._spaces[network.domain].whole.build(network.candidate)
+        if network.learned is not None:
+            model = masked(model, network.learned.ticket.masks(masks(model)))
         if structure_of(model) != network.structure:
             raise DataError(
                 f"candidate {network.candidate.digest} of domain {network.domain!r} is not rebuilt as it was trained: "

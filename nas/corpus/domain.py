@@ -1,7 +1,8 @@
 """A domain of the corpus: one task, one search space, and one set of training options. Also the domains that are built by default."""
 
+import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +11,21 @@ from nas.ranges import LARGEST_SEED, require_whole
 from nas.study import config
 from nas.tasks.registry import load_task
 from nas.tasks.task import Task
+from nas.training.methods import METHODS
 from nas.training.options import TrainingOptions
-from onnx_graph import nearest
+from onnx_graph import nearest, require_name
 from search_spaces.masks import PATTERNS
 
 LOWEST, HIGHEST = 0.02, 0.3
 """Range of the densities. Below it all masks fail; above it they differ by less than the noise of one training."""
-STRATA = (0.03, 0.05, 0.1, 0.2)
-"""Half of the masks have exactly one of these densities."""
+STRATA = (0.03, 0.05, 0.1, 0.2, 0.5, 1.0)
+"""Half of the drawn masks have exactly one of these densities, of those that their domain allows."""
 MOST_NETWORKS = 100_000_000
 SHARD = 64
 """Number of networks in a full shard."""
+METHODS_OF_SHARD, RUNS, CHILDREN = 3, 2, 2
+"""Learned masks: number of methods in a shard, of trainings of every architecture by each of them, and of children of the masks found."""
+LEARNED_MASKS = METHODS_OF_SHARD * RUNS + CHILDREN
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,12 +34,14 @@ class Domain:
 
     Attributes:
         name: name of the domain and of its folder.
-        task: name from `nas list tasks`, or a file.
+        task: name from `nas list tasks`, or a file; a relative path that does not exist is looked for in the folder of the data files.
         space: name from `nas list spaces`.
         networks: number of networks; the last shard holds the rest after the full shards.
         subset: number of training and validation examples together; None means all.
         options: options of the space other than densities and patterns.
         masks: number of consecutive networks that share an architecture and differ only in their masks; divides `SHARD`.
+        densities: least and largest share of the weights that a network keeps.
+        methods: methods that find the masks; none: the masks are drawn.
         training: `TrainingOptions` by name, without `patience`: the splits that measure may not choose anything.
         target: column to predict, for a .csv task.
     """
@@ -46,6 +53,8 @@ class Domain:
     subset: int | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     masks: int = 4
+    densities: tuple[float, float] = (LOWEST, HIGHEST)
+    methods: tuple[str, ...] = ()
     training: Mapping[str, Any] = field(default_factory=dict)
     target: str | None = None
 
@@ -61,6 +70,7 @@ class Domain:
             require_whole(f"domain {self.name!r}: subset", self.subset, 1, LARGEST_SEED)
         if SHARD % self.masks:
             raise UsageError(f"domain {self.name!r}: masks must be a divisor of {SHARD}, got {self.masks}")
+        self._check_masks()
         reserved = {"min_density", "max_density", "patterns", "max_nnz"} & set(self.options)
         if reserved:
             raise UsageError(f"domain {self.name!r}: the corpus itself sets {', '.join(sorted(reserved))}")
@@ -71,6 +81,23 @@ class Domain:
         except TypeError as error:
             known = ", ".join(one.name for one in fields(TrainingOptions))
             raise UsageError(f"domain {self.name!r}: training takes {known} ({error})") from error
+
+    def _check_masks(self) -> None:
+        low, high = self.densities
+        if not 0 < low <= high <= 1:
+            raise UsageError(
+                f"domain {self.name!r}: densities must rise and lie above 0 and at most at 1, got {low}, {high}"
+            )
+        if not self.methods:
+            return
+        if self.masks != LEARNED_MASKS or self.networks % self.masks:
+            raise UsageError(
+                f"domain {self.name!r}: masks of methods come in groups; masks must be {LEARNED_MASKS}, and networks a multiple of it"
+            )
+        if len(set(self.methods)) < METHODS_OF_SHARD:
+            raise UsageError(f"domain {self.name!r}: it needs at least {METHODS_OF_SHARD} methods")
+        for method in self.methods:
+            require_name("method", method, METHODS, UsageError)
 
     @property
     def shards(self) -> int:
@@ -88,11 +115,16 @@ class Domain:
 
     def is_part_of(self, other: "Domain") -> bool:
         """Whether the two differ at most in their number of networks, which may grow."""
-        return replace(self, networks=1) == replace(other, networks=1)
+        return vars(self) | {"networks": 1} == vars(other) | {"networks": 1}
 
     def load(self, data_dir: Path | None = None) -> Task:
         """The task's data."""
-        return load_task(self.task, data_dir=data_dir, target=self.target, subset=self.subset)
+        return load_task(self._place(data_dir), data_dir=data_dir, target=self.target, subset=self.subset)
+
+    def _place(self, data_dir: Path | None) -> str:
+        folder = data_dir or Path(os.environ.get("NAS_DATA_DIR", "."))
+        elsewhere = Path(self.task).suffix and not Path(self.task).exists() and (folder / self.task).is_file()
+        return str(folder / self.task) if elsewhere else self.task
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""
@@ -118,6 +150,7 @@ _TYPES: Mapping[str, type[Any] | tuple[type[Any], ...]] = {
     **dict.fromkeys(("name", "task", "space"), str),
     **dict.fromkeys(("networks", "masks"), int),
     **dict.fromkeys(("options", "training"), Mapping),
+    **dict.fromkeys(("densities", "methods"), (tuple, list)),
     "subset": (int, type(None)),
     "target": (str, type(None)),
 }
@@ -149,58 +182,7 @@ def checked(domains: tuple[Domain, ...], place: str) -> tuple[Domain, ...]:
     return domains
 
 
-_PERCEPTRON = {"depth": (1, 4), "width": (16, 128)}
-DOMAINS: tuple[Domain, ...] = (
-    Domain(
-        name="mlp-digits",
-        task="digits",
-        space="mlp",
-        networks=3136,
-        options=_PERCEPTRON,
-        training={"epochs": 25, "learning_rate": 5e-3, "schedule": "constant"},
-    ),
-    *(
-        Domain(
-            name=name,
-            task=task,
-            space="mlp",
-            networks=1152,
-            subset=5000,
-            options=_PERCEPTRON,
-            training={"epochs": 8, "learning_rate": 5e-3},
-        )
-        for name, task in (("mlp-mnist", "mnist"), ("mlp-fashion", "fashion-mnist"))
-    ),
-    Domain(
-        name="cnn-digits",
-        task="digits",
-        space="cnn",
-        networks=768,
-        options={"channels": (12, 32), "cells": (1, 2), "nodes": (1, 3)},
-        masks=16,
-        training={"epochs": 15},
-    ),
-    Domain(
-        name="cnn-fashion",
-        task="fashion-mnist",
-        space="cnn",
-        networks=512,
-        subset=2500,
-        options={"channels": (8, 24), "cells": (1, 2), "nodes": (1, 3), "stem_strides": (2,)},
-        masks=16,
-        training={"epochs": 8},
-    ),
-    Domain(
-        name="rnn-reber",
-        task="embedded-reber",
-        space="rnn",
-        networks=1408,
-        subset=1500,
-        options={"layers": (1, 2), "hidden": (12, 40)},
-        masks=8,
-        training={"epochs": 10},
-    ),
-)
+DOMAINS = read_plan(Path(__file__).with_name("domains.toml"))
 """The domains that `nas corpus build` builds by default."""
 
 ALL_PATTERNS = tuple(PATTERNS.builtins)

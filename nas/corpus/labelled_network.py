@@ -9,6 +9,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from nas.corpus.learned_mask import LearnedMask
 from nas.errors import DataError
 from onnx_graph import masks
 from search_spaces import Candidate, InvalidCandidateError
@@ -20,13 +21,14 @@ class MeasuredNetwork:
 
     Attributes:
         domain: name of its domain.
-        candidate: candidate from which the network is rebuilt.
+        candidate: candidate from which the network is rebuilt; for a learned mask, its dense architecture.
         structure: `structure_of` the network that was trained.
         seeds: one seed per training.
         validation: metric of every training on the validation split; None where it diverged.
         test: the same on the test split. No choice used either split, so both are unbiased.
         nnz, weights: number of maskable weights kept on live paths, and number of all maskable weights.
         seconds: mean time of one training.
+        learned: the mask that a training found, with the accuracy of that training; None for a drawn mask.
     """
 
     domain: str
@@ -38,6 +40,7 @@ class MeasuredNetwork:
     nnz: int
     weights: int
     seconds: float
+    learned: LearnedMask | None = None
 
     @property
     def density(self) -> float:
@@ -46,8 +49,8 @@ class MeasuredNetwork:
 
     @property
     def recipe(self) -> str:
-        """Pattern of the mask."""
-        return self.candidate.mask.pattern
+        """Pattern of a drawn mask, or the name of the method that found it."""
+        return self.candidate.mask.pattern if self.learned is None else self.learned.method
 
     def accuracies(self, validation: int, test: int) -> NDArray[np.float64]:
         """Metric of every training that did not diverge, on both splits together.
@@ -67,8 +70,9 @@ class MeasuredNetwork:
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values; without the domain, which a shard states once."""
-        row = {name: value for name, value in vars(self).items() if name != "domain"}
-        return row | {"candidate": self.candidate.to_json()}
+        row = {name: value for name, value in vars(self).items() if name not in ("domain", "learned")}
+        learned = {} if self.learned is None else {"learned": self.learned.to_json()}
+        return row | {"candidate": self.candidate.to_json()} | learned
 
     @classmethod
     def from_json(cls, domain: str, data: Mapping[str, Any], place: str) -> "MeasuredNetwork":
@@ -84,6 +88,7 @@ class MeasuredNetwork:
                 nnz=int(data["nnz"]),
                 weights=int(data["weights"]),
                 seconds=float(data["seconds"]),
+                learned=LearnedMask.from_json(data["learned"]) if "learned" in data else None,
             )
             if not len(found.seeds) == len(found.validation) == len(found.test) or not found.seeds:
                 raise ValueError("seeds, validation and test must tell of the same trainings")

@@ -15,9 +15,11 @@ from nas.study.run_folder import write_bytes
 from predictors import InvalidTaskError, TaskDescription
 from search_spaces import InvalidOptionError, Signature
 
-VERSION = 1
+VERSION = 2
+READ = (1, VERSION)
+"""Versions that can be read: version 1 has no learned masks."""
 MOST_BYTES = 32 << 20
-"""Largest size of an unpacked shard in bytes; 64 networks take about 100,000."""
+"""Largest size of an unpacked shard in bytes; 64 networks take 100,000 to 1,000,000."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,8 +112,8 @@ def _lines(path: Path) -> list[bytes]:
 def read_shard(path: Path) -> Shard:
     """The shard in a file; `DataError` if the file is damaged or has another version."""
     head, *rows = [parse_json(line, f"{path}, line {number}") for number, line in enumerate(_lines(path), start=1)]
-    if not isinstance(head, dict) or head.get("version") != VERSION:
-        raise DataError(f"{path} is no shard of version {VERSION}")
+    if not isinstance(head, dict) or head.get("version") not in READ:
+        raise DataError(f"{path} is no shard of version {' or '.join(map(str, READ))}")
     if head.get("networks") != len(rows):
         raise DataError(f"{path} is damaged: it holds {len(rows)} of {head.get('networks')} networks")
     try:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from nas.corpus.domain import ALL_PATTERNS, HIGHEST, LOWEST, SHARD, STRATA, Domain
+from nas.corpus.domain import ALL_PATTERNS, SHARD, STRATA, Domain
 from nas.errors import UsageError
 from nas.seeds import derive, generator
 from search_spaces import Candidate, MaskedSpace, Signature, create
@@ -46,7 +46,7 @@ class Spaces:
     @property
     def whole(self) -> MaskedSpace[Any, Any]:
         """The space of all densities, which can build every candidate of the domain."""
-        return self.between(LOWEST, HIGHEST)
+        return self.between(*self._domain.densities)
 
 
 def candidates(domain: Domain, shard: int, spaces: Spaces) -> list[Candidate]:
@@ -64,22 +64,29 @@ def candidates(domain: Domain, shard: int, spaces: Spaces) -> list[Candidate]:
 
 
 def _group(domain: Domain, spaces: Spaces, rng: np.random.Generator) -> list[Candidate]:
-    architecture = _space(spaces, rng).sample(rng)
+    architecture = _space(domain, spaces, rng).sample(rng)
     group = [architecture]
     while len(group) < domain.masks:
         edits = int(rng.integers(1, MOST_EDITS + 1)) if rng.random() < EDITED else 0
-        group.append(_space(spaces, rng).remask(architecture, rng, edits=edits))
+        group.append(_space(domain, spaces, rng).remask(architecture, rng, edits=edits))
     return group
 
 
-def _space(spaces: Spaces, rng: np.random.Generator) -> MaskedSpace[Any, Any]:
-    if rng.random() < AT_STRATUM:
-        density = float(rng.choice(STRATA))
+def _space(domain: Domain, spaces: Spaces, rng: np.random.Generator) -> MaskedSpace[Any, Any]:
+    low, high = domain.densities
+    strata = [density for density in STRATA if low <= density <= high]
+    if rng.random() < AT_STRATUM and strata:
+        density = float(rng.choice(strata))
         return spaces.between(density, density)
     return spaces.whole
 
 
 def training_seeds(domain: Domain, shard: int, position: int, candidate: Candidate) -> tuple[int, ...]:
     """Seeds of the trainings of a network."""
-    count = MANY if (shard * SHARD + position) % EVERY == 0 else FEW
+    count = repeats(shard, position)
     return tuple(derive(0, "corpus", domain.name, candidate.digest, repeat) % 2**31 for repeat in range(count))
+
+
+def repeats(shard: int, position: int) -> int:
+    """Number of trainings of the network at that position of a shard."""
+    return MANY if (shard * SHARD + position) % EVERY == 0 else FEW

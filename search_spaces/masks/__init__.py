@@ -1,5 +1,6 @@
 """Masks of the maskable weights of a network: drawn by recipe, changed by edits."""
 
+from search_spaces.masks.crossing import from_first
 from search_spaces.masks.edits import EDITS, apply, random_edit
 from search_spaces.masks.keywords import keywords as keyword_options
 from search_spaces.masks.layer import Mask, MaskLayer
@@ -18,6 +19,7 @@ __all__ = [
     "check",
     "counts",
     "draw",
+    "from_first",
     "keyword_options",
     "n_m_capacity",
     "random_edit",

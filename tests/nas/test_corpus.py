@@ -224,7 +224,7 @@ def test_damaged_shards_are_refused(folder: Path, tmp_path: Path, damage: str) -
     lines = gzip.decompress(content).decode().splitlines()
     changed = {
         "cut": content[:-100],
-        "version": gzip.compress("\n".join([lines[0].replace('"version":1', '"version":9'), *lines[1:]]).encode()),
+        "version": gzip.compress("\n".join([lines[0].replace('"version":2', '"version":9'), *lines[1:]]).encode()),
         "rows": gzip.compress("\n".join(lines[:-1]).encode()),
         "share": gzip.compress("\n".join([*lines[:-1], lines[-1].replace('"test":[0.', '"test":[7.')]).encode()),
         "text": b"no corpus",
