@@ -1,5 +1,6 @@
 from .calibration.ranking import attainable_tau as attainable_tau
 from .calibration.ranking import kendall_inside as kendall_inside
+from .errors import InvalidOriginError as InvalidOriginError
 from .errors import InvalidTaskError as InvalidTaskError
 from .errors import PredictorError as PredictorError
 from .features.encoder import GRAPH_FEATURES as GRAPH_FEATURES
@@ -25,6 +26,7 @@ from .models.forest import ForestOptions as ForestOptions
 from .models.gaussian_process import GaussianProcessOptions as GaussianProcessOptions
 from .models.gnn.gnn import GNNOptions as GNNOptions
 from .models.latency import LatencyPredictor as LatencyPredictor
+from .origin import Origin as Origin
 from .predictor import Prediction as Prediction
 from .predictor import Predictor as Predictor
 from .predictor import largest_std as largest_std
@@ -46,9 +48,11 @@ __all__ = [
     "GNNOptions",
     "GRAPH_FEATURES",
     "GaussianProcessOptions",
+    "InvalidOriginError",
     "InvalidTaskError",
     "Json",
     "LatencyPredictor",
+    "Origin",
     "PREDICTORS",
     "Prediction",
     "Predictor",

@@ -41,5 +41,9 @@ class InvalidTaskError(PredictorError, ValueError):
     """A task that a predictor cannot use: an unknown name, or an incomplete or impossible description."""
 
 
+class InvalidOriginError(PredictorError, ValueError):
+    """An origin of a mask that cannot be: an unknown kind of weights, or a number of weights without a method."""
+
+
 class InvalidTargetError(PredictorError, ValueError):
     """A quantity that cannot be predicted; the message states what is missing."""

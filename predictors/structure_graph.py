@@ -1,5 +1,6 @@
 """The structure graph: the input of a predictor, computed only from the ONNX graph and its pattern of non-zeros."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
@@ -7,6 +8,8 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from predictors.origin import Origin
+from predictors.paths.input_use import InputUse
 from predictors.paths.unit_graph import UnitGraph
 from predictors.task_description import TaskDescription
 
@@ -26,6 +29,10 @@ class StructureGraph:
         unknown: operators that have no class of their own, ``domain::OpType``, sorted.
         units: units inside the operators and their connections; None if there are none or too many.
         task: `predictors.task_description.TASK_FEATURES` of the network's task; None if it is not stated.
+        balance: `predictors.features.context.BALANCE_FEATURES`, float32; None in graphs that were not encoded from a model.
+        inputs: how the network uses its input; None if it has several.
+        relevance: relevance of the task's inputs for every unit of `inputs`, float32 ``(input units,)``; None if it is not known.
+        origin: what is known about the mask and the weights; None if nothing is.
     """
 
     operators: NDArray[np.int64]
@@ -35,10 +42,21 @@ class StructureGraph:
     unknown: tuple[str, ...] = ()
     units: UnitGraph | None = None
     task: NDArray[np.float64] | None = None
+    balance: NDArray[np.float32] | None = None
+    inputs: InputUse | None = None
+    relevance: NDArray[np.float32] | None = None
+    origin: Origin | None = None
 
     def on(self, task: TaskDescription | None) -> Self:
         """The same network, for a task."""
-        return replace(self, task=None if task is None else task.features())
+        if task is None:
+            return replace(self, task=None, relevance=None)
+        relevance = None if self.inputs is None else self.inputs.relevance(task.relevance)
+        return replace(self, task=task.features(), relevance=relevance)
+
+    def of_origin(self, origin: Origin | None) -> Self:
+        """The same network, with what is known about its mask and its weights."""
+        return replace(self, origin=origin)
 
     def to_hetero_data(self) -> "HeteroData":
         """The graph for PyTorch Geometric, as copies: for its loaders, `to_hetero` and `HeteroConv`. Imports it, which takes seconds.
@@ -85,8 +103,11 @@ class StructureGraph:
         }
         if self.units is not None:
             found |= {f"unit_{name}": value for name, value in vars(self.units).items()}
-        if self.task is not None:
-            found["task"] = self.task
+        found |= {name: getattr(self, name) for name in _OPTIONAL if getattr(self, name) is not None}
+        if self.inputs is not None:
+            found |= {f"input_{name}": np.asarray(value) for name, value in vars(self.inputs).items()}
+        if self.origin is not None:
+            found["origin"] = np.array(json.dumps(vars(self.origin)))
         return found
 
     @classmethod
@@ -99,8 +120,19 @@ class StructureGraph:
             summary=arrays["summary"].astype(np.float32),
             unknown=tuple(str(name) for name in arrays["unknown"]),
             units=_units(arrays) if "unit_owner" in arrays else None,
-            task=arrays["task"].astype(np.float64) if "task" in arrays else None,
+            inputs=_inputs(arrays) if "input_edges" in arrays else None,
+            origin=Origin(**json.loads(str(arrays["origin"]))) if "origin" in arrays else None,
+            **{name: arrays[name].astype(kind) for name, kind in _OPTIONAL.items() if name in arrays},
         )
+
+
+_OPTIONAL = {"task": np.float64, "balance": np.float32, "relevance": np.float32}
+
+
+def _inputs(arrays: Mapping[str, NDArray[np.generic]]) -> InputUse:
+    shape, axes = (tuple(int(size) for size in arrays[f"input_{name}"]) for name in ("shape", "axes"))
+    edges, paths = (arrays[f"input_{name}"].astype(np.float32) for name in ("edges", "paths"))
+    return InputUse(shape, axes, edges, paths)
 
 
 def _units(arrays: Mapping[str, NDArray[np.generic]]) -> UnitGraph:

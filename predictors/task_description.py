@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from predictors.errors import InvalidTaskError
 
+MOST_INPUTS = 1_000_000
+"""Most inputs whose relevance a description may hold."""
 TASK_FEATURES = ("log_samples", "log_classes", "log_inputs", "one_nn_error", "linear_probe_error")
 
 
@@ -22,6 +24,8 @@ class TaskDescription:
         inputs: numbers in one example; for sequences, in one step.
         one_nn: held-out accuracy of the nearest neighbour, in [0, 1].
         linear_probe: held-out accuracy of a linear classifier on the inputs (ridge), in [0, 1].
+        relevance: how much each of these inputs alone tells about the answer, in [0, 1]: the share of its variance between the
+            classes (η²). Empty if it is not known.
     """
 
     samples: int
@@ -29,6 +33,7 @@ class TaskDescription:
     inputs: int
     one_nn: float
     linear_probe: float
+    relevance: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse values that no task can have."""
@@ -36,7 +41,11 @@ class TaskDescription:
         if not all(1 <= size < 2**53 for size in sizes):
             raise InvalidTaskError(f"samples, classes and inputs of a task must be ≥ 1 and below 2**53, got {sizes}")
         if not (0 <= self.one_nn <= 1 and 0 <= self.linear_probe <= 1):
-            raise InvalidTaskError(f"one_nn and linear_probe are accuracies in [0, 1], got {self}")
+            raise InvalidTaskError(
+                f"one_nn and linear_probe are accuracies in [0, 1], got {self.one_nn} and {self.linear_probe}"
+            )
+        if not all(0 <= share <= 1 for share in self.relevance):
+            raise InvalidTaskError("the relevance of an input is a number in [0, 1]")
 
     def features(self) -> NDArray[np.float64]:
         """`TASK_FEATURES`, float64 ``(5,)``; errors are given as logarithms, and are at least .001 before."""
@@ -44,15 +53,17 @@ class TaskDescription:
         return np.array([np.log(self.samples), np.log(self.classes), np.log(self.inputs), *errors])
 
     def to_json(self) -> dict[str, Any]:
-        """The description as plain JSON values."""
-        return asdict(self)
+        """The description as plain JSON values; without a relevance that is not known."""
+        found = asdict(self)
+        relevance = list(found.pop("relevance"))
+        return found | ({"relevance": relevance} if relevance else {})
 
     @classmethod
     def from_json(cls, data: object) -> "TaskDescription":
         """Read a description from `to_json` or from a user; `InvalidTaskError` names missing or wrong values."""
         if not isinstance(data, Mapping):
             raise InvalidTaskError(f"a task is described by {', '.join(_KINDS)}, got {data!r}")
-        unknown = sorted(set(data) - set(_KINDS))
+        unknown = sorted(set(data) - set(_KINDS) - {"relevance"})
         missing = sorted(set(_KINDS) - set(data))
         if unknown or missing:
             what = f"takes no {unknown[0]!r}" if unknown else f"lacks {missing[0]!r}"
@@ -64,7 +75,16 @@ class TaskDescription:
                 raise InvalidTaskError(
                     f"{name} of a task must be {'a whole number' if kind is int else 'a number in [0, 1]'}, got {value!r}"
                 )
-        return cls(**{name: kind(data[name]) for name, kind in _KINDS.items()})  # type: ignore[arg-type]
+        numbers = {name: kind(data[name]) for name, kind in _KINDS.items()}
+        return cls(**numbers, relevance=_relevance(data.get("relevance", ())))  # type: ignore[arg-type]
+
+
+def _relevance(values: object) -> tuple[float, ...]:
+    if not isinstance(values, list | tuple) or len(values) > MOST_INPUTS:
+        raise InvalidTaskError(f"relevance of a task must be a list of at most {MOST_INPUTS:,} numbers")
+    if any(isinstance(value, bool) or not isinstance(value, int | float) for value in values):
+        raise InvalidTaskError("relevance of a task must be a list of numbers")
+    return tuple(float(value) for value in values)
 
 
 _KINDS: Mapping[str, type[int] | type[float]] = {

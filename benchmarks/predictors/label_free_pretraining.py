@@ -71,8 +71,8 @@ class Pretrained(GNNPredictor):
         }
         return replace(super()._new_scaling(graphs, targets), **same)
 
-    def _network(self, seed: int) -> StructureNetwork:
-        network = super()._network(seed)
+    def _network(self, seed: int, scaling: Scaling) -> StructureNetwork:
+        network = super()._network(seed, scaling)
         state = {name: torch.from_numpy(value) for name, value in self._start.items()}
         missing = network.load_state_dict(state, strict=False)
         if missing.unexpected_keys or not all(name.startswith(LEFT) for name in missing.missing_keys):
@@ -87,7 +87,7 @@ def pretrained(graphs: Sequence[StructureGraph], steps: int, seed: int) -> tuple
     scaled = ((table - table.mean(axis=0)) / table.std(axis=0)).astype(np.float32)
     plain = GNNPredictor()
     scaling = plain._new_scaling(graphs, table[:, 0])
-    network = plain._network(seed)
+    network = plain._network(seed, scaling)
     network.head[-1] = nn.Linear(plain.options.hidden, scaled.shape[1])
     order = np.random.default_rng(seed).permutation(len(graphs))
     held, rest = order[: len(graphs) // 10], order[len(graphs) // 10 :]

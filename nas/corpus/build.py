@@ -5,11 +5,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import onnx_graph
 from nas.corpus.domain import Domain
+from nas.corpus.domain_description import description_file, write_description
 from nas.corpus.labelled_network import MeasuredNetwork, structure_of
 from nas.corpus.learned import measure_learned
 from nas.corpus.shard import Examples, Shard, read_shard, shard_file, write_shard
@@ -92,8 +93,13 @@ def build(
         DataError, UsageError: the data of a task is missing.
     """
     left = missing(folder, domains)
-    for domain in {domain.name: domain for domain, _ in left}.values():
-        domain.load(data_dir)  # raises a clear error before anything is trained
+    incomplete = {domain.name for domain, _ in left}
+    for domain in domains:
+        place = description_file(folder, domain.name)
+        if domain.name in incomplete or not place.exists():
+            task = domain.load(data_dir)  # raises a clear error before anything is trained
+            if not place.exists():
+                write_description(place, task)
     started = time.perf_counter()
     shards = networks = trainings = 0
     for domain, rows in _made(folder, left, data_dir, workers):
@@ -159,7 +165,7 @@ def make_shard(folder: Path, domain: Domain, number: int, data_dir: Path | None 
     networks = measure(domain, number, task)
     examples = Examples(
         signature=task.signature,
-        description=description,
+        description=replace(description, relevance=()),
         validation=len(task.validation),
         test=len(task.test),
         fingerprint=task.fingerprint,

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from nas.corpus.domain import Domain
+from nas.corpus.domain_description import description_file, read_description
 from nas.corpus.labelled_network import MeasuredNetwork, structure_of
 from nas.corpus.shard import Examples, read_shard
 from nas.corpus.shard_plan import Spaces
@@ -53,12 +54,15 @@ class Corpus:
         domains: dict[str, Domain] = {}
         for shard in shards:
             name = shard.domain.name
-            known = domains.get(name, shard.domain)
-            if not shard.domain.is_part_of(known):
+            planned = domains.get(name, shard.domain)
+            if not shard.domain.is_part_of(planned):
                 raise DataError(f"shards of domain {name!r} were made by different plans; build it anew in one folder")
             if examples.setdefault(name, shard.examples) != shard.examples:
                 raise DataError(f"shards of domain {name!r} were made from different data; build it anew in one place")
-            domains[name] = max(known, shard.domain, key=lambda domain: domain.networks)
+            domains[name] = max(planned, shard.domain, key=lambda domain: domain.networks)
+        for name, known in examples.items():
+            described = read_description(description_file(folder, name))
+            examples[name] = known if described is None else replace(known, description=described)
         return cls(
             networks=tuple(one for shard in shards for one in shard.networks if any(v is not None for v in one.test)),
             domains=domains,

@@ -28,7 +28,7 @@ class Examples:
 
     Attributes:
         signature: inputs and outputs of the networks, enough to rebuild them without the data.
-        description: description of the task for predictors.
+        description: description of the task for predictors; in a shard's header without the relevance of its inputs.
         validation, test: number of examples in these splits.
         fingerprint: hash of the data.
     """

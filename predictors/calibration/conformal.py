@@ -27,11 +27,6 @@ CURVE = "curve_"
 """Prefix of the names of a curve's arrays."""
 
 
-def folds(count: int, seed: int) -> NDArray[np.int64]:
-    """The fold of every network; folds are of nearly equal size, and the networks of a fold are left out together."""
-    return np.random.default_rng(seed).permutation(count) % min(FOLDS, count)
-
-
 def conformal(errors: Floats) -> float:
     """The error that a new one exceeds with probability ≤ 0.1, if all errors are exchangeable (Lei et al. 2018, arXiv:1604.04173).
 

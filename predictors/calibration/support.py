@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictors.errors import InvalidPredictorError
-from predictors.features.matrix import matrix_width
+from predictors.features.matrix import first_columns, matrix_width, structure_width
 from predictors.state import array, positive
 
 Floats = NDArray[np.float64]
@@ -89,8 +89,10 @@ class Support:
         """The support that `arrays` came from; raises `InvalidPredictorError` if they are damaged."""
         width = array(arrays, "support_centre", "f", (None,)).shape[0]
         rows = array(arrays, "support_rows", "f", (None, width)).astype(np.float16)
-        if width != matrix_width() or not len(rows):
-            raise InvalidPredictorError(f"saved support is damaged: {len(rows)} rows of {width} features")
+        if width != structure_width():
+            first_columns(width, matrix_width(), "support")
+        if not len(rows):
+            raise InvalidPredictorError("saved support is damaged: it has no rows")
         return cls(
             centre=array(arrays, "support_centre", "f", (width,)).astype(np.float32),
             spread=positive(arrays, "support_spread", (width,)).astype(np.float32),
@@ -103,7 +105,7 @@ class Support:
 
     def distances(self, features: NDArray[np.floating]) -> Floats:
         """Distance of networks, ``(networks,)``, as a multiple of the largest accepted one: above 1 they are outside."""
-        scaled = _scaled(features, self.centre, self.spread)
+        scaled = _scaled(features[:, : len(self.centre)], self.centre, self.spread)
         near = _nearest(_held(scaled), self._single_rows) / self.limit
         return np.asarray(np.maximum(near, _excess(scaled, self.low, self.high) / self.reach))
 

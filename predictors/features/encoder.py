@@ -15,9 +15,12 @@ import onnx_graph
 from onnx_graph.internals import is_idle, typed
 from onnx_graph.operators import operator_of
 from predictors.errors import ModelTypeError, PredictorError
+from predictors.features.context import balance
 from predictors.features.graph_features import GRAPH_FEATURES, graph_features
 from predictors.features.node_features import NODE_FEATURES, NodeTable, node_table
 from predictors.paths.flow import propagate
+from predictors.paths.input_use import InputUse
+from predictors.paths.live_weights import cut_dead_connections
 from predictors.paths.unit_graph import unit_graph
 from predictors.reading.canonical import canonical_graph
 from predictors.reading.canonical_graph import CanonicalGraph
@@ -29,9 +32,11 @@ if TYPE_CHECKING:
 
 __all__ = ["GRAPH_FEATURES", "NODE_FEATURES", "encode"]
 
-ENCODING = 2
+ENCODING = 3
 """Version of the encoding. Increase it with every change of the features, or of the networks that `search_spaces` builds: a predictor
 fitted on another encoding is then refused, and benchmarks encode again."""
+READABLE = (2, ENCODING)
+"""Encodings whose predictors can be used: encoding 3 cuts dead connections and adds the context at the end, the rest is that of 2."""
 
 
 @typed("encoded", passes=(PredictorError,))
@@ -70,6 +75,7 @@ def in_memory(model: object) -> ir.Model:
 def _encoded(model: ir.Model) -> StructureGraph:
     graph = canonical_graph(model)
     flow = propagate(graph)
+    cut_dead_connections(graph, flow)
     table = _ordered(node_table(graph, flow))
     summary = graph_features(table, flow, _shapes(graph, "input"), _shapes(graph, "output"))
     return StructureGraph(
@@ -79,6 +85,8 @@ def _encoded(model: ir.Model) -> StructureGraph:
         summary=summary.astype(np.float32),
         unknown=graph.unknown,
         units=unit_graph(graph, {id(operator): row for row, operator in enumerate(table.operators)}),
+        balance=balance(graph, flow),
+        inputs=InputUse.of(flow),
     )
 
 

@@ -1,6 +1,7 @@
-"""Structure graphs as the rows of a matrix: whole-graph features, and node features pooled over each graph.
+"""Structure graphs as the rows of a matrix: whole-graph features, node features pooled over each graph, and the context.
 
-Nodes are pooled, so neither their order nor their number changes the width of the matrix.
+Nodes are pooled, so neither their order nor their number changes the width of the matrix. Columns are only ever added at the end: a
+saved predictor reads the first columns, as many as it was fitted on (`first_columns`).
 """
 
 from collections.abc import Sequence
@@ -9,9 +10,11 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from predictors.errors import PredictorError
+from predictors.errors import InvalidPredictorError, PredictorError
+from predictors.features.context import CONTEXT_FEATURES, context_group, contexts
 from predictors.features.graph_features import GRAPH_FEATURES, graph_feature_group
 from predictors.features.node_features import NODE_FEATURES
+from predictors.origin import ORIGIN_FEATURES
 from predictors.reading.operators import CLASSES
 from predictors.structure_graph import StructureGraph
 from predictors.task_description import TASK_FEATURES
@@ -20,23 +23,46 @@ __all__ = [
     "CLASSES",
     "GRAPH_FEATURES",
     "NODE_FEATURES",
+    "STRUCTURE_FEATURES",
     "SUMMARY_FEATURES",
     "column_groups",
+    "first_columns",
     "matrix",
     "matrix_width",
     "node_table",
+    "structure_matrix",
+    "structure_width",
     "summaries",
     "summary_column",
 ]
 
 
-SUMMARY_FEATURES: tuple[str, ...] = (*GRAPH_FEATURES, *(f"task_{name}" for name in TASK_FEATURES))
+STRUCTURE_FEATURES: tuple[str, ...] = (*GRAPH_FEATURES, *(f"task_{name}" for name in TASK_FEATURES))
+"""Names of the features of the whole graph and of its task, which are the first columns of `matrix`."""
+SUMMARY_FEATURES: tuple[str, ...] = (*STRUCTURE_FEATURES, *CONTEXT_FEATURES)
 """Names of the columns of `summaries`."""
 
 
 def summaries(graphs: Sequence[StructureGraph]) -> NDArray[np.float64]:
-    """Features of the whole graph and of the task (0 if it is not stated), float64 ``(graphs, len(SUMMARY_FEATURES))``, finite."""
-    table = np.zeros((len(graphs), len(SUMMARY_FEATURES)))
+    """Features of the whole graph, of the task and of the context (0 if unknown), float64 ``(graphs, len(SUMMARY_FEATURES))``, finite."""
+    return np.concatenate([_structure(graphs), contexts(graphs)], axis=1)
+
+
+def first_columns(width: int, widest: int, what: str) -> int:
+    """The number of columns that a saved predictor reads; `InvalidPredictorError` if it is none that a version of the package had.
+
+    Args:
+        width: number of columns that the predictor was fitted on.
+        widest: number of columns that this version computes.
+        what: the part of the predictor that is read, for the error.
+    """
+    if width not in (widest, widest - len(CONTEXT_FEATURES)):
+        raise InvalidPredictorError(f"saved {what} is damaged: it reads {width} features, this version has {widest}")
+    return width
+
+
+def _structure(graphs: Sequence[StructureGraph]) -> NDArray[np.float64]:
+    table = np.zeros((len(graphs), len(STRUCTURE_FEATURES)))
     for row, graph in enumerate(graphs):
         if graph.summary.shape != (len(GRAPH_FEATURES),):
             raise PredictorError(
@@ -45,7 +71,7 @@ def summaries(graphs: Sequence[StructureGraph]) -> NDArray[np.float64]:
         table[row, : len(GRAPH_FEATURES)] = graph.summary
         if graph.task is not None:
             table[row, len(GRAPH_FEATURES) :] = graph.task
-    _require_finite(table, SUMMARY_FEATURES, "whole-graph")
+    _require_finite(table, STRUCTURE_FEATURES, "whole-graph")
     return table
 
 
@@ -77,7 +103,7 @@ def node_table(graphs: Sequence[StructureGraph]) -> tuple[NDArray[np.float32], N
 
 def matrix(graphs: Sequence[StructureGraph]) -> NDArray[np.float32]:
     """Features of every graph, float32 ``(graphs, matrix_width())``: the summary, then mean, standard deviation, minimum and
-    maximum of every node feature over the nodes, then the log count of every operator class."""
+    maximum of every node feature over the nodes, then the log count of every operator class, then the context."""
     fresh = [graph for graph in dict.fromkeys(graphs) if graph not in _ROWS]
     if fresh:
         try:
@@ -88,6 +114,16 @@ def matrix(graphs: Sequence[StructureGraph]) -> NDArray[np.float32]:
         # Copies: a view would keep the whole array in memory.
         _ROWS.update((graph, row.copy()) for graph, row in zip(fresh, rows, strict=True))
     return np.stack([_ROWS[graph] for graph in graphs]) if graphs else np.zeros((0, matrix_width()), np.float32)
+
+
+def structure_matrix(graphs: Sequence[StructureGraph]) -> NDArray[np.float32]:
+    """`matrix` without the columns of the origin, float32 ``(graphs, structure_width())``: what a network is, nothing else."""
+    return matrix(graphs)[:, : structure_width()]
+
+
+def structure_width() -> int:
+    """Number of columns of `structure_matrix`."""
+    return matrix_width() - len(ORIGIN_FEATURES)
 
 
 _ROWS: WeakKeyDictionary[StructureGraph, NDArray[np.float32]] = WeakKeyDictionary()
@@ -108,7 +144,7 @@ def _matrix(graphs: Sequence[StructureGraph]) -> NDArray[np.float32]:
         pooled[2, filled] = np.minimum.reduceat(features, starts, axis=0)
         pooled[3, filled] = np.maximum.reduceat(features, starts, axis=0)
     classes = np.bincount(owner * len(CLASSES) + operators, minlength=len(graphs) * len(CLASSES))
-    blocks = [summaries(graphs), *pooled, np.log1p(classes.reshape(len(graphs), len(CLASSES)))]
+    blocks = [_structure(graphs), *pooled, np.log1p(classes.reshape(len(graphs), len(CLASSES))), contexts(graphs)]
     return np.concatenate(blocks, axis=1).astype(np.float32)
 
 
@@ -120,12 +156,13 @@ def column_groups() -> tuple[str, ...]:
         *["task"] * len(TASK_FEATURES),
         *pooled,
         *["operators"] * len(CLASSES),
+        *map(context_group, CONTEXT_FEATURES),
     )
 
 
 def matrix_width() -> int:
     """Number of columns of `matrix`."""
-    return len(SUMMARY_FEATURES) + 4 * len(NODE_FEATURES) + len(CLASSES)
+    return len(STRUCTURE_FEATURES) + 4 * len(NODE_FEATURES) + len(CLASSES) + len(CONTEXT_FEATURES)
 
 
 def _require_finite(table: NDArray[np.floating], names: Sequence[str], kind: str) -> None:

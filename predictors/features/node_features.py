@@ -56,6 +56,8 @@ _FLOW = slice(_PLAIN, _PLAIN + len(FLOW_FEATURES))
 MASK = slice(_FLOW.stop, _FLOW.stop + len(MASK_FEATURES))
 RECURRENT = slice(MASK.stop, MASK.stop + len(MASK_FEATURES))
 FLOW = _FLOW
+ARCHITECTURE_COLUMNS = slice(0, len(_SHAPES) + len(ATTRIBUTE_FEATURES) + len(_FLAGS) + 1)
+"""Columns that no mask changes: shapes, attributes, flags, number of weights."""
 _PLACE_COLUMNS = slice(_PLAIN - len(_PLACE), _PLAIN)
 
 

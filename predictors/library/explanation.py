@@ -22,7 +22,7 @@ from onnx_graph import Weight
 from predictors.errors import PredictorError
 from predictors.features.encoder import encode, in_memory
 from predictors.features.graph_features import graph_feature_group
-from predictors.features.matrix import GRAPH_FEATURES, NODE_FEATURES, SUMMARY_FEATURES
+from predictors.features.matrix import GRAPH_FEATURES, NODE_FEATURES, STRUCTURE_FEATURES
 from predictors.features.node_features import node_feature_group
 from predictors.predictor import Predictor
 from predictors.structure_graph import StructureGraph
@@ -180,7 +180,10 @@ def _typical(predictor: Predictor) -> _Typical:
         raise PredictorError(
             f"predictor {predictor.name!r} keeps no typical features to compare with; an ensemble does"
         )
-    first, last = len(SUMMARY_FEATURES), len(SUMMARY_FEATURES) + len(NODE_FEATURES)  # then come the means over nodes
+    first, last = (
+        len(STRUCTURE_FEATURES),
+        len(STRUCTURE_FEATURES) + len(NODE_FEATURES),
+    )  # then come the means over nodes
     return _Typical(centre[: len(GRAPH_FEATURES)].astype(np.float32), centre[first:last].astype(np.float32))
 
 

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from onnx_graph import remove_stale, temporary_path
 from predictors.errors import InvalidPredictorError, InvalidTaskError, UnknownPredictorError
-from predictors.features.encoder import ENCODING
+from predictors.features.encoder import ENCODING, READABLE
 from predictors.features.matrix import CLASSES, GRAPH_FEATURES, NODE_FEATURES
 from predictors.predictor import Predictor, WarmStarted
 from predictors.registry import saved_class
@@ -201,7 +201,7 @@ def _description(folder: Path) -> dict[str, Json]:
         raise InvalidPredictorError(
             f"{folder} has format {description['format']!r}, this version reads {FORMAT}: fit it again"
         )
-    if description.get("encoding") != ENCODING:
+    if description.get("encoding") not in READABLE:
         raise InvalidPredictorError(
             f"{folder} was fitted on encoding {description.get('encoding')!r} of networks, this version has {ENCODING}: fit it again, "
             f"or use version {description.get('version')}"

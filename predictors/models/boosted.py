@@ -10,6 +10,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from predictors.features.context import CONTEXT_GROUPS
 from predictors.features.matrix import column_groups, matrix
 from predictors.models.forest import CHUNK, Trees, flatten, trees_from
 from predictors.models.target_predictor import Scores, TargetPredictor
@@ -17,7 +18,18 @@ from predictors.state import number, require_fitted
 from predictors.structure_graph import StructureGraph
 
 READ = frozenset(
-    ("ways", "links", "sequences", "ways, without size", "size and paths", "densities", "layers", "flow", "task")
+    (
+        "ways",
+        "links",
+        "sequences",
+        "ways, without size",
+        "size and paths",
+        "densities",
+        "layers",
+        "flow",
+        "task",
+        *CONTEXT_GROUPS,
+    )
 )
 """Groups of columns that are read."""
 

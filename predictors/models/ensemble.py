@@ -24,7 +24,8 @@ from predictors.calibration.scale import Scale, accuracies_at, of_several_tasks,
 from predictors.calibration.support import Support
 from predictors.calibration.target import to_target
 from predictors.errors import InvalidPredictorError
-from predictors.features.matrix import matrix
+from predictors.features.architecture import folds
+from predictors.features.matrix import matrix, structure_matrix
 from predictors.models.boosted import BoostedOptions, BoostedPredictor
 from predictors.models.forest import ForestOptions, ForestPredictor
 from predictors.models.gaussian_process import GaussianProcessOptions, GaussianProcessPredictor
@@ -114,12 +115,12 @@ class EnsemblePredictor:
                 member.fit_targets(graphs, scores, seed=seed)
             stack = Stack(weights=np.full(len(members), 1 / len(members)), offset=0.0, slope=1.0, width=NORMAL_90)
         else:
-            folds = rng.permutation(len(graphs)) % self.options.folds
-            left_out = [_left_out(member, graphs, scores, folds, seed) for member in members]
+            fold_of = folds(graphs, self.options.folds, rng)
+            left_out = [_left_out(member, graphs, scores, fold_of, seed) for member in members]
             stack = _stacked(left_out, scores)
             curve = Curve.of(_combined(left_out, stack)[0], np.asarray(accuracies, np.float64))
         self._members, self._stack, self._scale, self._curve = members, stack, scale, curve
-        self._support = Support.of(matrix(graphs), rng)
+        self._support = Support.of(structure_matrix(graphs), rng)
         self._tasks = KnownTasks.of(graphs, scores, _judges, seed)
         self._training_graphs = len(graphs)
         return self
@@ -230,7 +231,7 @@ class EnsemblePredictor:
 
 
 def _left_out(
-    member: TargetPredictor, graphs: Sequence[StructureGraph], scores: Floats, folds: NDArray[np.int64], seed: int
+    member: TargetPredictor, graphs: Sequence[StructureGraph], scores: Floats, fold_of: NDArray[np.int64], seed: int
 ) -> Scores:
     """The member's prediction for every network when that network is left out; afterwards it is fitted on all of them.
 
@@ -238,10 +239,10 @@ def _left_out(
     no spread.
     """
     if isinstance(member, GNNPredictor):
-        return Scores(member.fit_folds(graphs, scores, folds, seed), np.zeros(len(graphs)))
+        return Scores(member.fit_folds(graphs, scores, fold_of, seed), np.zeros(len(graphs)))
     mean, std = np.empty(len(graphs)), np.empty(len(graphs))
-    for fold in np.unique(folds):
-        inside, outside = np.flatnonzero(folds == fold).tolist(), np.flatnonzero(folds != fold).tolist()
+    for fold in np.unique(fold_of):
+        inside, outside = np.flatnonzero(fold_of == fold).tolist(), np.flatnonzero(fold_of != fold).tolist()
         member.fit_targets([graphs[row] for row in outside], scores[outside], seed=seed)
         mean[inside], std[inside] = member.predict_targets([graphs[row] for row in inside])
     member.fit_targets(graphs, scores, seed=seed)

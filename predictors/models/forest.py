@@ -11,8 +11,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from predictors.calibration.conformal import FOLDS, folds
+from predictors.calibration.conformal import FOLDS
 from predictors.errors import InvalidPredictorError
+from predictors.features.architecture import folds
 from predictors.features.matrix import matrix, matrix_width
 from predictors.models.target_predictor import Scores, TargetPredictor
 from predictors.state import array, number, require_fitted
@@ -96,7 +97,7 @@ class ForestPredictor(TargetPredictor):
         self._learn(graphs, targets, seed)
         rows, said = matrix(graphs), Scores(*np.full((2, len(targets)), np.nan))
         options = replace(self.options, trees=-(-self.options.trees // FOLDS))
-        fold_of = folds(len(targets), seed)
+        fold_of = folds(graphs, FOLDS, np.random.default_rng(seed))
         for fold in np.unique(fold_of)[: 1 if len(targets) >= ENOUGH else None]:
             held = fold_of == fold
             trees = _said(_grown(rows[~held], targets[~held], options, seed), rows[held])

@@ -18,7 +18,8 @@ from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
 from predictors.calibration.scale import Scale
 from predictors.errors import InvalidPredictorError
-from predictors.features.matrix import column_groups, matrix, matrix_width
+from predictors.features.architecture import left_out_together, members_of
+from predictors.features.matrix import column_groups, first_columns, matrix, matrix_width
 from predictors.models.target_predictor import Scores, TargetPredictor, every_scale
 from predictors.state import array, number, require_fitted
 from predictors.structure_graph import StructureGraph
@@ -57,7 +58,8 @@ class Process:
     Attributes:
         centre, spread: mean and spread of the features, float64 ``(features,)``; a feature with spread 0 never varied and is not used.
         rows: standardised features of the inducing networks, float32 ``(inducing, features)``.
-        scales: logarithms of a_g and b_g for every group in the order of `GROUPS`, of s² and of the noise's variance.
+        scales: logarithms of a_g and b_g for every group in the order of `GROUPS` (the first groups, if the process was fitted on the
+            first columns only), of s² and of the noise's variance.
         weights: weights of the inducing networks, ``(inducing,)``.
         prior_factor, data_factor: lower Cholesky factors whose squares' inverses give the variance, ``(inducing, inducing)``.
         intercept, unit: centre and scale of the targets.
@@ -112,9 +114,12 @@ class GaussianProcessPredictor(TargetPredictor):
         self._learn_kept(graphs, targets, seed)
 
     def _learn_left_out(self, graphs: Sequence[StructureGraph], targets: Floats, seed: int) -> Scores:
-        """Left-out predictions in closed form, with the scales learnt on all networks (Rasmussen and Williams 2006, section 5.4.2)."""
+        """Left-out predictions in closed form, with the scales learnt on all networks (Rasmussen and Williams 2006, section 5.4.2).
+
+        Networks of one architecture are left out together.
+        """
         process, kept = self._learn_kept(graphs, targets, seed)
-        return _left_out(process, targets, kept)
+        return _left_out(process, targets, kept, left_out_together(graphs)[kept])
 
     def _learn_kept(
         self, graphs: Sequence[StructureGraph], targets: Floats, seed: int
@@ -129,7 +134,7 @@ class GaussianProcessPredictor(TargetPredictor):
     def predict_targets(self, graphs: Sequence[StructureGraph]) -> Scores:
         """Posterior mean, and the standard deviation of a new measurement."""
         process = require_fitted(self._process, self.name)
-        return _predict(process, matrix(graphs).astype(np.float64))
+        return _predict(process, matrix(graphs)[:, : len(process.centre)].astype(np.float64))
 
     @property
     def typical_features(self) -> NDArray[np.float32]:
@@ -144,9 +149,10 @@ class GaussianProcessPredictor(TargetPredictor):
     @classmethod
     def _from_state(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
         """The predictor that `arrays` came from."""
-        width = matrix_width()
+        width = first_columns(array(arrays, "centre", "f", (None,)).shape[0], matrix_width(), "Gaussian process")
         count = array(arrays, "weights", "f", (None,)).shape[0]
-        scales = array(arrays, "scales", "f", (2 * len(GROUPS) + 2,)).astype(np.float64)
+        groups = int(np.count_nonzero(MEMBERS[:, :width].any(axis=1)))
+        scales = array(arrays, "scales", "f", (2 * groups + 2,)).astype(np.float64)
         if np.abs(scales).max() > 50:
             raise InvalidPredictorError("saved Gaussian process has impossible scales")
         predictor = cls()
@@ -201,15 +207,19 @@ def _fit(
     return process, kept
 
 
-def _left_out(process: Process, targets: Floats, kept: NDArray[np.int64]) -> Scores:
+def _left_out(process: Process, targets: Floats, kept: NDArray[np.int64], group: NDArray[np.int64]) -> Scores:
     """Left-out predictions of a process on the inducing networks only; NaN for the other networks."""
     covariance = _Terms(process.inducing, process.inducing).kernel(process.scales)
     covariance[np.diag_indices_from(covariance)] += float(np.exp(process.scales[-1])) + JITTER
     inverse = cho_solve(cho_factor(covariance, lower=True), np.eye(len(kept)))
     known = (targets[kept] - process.intercept) / process.unit
     said = Scores(*np.full((2, len(targets)), np.nan))
-    said.mean[kept] = (known - inverse @ known / np.diag(inverse)) * process.unit + process.intercept
-    said.std[kept] = process.unit / np.sqrt(np.diag(inverse))
+    error, variance = inverse @ known / np.diag(inverse), 1.0 / np.diag(inverse)
+    for rows in members_of(group) if len(np.unique(group)) < len(group) else ():
+        covariance = np.linalg.inv(inverse[np.ix_(rows, rows)])
+        error[rows], variance[rows] = covariance @ (inverse[rows] @ known), np.diag(covariance)
+    said.mean[kept] = (known - error) * process.unit + process.intercept
+    said.std[kept] = process.unit * np.sqrt(variance)
     return said
 
 
@@ -223,8 +233,9 @@ class _Rows:
 
     def __init__(self, features: Floats, varies: NDArray[np.bool_]) -> None:
         self.count = len(features)
-        self.groups = np.flatnonzero((MEMBERS & varies).any(axis=1))
-        self.parts = [features[:, MEMBERS[group] & varies] for group in self.groups]
+        members = MEMBERS[:, : len(varies)] & varies
+        self.groups = np.flatnonzero(members.any(axis=1))
+        self.parts = [features[:, members[group]] for group in self.groups]
         self.squares = [(part * part).sum(axis=1) for part in self.parts]
 
 
@@ -244,7 +255,7 @@ class _Terms:
     def split(self, scales: Floats) -> tuple[Floats, Floats, float]:
         """a_g and b_g of these groups, and s²."""
         values = np.exp(scales)
-        return values[self.groups], values[len(GROUPS) + self.groups], float(values[-2])
+        return values[self.groups], values[_groups(scales) + self.groups], float(values[-2])
 
     def kernel(self, scales: Floats) -> Floats:
         """Covariances ``(first, second)``."""
@@ -252,6 +263,11 @@ class _Terms:
         root = np.sqrt(5.0 * np.tensordot(near, self.distances, 1))
         found: Floats = height * (1 + root + root * root / 3) * np.exp(-root) + np.tensordot(along, self.products, 1)
         return found
+
+
+def _groups(scales: Floats) -> int:
+    """Number of groups that the scales are for."""
+    return (len(scales) - 2) // 2
 
 
 def _start(groups: int) -> Floats:
@@ -338,7 +354,7 @@ def _prior_variance(rows: _Rows, scales: Floats) -> Floats:
     values = np.exp(scales)
     found = np.full(rows.count, values[-2])
     for group, part, squares in zip(rows.groups, rows.parts, rows.squares, strict=True):
-        found += values[len(GROUPS) + group] * (squares / part.shape[1])
+        found += values[_groups(scales) + group] * (squares / part.shape[1])
     return found
 
 

@@ -15,9 +15,10 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from predictors.calibration.conformal import folds
+from predictors.calibration.conformal import FOLDS
 from predictors.calibration.scale import Scale
-from predictors.features.matrix import matrix, matrix_width
+from predictors.features.architecture import folds, left_out_together, members_of
+from predictors.features.matrix import first_columns, matrix, matrix_width
 from predictors.models.target_predictor import Scores, TargetPredictor, every_scale
 from predictors.silenced import silenced
 from predictors.state import array, number, require_fitted
@@ -74,10 +75,10 @@ class LinearPredictor(TargetPredictor):
 
     def _learn(self, graphs: Sequence[StructureGraph], targets: Floats, seed: int) -> None:
         """Fit the line; `seed` decides which networks are left out together."""
-        self._line, _ = _fit(matrix(graphs).astype(np.float64), targets, seed)
+        self._line, _ = _fit(graphs, targets, seed)
 
     def _learn_left_out(self, graphs: Sequence[StructureGraph], targets: Floats, seed: int) -> Scores:
-        self._line, left_out = _fit(matrix(graphs).astype(np.float64), targets, seed)
+        self._line, left_out = _fit(graphs, targets, seed)
         return Scores(left_out, self.predict_targets(graphs).std)
 
     def _candidates(self, graphs: Sequence[StructureGraph], targets: Floats, seed: int) -> Sequence[Scale | None]:
@@ -86,7 +87,8 @@ class LinearPredictor(TargetPredictor):
     def predict_targets(self, graphs: Sequence[StructureGraph]) -> Scores:
         """Mean and standard deviation of a measurement."""
         line = require_fitted(self._line, self.name)
-        scaled = _standardise(matrix(graphs).astype(np.float64), line.centre, line.spread)
+        read = matrix(graphs)[:, : len(line.centre)]
+        scaled = _standardise(read.astype(np.float64), line.centre, line.spread)
         held = np.clip(scaled, line.low - WIDENED, line.high + WIDENED)
         std = line.noise * np.sqrt(1.0 + 1.0 / line.training_graphs + _doubt(line, scaled))
         return Scores(held @ line.weights + line.intercept, std)
@@ -98,7 +100,7 @@ class LinearPredictor(TargetPredictor):
     @classmethod
     def _from_state(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
         """The predictor that `arrays` came from."""
-        width = matrix_width()
+        width = first_columns(array(arrays, "centre", "f", (None,)).shape[0], matrix_width(), "line")
         vectors = {key: _float(arrays, key, (width,)) for key in ("centre", "spread", "low", "high", "weights")}
         rank = array(arrays, "singular", "f", (None,)).shape[0]
         predictor = cls()
@@ -123,15 +125,16 @@ def _standardise(features: Floats, centre: Floats, spread: Floats) -> Floats:
     return np.where(used, (features - centre) / np.where(used, spread, 1.0), 0.0)
 
 
-def _fit(features: Floats, targets: Floats, seed: int) -> tuple[Line, Floats]:
+def _fit(graphs: Sequence[StructureGraph], targets: Floats, seed: int) -> tuple[Line, Floats]:
     """The line, and left-out predictions of such lines ``(networks,)``."""
+    features = matrix(graphs).astype(np.float64)
     centre, spread = features.mean(axis=0), features.std(axis=0)
     spread[spread < 1e-6 * np.maximum(1.0, np.abs(centre))] = 0.0  # a smaller spread is only rounding of float32
     scaled = _standardise(features, centre, spread)
     intercept, unit = float(targets.mean()), max(float(targets.std()), 1e-9)
     own = (targets - intercept) / unit  # a penalty on squares depends on the unit
-    bayesian = _bayesian(scaled, own)
-    sparse, left_out = _sparse(scaled, own, spread > 0, folds(len(targets), seed))
+    bayesian = _bayesian(scaled, own, left_out_together(graphs))
+    sparse, left_out = _sparse(scaled, own, spread > 0, folds(graphs, FOLDS, np.random.default_rng(seed)))
     line = Line(
         centre=centre,
         spread=spread,
@@ -149,7 +152,7 @@ def _fit(features: Floats, targets: Floats, seed: int) -> tuple[Line, Floats]:
 
 
 class _Bayesian(NamedTuple):
-    """A ridge regression on centred targets; `left_out` holds its leave-one-out predictions."""
+    """A ridge regression on centred targets; `left_out` holds the predictions for the networks of a group when the group is left out."""
 
     weights: Floats
     directions: Floats
@@ -159,8 +162,14 @@ class _Bayesian(NamedTuple):
     left_out: Floats
 
 
-def _bayesian(scaled: Floats, targets: Floats) -> _Bayesian:
-    """The penalty with the least mean squared leave-one-out error, in closed form from one decomposition."""
+def _bayesian(scaled: Floats, targets: Floats, group: NDArray[np.int64]) -> _Bayesian:
+    """The penalty with the least mean squared leave-one-out error, in closed form from one decomposition.
+
+    Args:
+        scaled: standardised features ``(networks, features)``.
+        targets: centred targets ``(networks,)``.
+        group: number of the group of every network that is left out together, ``(networks,)``.
+    """
     left, singular, right = np.linalg.svd(scaled, full_matrices=False)
     squares = left**2
     tried = [_leave_one_out(left, squares, singular, targets, strength) for strength in STRENGTHS]
@@ -174,8 +183,24 @@ def _bayesian(scaled: Floats, targets: Floats) -> _Bayesian:
         strength=strength,
         # (residual / (1 − leverage))² is the squared error; the noise is the part that the uncertainty of the weights does not explain.
         noise=float(np.sqrt(np.mean((targets - said) ** 2 * (1.0 - leverage)))),
-        left_out=said,
+        left_out=said
+        if len(np.unique(group)) == len(group)
+        else _leave_group_out(left, singular, targets, strength, group),
     )
+
+
+def _leave_group_out(
+    left: Floats, singular: Floats, targets: Floats, strength: float, group: NDArray[np.int64]
+) -> Floats:
+    """Prediction for every network when all networks of its group are left out, ``(networks,)``: residuals solved by I − H of the group."""
+    share = singular**2 / (singular**2 + strength)
+    residual = targets - left @ (share * (left.T @ targets))
+    said = np.empty(len(targets))
+    for rows in members_of(group):
+        leverage = (left[rows] * share) @ left[rows].T + 1.0 / len(targets)
+        rest = (1.0 + 1e-6) * np.eye(len(rows)) - leverage
+        said[rows] = targets[rows] - np.linalg.solve(rest, residual[rows])
+    return said
 
 
 def _leave_one_out(

@@ -7,6 +7,7 @@ every flow is kept as an array near 1 and a logarithm.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import frexp, log, prod
+from typing import NamedTuple
 
 import numpy as np
 
@@ -42,6 +43,7 @@ class Flow:
         sources: number of columns that stand for one source each; one more column at the end stands for all other sources.
         covered: share of the units of the inputs that some path connects to an output.
         paths: logarithm of the number of paths from inputs to outputs; 0 if there is none.
+        inputs: use of every graph input, in order.
     """
 
     sources: int
@@ -51,6 +53,23 @@ class Flow:
     outputs: list[tuple[Array, float]] = field(default_factory=list)
     covered: float = 0.0
     paths: float = 0.0
+    inputs: list["InputFlow"] = field(default_factory=list)
+
+
+class InputFlow(NamedTuple):
+    """How a network uses the units of one of its inputs.
+
+    Attributes:
+        shape: shape of one example.
+        axes: axes of `shape` along which units are distinguished; they are numbered row by row.
+        edges: number of live connections from every unit to the first layers, ``(units,)``; kernel positions and gates count.
+        paths: number of paths from every unit to the outputs, ``(units,)``, on a scale of its own.
+    """
+
+    shape: Shape
+    axes: tuple[int, ...]
+    edges: Array
+    paths: Array
 
 
 def propagate(graph: CanonicalGraph) -> Flow:
@@ -73,6 +92,8 @@ class _State:
         self.starts, sources = _sources(graph, shapes)
         self.flow = Flow(sources)
         self.weights = CountedWeights(self.flow.records)
+        self.unlayered = set(self.starts)  # values that no layer has changed yet
+        self.edges: dict[int, Array] = {}
 
     def run_forward(self) -> None:
         for operator in self.graph.operators:
@@ -92,6 +113,8 @@ class _State:
                 self.forward[value] = _normalised(array, scale) if grows else (array, scale)
             if operator.blocks:
                 self.flow.forward_log[id(operator)] = scale
+            elif self.unlayered.issuperset(operator.inputs):
+                self.unlayered.update(operator.outputs)
 
     def _made(self, operator: Operator, flows: list[Array]) -> tuple[list[Array], Relation]:
         """Flows of an operator's outputs, and the relation that was used."""
@@ -134,7 +157,26 @@ class _State:
                     self._add(value, gradient, scale)
             if operator.blocks:
                 self.flow.backward_log[id(operator)] = scale
+            if not self.unlayered.isdisjoint(operator.inputs):
+                self._count_edges(operator, relation)
         self._finish()
+
+    def _count_edges(self, operator: Operator, relation: Relation) -> None:
+        """Add the live connections that a first layer has from its input's units, or pass them on back to the input."""
+        if operator.blocks:
+            known = [self.backward.get(value) for value in operator.outputs]
+            gradients = [None if one is None else (one[0] > 0).astype(np.float64) for one in known]
+        else:
+            gradients = [self.edges.get(value) for value in operator.outputs]
+        if all(one is None for one in gradients):
+            return
+        self.weights.single = True
+        needed = self._needed(operator, relation, gradients)
+        self.weights.single = False
+        for value, found in zip(operator.inputs, needed, strict=False):
+            if found is not None and value in self.unlayered:
+                before = self.edges.get(value)
+                self.edges[value] = found if before is None or before.ndim != found.ndim else before + found
 
     def _add(self, value: int, gradient: Array, scale: float) -> None:
         known = self.backward.get(value)
@@ -152,10 +194,28 @@ class _State:
             total += units
             array, _ = self.backward.get(value, (np.zeros(1), 0.0))
             covered += units * float((array > 0).mean())
+            self.flow.inputs.append(self._input_flow(value))
         self.flow.covered = covered / total if total else 0.0
         counts = [(float(array.sum()), scale) for array, scale in self.flow.outputs]
         logs = [log(count) + scale for count, scale in counts if count > 0]
         self.flow.paths = float(np.logaddexp.reduce(logs)) if logs else 0.0
+
+    def _input_flow(self, value: int) -> InputFlow:
+        shape, start = self.shapes[value], self.starts[value]
+        axes = tuple(axis for axis in range(1, len(shape)) if start.shape[axis] > 1)
+        paths, edges = self.backward.get(value, (np.zeros(1), 0.0))[0], self.edges.get(value, np.zeros(1))
+        return InputFlow(
+            shape[1:], tuple(axis - 1 for axis in axes), _per_unit(edges, shape, axes), _per_unit(paths, shape, axes)
+        )
+
+
+def _per_unit(flow: Array, shape: Shape, axes: tuple[int, ...]) -> Array:
+    """A backward flow of an input ``(…, 1)`` by unit, averaged over the other axes, ``(units,)``."""
+    units = tuple(shape[axis] for axis in axes)
+    if flow.ndim != len(shape) + 1:
+        return np.broadcast_to(flow.mean(), units).ravel()
+    others = tuple(axis for axis in range(flow.ndim) if axis not in axes)
+    return np.broadcast_to(flow.mean(axis=others), units).ravel()
 
 
 def _passed(

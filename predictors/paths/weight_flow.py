@@ -1,10 +1,8 @@
 """Flow of paths through weights: masks as linear maps over units, and the paths through a recurrent layer's steps."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from math import prod
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +24,33 @@ class Record:
         forward: number of paths from the sources to every unit, ``(units, sources)``, on its own scale.
         backward: number of paths from every unit to the outputs, ``(units,)``, on its own scale.
         effective: number of non-zeros of every block that lie on a path from an input to an output.
+        ends: ends of the live connections of every block.
     """
 
     forward: Array
     backward: Array
     effective: list[int]
+    ends: list["Ends"] = field(default_factory=list)
+
+
+class Ends(NamedTuple):
+    """Units that a block connects: a connection is live if both its ends are.
+
+    Attributes:
+        folded: shape of the block's mask in which both ends are axes of their own, without the kernel.
+        sources: units that depend on an input, bool; broadcasts to `folded`.
+        targets: units that an output depends on, bool; broadcasts to `folded`.
+    """
+
+    folded: Shape
+    sources: NDArray[np.bool_]
+    targets: NDArray[np.bool_]
+
+    def live(self, block: Block) -> NDArray[np.bool_]:
+        """The block's mask without its dead connections."""
+        alive = np.broadcast_to(self.sources & self.targets, self.folded).reshape(block.shape[:2])
+        alive = alive.reshape(*block.shape[:2], *(1,) * (len(block.shape) - 2))
+        return np.broadcast_to(alive, block.shape) if block.mask is None else block.mask & alive
 
 
 class Linear:
@@ -118,27 +138,28 @@ class CountedWeights:
 
     Attributes:
         records: records by ``id`` of the operator.
+        single: whether a backward pass counts connections instead of paths: only those that leave the inputs of one operator. No
+            records are stored then.
     """
 
     records: dict[int, Record] = field(default_factory=dict)
+    single: bool = False
 
     def product(self, operator: Operator) -> "CountedProduct":
         """The one weight of a dense layer or convolution."""
-        return CountedProduct(Linear(operator.blocks[0]), partial(self.records.__setitem__, id(operator)))
+        return CountedProduct(self, Linear(operator.blocks[0]), id(operator))
 
     def recurrence(self, operator: Operator, steps: int) -> "CountedRecurrence":
         """The two weights of a recurrent operator."""
-        return CountedRecurrence(
-            operator, min(max(steps - 1, 0), _STEPS), partial(self.records.__setitem__, id(operator))
-        )
+        return CountedRecurrence(self, operator, min(max(steps - 1, 0), _STEPS))
 
 
 class CountedProduct:
     """A weight that records the paths through it; fields are ``(…, units or 1, sources)``."""
 
-    def __init__(self, product: Linear, note: Callable[[Record], None]) -> None:
-        """`note` is called with the record in the backward pass."""
-        self.product, self.note = product, note
+    def __init__(self, weights: CountedWeights, product: Linear, key: int) -> None:
+        """The backward pass stores its record among those of `weights`, by this key."""
+        self.weights, self.product, self.key = weights, product, key
         self.columns = self.made = np.zeros((0, 0))
 
     def forward(self, field: Array) -> Array:
@@ -150,7 +171,8 @@ class CountedProduct:
 
     def backward(self, field: Array) -> Array:
         """Numbers of paths from its input units."""
-        self.note(_record(self.product, self.columns, self.made, field))
+        if not self.weights.single:
+            self.weights.records[self.key] = _record(self.product, self.columns, self.made, field)
         return self.product.backward(field)
 
 
@@ -159,7 +181,11 @@ def _record(product: Linear, columns: Array, made: Array, behind: Array) -> Reco
     backward = _broadcast(_collapsed(behind), (product.out,))[:, 0]
     inputs = np.logical_or.reduce(_collapsed(columns), axis=1)
     live_in = inputs if len(inputs) == product.sources else np.broadcast_to(inputs, (product.sources,))
-    return Record(forward, backward, [product.effective(live_in, backward > 0)])
+    live_out, groups = backward > 0, product.groups
+    ends = Ends(
+        (groups, product.out // groups, product.inner), live_in.reshape(groups, 1, -1), live_out.reshape(groups, -1, 1)
+    )
+    return Record(forward, backward, [product.effective(live_in, live_out)], [ends])
 
 
 def _product(edges: Array, flow: Array) -> Array:
@@ -183,11 +209,12 @@ class CountedRecurrence:
     Hidden units are ``(directions, hidden, sources)``, inputs ``(in or 1, sources)``.
     """
 
-    def __init__(self, operator: Operator, steps: int, note: Callable[[Record], None]) -> None:
-        """`note` is called with the record in the backward pass."""
+    def __init__(self, weights: CountedWeights, operator: Operator, steps: int) -> None:
+        """The backward pass stores its record among those of `weights`."""
+        self.weights, self.key = weights, id(operator)
         self.first, self.second = operator.blocks
         self.inward, self.within = _gates_summed(self.first), _gates_summed(self.second)
-        self.steps, self.note = steps, note
+        self.steps = steps
         self.live_in = np.zeros(self.inward.shape[2], np.bool_)
         self.made = self.behind = np.zeros(0)
 
@@ -208,7 +235,15 @@ class CountedRecurrence:
     def run_back(self, field: Array) -> Array:
         """Paths from the hidden units of all steps."""
         behind = _closure(self.within.swapaxes(1, 2), self._whole(field), self.steps)
-        self.note(Record(self.made.reshape(-1, self.made.shape[-1]), behind.reshape(-1), self._effective(behind)))
+        if self.weights.single:
+            return (behind > 0).astype(np.float64)
+        ends = self._ends(behind)
+        effective = [
+            int((per_gate(block) * one.sources * one.targets).sum())
+            for block, one in zip((self.first, self.second), ends, strict=True)
+        ]
+        forward = self.made.reshape(-1, self.made.shape[-1])
+        self.weights.records[self.key] = Record(forward, behind.reshape(-1), effective, ends)
         return behind
 
     def leave(self, field: Array) -> Array:
@@ -216,12 +251,14 @@ class CountedRecurrence:
         found: Array = np.matmul(self.inward.swapaxes(1, 2), field).sum(axis=0)
         return found
 
-    def _effective(self, behind: Array) -> list[int]:
+    def _ends(self, behind: Array) -> list[Ends]:
+        """Ends of the connections from the inputs and from the hidden units, ``(directions, gates, hidden, in)``."""
         live_out = (behind[..., 0] > 0)[:, None, :, None]
-        live_hidden = np.logical_or.reduce(self.made, axis=2)[:, None]
+        live_hidden = np.logical_or.reduce(self.made, axis=2)[:, None, None]
+        sources = (self.live_in[None, None, None], live_hidden)
         return [
-            int((per_gate(self.first) * self.live_in * live_out).sum()),
-            int((per_gate(self.second) * live_hidden[:, :, None] * live_out).sum()),
+            Ends((block.directions, block.gates, live_out.shape[2], block.shape[1]), source, live_out)
+            for block, source in zip((self.first, self.second), sources, strict=True)
         ]
 
     def _whole(self, field: Array) -> Array:

@@ -8,7 +8,7 @@ from predictors.features.matrix import (
     CLASSES,
     GRAPH_FEATURES,
     NODE_FEATURES,
-    SUMMARY_FEATURES,
+    STRUCTURE_FEATURES,
     column_groups,
     matrix,
     matrix_width,
@@ -31,12 +31,12 @@ def _graph(values, operators, summary=0.0):
 
 def test_matrix_pools_each_graph_by_hand():
     rows = matrix([_graph([1, 3], [2, 2], summary=7), _graph([5], [0])])
-    width, nodes = len(SUMMARY_FEATURES), len(NODE_FEATURES)
+    width, nodes = len(STRUCTURE_FEATURES), len(NODE_FEATURES)
     assert rows.shape == (2, matrix_width())
     np.testing.assert_array_equal(rows[:, 0], [7, 0])
     pooled = rows[:, [width, width + nodes, width + 2 * nodes, width + 3 * nodes]]
     np.testing.assert_array_equal(pooled, [[2, 1, 1, 3], [5, 0, 5, 5]])  # mean, deviation, minimum, maximum
-    counts = rows[:, -len(CLASSES) :]
+    counts = rows[:, width + 4 * nodes :][:, : len(CLASSES)]
     np.testing.assert_allclose(counts[0, 2], np.log(3))
     np.testing.assert_allclose(counts[1, 0], np.log(2))
     assert np.count_nonzero(counts) == 2
@@ -57,7 +57,7 @@ def test_the_task_is_told_beside_the_structure():
 
 def test_a_graph_without_nodes_between_others_pools_to_zero():
     rows = matrix([_graph([1], [0]), _graph([], []), _graph([4], [0])])
-    width = len(SUMMARY_FEATURES)
+    width = len(STRUCTURE_FEATURES)
     np.testing.assert_array_equal(rows[:, width], [1, 0, 4])
 
 

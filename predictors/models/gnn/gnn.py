@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from onnx_graph.internals import limit_this_thread
 from predictors.errors import InvalidPredictorError
-from predictors.features.matrix import CLASSES, NODE_FEATURES, SUMMARY_FEATURES, node_table, summaries
+from predictors.features.architecture import folds
+from predictors.features.matrix import CLASSES, NODE_FEATURES, SUMMARY_FEATURES, first_columns, node_table, summaries
 from predictors.models.gnn.graph_batch import GraphBatch
 from predictors.models.gnn.network_members import NetworkMembers, Parameters
 from predictors.models.gnn.network_sizes import NetworkSizes, parameter_shapes
@@ -104,10 +105,10 @@ class GNNPredictor(TargetPredictor):
 
     def _learn(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], seed: int) -> None:
         """Train the members, each on one thread; the same seed gives the same ensemble."""
-        self.fit_folds(graphs, targets, _folds(len(graphs), self.options.members, seed), seed)
+        self.fit_folds(graphs, targets, _folds(graphs, self.options.members, seed), seed)
 
     def _learn_left_out(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], seed: int) -> Scores:
-        fold_of = _folds(len(graphs), self.options.members, seed)
+        fold_of = _folds(graphs, self.options.members, seed)
         said = self.fit_folds(graphs, targets, fold_of, seed)
         known = np.where(np.isin(fold_of, range(self.options.members)), said, np.nan)
         return Scores(known, self.predict_targets(graphs).std)
@@ -163,7 +164,7 @@ class GNNPredictor(TargetPredictor):
         _require_sizes(arrays, sizes)
         predictor = cls(GNNOptions(**sizes))
         predictor._scaling = _scaling_from(arrays)
-        shapes = parameter_shapes(predictor._sizes())
+        shapes = parameter_shapes(predictor._sizes(predictor._scaling))
         members = [f"member{place}." for place in range(sizes["members"])]
         known = {f"{member}{name}" for member in members for name in shapes}
         strange = [name for name in arrays if name.startswith("member") and "." in name and name not in known]
@@ -180,18 +181,18 @@ class GNNPredictor(TargetPredictor):
     def _new_scaling(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64]) -> Scaling:
         return _scaling(graphs, targets)
 
-    def _network(self, seed: int) -> "StructureNetwork":
+    def _network(self, seed: int, scaling: Scaling) -> "StructureNetwork":
         from predictors.models.gnn.message_passing import StructureNetwork
 
-        return StructureNetwork(self._sizes(), seed, dropout=self.options.dropout)
+        return StructureNetwork(self._sizes(scaling), seed, dropout=self.options.dropout)
 
-    def _sizes(self) -> NetworkSizes:
+    def _sizes(self, scaling: Scaling) -> NetworkSizes:
         sizes = {name: getattr(self.options, name) for name in _SIZES if name != "members"}
         return NetworkSizes(
             classes=len(CLASSES),
             node_features=len(NODE_FEATURES),
-            graph_features=len(SUMMARY_FEATURES),
-            unit_features=len(UNIT_FEATURES),
+            graph_features=len(scaling.graph_centre),
+            unit_features=len(scaling.unit_centre),
             **sizes,
         )
 
@@ -217,7 +218,7 @@ class GNNPredictor(TargetPredictor):
             )
             for part in parts
         ]
-        network = self._network(int(rng.integers(2**31)))
+        network = self._network(int(rng.integers(2**31)), scaling)
         train_network(
             network,
             batches,
@@ -232,7 +233,8 @@ class GNNPredictor(TargetPredictor):
 def _require_sizes(arrays: dict[str, NDArray[np.generic]], sizes: dict[str, int]) -> None:
     """Refuse sizes that differ from the saved parameters, before they determine how many parameters are searched for."""
     array(arrays, "member0.nodes.weight", "f", (sizes["hidden"], len(NODE_FEATURES)))
-    array(arrays, "member0.units.weight", "f", (sizes["unit_hidden"], len(UNIT_FEATURES)))
+    units = array(arrays, "unit_centre", "f", (None,)).shape[0]
+    array(arrays, "member0.units.weight", "f", (sizes["unit_hidden"], units))
     for part, count in (("rounds", sizes["layers"]), ("unit_rounds", sizes["unit_layers"])):
         found = sum(key.startswith(f"member0.{part}.norms.") and key.endswith(".weight") for key in arrays)
         if found != count:
@@ -242,6 +244,9 @@ def _require_sizes(arrays: dict[str, NDArray[np.generic]], sizes: dict[str, int]
         raise InvalidPredictorError(f"saved graph network does not fit: {members} members, not {sizes['members']}")
 
 
+UNIT_COLUMNS = (*UNIT_FEATURES, "relevance")
+"""Features of a unit that the network reads."""
+IS_INPUT = UNIT_FEATURES.index("is_input")
 _SIZES = ("members", "hidden", "layers", "unit_hidden", "unit_layers")
 
 
@@ -253,10 +258,9 @@ def _compute_on_one_thread() -> None:
     limit_this_thread(1)
 
 
-def _folds(networks: int, members: int, seed: int) -> NDArray[np.int64]:
+def _folds(graphs: Sequence[StructureGraph], members: int, seed: int) -> NDArray[np.int64]:
     """The number of the member that leaves a network out; a single member leaves out a tenth of the networks."""
-    order = np.random.default_rng([seed, members]).permutation(networks)
-    return np.asarray(order % max(members, 10) if members == 1 else order % members)
+    return folds(graphs, 10 if members == 1 else members, np.random.default_rng([seed, members]))
 
 
 def _said(members: NetworkMembers, graphs: Sequence[StructureGraph], scaling: Scaling) -> NDArray[np.float64]:
@@ -297,7 +301,11 @@ def _spread(table: NDArray[np.float64]) -> NDArray[np.float32]:
 
 
 def _scaling_from(arrays: dict[str, NDArray[np.generic]]) -> Scaling:
-    widths = {"node": len(NODE_FEATURES), "graph": len(SUMMARY_FEATURES), "unit": len(UNIT_FEATURES)}
+    graph, unit = (array(arrays, f"{name}_centre", "f", (None,)).shape[0] for name in ("graph", "unit"))
+    if unit not in (len(UNIT_COLUMNS), len(UNIT_FEATURES)):
+        raise InvalidPredictorError(f"saved graph network is damaged: it reads {unit} features of units")
+    first_columns(graph, len(SUMMARY_FEATURES), "graph network")
+    widths = {"node": len(NODE_FEATURES), "graph": graph, "unit": unit}
     return Scaling(
         **{
             **{
@@ -326,10 +334,19 @@ def _units(
     owner = [np.where(one.owner >= 0, one.owner + start, -1) for one, start in zip(units, nodes, strict=True)]
     edges = [one.edges.astype(np.int64) + start for one, start in zip(units, first, strict=True)]
     return (
-        np.concatenate([one.features for one in units]),
+        np.concatenate([_unit_columns(one, graph.relevance) for one, graph in zip(units, graphs, strict=True)]),
         np.concatenate(owner).astype(np.int64),
         np.concatenate(edges, axis=1),
     )
+
+
+def _unit_columns(units: UnitGraph, relevance: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    """`UNIT_COLUMNS` of every unit; the relevance is that of the input units, 0 for all others and where it is not known."""
+    column = np.zeros((len(units.features), 1), np.float32)
+    inputs = np.flatnonzero(units.features[:, IS_INPUT])
+    if relevance is not None and len(relevance) == len(inputs):
+        column[inputs, 0] = relevance
+    return np.concatenate([units.features, column], axis=1)
 
 
 def _batch(graphs: Sequence[StructureGraph], scaling: Scaling) -> GraphBatch:
@@ -342,8 +359,8 @@ def _batch(graphs: Sequence[StructureGraph], scaling: Scaling) -> GraphBatch:
         operators=operators,
         edges=edges,
         owner=owner,
-        summary=_scaled(summaries(graphs), scaling.graph_centre, scaling.graph_spread),
-        units=_scaled(units, scaling.unit_centre, scaling.unit_spread),
+        summary=_scaled(summaries(graphs)[:, : len(scaling.graph_centre)], scaling.graph_centre, scaling.graph_spread),
+        units=_scaled(units[:, : len(scaling.unit_centre)], scaling.unit_centre, scaling.unit_spread),
         unit_edges=unit_edges,
         unit_owner=np.where(unit_owner >= 0, unit_owner, len(operators)),
     )

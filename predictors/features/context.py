@@ -1,0 +1,131 @@
+"""Features that structure alone does not give: which inputs a network reads and how much these tell, and where its mask comes from.
+
+They are the last columns of every table of features, so that a predictor that was fitted without them reads the same columns as before.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from predictors.features.graph_features import GRAPH_FEATURES
+from predictors.origin import ORIGIN_FEATURES
+from predictors.paths.flow import Flow
+from predictors.paths.input_use import InputUse
+from predictors.paths.weight_flow import per_gate
+from predictors.reading.canonical_graph import Block, CanonicalGraph
+from predictors.structure_graph import StructureGraph
+
+GATES = 4
+BALANCE_FEATURES: tuple[str, ...] = (
+    "log_live_units",
+    "log_live_units_least",
+    "paths_to_units",
+    *(f"gate{gate}_{end}" for end in ("input", "hidden") for gate in range(GATES)),
+    "gates_input_spread",
+    "gates_hidden_spread",
+)
+"""Units beside paths: numbers of live units (all layers, the layer with fewest), logarithm of the paths over that of the units; and
+the shares of the connections of a recurrent layer that its gates have, in ONNX's order, with largest minus smallest share."""
+READING_FEATURES: tuple[str, ...] = (
+    "inputs_log_read",
+    "inputs_share_read",
+    "inputs_log_edges",
+    "inputs_edges_evenness",
+    "inputs_paths_evenness",
+    "relevance_told",
+    "relevance_all",
+    "relevance_most",
+    "relevance_read",
+    "relevance_share_read",
+    "relevance_edges",
+    "relevance_paths",
+    "relevance_edges_gain",
+    "relevance_paths_gain",
+)
+"""Use of the inputs, and their relevance: means over all inputs, over those that are read, over connections and over paths; the gain
+is the logarithm of the last two relative to all inputs."""
+CONTEXT_FEATURES: tuple[str, ...] = (
+    *BALANCE_FEATURES,
+    *READING_FEATURES,
+    *(f"origin_{name}" for name in ORIGIN_FEATURES),
+)
+CONTEXT_GROUPS = ("balance", "inputs", "origin")
+_GROUPS = tuple(
+    group
+    for group, names in zip(CONTEXT_GROUPS, (BALANCE_FEATURES, READING_FEATURES, ORIGIN_FEATURES), strict=True)
+    for _ in names
+)
+_LOG_WEIGHTS = GRAPH_FEATURES.index("log_weights")
+_LEAST = 1e-3
+"""Added to relevances before their ratio is taken."""
+
+
+def context_group(name: str) -> str:
+    """The group of a feature of the context: ``balance``, ``inputs`` or ``origin``."""
+    return _GROUPS[CONTEXT_FEATURES.index(name)]
+
+
+def balance(graph: CanonicalGraph, flow: Flow) -> NDArray[np.float32]:
+    """`BALANCE_FEATURES`, float32."""
+    live = [
+        int(np.count_nonzero((record.forward.sum(axis=1) > 0) & (record.backward > 0)))
+        for record in flow.records.values()
+    ]
+    units, least = np.log1p(sum(live)), np.log1p(min(live, default=0))
+    shares = np.zeros((2, 0, GATES))
+    layers = [operator.blocks for operator in graph.operators if len(operator.blocks) == 2]
+    if layers:
+        shares = np.array([[_gate_shares(blocks[end]) for blocks in layers] for end in range(2)])
+    means = shares.mean(axis=1) if layers else np.zeros((2, GATES))
+    spread = [float((row.max(axis=1) - row.min(axis=1)).mean()) if layers else 0.0 for row in shares]
+    paths = min(max(flow.paths, 0.0), 1e4)
+    return np.array([units, least, paths / max(units, 1.0), *means.ravel(), *spread], np.float32)
+
+
+def _gate_shares(block: Block) -> list[float]:
+    """Share of a block's connections that every gate has, `GATES` numbers; 0 for gates that the operator lacks."""
+    counts = per_gate(block).sum(axis=(0, 2, 3))
+    shares = counts / max(counts.sum(), 1.0)
+    return [*shares, *[0.0] * (GATES - len(shares))]
+
+
+def context(graph: StructureGraph) -> NDArray[np.float32]:
+    """`CONTEXT_FEATURES`, float32; 0 for what is not known."""
+    found = np.zeros(len(CONTEXT_FEATURES), np.float32)
+    if graph.balance is not None:
+        found[: len(BALANCE_FEATURES)] = graph.balance
+    if graph.inputs is not None:
+        end = len(BALANCE_FEATURES) + len(READING_FEATURES)
+        found[len(BALANCE_FEATURES) : end] = _reading(graph.inputs, graph.relevance)
+    if graph.origin is not None:
+        found[-len(ORIGIN_FEATURES) :] = graph.origin.features(float(np.expm1(graph.summary[_LOG_WEIGHTS])))
+    return found
+
+
+def contexts(graphs: Sequence[StructureGraph]) -> NDArray[np.float32]:
+    """`context` of every graph, float32 ``(graphs, len(CONTEXT_FEATURES))``."""
+    return (
+        np.stack([context(graph) for graph in graphs]) if graphs else np.zeros((0, len(CONTEXT_FEATURES)), np.float32)
+    )
+
+
+def _reading(use: InputUse, relevance: NDArray[np.float32] | None) -> list[float]:
+    edges, paths = use.edges.astype(np.float64), use.paths.astype(np.float64)
+    read = paths > 0
+    counts = [np.log1p(read.sum()), read.mean() if len(read) else 0.0, np.log1p(edges.sum())]
+    evenness = [_evenness(edges), _evenness(paths)]
+    if relevance is None or not len(relevance):
+        return [*counts, *evenness, *[0.0] * (len(READING_FEATURES) - 5)]
+    told = relevance.astype(np.float64)
+    everywhere = float(told.mean())
+    along = [float(told @ weights / weights.sum()) if weights.sum() > 0 else 0.0 for weights in (read, edges, paths)]
+    share = float(told[read].sum() / told.sum()) if told.sum() > 0 else 0.0
+    gains = [float(np.log((mean + _LEAST) / (everywhere + _LEAST))) for mean in along[1:]]
+    return [*counts, *evenness, 1.0, everywhere, float(told.max()), along[0], share, *along[1:], *gains]
+
+
+def _evenness(weights: NDArray[np.float64]) -> float:
+    """Effective share of the units, (Σw)² / (n Σw²): 1 if all weigh the same."""
+    squares = float((weights * weights).sum())
+    return float(weights.sum()) ** 2 / (squares * len(weights)) if squares > 0 else 0.0

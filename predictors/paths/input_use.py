@@ -1,0 +1,55 @@
+"""How a network uses its input: connections and paths from every unit of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from predictors.paths.flow import Flow
+
+
+@dataclass(frozen=True, eq=False)
+class InputUse:
+    """How a network uses its input.
+
+    Attributes:
+        shape: shape of one example.
+        axes: axes of `shape` along which units are distinguished; the units are numbered row by row.
+        edges: live connections of every unit to the first layers, float32 ``(units,)``; kernel positions and gates count.
+        paths: share of the paths to the outputs that begin at every unit, float32 ``(units,)``.
+    """
+
+    shape: tuple[int, ...]
+    axes: tuple[int, ...]
+    edges: NDArray[np.float32]
+    paths: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, flow: Flow) -> "InputUse | None":
+        """The use of the only input; None if there are several."""
+        if len(flow.inputs) != 1:
+            return None
+        shape, axes, edges, paths = flow.inputs[0]
+        total = float(paths.sum())
+        shares = paths / total if total > 0 else np.zeros(len(paths))
+        return cls(tuple(shape), axes, edges.astype(np.float32), shares.astype(np.float32))
+
+    def relevance(self, numbers: Sequence[float]) -> NDArray[np.float32] | None:
+        """The mean relevance of the inputs that every unit stands for, ``(units,)``.
+
+        Args:
+            numbers: relevance of every input of one example, or of every feature of one step. None is returned for any other number.
+        """
+        found = np.asarray(numbers, np.float64)
+        if not len(found):
+            return None
+        if len(found) == prod(self.shape):
+            found = found.reshape(self.shape)
+        elif self.shape and len(found) == self.shape[-1]:
+            found = np.broadcast_to(found, self.shape)
+        else:
+            return None
+        others = tuple(axis for axis in range(len(self.shape)) if axis not in self.axes)
+        return np.asarray(found.mean(axis=others).ravel(), np.float32)
