@@ -110,7 +110,9 @@ def test_pretraining_tells_what_can_be_computed_and_starts_from_it(benchmark, tw
     own = [graph for graph, one in zip(graphs, two_domains.networks, strict=True) if one.domain == "mlp-digits"]
     start, explained = module.pretrained(own, 4, seed=0)
     assert -9 < explained["r2_mean"] <= 1
-    network = start._network(3)
+    network = start._network(3, start._before)
     for name, value in start._start.items():
         np.testing.assert_array_equal(network.state_dict()[name].numpy(), value)
-    assert not np.array_equal(network.head[-1].weight.detach().numpy(), start._network(4).head[-1].weight.detach())
+    assert not np.array_equal(
+        network.head[-1].weight.detach().numpy(), start._network(4, start._before).head[-1].weight.detach()
+    )
