@@ -27,6 +27,7 @@ from .models.gaussian_process import GaussianProcessOptions as GaussianProcessOp
 from .models.gnn.gnn import GNNOptions as GNNOptions
 from .models.latency import LatencyPredictor as LatencyPredictor
 from .origin import Origin as Origin
+from .origin import Weights as Weights
 from .predictor import Prediction as Prediction
 from .predictor import Predictor as Predictor
 from .predictor import largest_std as largest_std
@@ -60,6 +61,7 @@ __all__ = [
     "StructureGraph",
     "StructureRegressor",
     "TaskDescription",
+    "Weights",
     "attainable_tau",
     "create",
     "encode",

@@ -70,6 +70,19 @@ class Prediction:
             high=np.minimum(self.high, inside / TAIL),
         )
 
+    def joined(self, other: "Prediction") -> "Prediction":
+        """The prediction if each of two is equally likely to be the right one: its interval covers both."""
+        mean = (self.mean + other.mean) / 2
+        variance = (self.std**2 + other.std**2) / 2 + ((self.mean - other.mean) / 2) ** 2
+        return Prediction(
+            mean,
+            np.asarray(np.sqrt(variance)),
+            np.minimum(self.low, other.low),
+            np.maximum(self.high, other.high),
+            np.maximum(self.distance, other.distance),
+            self.unseen | other.unseen,
+        )
+
     @property
     def outside(self) -> NDArray[np.bool_]:
         """Whether each network is unlike all networks of the fit, bool ``(networks,)``: do not trust such a prediction."""

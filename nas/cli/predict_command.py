@@ -21,6 +21,8 @@ examples:
   nas predict model.onnx --task my-task.json
   nas predict model.onnx --predictor runs/digits
   nas predict a.onnx b.onnx --predictor my-predictor --format json
+  nas predict pruned.onnx --task digits --method espn
+  nas predict dense.onnx --task digits --method espn --nnz 500
   nas predict model.onnx --predictor runs/digits --explain
   nas predict model.onnx --predictor runs/digits --latency this-machine
 
@@ -50,6 +52,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="a folder that `nas predictor calibrate-latency` wrote: answer milliseconds and bytes too",
     )
+    parser.add_argument(
+        "--method", metavar="NAME", help="the mask method that pruned the networks, see `nas list methods`"
+    )
+    parser.add_argument(
+        "--weights",
+        choices=("own", "fresh"),
+        help="accuracy with the weights that the method left, or with weights trained again from a fresh start (default: both)",
+    )
+    parser.add_argument(
+        "--nnz",
+        type=int,
+        metavar="N",
+        help="the networks are still dense: the accuracy that --method would reach if it kept N weights",
+    )
     parser.add_argument("--explain", action="store_true", help="which layers and which features moved the prediction")
     add_workers(parser)
     output.add_format(parser)
@@ -72,6 +88,9 @@ def run(args: argparse.Namespace) -> int:
         latency=args.latency,
         explain=args.explain,
         workers=processes,
+        method=args.method,
+        weights=args.weights,
+        nnz=args.nnz,
     )
     _show(args, found)
     for remark in remarks(found.rows):

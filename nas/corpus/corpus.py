@@ -111,10 +111,7 @@ class Corpus:
 
     def model(self, row: int) -> ir.Model:
         """The untrained masked network, rebuilt; `DataError` if it differs from the network that was trained."""
-        network = self.networks[row]
-        if network.domain not in self._spaces:
-            self._spaces[network.domain] = Spaces(self.domains[network.domain], self.examples[network.domain].signature)
-        model = self._spaces[network.domain].whole.build(network.candidate)
+        network, model = self.networks[row], self._built(row)
         if network.learned is not None:
             model = masked(model, network.learned.ticket.masks(masks(model)))
         if structure_of(model) != network.structure:
@@ -123,3 +120,13 @@ class Corpus:
                 "the search space has changed since; build the corpus anew"
             )
         return model
+
+    def dense_model(self, row: int) -> ir.Model:
+        """The dense network in which a method found the mask of that row."""
+        return self._built(row)
+
+    def _built(self, row: int) -> ir.Model:
+        network = self.networks[row]
+        if network.domain not in self._spaces:
+            self._spaces[network.domain] = Spaces(self.domains[network.domain], self.examples[network.domain].signature)
+        return self._spaces[network.domain].whole.build(network.candidate)

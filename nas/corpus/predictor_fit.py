@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from nas.corpus.corpus import Corpus
+from nas.corpus.examples import examples
 from nas.errors import UsageError
 from predictors import (
     BoostedOptions,
@@ -15,6 +16,7 @@ from predictors import (
     GNNOptions,
     Json,
     Predictor,
+    StructureGraph,
     TaskDescription,
     create,
     encode,
@@ -34,21 +36,32 @@ def fit(corpus: Corpus, folder: Path, name: str = "ensemble", *, seed: int = 0) 
             f"{name!r} starts from the shipped predictor, so it cannot be fitted as a new one; take another predictor"
         )
     require_free(folder)
-    tasks = descriptions(corpus)
-    told = [corpus.examples[one.domain].description for one in corpus.networks]
-    several = len(set(told)) > 1
-    graphs = [encode(corpus.model(row)) for row in range(len(corpus))]
-    if several:
-        graphs = [graph.on(task) for graph, task in zip(graphs, told, strict=True)]
-    predictor = _fresh(name, len(corpus)).fit(graphs, corpus.accuracies, seed=seed)
+    known = _tasks(corpus)
+    encoded = [encode(corpus.model(row)) for row in range(len(corpus))]
+    told = examples(corpus, encoded, _dense(corpus), seed=seed)
+    graphs = list(told.graphs) if known else [graph.on(None) for graph in told.graphs]
+    predictor = _fresh(name, len(graphs)).fit(graphs, told.accuracies, seed=seed)
+    methods = sorted({one.learned.method for one in corpus.networks if one.learned is not None})
     provenance: dict[str, Json] = {
         "corpus": {domain: len(corpus.of(domain)) for domain in corpus.domains},
-        "trainings": sum(map(len, corpus.trainings)),
+        "trainings": sum(map(len, corpus.trainings)) + sum(one.learned is not None for one in corpus.networks),
         "seed": seed,
+        **({"methods": list(methods)} if methods else {}),
     }
-    known = tasks if several else {}
     save(predictor, folder, provenance=provenance, tasks=known)
     return FittedPredictor(predictor=predictor, training_graphs=len(corpus), provenance=provenance, tasks=known)
+
+
+def _tasks(corpus: Corpus) -> Mapping[str, TaskDescription]:
+    """The descriptions of the corpus's tasks by name; none if there is only one task."""
+    told = {corpus.examples[one.domain].description for one in corpus.networks}
+    return descriptions(corpus) if len(told) > 1 else {}
+
+
+def _dense(corpus: Corpus) -> dict[str, StructureGraph]:
+    """The encoded dense network of every architecture in which methods found masks, by digest of its candidate."""
+    rows = {one.candidate.digest: row for row, one in enumerate(corpus.networks) if one.learned is not None}
+    return {digest: encode(corpus.dense_model(row)) for digest, row in rows.items()}
 
 
 def descriptions(corpus: Corpus) -> Mapping[str, TaskDescription]:

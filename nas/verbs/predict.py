@@ -1,7 +1,7 @@
 """Predictions for ONNX files: for the given task, else for every known task that the network fits."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from math import isnan
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from nas.errors import NasError, UnfitModelError
 from nas.reports.rows.prediction_row import PredictedCost, PredictionRow
 
 if TYPE_CHECKING:
-    from predictors import Explanation, FittedPredictor, Prediction, StructureGraph
+    from predictors import Explanation, FittedPredictor, Origin, Prediction, StructureGraph, Weights
 
 DESCRIBED = "described"
 """Name of a task that is given by a description without a name."""
@@ -19,11 +19,15 @@ DESCRIBED = "described"
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """A network and a task for which to predict it; the task is None if the predictor knows only one."""
+    """A network, a task for which to predict it, and the weights that it is predicted with.
+
+    The task is None if the predictor knows only one, the weights are None if it knows only fresh ones.
+    """
 
     model: str
     graph: "StructureGraph"
     task: Any
+    weights: str | None = None
 
     @property
     def name(self) -> str | None:
@@ -52,6 +56,9 @@ def predict_files(
     latency: str | None = None,
     explain: bool = False,
     workers: int = 1,
+    method: str | None = None,
+    weights: "Weights | None" = None,
+    nnz: int | None = None,
 ) -> Predictions:
     """Predict every file for its tasks. A file that cannot be read, or fits no task, does not stop the batch.
 
@@ -62,6 +69,9 @@ def predict_files(
         latency: folder of a latency calibration; if given, the rows also contain costs.
         explain: whether the rows contain explanations of the predictions.
         workers: number of processes that read files.
+        method: name of the method that found the masks, if it is known.
+        weights: ``own`` or ``fresh``; None for one row with either, if the predictor knows both.
+        nnz: predict what `method` would reach on these dense networks if it kept so many weights.
 
     Raises:
         PredictorError: the predictor does not predict accuracy, or does not know the task; or the folder has no latency.
@@ -70,6 +80,7 @@ def predict_files(
 
     predictor.require_accuracy()
     predictor.described(task)  # raises its errors before any file is read
+    origin = predictor.origin(method=method, weights=weights, nnz=nnz)
     calibration = predictors.load(latency) if latency else None
     paths = list(dict.fromkeys(models))
     found = dict(zip(paths, predictors.encode_each(paths, workers=workers), strict=True))
@@ -77,7 +88,7 @@ def predict_files(
     errors: dict[str, Exception] = {}
     for model, graph in found.items():
         try:
-            asked.append(_asked(predictor, model, graph, task, calibration, explain=explain))
+            asked.append(_asked(predictor, model, graph, task, origin, calibration, explain=explain))
         except (onnx_graph.GraphError, NasError) as error:
             errors[model] = error
     prediction = predictor.predict([question.graph for questions, _, _ in asked for question in questions])
@@ -95,6 +106,7 @@ def _asked(
     model: str,
     graph: "StructureGraph | onnx_graph.GraphError",
     task: Any,
+    origin: "Origin | None",
     calibration: "FittedPredictor | None",
     *,
     explain: bool,
@@ -102,7 +114,7 @@ def _asked(
     """The questions about one file, its cost, and an explanation for each question; raises the error of a bad file."""
     if isinstance(graph, onnx_graph.GraphError):
         raise graph
-    questions = _questions(predictor, model, graph, task)
+    questions = [one for known in _questions(predictor, model, graph, task) for one in _of_origin(known, origin)]
     cost = None if calibration is None else _cost(predictor, model, calibration)
     return questions, cost, [predictor.explain(model, task=one.task) if explain else None for one in questions]
 
@@ -116,6 +128,18 @@ def _questions(predictor: "FittedPredictor", model: str, graph: "StructureGraph"
     for question in questions:
         _require_fit(predictor, question)
     return questions
+
+
+def _of_origin(question: Question, origin: "Origin | None") -> list[Question]:
+    """The question for each kind of weights that was not ruled out."""
+    if origin is None:
+        return [question]
+    kinds: list[Weights] = (
+        ["own"] if origin.nnz is not None else [origin.weights] if origin.weights else ["fresh", "own"]
+    )
+    return [
+        replace(question, weights=kind, graph=question.graph.of_origin(replace(origin, weights=kind))) for kind in kinds
+    ]
 
 
 def _require_fit(predictor: "FittedPredictor", question: Question) -> None:
@@ -160,6 +184,7 @@ def _row(
     return PredictionRow(
         model=question.model,
         task=question.name,
+        weights=question.weights,
         score=float(prediction.mean[place]),
         std=float(prediction.std[place]),
         low=float(prediction.low[place]),

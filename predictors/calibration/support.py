@@ -54,8 +54,20 @@ class Support:
     reach: float
 
     @classmethod
-    def of(cls, features: NDArray[np.floating], rng: np.random.Generator) -> "Support":
-        """The support of networks with these features ``(networks, features)``."""
+    def of(
+        cls, features: NDArray[np.floating], rng: np.random.Generator, group: NDArray[np.int64] | None = None
+    ) -> "Support":
+        """The support of networks.
+
+        Args:
+            features: features of the networks ``(networks, features)``; equal rows count once.
+            rng: generator that chooses the rows.
+            group: number of the group of every network ``(networks,)``: networks of one group do not vouch for one another. None: each
+                network is a group of its own.
+        """
+        first = _distinct(features)
+        features = features[first]
+        group = np.arange(len(features)) if group is None else group[first]
         centre = features.mean(axis=0).astype(np.float32)
         floor = FLOOR * np.maximum(1.0, np.abs(centre))
         spread = np.maximum(features.std(axis=0), floor).astype(np.float32)
@@ -71,8 +83,8 @@ class Support:
             rows=rows,
             low=scaled.min(axis=0),
             high=scaled.max(axis=0),
-            limit=_usual(_nearest(_held(scaled[judged]), rows, skip_itself=judged is kept)),
-            reach=_usual(_left_out_excess(scaled[order])),
+            limit=_usual(_nearest(_held(scaled[judged]), rows, apart=group[judged][:, None] == group[kept])),
+            reach=_usual(_left_out_excess(scaled[order], group[order])),
         )
 
     @cached_property
@@ -115,13 +127,27 @@ def _usual(distances: Floats) -> float:
     return max(float(np.quantile(distances, 1 - FALSE_ALARMS)), LEAST) if len(distances) > 2 else ANY
 
 
-def _nearest(scaled: NDArray[np.float32], rows: NDArray[np.floating], *, skip_itself: bool = False) -> Floats:
-    """Root mean squared difference to the nearest row over the features, in spreads."""
+def _distinct(features: NDArray[np.floating]) -> NDArray[np.int64]:
+    """Positions of the first of all equal rows, in order."""
+    found: dict[bytes, int] = {}
+    for place, row in enumerate(np.ascontiguousarray(features)):
+        found.setdefault(row.tobytes(), place)
+    return np.array(list(found.values()), np.int64)
+
+
+def _nearest(
+    scaled: NDArray[np.float32], rows: NDArray[np.floating], *, apart: NDArray[np.bool_] | None = None
+) -> Floats:
+    """Root mean squared difference to the nearest row over the features, in spreads; pairs that are `apart` are not compared.
+
+    A network without a row that it is compared with has no distance and is missing.
+    """
     rows = rows.astype(np.float32, copy=False)
     squares = (scaled**2).sum(axis=1)[:, None] + (rows**2).sum(axis=1) - 2 * scaled @ rows.T
-    if skip_itself:
-        np.fill_diagonal(squares, np.inf)
-    nearest = squares.min(axis=1, initial=np.inf).astype(np.float64)
+    nearest = (
+        np.where(False if apart is None else apart, np.inf, squares).min(axis=1, initial=np.inf).astype(np.float64)
+    )
+    nearest = nearest[np.isfinite(nearest)] if apart is not None else nearest
     return np.asarray(np.sqrt(np.maximum(nearest, 0.0) / max(rows.shape[1], 1)))
 
 
@@ -132,9 +158,12 @@ def _excess(scaled: NDArray[np.float32], low: NDArray[np.float32], high: NDArray
     return np.asarray(np.sqrt(squares.sum(axis=1) / beyond.shape[1]))
 
 
-def _left_out_excess(scaled: NDArray[np.float32]) -> Floats:
-    """Distance of every network beyond the range of the others, computed for a fifth of them at a time."""
-    parts = np.array_split(scaled, min(FOLDS, len(scaled)))
+def _left_out_excess(scaled: NDArray[np.float32], group: NDArray[np.int64]) -> Floats:
+    """Distance of every network beyond the range of the others, computed for a fifth of the groups at a time."""
+    numbers = list(dict.fromkeys(group.tolist()))
+    fold = {number: place * min(FOLDS, len(numbers)) // len(numbers) for place, number in enumerate(numbers)}
+    fold_of = np.array([fold[number] for number in group.tolist()], np.int64)
+    parts = [scaled[fold_of == place] for place in np.unique(fold_of)]
     found = [np.zeros(0)]
     for place, part in enumerate(parts):
         others = [other for number, other in enumerate(parts) if number != place]

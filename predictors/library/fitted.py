@@ -2,18 +2,19 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TypeAlias, overload
 
 import numpy as np
 
 import onnx_graph
-from predictors.errors import InvalidTargetError, InvalidTaskError
+from predictors.errors import InvalidOriginError, InvalidTargetError, InvalidTaskError
 from predictors.features.encoder import in_memory
 from predictors.features.matrix import GRAPH_FEATURES
 from predictors.library.batch import ModelLike, encode_all
 from predictors.library.explanation import Explanation, explain
 from predictors.library.persistence import SavedPredictor, read
+from predictors.origin import Origin, Weights
 from predictors.predictor import Prediction
 from predictors.reading.operators import INDEX
 from predictors.registry import COST_PREDICTORS
@@ -21,6 +22,8 @@ from predictors.structure_graph import StructureGraph
 from predictors.task_description import TaskDescription
 
 _SEQUENTIAL = ("rnn", "gru", "lstm", "attention")
+METHODS = "methods"
+"""Name of the entry of the provenance that lists the methods of the fit's masks."""
 LATENCY, TARGETS = "latency", ("accuracy", "latency", "bytes")
 
 Task: TypeAlias = "str | TaskDescription | Mapping[str, object] | None"
@@ -39,6 +42,9 @@ class FittedPredictor(SavedPredictor):
         targets: None = None,
         latency: None = None,
         workers: int = 1,
+        method: str | None = None,
+        weights: Weights | None = None,
+        nnz: int | None = None,
     ) -> Prediction: ...
 
     @overload
@@ -50,6 +56,9 @@ class FittedPredictor(SavedPredictor):
         targets: Sequence[str],
         latency: "FittedPredictor | os.PathLike[str] | str | None" = None,
         workers: int = 1,
+        method: str | None = None,
+        weights: Weights | None = None,
+        nnz: int | None = None,
     ) -> dict[str, Prediction]: ...
 
     def predict(
@@ -60,6 +69,9 @@ class FittedPredictor(SavedPredictor):
         targets: Sequence[str] | None = None,
         latency: "FittedPredictor | os.PathLike[str] | str | None" = None,
         workers: int = 1,
+        method: str | None = None,
+        weights: Weights | None = None,
+        nnz: int | None = None,
     ) -> Prediction | dict[str, Prediction]:
         """Predict one model or any number: paths of ONNX files, models in memory, or structure graphs; arrays ``(models,)``.
 
@@ -72,16 +84,21 @@ class FittedPredictor(SavedPredictor):
                 (exact). Latency and bytes are those of the exported form of the network, with its dead units removed.
             latency: for the target latency: the folder that `nas predictor calibrate-latency` wrote on the machine in question.
             workers: processes that encode files, see `predictors.library.batch.encode_all`.
+            method: name of the method that found the masks, if it is known; ``static`` for masks that were drawn.
+            weights: accuracy with the weights that the method left (``own``), or with ``fresh`` ones; None covers both.
+            nnz: predict what `method` would reach on these dense networks if it kept so many weights.
 
         Raises:
             onnx_graph.errors.GraphError: the first model that cannot be read, with its path. `predictors.encode_each` gives a graph or an
                 error for every file; predict the graphs then.
             ModelTypeError: something that is not a model.
             InvalidTaskError: a task that is missing, unknown, or not wanted.
+            InvalidOriginError: `method`, `weights` or `nnz` cannot be, or the predictor was fitted without them.
             InvalidTargetError: an unknown target, latency without a calibration, or latency or bytes of a structure graph.
         """
+        origin = self.origin(method=method, weights=weights, nnz=nnz)
         if targets is not None:
-            return self._targets(models, targets, task, latency, workers)
+            return self._targets(models, targets, task, latency, workers, origin)
         description = self.described(task)
         graphs = encode_all(_several(models), workers=workers)
         if description is not None:
@@ -90,8 +107,36 @@ class FittedPredictor(SavedPredictor):
             raise InvalidTaskError(
                 f"this predictor knows several tasks; say which: {', '.join(self.tasks)}, or a description"
             )
-        prediction = self.predictor.predict(graphs)
+        prediction = self.predictor.predict(graphs) if origin is None else self._of_origin(graphs, origin)
         return prediction if self.name in COST_PREDICTORS else prediction.possible()
+
+    def origin(
+        self, *, method: str | None = None, weights: Weights | None = None, nnz: int | None = None
+    ) -> Origin | None:
+        """What was said about masks and weights; None if nothing was, and the predictor does not need it. Errors as for `predict`."""
+        if method is None and weights is None and nnz is None:
+            return Origin() if self.knows_origins else None
+        if not self.knows_origins:
+            raise InvalidOriginError(
+                "this predictor was fitted on networks with drawn masks and fresh weights only: it takes no method, weights or nnz"
+            )
+        return Origin(method=method, weights=weights, nnz=nnz)
+
+    @property
+    def knows_origins(self) -> bool:
+        """Whether the predictor was fitted on masks of methods, with their own and with fresh weights."""
+        return bool(self.provenance.get(METHODS))
+
+    def _of_origin(self, graphs: Sequence[StructureGraph], origin: Origin) -> Prediction:
+        """Predictions for masks of that origin; where nobody said which weights, an interval that covers both."""
+        graphs = [graph if graph.origin is not None else graph.of_origin(origin) for graph in graphs]
+        if all(graph.origin is not None and (graph.origin.weights or graph.origin.nnz) for graph in graphs):
+            return self.predictor.predict(graphs)
+        kinds: tuple[Weights, ...] = ("fresh", "own")
+        fresh, own = (
+            self.predictor.predict([graph.of_origin(_with(graph.origin, kind)) for graph in graphs]) for kind in kinds
+        )
+        return fresh.joined(own)
 
     def _targets(
         self,
@@ -100,6 +145,7 @@ class FittedPredictor(SavedPredictor):
         task: Task,
         latency: "FittedPredictor | os.PathLike[str] | str | None",
         workers: int,
+        origin: Origin | None,
     ) -> dict[str, Prediction]:
         several = _several(models)
         unknown = [target for target in targets if target not in TARGETS]
@@ -107,7 +153,8 @@ class FittedPredictor(SavedPredictor):
             raise InvalidTargetError(f"no target {unknown[0]!r}; there are {', '.join(TARGETS)}")
         if "accuracy" in targets:
             self.require_accuracy()
-        found = {"accuracy": self.predict(several, task=task, workers=workers)} if "accuracy" in targets else {}
+        told = {} if origin is None else {"method": origin.method, "weights": origin.weights, "nnz": origin.nnz}
+        found = {"accuracy": self.predict(several, task=task, workers=workers, **told)} if "accuracy" in targets else {}  # type: ignore[arg-type]
         if "latency" not in targets and "bytes" not in targets:
             return found
         if any(isinstance(one, StructureGraph) for one in several):
@@ -199,6 +246,12 @@ def _misfit(graph: StructureGraph, inputs: int, classes: int) -> str | None:
     if given not in (classes, steps * classes) and (given, classes) != (1, 2):  # one output can distinguish two classes
         return f"it gives {given:,} outputs, the task has {classes:,} classes"
     return None
+
+
+def _with(origin: Origin | None, weights: Weights) -> Origin:
+    """The origin, with these weights if it does not say which and is no plan."""
+    known = Origin() if origin is None else origin
+    return known if known.weights or known.nnz else replace(known, weights=weights)
 
 
 def _fitted(saved: SavedPredictor) -> FittedPredictor:

@@ -24,7 +24,7 @@ from predictors.calibration.scale import Scale, accuracies_at, of_several_tasks,
 from predictors.calibration.support import Support
 from predictors.calibration.target import to_target
 from predictors.errors import InvalidPredictorError
-from predictors.features.architecture import folds
+from predictors.features.architecture import folds, left_out_together
 from predictors.features.matrix import matrix, structure_matrix
 from predictors.models.boosted import BoostedOptions, BoostedPredictor
 from predictors.models.forest import ForestOptions, ForestPredictor
@@ -120,7 +120,7 @@ class EnsemblePredictor:
             stack = _stacked(left_out, scores)
             curve = Curve.of(_combined(left_out, stack)[0], np.asarray(accuracies, np.float64))
         self._members, self._stack, self._scale, self._curve = members, stack, scale, curve
-        self._support = Support.of(structure_matrix(graphs), rng)
+        self._support = Support.of(structure_matrix(graphs), rng, left_out_together(graphs))
         self._tasks = KnownTasks.of(graphs, scores, _judges, seed)
         self._training_graphs = len(graphs)
         return self

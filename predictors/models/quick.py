@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from predictors.calibration.scale import Scale
 from predictors.calibration.support import Support
 from predictors.calibration.target import accuracy_of
+from predictors.features.architecture import left_out_together
 from predictors.features.matrix import matrix, structure_matrix
 from predictors.models.forest import ForestOptions, ForestPredictor
 from predictors.models.gaussian_process import GaussianProcessOptions, GaussianProcessPredictor
@@ -39,13 +40,13 @@ class QuickPredictor(TargetPredictor):
         members = _members()
         for member in members:
             member.fit_targets(graphs, targets, seed=seed)
-        self._support = Support.of(structure_matrix(graphs), np.random.default_rng(seed))
+        self._support = Support.of(structure_matrix(graphs), np.random.default_rng(seed), left_out_together(graphs))
         self._members = members
 
     def _learn_left_out(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], seed: int) -> Scores:
         members = _members()
         left_out = [member.fit_left_out(graphs, targets, seed=seed) for member in members]
-        self._support = Support.of(structure_matrix(graphs), np.random.default_rng(seed))
+        self._support = Support.of(structure_matrix(graphs), np.random.default_rng(seed), left_out_together(graphs))
         self._members = members
         return _joined(left_out)
 

@@ -8,15 +8,20 @@ import numpy as np
 import pytest
 
 import onnx_graph
+import predictors
+from nas.cli.main import main
 from nas.corpus.build import build, missing
 from nas.corpus.corpus import Corpus
 from nas.corpus.domain import DOMAINS, LEARNED_MASKS, METHODS_OF_SHARD, Domain
+from nas.corpus.examples import examples
 from nas.corpus.labelled_network import structure_of
 from nas.corpus.learned_mask import LearnedMask
 from nas.corpus.learned_plan import BUDGETS, FEWEST, groups, methods_of
+from nas.corpus.predictor_fit import fit
 from nas.corpus.shard_plan import FEW, MANY, Spaces
 from nas.errors import UsageError
 from nas.tasks import load_task
+from predictors import encode
 from search_spaces import Ticket
 
 LEARNED = Domain(
@@ -152,3 +157,82 @@ def test_a_ticket_of_another_network_is_refused(corpus: Corpus) -> None:
     masks = onnx_graph.masks(corpus.model(0))
     with pytest.raises(ValueError, match="does not fit"):
         Ticket("A", 1).masks(masks)
+
+
+@pytest.fixture(scope="module")
+def fitted(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A forest fitted on the corpus, saved."""
+    folder = tmp_path_factory.mktemp("fitted") / "predictor"
+    fit(corpus, folder, "forest")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def file(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first network of the corpus as a file."""
+    path = tmp_path_factory.mktemp("model") / "pruned.onnx"
+    onnx_graph.save(corpus.model(0), path)
+    return path
+
+
+def test_a_mask_gives_an_example_for_its_own_and_for_fresh_weights(corpus: Corpus) -> None:
+    graphs = [encode(corpus.model(row)) for row in range(len(corpus))]
+    dense = {one.candidate.digest: encode(corpus.dense_model(row)) for row, one in enumerate(corpus.networks)}
+    found = examples(corpus, graphs, dense)
+    told = [graph.origin for graph in found.graphs]
+    assert all(origin is not None for origin in told)
+    plans = [place for place, origin in enumerate(told) if origin is not None and origin.nnz]
+    assert len(plans) == 2 * METHODS_OF_SHARD  # two architectures
+    assert len(told) - len(plans) == 2 * len(corpus)
+    for kind, accuracies in (("fresh", corpus.accuracies), ("own", corpus.own_accuracies)):
+        rows = [place for place, one in enumerate(told) if one is not None and one.weights == kind]
+        np.testing.assert_array_equal(found.accuracies[rows], accuracies[found.rows[rows]])
+    first = plans[0]
+    network, origin = corpus.networks[found.rows[first]], told[first]
+    runs = [
+        row
+        for row, one in enumerate(corpus.networks)
+        if one.candidate == network.candidate and one.learned is not None and one.learned.origin == "learned"
+        if origin is not None and one.learned.method == origin.method
+    ]
+    assert found.accuracies[first] == pytest.approx(corpus.own_accuracies[runs].mean())
+    assert found.graphs[first].summary[0] == pytest.approx(np.log1p(network.weights), abs=1e-5)
+    told_methods = [one.method is not None for one in told if one is not None and not one.nnz]
+    assert 0.3 < np.mean(told_methods) < 0.9
+
+
+def test_a_predictor_answers_for_own_and_fresh_weights_and_before_the_mask_exists(
+    fitted: Path, file: Path, corpus: Corpus
+) -> None:
+    predictor = predictors.load(fitted)
+    assert predictor.knows_origins
+    own, fresh, both = (predictor.predict(file, method="espn", weights=kind) for kind in ("own", "fresh", None))
+    assert own.mean[0] != fresh.mean[0]
+    assert both.mean[0] == pytest.approx((own.mean[0] + fresh.mean[0]) / 2)
+    assert both.low[0] == min(own.low[0], fresh.low[0])
+    assert both.high[0] == max(own.high[0], fresh.high[0])
+    dense = corpus.dense_model(0)
+    few, many = (predictor.predict(dense, method="espn", nnz=nnz).mean[0] for nnz in (30, 300))
+    assert few <= many + 1e-6
+    with pytest.raises(predictors.InvalidOriginError, match="give the method too"):
+        predictor.predict(dense, nnz=30)
+    with pytest.raises(predictors.InvalidOriginError, match="drawn masks"):
+        predictors.load("default").predict(file, task="digits", method="espn")
+
+
+def test_the_command_tells_both_accuracies_in_one_table(
+    fitted: Path, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["predict", str(file), "--predictor", str(fitted), "--format", "json"]) == 0
+    fresh, own = json.loads(capsys.readouterr().out)
+    assert (fresh["weights"], own["weights"]) == ("fresh", "own")
+    assert main(["predict", str(file), "--predictor", str(fitted), "--method", "espn"]) == 0
+    shown = capsys.readouterr().out
+    assert "trained again" in shown
+    assert "as pruned" in shown
+    arguments = ["--predictor", str(fitted), "--format", "json", "--method", "espn", "--nnz", "100"]
+    assert main(["predict", str(file), *arguments]) == 0
+    (planned,) = json.loads(capsys.readouterr().out)
+    assert planned["weights"] == "own"
+    assert main(["predict", str(file), "--predictor", str(fitted), "--nnz", "100"]) == 2
+    assert "give the method too" in capsys.readouterr().err

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from predictors import Explanation
 
 
+WEIGHTS = {"fresh": "fresh: trained again", "own": "own: as pruned"}
+"""What the two kinds of weights are called in a table."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class PredictedCost:
     """Predicted costs of a network.
@@ -33,6 +37,7 @@ class PredictionRow:
     Attributes:
         model: path of the file.
         task: name of the task; None if the predictor knows only one task without a name.
+        weights: ``own``, the weights that a mask method left, or ``fresh`` ones; None if the predictor knows only fresh ones.
         score, std: predicted accuracy with its standard deviation.
         low, high: interval that contains the accuracy with a probability of 90 %.
         distance: distance from the networks of the fit, above 1 means *outside*; None if the predictor does not know it.
@@ -51,6 +56,7 @@ class PredictionRow:
     unseen: bool
     cost: PredictedCost | None = None
     explanation: "Explanation | None" = None
+    weights: str | None = None
 
     @property
     def outside(self) -> bool | None:
@@ -61,6 +67,8 @@ class PredictionRow:
         """As plain JSON values; cost and explanation only if they were requested."""
         names = ("model", "task", "score", "std", "low", "high", "distance", "outside", "unseen")
         data = {name: getattr(self, name) for name in names}
+        if self.weights is not None:
+            data["weights"] = self.weights
         if self.cost is not None:
             data |= asdict(self.cost)
         return data if self.explanation is None else data | {"explanation": asdict(self.explanation)}
@@ -70,6 +78,8 @@ class PredictionRow:
         cells = {"model": Cell.label(self.model)}
         if self.task:
             cells["task"] = Cell.label(self.task)
+        if self.weights:
+            cells["weights"] = Cell.label(WEIGHTS[self.weights])
         cells |= {
             "predicted": Cell(percent(self.score, self.std), self.score),
             "9 times in 10": Cell(f"{100 * self.low:.1f} to {100 * self.high:.1f} %", self.low),
