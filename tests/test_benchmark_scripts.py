@@ -27,7 +27,7 @@ def test_a_script_asks_a_question_and_its_row_and_answer_are_there(path):
     assert (BENCHMARKS / "results" / f"{path.stem}.json").is_file()
 
 
-@pytest.mark.takes(12, "the first one imports torch")
+@pytest.mark.takes(8, "the first one imports torch")
 @pytest.mark.parametrize("path", SCRIPTS, ids=name)
 def test_a_script_starts(path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", [path.name, "--help"])

@@ -15,6 +15,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from nas.cli.main import main
 from nas.engine.budget import confirmations, first_round, training_seed
 from nas.engine.leaders import winner
 from nas.errors import ConstraintError, RunError, TrainingError, UsageError
@@ -141,7 +142,7 @@ def test_a_run_cut_inside_a_round_ends_as_the_undisturbed_one(finished, tmp_path
     assert outcome(searches.resume(cut)) == outcome(report)
 
 
-def test_a_killed_run_ends_as_the_undisturbed_one(finished, tmp_path):
+def test_a_killed_run_ends_as_the_undisturbed_one(finished, tmp_path, capsys):
     _, report = finished
     killed = tmp_path / "killed"
     config = tmp_path / "run.toml"
@@ -158,14 +159,8 @@ def test_a_killed_run_ends_as_the_undisturbed_one(finished, tmp_path):
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert journal.read_bytes().count(b'"digest"') >= 5
-    resumed = subprocess.run(
-        [sys.executable, "-m", "nas", "resume", str(killed), "--quiet", "--format", "json"],
-        capture_output=True,
-        text=True,
-        check=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )
-    assert outcome(json.loads(resumed.stdout)) == outcome(report)
+    assert main(["resume", str(killed), "--quiet", "--format", "json"]) == 0
+    assert outcome(json.loads(capsys.readouterr().out)) == outcome(report)
 
 
 def test_resuming_a_finished_run_trains_nothing_more(finished, tmp_path):

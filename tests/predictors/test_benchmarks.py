@@ -45,7 +45,7 @@ def graphs(two_domains: Corpus, tmp_path_factory: pytest.TempPathFactory) -> lis
         return corpus_graphs(two_domains, 1)
 
 
-@pytest.mark.takes(12, "fits four small ensembles")
+@pytest.mark.takes(8, "fits four small ensembles")
 def test_a_warm_start_is_judged_on_a_domain_that_its_source_has_not_seen(benchmark, monkeypatch, two_domains, graphs):
     module = benchmark("predictors.predictor_corpus")
     monkeypatch.setattr(module, "SOURCE", 40)

@@ -5,14 +5,19 @@ import pytest
 
 from predictors.errors import InvalidPredictorError
 from predictors.models import ensemble as module
+from predictors.models.boosted import BoostedOptions
 from predictors.models.ensemble import EnsembleOptions, EnsemblePredictor
+from predictors.models.forest import ForestOptions
 from predictors.models.gnn.gnn import GNNOptions
 from predictors.models.target_predictor import Scores
 from predictors.task_description import TaskDescription
 from predictors.testing import synthetic_graphs
 
 SMALL = EnsembleOptions(
-    folds=2, network=GNNOptions(members=2, hidden=8, layers=1, unit_hidden=4, unit_layers=1, steps=40, epochs=1)
+    folds=2,
+    forest=ForestOptions(trees=40),
+    boosted=BoostedOptions(trees=60, learning_rate=0.1),
+    network=GNNOptions(members=2, hidden=8, layers=1, unit_hidden=4, unit_layers=1, steps=40, epochs=1),
 )
 
 
@@ -72,9 +77,8 @@ def test_ranks_of_networks_for_several_tasks_are_not_compared():
     tasks = [TaskDescription(samples=count, classes=10, inputs=64, one_nn=0.9, linear_probe=0.9) for count in (99, 999)]
     mixed = [graph.on(tasks[place % 2]) for place, graph in enumerate(graphs)]
     alike = [graph.on(tasks[0]) for graph in graphs]
-    options = EnsembleOptions(folds=2, network=SMALL.network)
-    assert "ensemble/scale_targets" not in EnsemblePredictor(options).fit(mixed, accuracies).arrays()
-    assert "ensemble/scale_targets" in EnsemblePredictor(options).fit(alike, accuracies).arrays()
+    assert "ensemble/scale_targets" not in EnsemblePredictor(SMALL).fit(mixed, accuracies).arrays()
+    assert "ensemble/scale_targets" in EnsemblePredictor(SMALL).fit(alike, accuracies).arrays()
 
 
 def test_a_damaged_state_is_refused(fitted):

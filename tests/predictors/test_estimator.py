@@ -13,10 +13,10 @@ from predictors.testing import synthetic_graphs
 
 def test_it_is_cross_validated_and_searched_over():
     graphs, accuracies = synthetic_graphs(60)
-    scores = cross_val_score(StructureRegressor("forest"), graphs, accuracies, cv=3)
+    scores = cross_val_score(StructureRegressor("gp"), graphs, accuracies, cv=3)
     assert scores.mean() > 0.5
-    search = GridSearchCV(StructureRegressor(), {"predictor": ["constant", "linear"]}, cv=3).fit(graphs, accuracies)
-    assert search.best_params_ == {"predictor": "linear"}
+    search = GridSearchCV(StructureRegressor(), {"predictor": ["constant", "gp"]}, cv=3).fit(graphs, accuracies)
+    assert search.best_params_ == {"predictor": "gp"}
 
 
 def test_it_says_how_sure_it_is():

@@ -9,11 +9,18 @@ from predictors import encode
 from predictors.errors import PredictorError
 from predictors.library.explanation import FAMILIES, explain
 from predictors.library.fitted import FittedPredictor
+from predictors.models.boosted import BoostedOptions
 from predictors.models.ensemble import EnsembleOptions, EnsemblePredictor
+from predictors.models.forest import ForestOptions
 from predictors.models.gnn.gnn import GNNOptions
 from search_spaces.signature import Signature
 
-NETWORK = GNNOptions(members=2, hidden=8, layers=1, unit_hidden=4, unit_layers=1, steps=40, epochs=1)
+SMALL = EnsembleOptions(
+    folds=2,
+    forest=ForestOptions(trees=40),
+    boosted=BoostedOptions(trees=60, learning_rate=0.1),
+    network=GNNOptions(members=2, hidden=8, layers=1, unit_hidden=4, unit_layers=1, steps=40, epochs=1),
+)
 
 
 def _density_of_the_first_layer(model) -> float:
@@ -29,7 +36,7 @@ def fitted():
     rng = np.random.default_rng(0)
     models = [space.build(space.sample(rng)) for _ in range(80)]
     accuracies = np.array([_density_of_the_first_layer(model) for model in models])
-    predictor = EnsemblePredictor(EnsembleOptions(folds=2, network=NETWORK))
+    predictor = EnsemblePredictor(SMALL)
     predictor.fit([encode(model) for model in models], 0.2 + 0.7 * accuracies)
     return FittedPredictor(predictor=predictor, training_graphs=80, provenance={}), models
 

@@ -6,7 +6,9 @@ import pytest
 import predictors
 import search_spaces
 from predictors.errors import InvalidTaskError, InvalidTrainingSetError, UnknownPredictorError
+from predictors.models.boosted import BoostedOptions
 from predictors.models.ensemble import EnsembleOptions, EnsemblePredictor
+from predictors.models.forest import ForestOptions
 from predictors.models.gnn.gnn import GNNOptions
 from predictors.models.warm import WarmPredictor
 from search_spaces.signature import Signature
@@ -22,7 +24,10 @@ def models():
 @pytest.fixture(autouse=True)
 def _small(monkeypatch):
     small = EnsembleOptions(
-        folds=2, network=GNNOptions(members=2, hidden=8, layers=1, unit_hidden=4, unit_layers=1, steps=20, epochs=1)
+        folds=2,
+        forest=ForestOptions(trees=10),
+        boosted=BoostedOptions(trees=10),
+        network=GNNOptions(members=2, hidden=8, layers=1, unit_hidden=4, unit_layers=1, steps=5, epochs=1),
     )
     for kind in (EnsemblePredictor, WarmPredictor):
         monkeypatch.setattr(kind.__init__, "__defaults__", (small,))

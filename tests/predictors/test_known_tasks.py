@@ -7,6 +7,7 @@ import pytest
 
 from predictors.calibration.target import to_target
 from predictors.errors import InvalidPredictorError
+from predictors.models.boosted import BoostedOptions
 from predictors.models.ensemble import EnsembleOptions, EnsemblePredictor
 from predictors.models.forest import ForestOptions, ForestPredictor
 from predictors.models.gnn.gnn import GNNOptions
@@ -17,7 +18,10 @@ from predictors.task_description import TaskDescription
 from predictors.testing import synthetic_graphs
 
 SMALL = EnsembleOptions(
-    folds=2, network=GNNOptions(members=2, hidden=8, layers=1, unit_hidden=4, unit_layers=1, steps=40, epochs=1)
+    folds=2,
+    forest=ForestOptions(trees=40),
+    boosted=BoostedOptions(trees=60, learning_rate=0.1),
+    network=GNNOptions(members=2, hidden=8, layers=1, unit_hidden=4, unit_layers=1, steps=40, epochs=1),
 )
 
 

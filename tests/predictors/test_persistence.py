@@ -17,11 +17,14 @@ from predictors.models.gnn.gnn import GNNOptions, GNNPredictor
 from predictors.testing import synthetic_graphs
 
 
+@pytest.fixture(scope="module")
+def linear():
+    return predictors.create("linear").fit(*synthetic_graphs(20))
+
+
 @pytest.fixture
-def saved(tmp_path):
-    graphs, accuracies = synthetic_graphs(20)
-    predictor = predictors.create("linear").fit(graphs, accuracies)
-    predictors.save(predictor, tmp_path / "linear", provenance={"task": "digits"})
+def saved(linear, tmp_path):
+    predictors.save(linear, tmp_path / "linear", provenance={"task": "digits"})
     return tmp_path / "linear"
 
 

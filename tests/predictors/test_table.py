@@ -143,18 +143,18 @@ def test_fit_refuses_a_wrong_name_or_folder_before_any_work(rows, tmp_path, monk
 
 
 def test_evaluation_ranks_an_obvious_signal_and_gives_the_baselines(rows):
-    found = table.evaluate_table(rows, ["linear"], folds=4, seed=1, repeats=2)
+    found = table.evaluate_table(rows, ["gp"], folds=4, seed=1, repeats=2)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert (found["rows"], found["cells"], found["folds"], found["repeats"], found["seed"]) == (40, 4, 4, 2, 1)
     scores = {row["name"]: row for row in found["predictors"]}
-    assert list(scores) == ["constant", "density", "linear"]
+    assert list(scores) == ["constant", "density", "gp"]
     assert scores["constant"]["tau"] == scores["constant"]["rho"] == scores["constant"]["tau_inside"] == 0.0
     assert scores["constant"]["r2"] < 0 < 0.9 < scores["density"]["r2"]
     assert scores["density"]["tau"] == pytest.approx(1.0)
     assert scores["density"]["tau_inside"] == pytest.approx(1.0)
-    assert 0.5 < scores["linear"]["tau"] < 1.0
-    assert scores["linear"]["spread"]["tau"] > 0
-    assert 0.0 <= scores["linear"]["coverage_90"] <= 1.0
+    assert 0.5 < scores["gp"]["tau"] < 1.0
+    assert scores["gp"]["spread"]["tau"] > 0
+    assert 0.0 <= scores["gp"]["coverage_90"] <= 1.0
 
 
 def test_evaluation_is_the_same_for_the_same_seed(rows):
@@ -178,7 +178,7 @@ def test_noise_is_not_ranked(tmp_path, monkeypatch):
     noise = np.random.default_rng(0).permutation(60) / 60
     _encoding(monkeypatch, lambda path: graphs[int(path.stem)])
     path = _write(tmp_path, [f"{number}.onnx,{value}" for number, value in enumerate(noise)], files=60)
-    found = table.evaluate_table(path, ["forest"], repeats=1)
+    found = table.evaluate_table(path, ["forest"], folds=2, repeats=1)
     scores = {row["name"]: row for row in found["predictors"]}
     assert abs(scores["forest"]["tau"]) < 0.25
     assert scores["forest"]["tau_inside"] is None

@@ -7,6 +7,7 @@ from predictors.calibration.target import to_target
 from predictors.errors import InvalidPredictorError
 from predictors.features.matrix import summary_column
 from predictors.library import loading, persistence
+from predictors.models.boosted import BoostedOptions
 from predictors.models.ensemble import EnsembleOptions, EnsemblePredictor
 from predictors.models.forest import ForestOptions, ForestPredictor
 from predictors.models.gnn.gnn import GNNOptions
@@ -17,6 +18,7 @@ from predictors.testing import synthetic_graphs
 SMALL = EnsembleOptions(
     folds=2,
     forest=ForestOptions(trees=20),
+    boosted=BoostedOptions(trees=40, learning_rate=0.1),
     network=GNNOptions(members=2, hidden=8, layers=1, unit_hidden=4, unit_layers=1, steps=20, epochs=1),
 )
 

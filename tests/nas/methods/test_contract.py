@@ -11,6 +11,8 @@ from nas.training.testing import NETWORKS, MethodContract
 
 UNSUPPORTED = {("greedy-forward", "gru")}
 """Pairs that a method refuses; every other one must train."""
+ROUNDS = {"imp": 2, "magnitude-iterative": 2, "obd": 3, "synflow": 10}
+"""Rounds of the methods that prune in many."""
 
 
 class TestMethods(MethodContract):
@@ -24,7 +26,9 @@ class TestMethods(MethodContract):
 
 
 def options_of(name: str, network: str, folder: Path) -> dict[str, object]:
-    """Options that a method requires."""
+    """Options that a method requires, and few rounds."""
+    if name in ROUNDS:
+        return {"rounds": ROUNDS[name]}
     if name != "mask-transfer":
         return {}
     path = folder / "source.onnx"
