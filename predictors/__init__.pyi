@@ -27,7 +27,6 @@ from .models.gaussian_process import GaussianProcessOptions as GaussianProcessOp
 from .models.gnn.gnn import GNNOptions as GNNOptions
 from .models.latency import LatencyPredictor as LatencyPredictor
 from .origin import Origin as Origin
-from .origin import Weights as Weights
 from .predictor import Prediction as Prediction
 from .predictor import Predictor as Predictor
 from .predictor import largest_std as largest_std
@@ -61,7 +60,6 @@ __all__ = [
     "StructureGraph",
     "StructureRegressor",
     "TaskDescription",
-    "Weights",
     "attainable_tau",
     "create",
     "encode",
