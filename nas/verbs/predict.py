@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from math import isnan
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import onnx_graph
 from nas.errors import NasError, UnfitModelError
 from nas.reports.rows.prediction_row import PredictedCost, PredictionRow
 
 if TYPE_CHECKING:
-    from predictors import Explanation, FittedPredictor, Origin, Prediction, StructureGraph, Weights
+    from predictors import Explanation, FittedPredictor, Origin, Prediction, StructureGraph
 
 DESCRIBED = "described"
 """Name of a task that is given by a description without a name."""
@@ -57,7 +57,7 @@ def predict_files(
     explain: bool = False,
     workers: int = 1,
     method: str | None = None,
-    weights: "Weights | None" = None,
+    weights: Literal["own", "fresh"] | None = None,
     nnz: int | None = None,
 ) -> Predictions:
     """Predict every file for its tasks. A file that cannot be read, or fits no task, does not stop the batch.
@@ -134,7 +134,7 @@ def _of_origin(question: Question, origin: "Origin | None") -> list[Question]:
     """The question for each kind of weights that was not ruled out."""
     if origin is None:
         return [question]
-    kinds: list[Weights] = (
+    kinds: list[Literal["own", "fresh"]] = (
         ["own"] if origin.nnz is not None else [origin.weights] if origin.weights else ["fresh", "own"]
     )
     return [
