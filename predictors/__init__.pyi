@@ -1,10 +1,12 @@
 from .calibration.ranking import attainable_tau as attainable_tau
 from .calibration.ranking import kendall_inside as kendall_inside
+from .errors import InvalidMasksError as InvalidMasksError
 from .errors import InvalidOriginError as InvalidOriginError
 from .errors import InvalidTaskError as InvalidTaskError
 from .errors import PredictorError as PredictorError
 from .features.encoder import GRAPH_FEATURES as GRAPH_FEATURES
 from .features.encoder import encode as encode
+from .features.encoder import encode_masks as encode_masks
 from .library.accuracy_table import evaluate_table as evaluate_table
 from .library.accuracy_table import fit_table as fit_table
 from .library.batch import encode_all as encode_all
@@ -48,6 +50,7 @@ __all__ = [
     "GNNOptions",
     "GRAPH_FEATURES",
     "GaussianProcessOptions",
+    "InvalidMasksError",
     "InvalidOriginError",
     "InvalidTaskError",
     "Json",
@@ -64,6 +67,7 @@ __all__ = [
     "create",
     "encode",
     "encode_all",
+    "encode_masks",
     "evaluate_table",
     "encode_each",
     "fit",

@@ -17,6 +17,10 @@ class ModelTypeError(PredictorError, TypeError):
     """A value that is not a network in an accepted form; the message names the accepted forms."""
 
 
+class InvalidMasksError(PredictorError, ValueError):
+    """Masks that a network cannot have: of an unknown weight, of another shape, or of unequal number."""
+
+
 class InvalidPredictorError(PredictorError, ValueError):
     """A folder that does not hold a saved predictor, or holds one of another version."""
 

@@ -67,27 +67,30 @@ def context_group(name: str) -> str:
 
 
 def balance(graph: CanonicalGraph, flow: Flow) -> NDArray[np.float32]:
-    """`BALANCE_FEATURES`, float32."""
-    live = [
-        int(np.count_nonzero((record.forward.sum(axis=1) > 0) & (record.backward > 0)))
-        for record in flow.records.values()
-    ]
-    units, least = np.log1p(sum(live)), np.log1p(min(live, default=0))
-    shares = np.zeros((2, 0, GATES))
+    """`BALANCE_FEATURES` of networks that differ only in their masks, float32 ``(networks, len(BALANCE_FEATURES))``."""
+    networks = flow.networks
+    live = np.zeros((1, networks))
+    if flow.records:
+        reached = [(record.forward.sum(axis=2) > 0) & (record.backward > 0) for record in flow.records.values()]
+        live = np.array([np.count_nonzero(one, axis=1) for one in reached])
+    units, least = np.log1p(live.sum(axis=0)), np.log1p(live.min(axis=0))
+    paths = np.clip(flow.paths, 0.0, 1e4) / np.maximum(units, 1.0)
     layers = [operator.blocks for operator in graph.operators if len(operator.blocks) == 2]
-    if layers:
-        shares = np.array([[_gate_shares(blocks[end]) for blocks in layers] for end in range(2)])
-    means = shares.mean(axis=1) if layers else np.zeros((2, GATES))
-    spread = [float((row.max(axis=1) - row.min(axis=1)).mean()) if layers else 0.0 for row in shares]
-    paths = min(max(flow.paths, 0.0), 1e4)
-    return np.array([units, least, paths / max(units, 1.0), *means.ravel(), *spread], np.float32)
+    found = np.zeros((networks, len(BALANCE_FEATURES)))
+    found[:, :3] = np.stack([units, least, paths], axis=1)
+    for end in range(2) if layers else ():
+        shares = np.stack([np.broadcast_to(_gate_shares(blocks[end]), (networks, GATES)) for blocks in layers])
+        found[:, 3 + end * GATES : 3 + (end + 1) * GATES] = shares.mean(axis=0)
+        found[:, 3 + 2 * GATES + end] = (shares.max(axis=2) - shares.min(axis=2)).mean(axis=0)
+    return found.astype(np.float32)
 
 
-def _gate_shares(block: Block) -> list[float]:
-    """Share of a block's connections that every gate has, `GATES` numbers; 0 for gates that the operator lacks."""
-    counts = per_gate(block).sum(axis=(0, 2, 3))
-    shares = counts / max(counts.sum(), 1.0)
-    return [*shares, *[0.0] * (GATES - len(shares))]
+def _gate_shares(block: Block) -> NDArray[np.float64]:
+    """Share of a block's connections that every gate has, ``(networks, GATES)``; 0 for gates that the operator lacks."""
+    counts = per_gate(block).sum(axis=(1, 3, 4))
+    found = np.zeros((len(counts), GATES))
+    found[:, : counts.shape[1]] = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1.0)
+    return found
 
 
 def context(graph: StructureGraph) -> NDArray[np.float32]:

@@ -4,37 +4,42 @@ The encoding is a function of the graph and of its non-zero patterns. It does no
 on the order of nodes or on how an exporter writes an operation; any change of an attribute or a mask changes it.
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from math import prod
 from os import PathLike
 from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx_ir as ir
+from numpy.typing import NDArray
 
 import onnx_graph
 from onnx_graph.internals import is_idle, typed
 from onnx_graph.operators import operator_of
-from predictors.errors import ModelTypeError, PredictorError
+from predictors.errors import InvalidMasksError, ModelTypeError, PredictorError
 from predictors.features.context import balance
 from predictors.features.graph_features import GRAPH_FEATURES, graph_features
 from predictors.features.node_features import NODE_FEATURES, NodeTable, node_table
-from predictors.paths.flow import propagate
+from predictors.paths.flow import Flow, propagate
 from predictors.paths.input_use import InputUse
 from predictors.paths.live_weights import cut_dead_connections
 from predictors.paths.unit_graph import unit_graph
 from predictors.reading.canonical import canonical_graph
-from predictors.reading.canonical_graph import CanonicalGraph
-from predictors.reading.node_order import canonical_order
+from predictors.reading.canonical_graph import Block, CanonicalGraph
+from predictors.reading.node_order import canonical_order, is_chain
 from predictors.structure_graph import StructureGraph
 
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["GRAPH_FEATURES", "NODE_FEATURES", "encode"]
+__all__ = ["GRAPH_FEATURES", "NODE_FEATURES", "encode", "encode_masks"]
 
 ENCODING = 3
 """Version of the encoding. Increase it with every change of the features, or of the networks that `search_spaces` builds: a predictor
 fitted on another encoding is then refused, and benchmarks encode again."""
+MOST_NETWORKS, MOST_WEIGHTS = 256, 1 << 21
+"""Largest number of networks, and of their weights together, that are encoded at once."""
 READABLE = (2, ENCODING)
 """Encodings whose predictors can be used: encoding 3 cuts dead connections and adds the context at the end, the rest is that of 2."""
 
@@ -54,6 +59,92 @@ def encode(model: "str | PathLike[str] | ir.Model | onnx.ModelProto") -> Structu
     if _needs_folding(model):
         model = onnx_graph.simplify(_one_example(model))
     return _encoded(model)
+
+
+@typed("encoded", passes=(PredictorError,))
+def encode_masks(
+    model: "str | PathLike[str] | ir.Model | onnx.ModelProto",
+    masks: Mapping[str, NDArray[np.bool_]],
+    *,
+    units: bool = True,
+) -> list[StructureGraph]:
+    """Structure graphs of one network with many masks: what only the architecture decides is computed once.
+
+    The graphs are those that `encode` gives for each network, but for the last digits of some sums and the order of equal nodes.
+
+    Args:
+        model: the network.
+        masks: masks of the weights that vary, by name of the initializer, each bool ``(networks, out, in, *kernel)`` in the orientation
+            of `onnx_graph.masks`. The other weights keep their own masks.
+        units: whether the graphs hold their units, as graph networks need them. Without them the other predictors say the same, and
+            encoding takes a quarter less time.
+
+    Raises:
+        InvalidMasksError: a weight that the network does not have, or masks of another shape or of unequal number.
+        onnx_graph.InvalidModelError, ModelTypeError: as for `encode`.
+    """
+    model = in_memory(model)
+    if _needs_folding(model):
+        model = onnx_graph.simplify(_one_example(model))
+    networks = _number_of(masks, model)
+    graph = canonical_graph(model)
+    own = {id(block): (block, block.masks) for operator in graph.operators for block in operator.blocks}
+    found: dict[int, StructureGraph] = {}
+    for part in _parts(masks, networks):
+        for block, alone in own.values():
+            _put(block, masks.get(_name(block)), alone, part)
+        flow = propagate(graph)
+        cut_dead_connections(graph, flow)
+        found.update(zip(part.tolist(), _structures(graph, flow, with_units=units), strict=True))
+    return [found[number] for number in range(networks)]
+
+
+def _parts(masks: Mapping[str, NDArray[np.bool_]], networks: int) -> Iterator[NDArray[np.int64]]:
+    """Numbers of networks to encode at once: the same weights are free of zeros in all of them."""
+    full = np.array([mask.reshape(networks, -1).all(axis=1) for mask in masks.values()])
+    _, kind = np.unique(full, axis=1, return_inverse=True)
+    size = sum(mask[:1].size for mask in masks.values())
+    at_once = max(min(MOST_NETWORKS, MOST_WEIGHTS // max(size, 1)), 1)
+    for one in range(int(kind.max(initial=-1)) + 1):
+        numbers = np.flatnonzero(kind.ravel() == one)
+        yield from (numbers[start : start + at_once] for start in range(0, len(numbers), at_once))
+
+
+def _number_of(masks: Mapping[str, NDArray[np.bool_]], model: ir.Model) -> int:
+    """Number of networks; raises the errors of `encode_masks`."""
+    shapes = {weight.name: weight.shape for weight in onnx_graph.weights(model)}
+    for name, mask in masks.items():
+        if name not in shapes:
+            raise InvalidMasksError(f"the network has no weight {name!r}; it has {', '.join(shapes)}")
+        if mask.dtype != np.bool_ or mask.shape[1:] != shapes[name]:
+            raise InvalidMasksError(
+                f"masks of {name!r} must be bool (networks, {', '.join(map(str, shapes[name]))}), got {mask.dtype} {mask.shape}"
+            )
+    if not masks:
+        raise InvalidMasksError("give the masks of at least one weight")
+    numbers = {len(mask) for mask in masks.values()}
+    if len(numbers) != 1:
+        raise InvalidMasksError(f"every weight needs as many masks as the others, got {sorted(numbers)}")
+    return numbers.pop()
+
+
+def _name(block: Block) -> str:
+    return block.owner.name or "" if isinstance(block.owner, ir.Value) else ""
+
+
+def _put(
+    block: Block, masks: NDArray[np.bool_] | None, alone: NDArray[np.bool_] | None, part: NDArray[np.int64]
+) -> None:
+    """Give a block some of its masks, or its own mask once for each network."""
+    networks = len(part)
+    if masks is None:
+        chosen = None if alone is None else np.repeat(alone, networks, axis=0)
+    else:
+        chosen = masks[part].reshape(networks, *block.shape)
+    if chosen is None or chosen.all():
+        block.masks, block.counts = None, np.full(networks, prod(block.shape))
+    else:
+        block.masks, block.counts = chosen, np.count_nonzero(chosen.reshape(networks, -1), axis=1)
 
 
 def in_memory(model: object) -> ir.Model:
@@ -76,18 +167,31 @@ def _encoded(model: ir.Model) -> StructureGraph:
     graph = canonical_graph(model)
     flow = propagate(graph)
     cut_dead_connections(graph, flow)
-    table = _ordered(node_table(graph, flow))
-    summary = graph_features(table, flow, _shapes(graph, "input"), _shapes(graph, "output"))
-    return StructureGraph(
-        operators=table.kinds,
-        features=table.features.astype(np.float32),
-        edges=table.edges,
-        summary=summary.astype(np.float32),
-        unknown=graph.unknown,
-        units=unit_graph(graph, {id(operator): row for row, operator in enumerate(table.operators)}),
-        balance=balance(graph, flow),
-        inputs=InputUse.of(flow),
-    )
+    (found,) = _structures(graph, flow, with_units=True)
+    return found
+
+
+def _structures(graph: CanonicalGraph, flow: Flow, *, with_units: bool) -> list[StructureGraph]:
+    """The structure graph of every network that the graph stands for."""
+    balances, uses = balance(graph, flow), InputUse.of(flow)
+    inputs, outputs = _shapes(graph, "input"), _shapes(graph, "output")
+    found: dict[int, StructureGraph] = {}
+    for table in _ordered(node_table(graph, flow)):
+        summaries = graph_features(table, flow.summary_of(table.numbers), inputs, outputs).astype(np.float32)
+        features = table.features.astype(np.float32)
+        rows = {id(operator): row for row, operator in enumerate(table.operators)}
+        for place, number in enumerate(table.numbers.tolist()):
+            found[number] = StructureGraph(
+                operators=table.kinds,
+                features=features[place],
+                edges=table.edges,
+                summary=summaries[place],
+                unknown=graph.unknown,
+                units=unit_graph(graph, rows, number) if with_units else None,
+                balance=balances[number],
+                inputs=uses[number],
+            )
+    return [found[number] for number in range(flow.networks)]
 
 
 def _needs_folding(model: ir.Model) -> bool:
@@ -119,9 +223,19 @@ def _one_example(model: ir.Model) -> ir.Model:
     return copy
 
 
-def _ordered(table: NodeTable) -> NodeTable:
-    """The same nodes in canonical order, edges sorted."""
-    order = canonical_order(table.kinds, table.features, table.edges, table.depth)
+def _ordered(table: NodeTable) -> list[NodeTable]:
+    """The same nodes in canonical order, edges sorted: one table for all networks whose nodes have the same order."""
+    if is_chain(table.depth):
+        return [_in_order(table, np.argsort(table.depth), table.numbers)]
+    orders: dict[bytes, tuple[NDArray[np.int64], list[int]]] = {}
+    for number, features in enumerate(table.features):
+        order = canonical_order(table.kinds, features, table.edges, table.depth)
+        orders.setdefault(order.tobytes(), (order, []))[1].append(number)
+    return [_in_order(table, order, np.array(numbers)) for order, numbers in orders.values()]
+
+
+def _in_order(table: NodeTable, order: NDArray[np.int64], numbers: NDArray[np.int64]) -> NodeTable:
+    """Some networks of the table, with the nodes in that order."""
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
     edges = place[table.edges]
@@ -129,10 +243,11 @@ def _ordered(table: NodeTable) -> NodeTable:
         table,
         operators=[table.operators[row] for row in order.tolist()],
         kinds=table.kinds[order],
-        features=table.features[order],
+        features=table.features[numbers][:, order],
         edges=edges[:, np.lexsort((edges[0], edges[1]))],
         depth=table.depth[order],
-        effective=table.effective[order],
+        effective=table.effective[numbers][:, order],
+        numbers=numbers,
     )
 
 

@@ -29,28 +29,31 @@ FLOW_FEATURES: tuple[str, ...] = (
 
 
 def flow_features(layers: Sequence[Operator], flow: Flow) -> NDArray[np.float64]:
-    """Features of operators with weights, float64 ``(layers, len(FLOW_FEATURES))``; zero for operators without a path through them."""
-    table = np.zeros((len(layers), len(FLOW_FEATURES)))
+    """Features of operators with weights, float64 ``(networks, layers, len(FLOW_FEATURES))``; 0 for operators without a path."""
+    networks = flow.networks
+    table = np.zeros((len(layers), networks, len(FLOW_FEATURES)))
     known = [row for row, operator in enumerate(layers) if _has_units(flow.records.get(id(operator)))]
     if not known:
-        return table
+        return table.swapaxes(0, 1)
     keys = [id(layers[row]) for row in known]
     records = [flow.records[key] for key in keys]
-    sizes = np.array([len(record.backward) for record in records])
-    paths = np.concatenate([record.forward for record in records])
-    before, behind = paths.sum(axis=1), np.concatenate([record.backward for record in records])
+    sizes = np.repeat([record.backward.shape[1] for record in records], networks)
+    paths = np.concatenate([record.forward.reshape(-1, record.forward.shape[2]) for record in records])
+    before, behind = paths.sum(axis=1), np.concatenate([record.backward.ravel() for record in records])
     live = (before > 0) & (behind > 0)
     counts = np.add.reduceat(live, np.concatenate(([0], np.cumsum(sizes)[:-1])), dtype=np.int64)
     some = counts > 0
     if not some.any():
-        return table
-    filled, kept = np.array(known)[some], counts[some]
+        return table.swapaxes(0, 1)
+    kept = counts[some]
     starts = np.concatenate(([0], np.cumsum(kept)[:-1]))
     before, behind = before[live], behind[live]
     moments = _moments(np.stack([before, behind, before * behind]), starts, kept)
-    logs = np.array([(flow.forward_log.get(key, 0.0), flow.backward_log.get(key, 0.0)) for key in keys])[some].T
+    scales = np.array([(flow.forward_log.get(key, 0.0), flow.backward_log.get(key, 0.0)) for key in keys])
+    logs = np.repeat(scales, networks, axis=0)[some].T
     reached, participation = reach(paths[live], flow.sources)
-    table[filled] = np.stack(
+    rows = np.repeat(known, networks)[some], np.tile(np.arange(networks), len(known))[some]
+    table[rows] = np.stack(
         [
             np.log1p(kept),
             kept / sizes[some],
@@ -64,11 +67,11 @@ def flow_features(layers: Sequence[Operator], flow: Flow) -> NDArray[np.float64]
         ],
         axis=1,
     )
-    return table
+    return table.swapaxes(0, 1)
 
 
 def _has_units(record: Record | None) -> bool:
-    return record is not None and len(record.backward) > 0
+    return record is not None and record.backward.shape[1] > 0
 
 
 def _moments(values: Array, starts: NDArray[np.int64], counts: NDArray[np.int64]) -> Array:

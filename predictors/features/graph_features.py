@@ -102,7 +102,7 @@ def graph_feature_group(name: str) -> str:
 
 
 def graph_features(table: NodeTable, flow: Flow, inputs: list[Shape], outputs: list[Shape]) -> NDArray[np.float64]:
-    """The summary of a graph, float64 ``(len(GRAPH_FEATURES),)``, finite.
+    """The summaries of networks that differ only in their masks, float64 ``(networks, len(GRAPH_FEATURES))``, finite.
 
     Args:
         table: nodes in canonical order.
@@ -110,45 +110,49 @@ def graph_features(table: NodeTable, flow: Flow, inputs: list[Shape], outputs: l
         inputs, outputs: shapes of the graph's inputs and outputs.
     """
     layers = np.array([row for row, operator in enumerate(table.operators) if operator.blocks], dtype=np.int64)
-    rows = table.features[layers]
+    rows = table.features[:, layers]
     counts = np.bincount(table.kinds, minlength=len(CLASSES))
+    windows = _windows(table)
     parts = [
         _totals(table, layers, inputs, outputs),
         _widths(rows),
         _paths(table, flow),
         *_profiles(rows),
         _first_layers(rows),
-        _operator_paths(table),
+        _operator_paths(table, windows),
         np.log1p(counts),
-        *_pools(rows[:, MASK], ("mean", "min", "max")),
-        *_pools(table.features[_recurrent(table)][:, RECURRENT], ("mean",)),
-        *_pools(rows[:, FLOW], ("mean", "min")),
-        path_features(skeleton(table.kinds.tolist(), _windows(table).tolist(), table.edges.tolist())),
+        *_pools(rows[:, :, MASK], ("mean", "min", "max")),
+        *_pools(table.features[:, _recurrent(table)][:, :, RECURRENT], ("mean",)),
+        *_pools(rows[:, :, FLOW], ("mean", "min")),
+        path_features(skeleton(table.kinds.tolist(), windows.tolist(), table.edges.tolist())),
     ]
-    return finite(np.concatenate(parts))
+    networks = len(table.features)
+    return finite(np.concatenate([np.broadcast_to(part, (networks, part.shape[-1])) for part in parts], axis=1))
 
 
 def _totals(
     table: NodeTable, layers: NDArray[np.int64], inputs: list[Shape], outputs: list[Shape]
 ) -> NDArray[np.float64]:
     """Totals: a weight that several nodes share is counted once, but its multiplications are counted for each node."""
-    owners: dict[object, tuple[int, int]] = {}
-    effective: dict[object, int] = {}
+    owners: dict[object, tuple[NDArray[np.int64], int]] = {}
+    effective: dict[object, NDArray[np.int64]] = {}
     for row in layers.tolist():
         operator = table.operators[row]
         for block in operator.blocks:
-            owners[block.owner] = (block.nnz, int(np.prod(block.shape, dtype=np.int64)))
-        first = operator.blocks[0].owner
-        effective[first] = max(effective.get(first, 0), int(table.effective[row]))
-    nnz = sum(count for count, _ in owners.values())
+            owners[block.owner] = (block.counts[table.numbers], int(np.prod(block.shape, dtype=np.int64)))
+        first, here = operator.blocks[0].owner, table.effective[:, row]
+        effective[first] = np.maximum(effective[first], here) if first in effective else here
+    networks = len(table.features)
+    nnz = sum((count for count, _ in owners.values()), np.zeros(networks, np.int64))
     weights = sum(size for _, size in owners.values())
-    alive = sum(effective.values())
+    alive = sum(effective.values(), np.zeros(networks, np.int64))
     params = nnz + sum(operator.params for operator in table.operators)
-    macs = np.expm1(table.features[layers][:, [COLUMN["log_macs"], COLUMN["log_sparse_macs"]]]).sum(axis=0)
-    sizes = [nnz, alive, weights, params, *macs]
+    macs = np.expm1(table.features[:, layers][:, :, [COLUMN["log_macs"], COLUMN["log_sparse_macs"]]]).sum(axis=1)
+    sizes = [nnz, alive, np.full(networks, weights), params, *macs.T]
     places = [len(table.operators), table.edges.shape[1], len(layers), _elements(inputs), _elements(outputs)]
-    shares = [nnz / max(weights, 1), alive / max(weights, 1), alive / max(nnz, 1)]
-    return np.array([*np.log1p(sizes), *shares, *np.log1p(places)])
+    shares = [nnz / max(weights, 1), alive / max(weights, 1), alive / np.maximum(nnz, 1)]
+    known = np.broadcast_to(np.log1p(places), (networks, len(places)))
+    return np.concatenate([np.log1p(np.stack(sizes, axis=1)), np.stack(shares, axis=1), known], axis=1)
 
 
 def _elements(shapes: list[Shape]) -> int:
@@ -157,65 +161,75 @@ def _elements(shapes: list[Shape]) -> int:
 
 def _widths(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """Total and live units of the layers; the smallest live width is the bottleneck."""
-    if not len(rows):
+    if not rows.shape[1]:
         return np.zeros(len(_WIDTHS))
-    columns = rows[:, [COLUMN["log_out_channels"], COLUMN["flow_log_live"]]]
-    return np.stack([columns.min(axis=0), columns.max(axis=0), columns.mean(axis=0)]).T.ravel()
+    columns = rows[:, :, [COLUMN["log_out_channels"], COLUMN["flow_log_live"]]]
+    pools = np.stack([columns.min(axis=1), columns.max(axis=1), columns.mean(axis=1)], axis=2)
+    return np.asarray(pools.reshape(len(rows), -1))
 
 
 def _paths(table: NodeTable, flow: Flow) -> NDArray[np.float64]:
+    networks = flow.networks
     if not flow.outputs or not flow.sources:  # no path leads from an input to an output
-        return np.array([flow.covered, *[0.0] * (len(_PATHS) - 1)])
-    matrix = np.concatenate([array for array, _ in flow.outputs])
-    reached, participation = reach(matrix, flow.sources)
-    fan_in = _output_fan_in(table)
-    largest = matrix.max(axis=1, initial=0.0)
-    even = matrix / np.where(largest > 0, largest, 1.0)[:, None]
-    even = even[:: -(-len(even) // 256)]
-    sigma1, sigma2 = (float(value[0]) for value in leading_singular_values(even[None]))
-    squares = float((even * even).sum())
-    ranks = (sigma2 / sigma1, squares / (sigma1 * sigma1 * min(even.shape))) if sigma1 > 0 else (0.0, 0.0)
-    dead = float(np.mean(reached == 0))
-    log_paths = float(np.clip(flow.paths, 0.0, 1e4))
-    return np.array(
-        [flow.covered, reached.mean(), log_paths, reached.min(), participation.mean(), dead, *fan_in, *ranks]
+        return np.concatenate([flow.covered[:, None], np.zeros((networks, len(_PATHS) - 1))], axis=1)
+    matrix = np.concatenate([array for array, _ in flow.outputs], axis=1)
+    units = matrix.shape[1]
+    reached, participation = (
+        part.reshape(networks, units) for part in reach(matrix.reshape(networks * units, -1), flow.sources)
+    )
+    largest = matrix.max(axis=2, initial=0.0)
+    even = matrix / np.where(largest > 0, largest, 1.0)[:, :, None]
+    even = even[:, :: -(-units // 256)]
+    sigma1, sigma2 = leading_singular_values(even)
+    squares = (even * even).sum(axis=(1, 2))
+    safe = np.where(sigma1 > 0, sigma1, 1.0)
+    ranks = [sigma2 / safe, squares / (safe * safe * min(even.shape[1:]))]
+    dead = np.mean(reached == 0, axis=1)
+    log_paths = np.clip(flow.paths, 0.0, 1e4)
+    return np.stack(
+        [
+            *(flow.covered, reached.mean(axis=1), log_paths, reached.min(axis=1), participation.mean(axis=1), dead),
+            *_output_fan_in(table),
+            *(np.where(sigma1 > 0, rank, 0.0) for rank in ranks),
+        ],
+        axis=1,
     )
 
 
-def _output_fan_in(table: NodeTable) -> tuple[float, float]:
-    """Least and mean log fan-in of the last layers (the layers that no other layer reads)."""
+def _output_fan_in(table: NodeTable) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Least and mean log fan-in of the last layers (the layers that no other layer reads), each ``(networks,)``."""
     layers = {row for row, operator in enumerate(table.operators) if operator.blocks}
     followed = [False] * len(table.operators)
     for source, target in zip(*table.edges[:, np.argsort(-table.edges[1], kind="stable")].tolist(), strict=True):
         followed[source] = followed[source] or followed[target] or target in layers
     last = [row for row in sorted(layers) if not followed[row]]
     if not last:
-        return 0.0, 0.0
-    rows = table.features[last]
-    return float(rows[:, COLUMN["mask_fan_in_min"]].min()), float(rows[:, COLUMN["mask_fan_in_mean"]].mean())
+        return np.zeros(len(table.features)), np.zeros(len(table.features))
+    rows = table.features[:, last]
+    return rows[:, :, COLUMN["mask_fan_in_min"]].min(axis=1), rows[:, :, COLUMN["mask_fan_in_mean"]].mean(axis=1)
 
 
 def _profiles(rows: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    if not len(rows):
+    if not rows.shape[1]:
         return [np.zeros(len(_PROFILE))] * 2
-    values = rows[:, [COLUMN["mask_density"], COLUMN["log_effective"]]]
-    ends = [values[0], values[len(values) // 2], values[-1]]
-    table = np.stack([*ends, values.min(axis=0), values.max(axis=0), values.mean(axis=0), values.std(axis=0)])
-    return [table[:, 0], table[:, 1]]
+    values = rows[:, :, [COLUMN["mask_density"], COLUMN["log_effective"]]]
+    ends = [values[:, 0], values[:, values.shape[1] // 2], values[:, -1]]
+    pools = [values.min(axis=1), values.max(axis=1), values.mean(axis=1), values.std(axis=1)]
+    table = np.stack([*ends, *pools], axis=1)
+    return [table[:, :, 0], table[:, :, 1]]
 
 
 def _first_layers(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    found = np.zeros((LAYERS, 3))
+    found = np.zeros((len(rows), LAYERS, 3))
     columns = [COLUMN["log_effective"], COLUMN["mask_density"], COLUMN["flow_log_live"]]
-    found[: len(rows)] = rows[:LAYERS, columns]
-    return found.ravel()
+    found[:, : rows.shape[1]] = rows[:, :LAYERS, columns]
+    return found.reshape(len(rows), -1)
 
 
-def _operator_paths(table: NodeTable) -> NDArray[np.float64]:
+def _operator_paths(table: NodeTable, windows: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Fewest and most operators of each group on a path from an input to an output."""
     member = _MEMBERS[:, table.kinds]
-    windows = _windows(table) & (member[1] > 0)
-    weight = np.concatenate([member, windows[None]]).T
+    weight = np.concatenate([member, (windows & (member[1] > 0))[None]]).T
     own = weight.tolist()
     before: list[list[int]] = [[] for _ in own]
     for source, target in zip(*table.edges.tolist(), strict=True):
@@ -241,7 +255,7 @@ def _operator_paths(table: NodeTable) -> NDArray[np.float64]:
 
 def _windows(table: NodeTable) -> NDArray[np.bool_]:
     """Nodes whose kernel is larger than one position: log(1 + 2) is above 1."""
-    return np.asarray(table.features[:, COLUMN["log_kernel_h"]] > 1)
+    return np.asarray(table.features[0, :, COLUMN["log_kernel_h"]] > 1)
 
 
 def _recurrent(table: NodeTable) -> list[int]:
@@ -249,7 +263,8 @@ def _recurrent(table: NodeTable) -> list[int]:
 
 
 def _pools(rows: NDArray[np.float64], pools: tuple[str, ...]) -> list[NDArray[np.float64]]:
-    if not len(rows):
-        return [np.zeros(rows.shape[1]) for _ in pools]
-    found = {"mean": rows.mean(axis=0), "min": rows.min(axis=0), "max": rows.max(axis=0)}
+    """Pools over the nodes of rows ``(networks, nodes, features)``."""
+    if not rows.shape[1]:
+        return [np.zeros(rows.shape[2]) for _ in pools]
+    found = {"mean": rows.mean(axis=1), "min": rows.min(axis=1), "max": rows.max(axis=1)}
     return [found[pool] for pool in pools]

@@ -59,6 +59,7 @@ FLOW = _FLOW
 ARCHITECTURE_COLUMNS = slice(0, len(_SHAPES) + len(ATTRIBUTE_FEATURES) + len(_FLAGS) + 1)
 """Columns that no mask changes: shapes, attributes, flags, number of weights."""
 _PLACE_COLUMNS = slice(_PLAIN - len(_PLACE), _PLAIN)
+_SIZE_COLUMNS = slice(_PLACE_COLUMNS.start - len(_SIZES), _PLACE_COLUMNS.start)
 
 
 def node_feature_group(name: str) -> str:
@@ -73,15 +74,16 @@ def node_feature_group(name: str) -> str:
 
 @dataclass(frozen=True, eq=False)
 class NodeTable:
-    """A table of nodes before they are sorted.
+    """A table of the nodes of networks that differ only in their masks, before the nodes are sorted.
 
     Attributes:
         operators: the nodes.
         kinds: class of every node, int64 ``(nodes,)``.
-        features: features of every node, float64 ``(nodes, len(NODE_FEATURES))``.
+        features: features of every node, float64 ``(networks, nodes, len(NODE_FEATURES))``.
         edges: edges without repetition, int64 ``(2, edges)``.
         depth: number of steps from the inputs, int64 ``(nodes,)``.
-        effective: number of non-zeros on live paths of every node, int64 ``(nodes,)``.
+        effective: number of non-zeros on live paths of every node, int64 ``(networks, nodes)``.
+        numbers: number of every network among those that the graph stands for, int64 ``(networks,)``.
     """
 
     operators: list[Operator]
@@ -90,26 +92,28 @@ class NodeTable:
     edges: NDArray[np.int64]
     depth: NDArray[np.int64]
     effective: NDArray[np.int64]
+    numbers: NDArray[np.int64]
 
 
 def node_table(graph: CanonicalGraph, flow: Flow) -> NodeTable:
     """Compute the features of all nodes; operators that only reshape are omitted, and their links are joined."""
     nodes = [operator for operator in graph.operators if operator.kind != "reshape"]
     edges = _edges(graph, nodes)
-    effective = np.array([_effective(operator, flow) for operator in nodes], dtype=np.int64)
-    features = np.zeros((len(nodes), len(NODE_FEATURES)))
-    if nodes:
-        features[:, :_PLAIN] = [
-            _plain_row(operator, graph.shapes, int(live)) for operator, live in zip(nodes, effective, strict=True)
-        ]
-    depth = _place(features, edges)
-    features[:, _LOGARITHMS] = np.log1p(np.maximum(features[:, _LOGARITHMS], 0))
+    effective = np.zeros((flow.networks, len(nodes)), np.int64)
+    features = np.zeros((flow.networks, len(nodes), len(NODE_FEATURES)))
     weighted = [row for row, operator in enumerate(nodes) if operator.blocks]
+    for row in weighted:
+        effective[:, row] = _effective(nodes[row], flow)
+    if nodes:
+        features[:, :, : _SIZE_COLUMNS.start] = [_plain_row(operator, graph.shapes) for operator in nodes]
+        features[:, :, _SIZE_COLUMNS] = _sizes(nodes, graph.shapes, effective)
+    depth, features[:, :, _PLACE_COLUMNS] = _places(len(nodes), edges)
+    features[:, :, _LOGARITHMS] = np.log1p(np.maximum(features[:, :, _LOGARITHMS], 0))
     if weighted:
-        features[weighted, _FLOW] = flow_features([nodes[row] for row in weighted], flow)
+        features[:, weighted, _FLOW] = flow_features([nodes[row] for row in weighted], flow)
         _fill_masks(features, nodes)
     kinds = np.array([operators.INDEX[operator.kind] for operator in nodes], dtype=np.int64)
-    return NodeTable(nodes, kinds, finite(features), edges, depth, effective)
+    return NodeTable(nodes, kinds, finite(features), edges, depth, effective, np.arange(flow.networks))
 
 
 def finite(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -117,9 +121,9 @@ def finite(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return values if np.isfinite(values).all() else np.nan_to_num(values, posinf=1e9, neginf=-1e9)
 
 
-def _plain_row(operator: Operator, shapes: Sequence[Shape | None], effective: int) -> list[float]:
-    source = shapes[operator.inputs[0]] if operator.inputs else None
-    made = shapes[operator.outputs[0]] if operator.outputs else None
+def _plain_row(operator: Operator, shapes: Sequence[Shape | None]) -> list[float]:
+    """Features that no mask changes."""
+    source, made = _ends(operator, shapes)
     in_channels, in_spatial = _extent(source)
     out_channels, out_spatial = _extent(made)
     if operator.blocks:
@@ -139,13 +143,42 @@ def _plain_row(operator: Operator, shapes: Sequence[Shape | None], effective: in
     ]
     hashed = "".join(map(str, operator.positions)) if operator.kind.startswith("unknown") else ""
     row += attribute_row(operator.name, operator.settings, kernel, source, hashed)
-    row += [operator.bias, operator.normalised, operator.activated]
-    weights = sum(prod(block.shape) for block in operator.blocks)
-    nnz = sum(block.nnz for block in operator.blocks)
-    positions = _positions(operator, source, made) if weights else 0
-    row += [weights, nnz, effective, nnz + operator.params, weights * positions, nnz * positions]
-    row += [effective / weights if weights else 0.0, effective / nnz if nnz else 0.0]
-    return [*row, 0.0, 0.0, 0.0, 0.0]
+    return [*row, operator.bias, operator.normalised, operator.activated]
+
+
+def _sizes(
+    nodes: Sequence[Operator], shapes: Sequence[Shape | None], effective: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """`_SIZES` before logarithms are taken, ``(networks, nodes, len(_SIZES))``."""
+    found = np.zeros((*effective.shape, len(_SIZES)))
+    for row, operator in enumerate(nodes):
+        found[:, row, 3] = operator.params
+        if not operator.blocks:
+            continue
+        weights = sum(prod(block.shape) for block in operator.blocks)
+        nnz = sum(block.counts for block in operator.blocks)
+        alive = effective[:, row]
+        positions = _positions(operator, *_ends(operator, shapes))
+        share = alive / np.maximum(nnz, 1)
+        sizes = (
+            weights,
+            nnz,
+            alive,
+            nnz + operator.params,
+            weights * positions,
+            nnz * positions,
+            alive / max(weights, 1),
+            share,
+        )
+        for column, size in enumerate(sizes):
+            found[:, row, column] = size
+    return found
+
+
+def _ends(operator: Operator, shapes: Sequence[Shape | None]) -> tuple[Shape | None, Shape | None]:
+    """Shapes of the first input and of the first output."""
+    source = shapes[operator.inputs[0]] if operator.inputs else None
+    return source, shapes[operator.outputs[0]] if operator.outputs else None
 
 
 def _kernel(operator: Operator) -> Shape:
@@ -183,12 +216,12 @@ def _positions(operator: Operator, source: Shape | None, made: Shape | None) -> 
     return prod(shape[2:])
 
 
-def _effective(operator: Operator, flow: Flow) -> int:
+def _effective(operator: Operator, flow: Flow) -> NDArray[np.int64] | int:
     record = flow.records.get(id(operator))
     if record is not None:
         return sum(record.effective)
     # Without a record, no path passes the node, or its paths are not known.
-    return 0 if id(operator) in flow.forward_log else sum(block.nnz for block in operator.blocks)
+    return 0 if id(operator) in flow.forward_log else sum(block.counts for block in operator.blocks)
 
 
 def _edges(graph: CanonicalGraph, nodes: list[Operator]) -> NDArray[np.int64]:
@@ -206,9 +239,8 @@ def _edges(graph: CanonicalGraph, nodes: list[Operator]) -> NDArray[np.int64]:
     return np.array(list(pairs), dtype=np.int64).reshape(-1, 2).T
 
 
-def _place(features: NDArray[np.float64], edges: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Fill in depth and degrees; nodes are in topological order. Returns the depth from the inputs."""
-    count = len(features)
+def _places(count: int, edges: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Depth from the inputs, and `_PLACE` of every node ``(nodes, len(_PLACE))``; nodes are in topological order."""
     down, up = [0] * count, [0] * count
     links = sorted(zip(edges[0].tolist(), edges[1].tolist(), strict=True))
     # First by ascending source, then by descending target: every node is final before it is read.
@@ -216,13 +248,13 @@ def _place(features: NDArray[np.float64], edges: NDArray[np.int64]) -> NDArray[n
         down[target] = max(down[target], down[source] + 1)
     for source, target in sorted(links, key=lambda link: -link[1]):
         up[source] = max(up[source], up[target] + 1)
-    place = features[:, _PLACE_COLUMNS]
+    place = np.zeros((count, len(_PLACE)))
     if count:
         longest = max(max(down), 1)
         place[:, 0], place[:, 1] = np.array(down) / longest, np.array(up) / longest
         place[:, 2] = np.bincount(edges[1], minlength=count)
         place[:, 3] = np.bincount(edges[0], minlength=count)
-    return np.array(down, dtype=np.int64)
+    return np.array(down, dtype=np.int64), place
 
 
 def _fill_masks(features: NDArray[np.float64], nodes: list[Operator]) -> None:
@@ -231,16 +263,18 @@ def _fill_masks(features: NDArray[np.float64], nodes: list[Operator]) -> None:
     for row, operator in enumerate(nodes):
         for block in operator.blocks:
             columns = RECURRENT if block.kind == "recurrent" else MASK
-            places.setdefault((block.owner, block.shape, id(block.mask)), (block, []))[1].append((row, columns))
-    sparse = [entry for entry in places.values() if entry[0].mask is not None and entry[0].mask.size]
+            places.setdefault((block.owner, block.shape, id(block.masks)), (block, []))[1].append((row, columns))
+    sparse = [entry for entry in places.values() if entry[0].masks is not None and entry[0].masks.size]
     for block, targets in places.values():
-        if block.mask is None and all(block.shape):
+        if block.masks is None and all(block.shape):
             values = full_mask_features(block.shape, block.kind == "recurrent")
             for row, columns in targets:
-                features[row, columns] = values
-    if sparse:
-        masks = [block.mask for block, _ in sparse if block.mask is not None]
-        table = mask_features(masks, [block.directions if block.kind == "recurrent" else 0 for block, _ in sparse])
-        for values, (_, targets) in zip(table, sparse, strict=True):
-            for row, columns in targets:
-                features[row, columns] = values
+                features[:, row, columns] = values
+    if not sparse:
+        return
+    masks = [mask for block, _ in sparse if block.masks is not None for mask in block.masks]
+    recurrent = [block.directions if block.kind == "recurrent" else 0 for block, _ in sparse for _ in block.counts]
+    table = mask_features(masks, recurrent).reshape(len(sparse), len(features), -1)
+    for values, (_, targets) in zip(table, sparse, strict=True):
+        for row, columns in targets:
+            features[:, row, columns] = values

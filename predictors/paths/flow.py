@@ -1,5 +1,7 @@
 """Paths through the canonical graph: from the inputs to every unit, and from every unit to the outputs.
 
+A graph may stand for several networks with masks of their own; they are followed at once (see `predictors.paths.weight_flow`).
+
 With all weights one, the flow of a unit is its number of paths (per source). Numbers of paths overflow quickly, so
 every flow is kept as an array near 1 and a logarithm.
 """
@@ -10,11 +12,12 @@ from math import frexp, log, prod
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from onnx_graph.operators import CONVOLUTIONS, POOLS, RECURRENT
 from onnx_graph.propagation import KEPT, NOTHING, NUMBERS, Relation, backward, forward, mixed, mixing
 from predictors.paths.canonical_call import relation_of
-from predictors.paths.weight_flow import Array, CountedWeights, Record
+from predictors.paths.weight_flow import Array, CountedWeights, Record, apart
 from predictors.reading.attributes import Shape
 from predictors.reading.canonical_graph import CanonicalGraph, Operator
 
@@ -39,21 +42,30 @@ class Flow:
     Attributes:
         records: records by ``id`` of every operator with weights that lies on a path from input to output.
         forward_log, backward_log: logarithms of the scales of the record's `forward` and `backward`, by the same key.
-        outputs: flow of every graph output, ``(units, sources)``, and its logarithm.
+        outputs: flow of every graph output, ``(networks, units, sources)``, and its logarithm.
         sources: number of columns that stand for one source each; one more column at the end stands for all other sources.
-        covered: share of the units of the inputs that some path connects to an output.
-        paths: logarithm of the number of paths from inputs to outputs; 0 if there is none.
+        networks: number of networks.
+        covered: share of the units of the inputs that some path connects to an output, ``(networks,)``.
+        paths: logarithm of the number of paths from inputs to outputs, ``(networks,)``; 0 if there is none.
         inputs: use of every graph input, in order.
     """
 
     sources: int
+    networks: int
     records: dict[int, Record] = field(default_factory=dict)
     forward_log: dict[int, float] = field(default_factory=dict)
     backward_log: dict[int, float] = field(default_factory=dict)
     outputs: list[tuple[Array, float]] = field(default_factory=list)
-    covered: float = 0.0
-    paths: float = 0.0
+    covered: Array = field(default_factory=lambda: np.zeros(1))
+    paths: Array = field(default_factory=lambda: np.zeros(1))
     inputs: list["InputFlow"] = field(default_factory=list)
+
+    def summary_of(self, numbers: NDArray[np.int64]) -> "Flow":
+        """What the features of whole graphs read of some of the networks: outputs, covered inputs and paths."""
+        outputs = [(array[numbers], scale) for array, scale in self.outputs]
+        return Flow(
+            self.sources, len(numbers), outputs=outputs, covered=self.covered[numbers], paths=self.paths[numbers]
+        )
 
 
 class InputFlow(NamedTuple):
@@ -62,8 +74,8 @@ class InputFlow(NamedTuple):
     Attributes:
         shape: shape of one example.
         axes: axes of `shape` along which units are distinguished; they are numbered row by row.
-        edges: number of live connections from every unit to the first layers, ``(units,)``; kernel positions and gates count.
-        paths: number of paths from every unit to the outputs, ``(units,)``, on a scale of its own.
+        edges: number of live connections from every unit to the first layers, ``(networks, units)``; kernel positions and gates count.
+        paths: number of paths from every unit to the outputs, ``(networks, units)``, on a scale of its own.
     """
 
     shape: Shape
@@ -89,9 +101,11 @@ class _State:
         self.forward: dict[int, tuple[Array, float]] = {}
         self.backward: dict[int, tuple[Array, float]] = {}
         self.tape: list[tuple[Operator, Relation]] = []
-        self.starts, sources = _sources(graph, shapes)
-        self.flow = Flow(sources)
-        self.weights = CountedWeights(self.flow.records)
+        self.networks = graph.networks
+        starts, sources = _sources(graph, shapes)
+        self.starts = {value: np.tile(start, self.networks) for value, start in starts.items()}
+        self.flow = Flow(sources, self.networks)
+        self.weights = CountedWeights(self.networks, self.flow.records)
         self.unlayered = set(self.starts)  # values that no layer has changed yet
         self.edges: dict[int, Array] = {}
 
@@ -103,7 +117,7 @@ class _State:
             if operator.kind == "output":
                 for value in operator.inputs:
                     array, scale = self.forward[value]
-                    self.flow.outputs.append((_units(array, self.shapes[value]), scale))
+                    self.flow.outputs.append((apart(_units(array, self.shapes[value]), self.networks), scale))
                 continue
             flows, scale = _aligned([self.forward[value] for value in operator.inputs])
             made, relation = self._made(operator, flows)
@@ -143,7 +157,7 @@ class _State:
     def run_backward(self) -> None:
         for operator in self.graph.operators:
             for value in operator.inputs if operator.kind == "output" else ():
-                self._add(value, np.ones((1,) * (len(self.shapes[value]) + 1)), 0.0)
+                self._add(value, np.ones((*(1,) * len(self.shapes[value]), self.networks)), 0.0)
         for operator, relation in reversed(self.tape):
             found = [self.backward.get(value) for value in operator.outputs]
             known = [one for one in found if one is not None]
@@ -188,34 +202,39 @@ class _State:
 
     def _finish(self) -> None:
         """Input coverage and the number of paths."""
-        covered = total = 0.0
+        covered, total = np.zeros(self.networks), 0.0
         for value in self.starts:
             units = float(prod(self.shapes[value][1:]) if len(self.shapes[value]) > 1 else prod(self.shapes[value]))
             total += units
-            array, _ = self.backward.get(value, (np.zeros(1), 0.0))
-            covered += units * float((array > 0).mean())
+            array, _ = self.backward.get(value, (np.zeros(self.networks), 0.0))
+            covered += units * (array > 0).mean(axis=tuple(range(array.ndim - 1)))
             self.flow.inputs.append(self._input_flow(value))
-        self.flow.covered = covered / total if total else 0.0
-        counts = [(float(array.sum()), scale) for array, scale in self.flow.outputs]
-        logs = [log(count) + scale for count, scale in counts if count > 0]
-        self.flow.paths = float(np.logaddexp.reduce(logs)) if logs else 0.0
+        self.flow.covered = covered / total if total else covered
+        counts = np.array([array.sum(axis=(1, 2)) for array, _ in self.flow.outputs]).reshape(-1, self.networks)
+        scales = np.array([scale for _, scale in self.flow.outputs]).reshape(-1, 1)
+        some = counts > 0
+        logs = np.where(some, np.log(np.where(some, counts, 1.0)) + scales, -np.inf)
+        found = np.logaddexp.reduce(logs, axis=0)
+        self.flow.paths = np.where(some.any(axis=0), found, 0.0)
 
     def _input_flow(self, value: int) -> InputFlow:
         shape, start = self.shapes[value], self.starts[value]
         axes = tuple(axis for axis in range(1, len(shape)) if start.shape[axis] > 1)
-        paths, edges = self.backward.get(value, (np.zeros(1), 0.0))[0], self.edges.get(value, np.zeros(1))
+        nothing = np.zeros(self.networks)
+        paths, edges = self.backward.get(value, (nothing, 0.0))[0], self.edges.get(value, nothing)
         return InputFlow(
             shape[1:], tuple(axis - 1 for axis in axes), _per_unit(edges, shape, axes), _per_unit(paths, shape, axes)
         )
 
 
 def _per_unit(flow: Array, shape: Shape, axes: tuple[int, ...]) -> Array:
-    """A backward flow of an input ``(…, 1)`` by unit, averaged over the other axes, ``(units,)``."""
-    units = tuple(shape[axis] for axis in axes)
+    """A backward flow of an input ``(…, networks)`` by unit, averaged over the other axes, ``(networks, units)``."""
+    units, networks = tuple(shape[axis] for axis in axes), flow.shape[-1]
     if flow.ndim != len(shape) + 1:
-        return np.broadcast_to(flow.mean(), units).ravel()
-    others = tuple(axis for axis in range(flow.ndim) if axis not in axes)
-    return np.broadcast_to(flow.mean(axis=others), units).ravel()
+        means = flow.mean(axis=tuple(range(flow.ndim - 1)))
+        return np.broadcast_to(means[:, None], (networks, prod(units)))
+    others = tuple(axis for axis in range(flow.ndim - 1) if axis not in axes)
+    return np.broadcast_to(flow.mean(axis=others), (*units, networks)).reshape(-1, networks).T
 
 
 def _passed(
@@ -328,7 +347,9 @@ def _sources(graph: CanonicalGraph, shapes: list[Shape]) -> tuple[dict[int, Arra
 
 def _limit(graph: CanonicalGraph) -> int:
     """Number of sources that are distinguished: many for a small graph."""
-    size = sum(prod(block.shape) for operator in graph.operators for block in operator.blocks if block.mask is not None)
+    size = sum(
+        prod(block.shape) for operator in graph.operators for block in operator.blocks if block.masks is not None
+    )
     return int(min(max(_BUDGET // max(size, 1), _FEWEST_SOURCES), _MOST_SOURCES))
 
 

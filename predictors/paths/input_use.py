@@ -27,14 +27,14 @@ class InputUse:
     paths: NDArray[np.float32]
 
     @classmethod
-    def of(cls, flow: Flow) -> "InputUse | None":
-        """The use of the only input; None if there are several."""
+    def of(cls, flow: Flow) -> "list[InputUse | None]":
+        """The use of the only input by every network; None if there are several inputs."""
         if len(flow.inputs) != 1:
-            return None
+            return [None] * flow.networks
         shape, axes, edges, paths = flow.inputs[0]
-        total = float(paths.sum())
-        shares = paths / total if total > 0 else np.zeros(len(paths))
-        return cls(tuple(shape), axes, edges.astype(np.float32), shares.astype(np.float32))
+        total = paths.sum(axis=1, keepdims=True)
+        shares = (paths / np.where(total > 0, total, 1.0)).astype(np.float32)
+        return [cls(tuple(shape), axes, *own) for own in zip(edges.astype(np.float32), shares, strict=True)]
 
     def relevance(self, numbers: Sequence[float]) -> NDArray[np.float32] | None:
         """The mean relevance of the inputs that every unit stands for, ``(units,)``.

@@ -20,6 +20,8 @@ Key: TypeAlias = tuple[object, Shape, int]
 def cut_dead_connections(graph: CanonicalGraph, flow: Flow) -> None:
     """Remove the dead connections from the masks of the blocks, in place; the flow stays as it is, since no path uses them.
 
+    It may stand for several networks.
+
     A weight that several operators share keeps what is alive in one of them.
     """
     if not any(_has_dead_connections(operator, flow) for operator in graph.operators):
@@ -32,14 +34,15 @@ def cut_dead_connections(graph: CanonicalGraph, flow: Flow) -> None:
         for block in operator.blocks:
             found = alive.get(_key(block))
             if found is not None:
-                block.mask, block.nnz = found, int(np.count_nonzero(found))
+                block.masks, block.counts = found, np.count_nonzero(found.reshape(len(found), -1), axis=1)
 
 
 def _has_dead_connections(operator: Operator, flow: Flow) -> bool:
     record = flow.records.get(id(operator))
     if record is None:
         return bool(operator.blocks) and id(operator) in flow.forward_log
-    return sum(record.effective) < sum(block.nnz for block in operator.blocks)
+    effective, held = sum(record.effective), sum(block.counts for block in operator.blocks)
+    return bool(np.any(effective < held))
 
 
 def _live_masks(graph: CanonicalGraph, flow: Flow) -> Iterator[tuple[Block, NDArray[np.bool_]]]:
@@ -47,13 +50,13 @@ def _live_masks(graph: CanonicalGraph, flow: Flow) -> Iterator[tuple[Block, NDAr
     for operator in graph.operators:
         record = flow.records.get(id(operator))
         for place, block in enumerate(operator.blocks):
-            if block.mask is None and prod(block.shape) > _LARGEST:
+            if block.masks is None and prod(block.shape) > _LARGEST:
                 continue
             if record is not None:
                 yield block, record.ends[place].live(block)
             elif id(operator) in flow.forward_log:  # no path leads on from it
-                yield block, np.zeros(block.shape, np.bool_)
+                yield block, np.zeros((flow.networks, *block.shape), np.bool_)
 
 
 def _key(block: Block) -> Key:
-    return block.owner, block.shape, id(block.mask)
+    return block.owner, block.shape, id(block.masks)

@@ -54,17 +54,18 @@ class _TooLargeError(Exception):
     """The network has more connections than a unit graph may have."""
 
 
-def unit_graph(graph: CanonicalGraph, rows: Mapping[int, int]) -> UnitGraph | None:
+def unit_graph(graph: CanonicalGraph, rows: Mapping[int, int], number: int = 0) -> UnitGraph | None:
     """The unit graph of a small network; None if it has too many connections or no weights.
 
     Args:
         graph: the canonical graph.
         rows: node of the structure graph by ``id`` of its operator; operators that only reshape are missing.
+        number: number of the network among those that the graph stands for.
     """
     blocks = [block for operator in graph.operators for block in operator.blocks]
-    if not blocks or sum(block.nnz // max(prod(block.shape[2:]), 1) for block in blocks) > LARGEST:
+    if not blocks or sum(block.counts[number] // max(prod(block.shape[2:]), 1) for block in blocks) > LARGEST:
         return None
-    builder = _Builder(graph, rows)
+    builder = _Builder(graph, rows, number)
     try:
         return builder.build()
     except _TooLargeError:
@@ -74,8 +75,8 @@ def unit_graph(graph: CanonicalGraph, rows: Mapping[int, int]) -> UnitGraph | No
 class _Builder:
     """A builder of the unit graph: the units found so far, and their positions in every value."""
 
-    def __init__(self, graph: CanonicalGraph, rows: Mapping[int, int]) -> None:
-        self.graph, self.rows = graph, rows
+    def __init__(self, graph: CanonicalGraph, rows: Mapping[int, int], number: int) -> None:
+        self.graph, self.rows, self.number = graph, rows, number
         self.shapes: list[Shape] = [() if shape is None else shape for shape in graph.shapes]
         self.places: dict[int, Array] = {}
         self.owners: list[tuple[int, int, int]] = []  # node, count, kind: 0 layer, 1 input, 2 join
@@ -223,7 +224,7 @@ class _Product:
         if len(sources) not in (1, inner) or not _is_exact(sources):
             raise ValueError("it reads several units at one place")
         units = self.builder.fresh(self.operator, block.shape[0], 0)
-        out, within, count = _connections(block)
+        out, within, count = _connections(block, self.builder.number)
         position = out // (block.shape[0] // block.groups) * block.shape[1] + within
         self.builder.connect(_numbers(sources, inner)[position], units[out], count)
         return _marked(units, (*(1,) * (field.ndim - 2), len(units)))
@@ -248,7 +249,8 @@ class _Recurrence:
             raise ValueError("it reads several units at one place")
         units = self.builder.fresh(self.operator, first.directions * hidden, 0)
         for block, numbers in ((first, None), (second, units.reshape(-1, hidden))):
-            counts = per_gate(block).sum(axis=1)
+            edges = per_gate(block)
+            counts = edges[self.builder.number if len(edges) > 1 else 0].sum(axis=1)
             direction, out, within = np.nonzero(counts)
             source = _numbers(field, block.shape[1])[within] if numbers is None else numbers[direction, within]
             self.builder.connect(source, units[direction * hidden + out], counts[direction, out, within])
@@ -311,13 +313,13 @@ def _numbers(marks: Array, count: int) -> Numbers:
     return np.broadcast_to(np.rint(marks[:, 0]).astype(np.int32), (count,))
 
 
-def _connections(block: Block) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.floating]]:
-    """Output, input within its group, and number of kernel positions of every connection."""
+def _connections(block: Block, number: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.floating]]:
+    """Output, input within its group, and number of kernel positions of every connection of one network."""
     out, inner = block.shape[:2]
     kernel = prod(block.shape[2:])
-    if block.mask is None:
+    if block.masks is None:
         rows, columns = np.divmod(np.arange(out * inner), inner)
         return rows, columns, np.full(out * inner, kernel, np.float64)
-    counts = connections(block.mask)
+    counts = connections(block.masks[number])
     rows, columns = np.nonzero(counts)
     return rows, columns, counts[rows, columns]

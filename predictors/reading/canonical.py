@@ -177,9 +177,10 @@ class _Reader:
             weight = use.weight
             array = array_of(use.value)
             nnz = int(np.count_nonzero(array))
-            mask = None if nnz == array.size else np.asarray(weight.canonical(array != 0), dtype=np.bool_)
+            masks = None if nnz == array.size else np.asarray(weight.canonical(array != 0), dtype=np.bool_)[None]
             known = Block(
-                use.value, weight.kind, weight.shape, mask, nnz, weight.groups, weight.gates, weight.directions
+                *(use.value, weight.kind, weight.shape, masks, np.array([nnz])),
+                *(weight.groups, weight.gates, weight.directions),
             )
             self._blocks[key] = known
         return known
@@ -255,9 +256,9 @@ def _virtual_block(node: ir.Node, value: ir.Value, position: int, shape: Shape, 
             f"weight {value.name!r} of node {name_of(node)!r} is made by the graph itself with shape {list(shape)}, "
             f"more than {limit} numbers"
         )
-    mask = None if dense else np.broadcast_to(np.False_, canonical)
-    nnz = prod(canonical) if dense else 0
-    return Block(value, weight.kind, canonical, mask, nnz, weight.groups, weight.gates, weight.directions)
+    masks = None if dense else np.broadcast_to(np.False_, (1, *canonical))
+    counts = np.array([prod(canonical) if dense else 0])
+    return Block(value, weight.kind, canonical, masks, counts, weight.groups, weight.gates, weight.directions)
 
 
 def _classify(operator: Operator, shapes: list[Shape | None]) -> None:
@@ -306,8 +307,8 @@ def _as_dense(operator: Operator, shapes: list[Shape | None]) -> None:
     if str(operator.settings.get("auto_pad", "NOTSET")).startswith("SAME") and prod(source[2:]) > 1:
         return
     shape = (block.shape[0], prod(block.shape[1:]))
-    mask = None if block.mask is None else block.mask.reshape(shape)
-    operator.blocks = [Block(block.owner, "dense", shape, mask, block.nnz)]
+    masks = None if block.masks is None else block.masks.reshape(-1, *shape)
+    operator.blocks = [Block(block.owner, "dense", shape, masks, block.counts)]
     operator.kind, operator.unit_axis, operator.variant = "dense", 1, 0.0
     for name in ("pads", "strides", "dilations", "auto_pad", "group", "kernel_shape"):
         operator.settings.pop(name, None)

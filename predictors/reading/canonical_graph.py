@@ -13,21 +13,21 @@ from predictors.reading.attributes import Settings, Shape
 
 @dataclass(slots=True, eq=False)
 class Block:
-    """A weight as one operator uses it.
+    """A weight as one operator uses it, in one network or in several networks that differ only in their masks.
 
     Attributes:
         owner: identity of the initializer; operators with the same owner share the weight.
         kind: ``dense``, ``conv`` or ``recurrent``.
         shape: canonical ``(out, in, *kernel)``.
-        mask: canonical mask, bool; None if nothing is zero.
-        nnz: number of non-zeros.
+        masks: canonical masks, bool ``(networks, *shape)``; None if nothing is zero in any of them.
+        counts: numbers of non-zeros, int64 ``(networks,)``.
     """
 
     owner: object
     kind: str
     shape: Shape
-    mask: NDArray[np.bool_] | None
-    nnz: int
+    masks: NDArray[np.bool_] | None
+    counts: NDArray[np.int64]
     groups: int = 1
     gates: int = 1
     directions: int = 1
@@ -80,3 +80,8 @@ class CanonicalGraph:
     shapes: list[Shape | None]
     unknown: tuple[str, ...]
     opset: int = 17
+
+    @property
+    def networks(self) -> int:
+        """Number of networks that the graph stands for: masks of its blocks."""
+        return max((len(block.counts) for operator in self.operators for block in operator.blocks), default=1)

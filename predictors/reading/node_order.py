@@ -15,6 +15,11 @@ _FINENESS = 1e5 * np.pi
 """Grid steps per unit. The number is irrational, so that no fraction lies in the middle between two steps."""
 
 
+def is_chain(depth: NDArray[np.int64]) -> bool:
+    """Whether no two nodes have the same depth ``(nodes,)``, so that it alone decides their order."""
+    return len(depth) == 0 or int(depth.max()) == len(depth) - 1
+
+
 def canonical_order(
     kinds: NDArray[np.int64], features: NDArray[np.float64], edges: NDArray[np.int64], depth: NDArray[np.int64]
 ) -> NDArray[np.int64]:
@@ -27,8 +32,8 @@ def canonical_order(
         depth: longest path from an input ``(nodes,)``; every edge goes to a greater depth.
     """
     count = len(kinds)
-    if count == 0 or int(depth.max()) == count - 1:
-        return np.argsort(depth)  # a chain
+    if is_chain(depth):
+        return np.argsort(depth)
     before: list[list[int]] = [[] for _ in range(count)]
     behind: list[list[int]] = [[] for _ in range(count)]
     for source, target in zip(edges[0].tolist(), edges[1].tolist(), strict=True):

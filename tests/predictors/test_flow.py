@@ -29,7 +29,7 @@ def flow_of(model: ir.Model) -> Flow:
 def paths(flow: Flow) -> np.ndarray:
     """Number of paths ``(outputs, sources)``."""
     array, logarithm = flow.outputs[0]
-    return array * exp(logarithm)
+    return array[0] * exp(logarithm)
 
 
 def summary(model: ir.Model, name: str) -> float:
@@ -71,9 +71,9 @@ def test_channels_of_an_image_reach_all_their_places():
     # Two channels of 2×2 places, flattened to 8; only the places of channel 1 are read.
     text = "(float[N,1,2,2] x) => (float[N,1] y) { c = Conv(x, k) f = Flatten(c) y = Gemm<transB = 1>(f, w) }"
     flow = flow_of(network(text, k=np.ones((2, 1, 1, 1)), w=[[0, 0, 0, 0, 1, 1, 1, 0]]))
-    conv, dense = sorted(flow.records.values(), key=lambda record: len(record.backward), reverse=True)
+    conv, dense = sorted(flow.records.values(), key=lambda record: record.backward.shape[1], reverse=True)
     assert conv.effective == [1]
-    assert conv.backward[0] == 0 < conv.backward[1]
+    assert conv.backward[0, 0] == 0 < conv.backward[0, 1]
     assert dense.effective == [3]
 
 
@@ -117,7 +117,7 @@ def test_recurrent_paths_go_through_the_steps():
     for steps, reached in ((1, [1, 0, 0, 0]), (2, [1, 1, 0, 0]), (5, [1, 1, 1, 0])):
         model = network(text.format(steps), w=inward, r=within)
         (record,) = flow_of(model).records.values()
-        np.testing.assert_array_equal(record.forward[:, 0] > 0, reached)
+        np.testing.assert_array_equal(record.forward[0, :, 0] > 0, reached)
     assert record.effective == [1, 2]
 
 

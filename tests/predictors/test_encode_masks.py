@@ -1,0 +1,103 @@
+"""Many masks of one network are encoded at once as `encode` encodes each of them."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import onnx_ir as ir
+import pytest
+from numpy.typing import NDArray
+
+import onnx_graph
+import search_spaces
+from predictors import InvalidMasksError, encode, encode_masks
+from predictors.features import encoder
+from predictors.features.matrix import matrix
+from search_spaces.signature import Signature
+
+SIGNATURES = {
+    "mlp": Signature(input_shape=(1, 6, 6), outputs=5),
+    "cnn": Signature(input_shape=(2, 6, 6), outputs=5),
+    "rnn": Signature(input_shape=(6, 4), outputs=4, per_step=True),
+}
+NETWORKS = 5
+
+
+def network(kind: str, seed: int) -> ir.Model:
+    space = search_spaces.create(kind, SIGNATURES[kind])
+    return space.build(space.sample(np.random.default_rng(seed)))
+
+
+def drawn(model: ir.Model, seed: int) -> dict[str, NDArray[np.bool_]]:
+    """Masks of `NETWORKS` networks: sparse, denser, one without a zero, and one without a connection in the last layer."""
+    rng, found = np.random.default_rng(seed), {}
+    for weight in onnx_graph.weights(model):
+        densities = np.array([0.1, 0.3, 0.6, 1.0, 0.2]).reshape(-1, *(1,) * len(weight.shape))
+        found[weight.name] = rng.random((NETWORKS, *weight.shape)) < densities
+    found[list(found)[-1]][4] = False
+    return found
+
+
+def alone(model: ir.Model, masks: Mapping[str, NDArray[np.bool_]], number: int) -> ir.Model:
+    """One of the networks."""
+    copy = model.clone()
+    stored = {
+        weight.name: weight.stored(masks[weight.name][number].astype(np.float32))
+        for weight in onnx_graph.weights(copy)
+        if weight.name in masks
+    }
+    onnx_graph.set_weights(copy, {name: np.ascontiguousarray(array) for name, array in stored.items()})
+    return copy
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("kind", SIGNATURES)
+def test_each_graph_is_that_of_the_network_alone(kind, seed):
+    model = network(kind, seed)
+    masks = drawn(model, seed)
+    found = encode_masks(model, masks)
+    assert len(found) == NETWORKS
+    for number, graph in enumerate(found):
+        expected = encode(alone(model, masks, number))
+        np.testing.assert_allclose(matrix([graph]), matrix([expected]), rtol=1e-5, atol=1e-6)
+        np.testing.assert_array_equal(graph.operators, expected.operators)
+        np.testing.assert_array_equal(graph.edges, expected.edges)
+        assert (graph.units is None) == (expected.units is None)
+        if graph.units is not None and expected.units is not None:
+            for name, array in vars(expected.units).items():
+                np.testing.assert_array_equal(getattr(graph.units, name), array)
+
+
+def test_weights_without_masks_keep_their_own():
+    model = network("mlp", 1)
+    masks = drawn(model, 0)
+    first = next(iter(masks))
+    found = encode_masks(model, {first: masks[first]}, units=False)
+    for number, graph in enumerate(found):
+        np.testing.assert_allclose(
+            graph.summary, encode(alone(model, {first: masks[first]}, number)).summary, rtol=1e-5, atol=1e-6
+        )
+        assert graph.units is None
+
+
+def test_a_stack_is_divided_where_it_would_be_large(monkeypatch):
+    model = network("mlp", 2)
+    masks = drawn(model, 0)
+    whole = matrix(encode_masks(model, masks, units=False))
+    monkeypatch.setattr(encoder, "MOST_NETWORKS", 2)
+    np.testing.assert_allclose(matrix(encode_masks(model, masks, units=False)), whole, rtol=1e-5, atol=1e-6)
+
+
+def test_masks_that_fit_no_weight_are_refused():
+    model = network("mlp", 1)
+    masks = drawn(model, 0)
+    name, mask = next(iter(masks.items()))
+    with pytest.raises(InvalidMasksError, match="no weight 'other'"):
+        encode_masks(model, {"other": mask})
+    with pytest.raises(InvalidMasksError, match="must be bool"):
+        encode_masks(model, {name: mask.astype(np.float32)})
+    with pytest.raises(InvalidMasksError, match="must be bool"):
+        encode_masks(model, {name: mask[:, :1]})
+    with pytest.raises(InvalidMasksError, match="as many masks"):
+        encode_masks(model, masks | {name: mask[:2]})
+    with pytest.raises(InvalidMasksError, match="at least one weight"):
+        encode_masks(model, {})
