@@ -282,10 +282,13 @@ def _overlaps(padded: Array, squares: Array) -> tuple[Array, Array]:
 
 def _locality(padded: Array, rows: Array, columns: Array) -> Array:
     """Sum over the non-zeros of their distance from the diagonal, both axes scaled to [0, 1]."""
-    down = np.arange(padded.shape[1]) / np.maximum(rows - 1, 1)[:, None]
-    across = np.arange(padded.shape[2]) / np.maximum(columns - 1, 1)[:, None]
-    distance = np.abs(down[:, :, None] - across[:, None, :])
-    found: Array = np.einsum("lij,lij->l", distance, padded)
+    sizes, kind = np.unique(np.stack([rows, columns]), axis=1, return_inverse=True)
+    down = np.arange(padded.shape[1]) / np.maximum(sizes[0] - 1, 1)[:, None]
+    across = np.arange(padded.shape[2]) / np.maximum(sizes[1] - 1, 1)[:, None]
+    distance = np.abs(down[:, :, None] - across[:, None, :]).reshape(len(down), -1)
+    flat, found = padded.reshape(len(padded), -1), np.empty(len(padded))
+    for one, weights in enumerate(distance):
+        found[kind.ravel() == one] = flat[kind.ravel() == one] @ weights
     return found
 
 

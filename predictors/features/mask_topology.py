@@ -10,7 +10,7 @@ between units is the graph's average path length plus one half, and the clusteri
 predict its accuracy.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,7 @@ TOPOLOGY_FEATURES: tuple[str, ...] = (
 MERGED = (
     256  # side above which equal units are merged; if it is still longer afterwards, only evenly spaced units are read
 )
+_ENOUGH_EQUAL = 8  # masks of one shape that are stacked without a loop over them
 _LARGEST_STACK = 1 << 20  # entries of cores that are read together
 ROWS = 48  # output units, evenly spaced, from which distances are measured
 
@@ -79,6 +80,20 @@ class Stack:
             )
         return cls(edges, rows, columns)
 
+    @classmethod
+    def of_equal(cls, edges: Array) -> tuple["Stack", NDArray[np.int64]]:
+        """The stack of masks of one shape ``(masks, out, in)``, and the positions of those with an edge, which are stacked.
+
+        Dead units come last, as the padding does.
+        """
+        some = np.flatnonzero(edges.any(axis=(1, 2)))
+        linked = edges[some] > 0
+        alive, read = linked.any(axis=2), linked.any(axis=1)
+        down, across = np.argsort(~alive, axis=1, kind="stable"), np.argsort(~read, axis=1, kind="stable")
+        kept = np.take_along_axis(np.take_along_axis(linked, down[:, :, None], axis=1), across[:, None], axis=2)
+        rows, columns = np.take_along_axis(alive, down, axis=1), np.take_along_axis(read, across, axis=1)
+        return cls(kept.astype(np.float64), rows.astype(np.float64), columns.astype(np.float64)), some
+
     def fans(self) -> tuple[Array, Array]:
         """Number of inputs of every row and of outputs of every column, at least 1, so that a division gives 0 where there is no unit."""
         fan_in = (self.edges @ self.columns[:, :, None])[:, :, 0]
@@ -93,17 +108,33 @@ def topology_features(edges: Sequence[Array]) -> Array:
         float64 ``(masks, len(TOPOLOGY_FEATURES))``, finite, zeros where there is no edge.
     """
     found = np.zeros((len(edges), len(TOPOLOGY_FEATURES)))
-    cores = [_core(one) for one in edges]
+    shapes: dict[tuple[int, ...], list[int]] = {}
+    for place, one in enumerate(edges):
+        shapes.setdefault(one.shape, []).append(place)
+    rest: list[int] = []
+    for shape, places in shapes.items():
+        if len(places) < _ENOUGH_EQUAL or max(shape) > MERGED:
+            rest += places
+            continue
+        for part in _divided(places, max(max(shape) - 1, 31).bit_length()):
+            stack, some = Stack.of_equal(np.stack([edges[place] for place in part]))
+            if len(some):
+                found[np.array(part)[some]] = _stacked(stack)
+    cores = {place: _core(edges[place]) for place in rest}
     groups: dict[int, list[int]] = {}
-    for place, core in enumerate(cores):
+    for place, core in cores.items():
         if core.edges.size:
             groups.setdefault(max(max(core.edges.shape) - 1, 31).bit_length(), []).append(place)
     for bits, places in groups.items():
-        most = max(_LARGEST_STACK >> 2 * bits, 1)
-        for start in range(0, len(places), most):
-            part = places[start : start + most]
+        for part in _divided(places, bits):
             found[part] = _stacked(Stack.of([cores[place] for place in part]))
     return found
+
+
+def _divided(places: list[int], bits: int) -> Iterator[list[int]]:
+    """Parts of masks whose sides are below two to the power `bits`, small enough to be read together."""
+    most = max(_LARGEST_STACK >> 2 * bits, 1)
+    return (places[start : start + most] for start in range(0, len(places), most))
 
 
 def _stacked(stack: Stack) -> Array:
