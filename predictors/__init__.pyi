@@ -7,6 +7,7 @@ from .errors import PredictorError as PredictorError
 from .features.encoder import GRAPH_FEATURES as GRAPH_FEATURES
 from .features.encoder import encode as encode
 from .features.encoder import encode_masks as encode_masks
+from .features.screen import screen as screen
 from .library.accuracy_table import evaluate_table as evaluate_table
 from .library.accuracy_table import fit_table as fit_table
 from .library.batch import encode_all as encode_all
@@ -78,4 +79,5 @@ __all__ = [
     "needs_task",
     "require_free",
     "save",
+    "screen",
 ]

@@ -100,7 +100,7 @@ def context(graph: StructureGraph) -> NDArray[np.float32]:
         found[: len(BALANCE_FEATURES)] = graph.balance
     if graph.inputs is not None:
         end = len(BALANCE_FEATURES) + len(READING_FEATURES)
-        found[len(BALANCE_FEATURES) : end] = _reading(graph.inputs, graph.relevance)
+        found[len(BALANCE_FEATURES) : end] = reading(graph.inputs, graph.relevance)
     if graph.origin is not None:
         found[-len(ORIGIN_FEATURES) :] = graph.origin.features(float(np.expm1(graph.summary[_LOG_WEIGHTS])))
     return found
@@ -113,7 +113,10 @@ def contexts(graphs: Sequence[StructureGraph]) -> NDArray[np.float32]:
     )
 
 
-def _reading(use: InputUse, relevance: NDArray[np.float32] | None) -> list[float]:
+def reading(use: InputUse | None, relevance: NDArray[np.float32] | None) -> list[float]:
+    """`READING_FEATURES` of a network; 0 where the use of its inputs or their relevance is not known."""
+    if use is None:
+        return [0.0] * len(READING_FEATURES)
     edges, paths = use.edges.astype(np.float64), use.paths.astype(np.float64)
     read = paths > 0
     counts = [np.log1p(read.sum()), read.mean() if len(read) else 0.0, np.log1p(edges.sum())]

@@ -83,20 +83,31 @@ def encode_masks(
         InvalidMasksError: a weight that the network does not have, or masks of another shape or of unequal number.
         onnx_graph.InvalidModelError, ModelTypeError: as for `encode`.
     """
+    found: dict[int, StructureGraph] = {}
+    for numbers, graph in network_stacks(model, masks):
+        flow = propagate(graph)
+        cut_dead_connections(graph, flow)
+        found.update(zip(numbers.tolist(), _structures(graph, flow, with_units=units), strict=True))
+    return [found[number] for number in range(len(found))]
+
+
+def network_stacks(
+    model: "str | PathLike[str] | ir.Model | onnx.ModelProto", masks: Mapping[str, NDArray[np.bool_]]
+) -> Iterator[tuple[NDArray[np.int64], CanonicalGraph]]:
+    """Numbers of networks and one graph that stands for all of them, until each network was in one; errors as for `encode_masks`.
+
+    It is always the same graph: its masks change with the next step.
+    """
     model = in_memory(model)
     if _needs_folding(model):
         model = onnx_graph.simplify(_one_example(model))
     networks = _number_of(masks, model)
     graph = canonical_graph(model)
     own = {id(block): (block, block.masks) for operator in graph.operators for block in operator.blocks}
-    found: dict[int, StructureGraph] = {}
-    for part in _parts(masks, networks):
+    for numbers in _parts(masks, networks):
         for block, alone in own.values():
-            _put(block, masks.get(_name(block)), alone, part)
-        flow = propagate(graph)
-        cut_dead_connections(graph, flow)
-        found.update(zip(part.tolist(), _structures(graph, flow, with_units=units), strict=True))
-    return [found[number] for number in range(networks)]
+            _put(block, masks.get(_name(block)), alone, numbers)
+        yield numbers, graph
 
 
 def _parts(masks: Mapping[str, NDArray[np.bool_]], networks: int) -> Iterator[NDArray[np.int64]]:

@@ -84,10 +84,15 @@ class InputFlow(NamedTuple):
     paths: Array
 
 
-def propagate(graph: CanonicalGraph) -> Flow:
-    """Count paths forward and back through the whole graph."""
+def propagate(graph: CanonicalGraph, *, told: bool = True) -> Flow:
+    """Count paths forward and back through the whole graph.
+
+    Args:
+        graph: the graph.
+        told: whether the sources are told apart; paths from all of them together take a fraction of the time.
+    """
     shapes = [() if shape is None else shape for shape in graph.shapes]
-    state = _State(graph, shapes)
+    state = _State(graph, shapes, told=told)
     state.run_forward()
     state.run_backward()
     return state.flow
@@ -96,13 +101,13 @@ def propagate(graph: CanonicalGraph) -> Flow:
 class _State:
     """The state of a walk through the graph: flows of all values."""
 
-    def __init__(self, graph: CanonicalGraph, shapes: list[Shape]) -> None:
+    def __init__(self, graph: CanonicalGraph, shapes: list[Shape], *, told: bool) -> None:
         self.graph, self.shapes = graph, shapes
         self.forward: dict[int, tuple[Array, float]] = {}
         self.backward: dict[int, tuple[Array, float]] = {}
         self.tape: list[tuple[Operator, Relation]] = []
         self.networks = graph.networks
-        starts, sources = _sources(graph, shapes)
+        starts, sources = _sources(graph, shapes, _limit(graph) if told else 0)
         self.starts = {value: np.tile(start, self.networks) for value, start in starts.items()}
         self.flow = Flow(sources, self.networks)
         self.weights = CountedWeights(self.networks, self.flow.records)
@@ -313,9 +318,8 @@ def _units(array: Array, shape: Shape) -> Array:
     return np.broadcast_to(means, (min(shape[axis], _MOST_UNITS), means.shape[-1]))
 
 
-def _sources(graph: CanonicalGraph, shapes: list[Shape]) -> tuple[dict[int, Array], int]:
-    """Flow of every graph input: one column per unit; if there are many units, the last ones share a column."""
-    limit = _limit(graph)
+def _sources(graph: CanonicalGraph, shapes: list[Shape], limit: int) -> tuple[dict[int, Array], int]:
+    """Flow of every graph input: one column for each of `limit` units, evenly spaced; all others share one more column."""
     inputs = [operator.outputs[0] for operator in graph.operators if operator.kind == "input"]
     readers: dict[int, list[Operator]] = {}
     for operator in graph.operators:

@@ -1,4 +1,4 @@
-"""Many masks of one network are encoded at once as `encode` encodes each of them."""
+"""Many masks of one network are encoded at once as `encode` encodes each of them; the cheap screen counts what the encoding counts."""
 
 from collections.abc import Mapping
 
@@ -9,9 +9,12 @@ from numpy.typing import NDArray
 
 import onnx_graph
 import search_spaces
-from predictors import InvalidMasksError, encode, encode_masks
+from predictors import InvalidMasksError, TaskDescription, encode, encode_masks, screen
 from predictors.features import encoder
+from predictors.features.context import CONTEXT_FEATURES, READING_FEATURES, contexts
+from predictors.features.graph_features import GRAPH_FEATURES
 from predictors.features.matrix import matrix
+from predictors.features.screen import SCREEN_FEATURES
 from search_spaces.signature import Signature
 
 SIGNATURES = {
@@ -101,3 +104,36 @@ def test_masks_that_fit_no_weight_are_refused():
         encode_masks(model, masks | {name: mask[:2]})
     with pytest.raises(InvalidMasksError, match="at least one weight"):
         encode_masks(model, {})
+
+
+@pytest.mark.parametrize("kind", SIGNATURES)
+def test_live_connections_and_inputs_are_those_of_the_encoding(kind):
+    model = network(kind, 3)
+    masks = drawn(model, 3)
+    inputs = int(np.prod(SIGNATURES[kind].input_shape))
+    relevance = tuple(np.linspace(0, 1, inputs).tolist())
+    task = TaskDescription(samples=10, classes=3, inputs=inputs, one_nn=0.5, linear_probe=0.5, relevance=relevance)
+    found = screen(model, masks, task)
+    graphs = [graph.on(task) for graph in encode_masks(model, masks, units=False)]
+    assert found.shape == (len(graphs), len(SCREEN_FEATURES) + len(masks))
+    live = [graph.summary[GRAPH_FEATURES.index("log_effective_nnz")] for graph in graphs]
+    np.testing.assert_allclose(found[:, 0], live, atol=1e-5)
+    first, last = (CONTEXT_FEATURES.index(name) for name in (READING_FEATURES[0], READING_FEATURES[-1]))
+    reading = found[:, 3 : 3 + len(READING_FEATURES)]
+    np.testing.assert_allclose(reading, contexts(graphs)[:, first : last + 1], rtol=1e-4, atol=1e-5)
+
+
+def test_the_share_of_live_connections_and_the_densities_are_shares():
+    model = network("mlp", 3)
+    found = screen(model, drawn(model, 1))
+    names = list(SCREEN_FEATURES)
+    shares = found[:, [names.index("live_share"), *range(len(names), found.shape[1])]]
+    assert shares.min() >= 0
+    assert shares.max() <= 1
+    assert (screen(model, {name: np.zeros_like(mask) for name, mask in drawn(model, 1).items()})[:, 0] == 0).all()
+    assert found[3, names.index("live_share")] == 1  # no zero at all
+
+
+def test_a_screen_refuses_masks_that_fit_no_weight():
+    with pytest.raises(InvalidMasksError, match="no weight 'other'"):
+        screen(network("mlp", 1), {"other": np.ones((2, 3, 3), bool)})

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from predictors.calibration.conformal import folds
+from predictors.calibration.conformal import FOLDS
 from predictors.calibration.target import accuracy_of, to_target
 from predictors.models.linear import STRENGTHS, LinearPredictor, _leave_one_out, _left_out, _penalties, _sparse
 from predictors.testing import synthetic_graphs
@@ -68,7 +68,7 @@ def test_target_scale_goes_there_and_back():
 
 def test_left_out_networks_are_not_seen():
     rng = np.random.default_rng(0)
-    rows, targets, fold_of = rng.normal(size=(20, 6)), rng.normal(size=20), folds(20, 0)
+    rows, targets, fold_of = rng.normal(size=(20, 6)), rng.normal(size=20), np.arange(20) % FOLDS
     penalties = _penalties(rows, targets)
     said = _left_out(rows, targets, penalties, fold_of)
     np.testing.assert_allclose(
@@ -85,7 +85,7 @@ def test_the_elastic_net_leaves_most_features_out_and_those_that_never_vary():
     rows = rng.normal(size=(60, 200))
     rows[:, 7] = 0.0
     targets = rows[:, 3] - rows[:, 4] + 0.1 * rng.normal(size=60)
-    weights, said = _sparse(rows, targets - targets.mean(), rows.std(axis=0) > 0, folds(60, 0))
+    weights, said = _sparse(rows, targets - targets.mean(), rows.std(axis=0) > 0, np.arange(60) % FOLDS)
     assert weights.shape == (200,)
     assert weights[7] == 0
     assert np.count_nonzero(weights) < 100
