@@ -28,8 +28,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.support import encoding_cache
-from benchmarks.support.corpus_graphs import corpus_graphs, domains_of
-from benchmarks.support.places import CORPUS, RESULTS
+from benchmarks.support.corpus_graphs import corpus_graphs, domains_of, drawn_corpus
+from benchmarks.support.places import RESULTS
 from nas import Corpus
 from nas.corpus import splits
 from nas.corpus.ceiling import ceiling
@@ -105,7 +105,7 @@ def main() -> None:
 
 
 def _compute(store: dict[str, Any], path: Path, args: argparse.Namespace) -> None:
-    corpus = Corpus.read(CORPUS)
+    corpus = drawn_corpus()
     mark = _fingerprint(corpus)
     if args.quick:
         corpus = corpus.take(list(range(150)))

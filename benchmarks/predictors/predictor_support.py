@@ -21,9 +21,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.support.corpus_graphs import corpus_graphs
-from benchmarks.support.places import CORPUS, RESULTS
-from nas import Corpus
+from benchmarks.support.corpus_graphs import corpus_graphs, drawn_corpus
+from benchmarks.support.places import RESULTS
 from onnx_graph import GraphError
 from predictors import StructureGraph, encode
 from predictors.calibration.support import Support
@@ -55,7 +54,7 @@ def main() -> None:
 
 def measured(folder: Path, seeds: int, workers: int) -> dict[str, Any]:
     """Measure all numbers."""
-    corpus = Corpus.read(CORPUS)
+    corpus = drawn_corpus()
     rows = matrix(corpus_graphs(corpus, workers))
     files, refused = strangers(folder)
     tasks = [corpus.examples[name].description for name in corpus.domains]
