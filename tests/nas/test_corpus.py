@@ -374,6 +374,6 @@ def committed() -> list[Path]:
 @pytest.mark.parametrize("path", committed(), ids=lambda path: f"{path.parent.name}-{path.name[:4]}")
 def test_networks_of_the_committed_corpus_are_rebuilt_bit_for_bit(path: Path) -> None:
     shard = read_shard(path)
-    spaces = Spaces(shard.domain, shard.examples.signature)
-    for network in shard.networks[::16]:
-        assert structure_of(spaces.whole.build(network.candidate)) == network.structure
+    corpus = Corpus(shard.networks, {shard.domain.name: shard.domain}, {shard.domain.name: shard.examples})
+    for row in range(0, len(corpus), 16):
+        assert structure_of(corpus.model(row)) == corpus.networks[row].structure
