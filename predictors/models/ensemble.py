@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictors.calibration.conformal import Curve, conformal
+from predictors.calibration.questions import Questions, kinds
 from predictors.calibration.scale import Scale, accuracies_at, of_several_tasks, scores_at
 from predictors.calibration.support import Support
 from predictors.calibration.target import to_target
@@ -44,6 +45,8 @@ SHRINKAGE = 0.05
 FEWEST = 10
 """With fewer networks nothing is left out: the members are averaged, and the interval is that of a normal distribution."""
 OWN = "ensemble"
+LEAST_WIDTH, MOST_WIDTH = 0.25, 8.0
+"""Range of the widths of the intervals of one kind of question, in predicted spreads."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +98,7 @@ class EnsemblePredictor:
         self._stack: Stack | None = None
         self._scale: Scale | None = None
         self._curve: Curve | None = None
+        self._questions: Questions | None = None
         self._support: Support | None = None
         self._tasks: KnownTasks | None = None
         self._training_graphs = 0
@@ -109,7 +113,7 @@ class EnsemblePredictor:
         scale = None if of_several_tasks(graphs) else Scale.of_ranks(targets)
         scores = scores_at(targets, scale)
         rng = np.random.default_rng(seed)
-        members, curve = self._fresh(), None
+        members, curve, questions = self._fresh(), None, None
         if len(graphs) < FEWEST:
             for member in members:
                 member.fit_targets(graphs, scores, seed=seed)
@@ -118,8 +122,13 @@ class EnsemblePredictor:
             fold_of = folds(graphs, self.options.folds, rng)
             left_out = [_left_out(member, graphs, scores, fold_of, seed) for member in members]
             stack = _stacked(left_out, scores)
-            curve = Curve.of(_combined(left_out, stack)[0], np.asarray(accuracies, np.float64))
+            mean, spread = _combined(left_out, stack)
+            asked = kinds(graphs)
+            questions = Questions.of(asked, mean, spread, scores, LEAST_WIDTH, MOST_WIDTH)
+            shift = 0.0 if questions is None else questions(asked, 0.0, stack.width)[0]
+            curve = Curve.of(mean - shift, np.asarray(accuracies, np.float64))
         self._members, self._stack, self._scale, self._curve = members, stack, scale, curve
+        self._questions = questions
         self._support = Support.of(structure_matrix(graphs), rng, left_out_together(graphs))
         self._tasks = KnownTasks.of(graphs, scores, _judges, seed)
         self._training_graphs = len(graphs)
@@ -131,7 +140,12 @@ class EnsemblePredictor:
         if not graphs:
             return Prediction(np.zeros(0), np.zeros(0))
         mean, spread = _combined([member.predict_targets(graphs) for member in self._members], stack)
-        half, unseen = stack.width * spread, None
+        if self._questions is None:
+            half = stack.width * spread
+        else:
+            shift, missed, width = self._questions(kinds(graphs), 0.0, stack.width)
+            mean, half = mean - shift, width * np.hypot(spread, missed)
+        unseen = None
         if self._tasks is not None:
             unseen = self._tasks.unseen(graphs)
             half = np.where(unseen, np.maximum(half, self._tasks.error), half)
@@ -173,7 +187,7 @@ class EnsemblePredictor:
         stack, support = require_fitted(self._stack, self.name), require_fitted(self._support, self.name)
         own: dict[str, NDArray[np.generic]] = {name: np.asarray(value) for name, value in vars(stack).items()}
         own |= support.arrays()
-        for part in (self._scale, self._curve, self._tasks):
+        for part in (self._scale, self._curve, self._questions, self._tasks):
             own |= part.arrays() if part is not None else {}
         members = {member.name: member.arrays() for member in self._members}
         return joined({OWN: own} | members) | {"training_graphs": np.asarray(self._training_graphs)}
@@ -200,6 +214,7 @@ class EnsemblePredictor:
             raise InvalidPredictorError("saved ensemble is damaged: its weights must be ≥ 0 and sum to 1")
         predictor._scale = Scale.from_arrays(own)
         predictor._curve = Curve.from_arrays(own)
+        predictor._questions = Questions.from_arrays(own)
         predictor._support = Support.from_arrays(own)
         predictor._tasks = KnownTasks.from_arrays(own)
         if predictor._scale is not None and predictor._tasks is not None and predictor._tasks.error:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictors.calibration.conformal import CURVE, FEWEST, FEWEST_BINS, IN_A_BIN, Curve, conformal
+from predictors.calibration.questions import QUESTIONS, Questions, kinds
 from predictors.calibration.ranking import spearman
 from predictors.calibration.scale import SCALE, Scale, accuracies_at, of_several_tasks, scores_at
 from predictors.calibration.target import to_target
@@ -25,6 +26,8 @@ from predictors.structure_graph import StructureGraph
 MISSED, WIDTH = "missed", "width"
 MOST_STD = 0.5
 """Largest standard deviation of numbers between 0 and 1."""
+MOST_WIDTH = 4.0
+"""Largest number of standard deviations of an interval of one kind of question."""
 LEAST_WIDTH, LEAST_STD = 0.25, 1e-9
 """Accuracies that differ by less count as equal, so that rounding decides nothing."""
 
@@ -46,6 +49,8 @@ class TargetPredictor(ABC):
     """Standard deviation of accuracies that is added to the regression's own."""
     _width: float = NORMAL_90
     """Number of standard deviations that the interval extends to either side."""
+    _questions: Questions | None = None
+    """Corrections for kinds of questions, where there are several."""
 
     @abstractmethod
     def predict_targets(self, graphs: Sequence[StructureGraph]) -> Scores:
@@ -81,7 +86,7 @@ class TargetPredictor(ABC):
         return self._learn_left_out(graphs, targets, seed)
 
     def _forget(self) -> None:
-        self._scale, self._curve, self._missed, self._width = None, None, 0.0, NORMAL_90
+        self._scale, self._curve, self._missed, self._width, self._questions = None, None, 0.0, NORMAL_90, None
 
     def fit(self, graphs: Sequence[StructureGraph], accuracies: NDArray[np.float64], *, seed: int = 0) -> Self:
         """Learn from measured accuracies ``(networks,)`` in [0, 1]; the same seed gives the same predictor."""
@@ -92,7 +97,7 @@ class TargetPredictor(ABC):
         # Fitted on copies, so that an interrupted fit leaves this predictor as it was.
         tried = [self._tried(graphs, targets, scale, seed) for scale in self._candidates(graphs, targets, seed)]
         best, left_out = max(tried, key=lambda one: _agreement(one[1].mean, measured))
-        best._calibrate(left_out, measured)
+        best._calibrate(left_out, measured, kinds(graphs))
         vars(self).update(vars(best))
         return self
 
@@ -111,8 +116,14 @@ class TargetPredictor(ABC):
         fresh._scale = scale
         return fresh, left_out
 
-    def _calibrate(self, left_out: Scores, measured: NDArray[np.float64]) -> None:
-        """Learn the mean accuracy that each score stands for, and how much of the errors the predicted std misses."""
+    def _calibrate(self, left_out: Scores, measured: NDArray[np.float64], asked: NDArray[np.int64]) -> None:
+        """Learn the mean accuracy that each score stands for, and how much of the errors the predicted std misses.
+
+        Args:
+            left_out: predictions for left-out networks; NaN where there is none.
+            measured: measured accuracies ``(networks,)``.
+            asked: kind of question of every network ``(networks,)``.
+        """
         known = np.isfinite(left_out.mean)
         if known.sum() < FEWEST:
             return
@@ -125,6 +136,7 @@ class TargetPredictor(ABC):
         # At most the width of a normal distribution: a few networks with errors but a std of 0 would make all intervals endless.
         in_std = np.abs(found.mean - truth) / np.maximum(self._prediction(said).std, LEAST_STD)
         self._width = float(np.clip(conformal(in_std), LEAST_WIDTH, NORMAL_90))
+        self._questions = Questions.of(asked[known], found.mean, found.std, truth, LEAST_WIDTH, MOST_WIDTH)
 
     @property
     def scale(self) -> Scale | None:
@@ -133,33 +145,41 @@ class TargetPredictor(ABC):
 
     def predict(self, graphs: Sequence[StructureGraph]) -> Prediction:
         """Mean and standard deviation of the accuracy of every graph."""
-        return self._prediction(self.predict_targets(graphs))
+        return self._prediction(self.predict_targets(graphs), kinds(graphs))
 
-    def _prediction(self, scores: Scores) -> Prediction:
+    def _prediction(self, scores: Scores, asked: NDArray[np.int64] | None = None) -> Prediction:
         mean, std = scores
         low, middle, high = (self._accuracies(mean + side * std) for side in (-1, 0, 1))
         if self._curve is not None:
             middle = self._curve(mean, self._accuracies)
-        stated = np.minimum(np.hypot((high - low) / 2, self._missed), MOST_STD)
-        low, high = (np.clip(middle + side * self._width * stated, 0.0, 1.0) for side in (-1, 1))
+        shift: NDArray[np.float64] | float = 0.0
+        missed: NDArray[np.float64] | float = self._missed
+        width: NDArray[np.float64] | float = self._width
+        if self._questions is not None and asked is not None:
+            shift, missed, width = self._questions(asked, self._missed, self._width)
+            middle = np.clip(middle - shift, 0.0, 1.0)
+        stated = np.minimum(np.hypot((high - low) / 2, missed), MOST_STD)
+        low, high = (np.clip(middle + side * width * stated, 0.0, 1.0) for side in (-1, 1))
         return Prediction(middle, stated, low, high)
 
     def _accuracies(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         return accuracies_at(scores, self._scale)
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
-        """The fitted regression, the fields of its `Scale` and `Curve` after ``scale_`` and ``curve_``; ``missed`` and ``width`` ``()``."""
-        parts = (part for part in (self._scale, self._curve) if part is not None)
+        """The fitted regression; the fields of its `Scale`, `Curve` and `Questions` after ``scale_``, ``curve_`` and ``questions_``;
+        ``missed`` and ``width`` ``()``."""
+        parts = (part for part in (self._scale, self._curve, self._questions) if part is not None)
         found = self._state() | {name: value for part in parts for name, value in part.arrays().items()}
         return found | {MISSED: np.asarray(self._missed), WIDTH: np.asarray(self._width)}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
         """The predictor that `arrays` came from."""
-        others = {name for name in arrays if name.startswith((SCALE, CURVE)) or name in (MISSED, WIDTH)}
+        others = {name for name in arrays if name.startswith((SCALE, CURVE, QUESTIONS)) or name in (MISSED, WIDTH)}
         own = {name: value for name, value in arrays.items() if name not in others}
         predictor = cls._from_state(own)
         predictor._scale, predictor._curve = Scale.from_arrays(arrays), Curve.from_arrays(arrays)
+        predictor._questions = Questions.from_arrays(arrays)
         predictor._missed = number(arrays, MISSED, low=0.0) if MISSED in arrays else 0.0
         predictor._width = min(number(arrays, WIDTH, low=LEAST_WIDTH), NORMAL_90) if WIDTH in arrays else NORMAL_90
         return predictor
