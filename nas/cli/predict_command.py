@@ -30,8 +30,9 @@ without --predictor, the one that comes with this package answers: it learnt acc
 with static masks, on the tasks that `nas predictor card default` lists; without --task, it is asked for every task of
 those whose inputs and outputs the network has
 
-a task of one's own is described by a JSON file: samples, classes, inputs, one_nn (accuracy of the nearest neighbour) and
-linear_probe (accuracy of a linear classifier); `nas predictor describe NAME` prints it
+a task of one's own is described by a JSON file: samples, classes, inputs, one_nn (accuracy of the nearest neighbour),
+linear_probe (accuracy of a linear classifier) and, if known, relevance (one number for every input);
+`nas predictor describe NAME` prints it
 """
 
 

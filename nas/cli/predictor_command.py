@@ -193,7 +193,9 @@ def _calibrate(args: argparse.Namespace) -> int:
 
 
 def _told(task: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value:g}" for name, value in task.items())
+    numbers = [f"{name} {value:g}" for name, value in task.items() if not isinstance(value, list)]
+    relevance = ["relevance of every input"] if "relevance" in task else []
+    return ", ".join([*numbers, *relevance])
 
 
 def _title(path: str, result: dict[str, Any]) -> str:

@@ -94,7 +94,7 @@ def predict_files(
     prediction = predictor.predict([question.graph for questions, _, _ in asked for question in questions])
     places = count()
     rows = [
-        _row(question, prediction, next(places), cost, explanation)
+        _row(predictor, question, prediction, next(places), cost, explanation)
         for questions, cost, explanations in asked
         for question, explanation in zip(questions, explanations, strict=True)
     ]
@@ -174,6 +174,7 @@ def _tasks_for(predictor: "FittedPredictor", model: str, graph: "StructureGraph"
 
 
 def _row(
+    predictor: "FittedPredictor",
     question: Question,
     prediction: "Prediction",
     place: int,
@@ -191,6 +192,7 @@ def _row(
         high=float(prediction.high[place]),
         distance=None if isnan(distance) else distance,
         unseen=bool(prediction.unseen[place]),
+        why=predictor.unlike(question.graph) if distance > 1 else "",
         cost=cost,
         explanation=explanation,
     )

@@ -8,12 +8,14 @@ from typing import TypeAlias, overload
 import numpy as np
 
 import onnx_graph
+from predictors.calibration.support import Support
 from predictors.errors import InvalidOriginError, InvalidTargetError, InvalidTaskError
 from predictors.features.encoder import in_memory
 from predictors.features.matrix import GRAPH_FEATURES
 from predictors.library.batch import ModelLike, encode_all
 from predictors.library.explanation import Explanation, explain
 from predictors.library.persistence import SavedPredictor, read
+from predictors.library.unlike import unlike
 from predictors.origin import Origin, Weights
 from predictors.predictor import Prediction
 from predictors.reading.operators import INDEX
@@ -202,6 +204,11 @@ class FittedPredictor(SavedPredictor):
         if not isinstance(inputs, int) or not isinstance(outputs, int) or min(inputs, outputs) < 1:
             return None
         return _misfit(graph, inputs, outputs)
+
+    def unlike(self, graph: StructureGraph) -> str:
+        """How a network differs from those of the fit, in words; empty if it does not, or if the predictor does not know."""
+        support = getattr(self.predictor, "support", None)
+        return unlike(support, graph) if isinstance(support, Support) else ""
 
     def explain(
         self,

@@ -172,6 +172,11 @@ class EnsemblePredictor:
         return {member.name: float(weight) for member, weight in zip(self._members, stack.weights, strict=True)}
 
     @property
+    def support(self) -> Support:
+        """The region of features in which the predictor was fitted."""
+        return require_fitted(self._support, self.name)
+
+    @property
     def typical_features(self) -> NDArray[np.float32]:
         """Mean over the networks of the fit of every column of `predictors.features.matrix.matrix`."""
         return require_fitted(self._support, self.name).centre

@@ -66,6 +66,11 @@ class QuickPredictor(TargetPredictor):
         return _joined([one.predict_targets(graphs) for one in self._members])
 
     @property
+    def support(self) -> Support:
+        """The region of features in which the predictor was fitted."""
+        return require_fitted(self._support, self.name)
+
+    @property
     def typical_features(self) -> NDArray[np.float32]:
         """Mean over the networks of the fit of every column of `predictors.features.matrix.matrix`."""
         return next(one.typical_features for one in self._members if isinstance(one, GaussianProcessPredictor))

@@ -248,7 +248,9 @@ def test_predictor_fit_evaluate_and_predict_on_ones_own_files(capsys, tmp_path):
 
 def test_a_task_is_described_for_predictors_of_several(capsys, tmp_path):
     _, out, _ = run(capsys, "predictor", "describe", "digits")
-    assert set(json.loads(out)) == {"samples", "classes", "inputs", "one_nn", "linear_probe"}
+    told = json.loads(out)
+    assert set(told) == {"samples", "classes", "inputs", "one_nn", "linear_probe", "relevance"}
+    assert len(told["relevance"]) == told["inputs"]
     bad = tmp_path / "task.json"
     bad.write_text("{")
     code, line = refused(capsys, "predict", tmp_path / "x.onnx", "--predictor", GOLDEN, "--task", bad)

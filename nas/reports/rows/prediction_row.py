@@ -42,6 +42,7 @@ class PredictionRow:
         low, high: interval that contains the accuracy with a probability of 90 %.
         distance: distance from the networks of the fit, above 1 means *outside*; None if the predictor does not know it.
         unseen: whether the predictor was not fitted on this task, or not on this kind of network for the task.
+        why: how an outside network differs from those of the fit, in words; empty if it is not outside or nothing can be said.
         cost: predicted costs, if requested.
         explanation: explanation of the prediction, if requested.
     """
@@ -54,6 +55,7 @@ class PredictionRow:
     high: float
     distance: float | None
     unseen: bool
+    why: str = ""
     cost: PredictedCost | None = None
     explanation: "Explanation | None" = None
     weights: str | None = None
@@ -67,6 +69,8 @@ class PredictionRow:
         """As plain JSON values; cost and explanation only if they were requested."""
         names = ("model", "task", "score", "std", "low", "high", "distance", "outside", "unseen")
         data = {name: getattr(self, name) for name in names}
+        if self.outside:
+            data["why"] = self.why
         if self.weights is not None:
             data["weights"] = self.weights
         if self.cost is not None:
@@ -93,7 +97,7 @@ class PredictionRow:
 
     @property
     def _support(self) -> str:
-        """One word for how well the predictor knows such networks."""
+        """How well the predictor knows such networks: one word and, for what it does not know, the reason."""
         if self.outside:
-            return "outside"
+            return f"outside: {self.why}" if self.why else "outside"
         return "unseen" if self.unseen else "" if self.outside is None else "inside"

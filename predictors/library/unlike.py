@@ -1,0 +1,89 @@
+"""In words: how a network differs from those that a predictor was fitted on."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from predictors.calibration.support import Support
+from predictors.features.matrix import SUMMARY_FEATURES, column_groups, structure_matrix
+from predictors.structure_graph import StructureGraph
+
+LEAST = 0.5
+"""Least distance beyond the range of the fit, in spreads, that is worth a word."""
+MOST = 3
+"""Most features that are named."""
+
+
+class Word(NamedTuple):
+    """A feature that a reader knows: its name in words, and how its value is written."""
+
+    text: str
+    shown: Callable[[float], str]
+
+
+def _count(value: float) -> str:
+    return f"{max(np.expm1(min(value, 50.0)), 0.0):,.0f}"
+
+
+def _share(value: float) -> str:
+    return f"{round(value, 3):g}"
+
+
+WORDS: dict[str, Word] = {
+    "log_weights": Word("weights", _count),
+    "log_effective_nnz": Word("live connections", _count),
+    "log_macs": Word("multiplications of the dense network", _count),
+    "density": Word("density", _share),
+    "log_layers": Word("layers with weights", _count),
+    "log_width_min": Word("units of the narrowest layer", _count),
+    "log_width_max": Word("units of the widest layer", _count),
+    "log_inputs": Word("inputs", _count),
+    "log_outputs": Word("outputs", _count),
+    "log_nodes": Word("operators", _count),
+    "longest_path_layers": Word("layers in a row", _count),
+    "input_coverage": Word("share of the inputs that are read", _share),
+    "relevance_edges": Word("relevance of the inputs that are read", _share),
+    "gates_hidden_spread": Word("imbalance of the gates", _share),
+}
+
+
+def unlike(support: Support, graph: StructureGraph) -> str:
+    """How a network differs from all networks of the fit; empty if none of its known features lies beyond theirs.
+
+    As in ``units of the widest layer 2,048 (fit: 9 to 128)``; at most `MOST` features, the farthest first. Where only other features lie
+    beyond, the groups of these are named.
+    """
+    width = len(support.centre)
+    row = structure_matrix([graph])[0, :width].astype(np.float64)
+    centre, spread = support.centre.astype(np.float64), support.spread.astype(np.float64)
+    low, high = (np.asarray(end, np.float64) * spread + centre for end in (support.low, support.high))
+    beyond = np.maximum(low - row, row - high) / spread
+    places = {name: place for name, place in _places(width).items() if beyond[place] > LEAST}
+    named = sorted(places.items(), key=lambda one: -beyond[one[1]])[:MOST]
+    if named:
+        return "; ".join(
+            f"{WORDS[name].text} {WORDS[name].shown(row[place])} (fit: {WORDS[name].shown(low[place])} to {WORDS[name].shown(high[place])})"
+            for name, place in named
+        )
+    return _groups(beyond)
+
+
+def _groups(beyond: NDArray[np.float64]) -> str:
+    """The groups of the features that lie farthest beyond the range of the fit."""
+    far = np.argsort(-beyond)[: 10 * MOST]
+    names = dict.fromkeys(column_groups()[place] for place in far.tolist() if beyond[place] > LEAST)
+    return f"its {', '.join(list(names)[:MOST])} lie beyond those of the fit" if names else ""
+
+
+def _places(width: int) -> dict[str, int]:
+    """Columns of the features that have words, among the first `width` columns."""
+    groups = column_groups()
+    first_of_context = next(place for place, group in enumerate(groups) if group == "balance")
+    structure = SUMMARY_FEATURES.index("log_live_units")
+    found = {}
+    for name in WORDS:
+        place = SUMMARY_FEATURES.index(name)
+        found[name] = place if place < structure else first_of_context + place - structure
+    return {name: place for name, place in found.items() if place < width}

@@ -1,0 +1,53 @@
+"""How a network differs from those of the fit, in words."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import search_spaces
+from predictors import encode
+from predictors.features.graph_features import GRAPH_FEATURES
+from predictors.library.unlike import WORDS, unlike
+from predictors.models.quick import QuickPredictor
+from predictors.structure_graph import StructureGraph
+from search_spaces.signature import Signature
+
+
+def graph(space: search_spaces.SearchSpace, seed: int) -> StructureGraph:
+    return encode(space.build(space.sample(np.random.default_rng(seed))))
+
+
+@pytest.fixture(scope="module")
+def predictor() -> QuickPredictor:
+    """Fitted on perceptrons of 8 to 16 units."""
+    space = search_spaces.create("mlp", Signature(input_shape=(1, 4, 4), outputs=3), width=(8, 16), depth=(1, 2))
+    graphs = [graph(space, seed) for seed in range(40)]
+    return QuickPredictor().fit(graphs, np.random.default_rng(0).random(40))
+
+
+def test_a_wider_network_is_called_wider(predictor):
+    space = search_spaces.create("mlp", Signature(input_shape=(1, 4, 4), outputs=3), width=(400, 400), depth=(1, 1))
+    other = graph(space, 0)
+    said = unlike(predictor.support, other)
+    assert "units of the widest layer 400 (fit: " in said
+    assert "to 16)" in said
+
+
+def test_a_network_of_the_fit_is_not_unlike(predictor):
+    space = search_spaces.create("mlp", Signature(input_shape=(1, 4, 4), outputs=3), width=(8, 16), depth=(1, 2))
+    assert unlike(predictor.support, graph(space, 3)) == ""
+
+
+def test_features_without_words_are_named_by_their_group(predictor):
+    space = search_spaces.create("mlp", Signature(input_shape=(1, 4, 4), outputs=3), width=(8, 16), depth=(1, 2))
+    known = graph(space, 3)
+    summary = known.summary.copy()
+    summary[GRAPH_FEATURES.index("count_sigmoid")] = 9.0
+    assert "operator counts" in unlike(predictor.support, replace(known, summary=summary))
+
+
+def test_every_word_is_plain_and_every_number_is_short():
+    for word in WORDS.values():
+        assert word.text == word.text.lower()
+        assert len(word.shown(1e30)) < 40
