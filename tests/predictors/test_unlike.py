@@ -21,13 +21,17 @@ def graph(space: search_spaces.SearchSpace, seed: int) -> StructureGraph:
 @pytest.fixture(scope="module")
 def predictor() -> QuickPredictor:
     """Fitted on perceptrons of 8 to 16 units."""
-    space = search_spaces.create("mlp", Signature(input_shape=(1, 4, 4), outputs=3), width=(8, 16), depth=(1, 2))
+    space = search_spaces.create(
+        "mlp", Signature(input_shape=(1, 4, 4), outputs=3), width=(8, 16), depth=(1, 2), wirings=("plain",)
+    )
     graphs = [graph(space, seed) for seed in range(40)]
     return QuickPredictor().fit(graphs, np.random.default_rng(0).random(40))
 
 
 def test_a_wider_network_is_called_wider(predictor):
-    space = search_spaces.create("mlp", Signature(input_shape=(1, 4, 4), outputs=3), width=(400, 400), depth=(1, 1))
+    space = search_spaces.create(
+        "mlp", Signature(input_shape=(1, 4, 4), outputs=3), width=(400, 400), depth=(1, 1), wirings=("plain",)
+    )
     other = graph(space, 0)
     said = unlike(predictor.support, other)
     assert "units of the widest layer 400 (fit: " in said
@@ -35,12 +39,16 @@ def test_a_wider_network_is_called_wider(predictor):
 
 
 def test_a_network_of_the_fit_is_not_unlike(predictor):
-    space = search_spaces.create("mlp", Signature(input_shape=(1, 4, 4), outputs=3), width=(8, 16), depth=(1, 2))
+    space = search_spaces.create(
+        "mlp", Signature(input_shape=(1, 4, 4), outputs=3), width=(8, 16), depth=(1, 2), wirings=("plain",)
+    )
     assert unlike(predictor.support, graph(space, 3)) == ""
 
 
 def test_features_without_words_are_named_by_their_group(predictor):
-    space = search_spaces.create("mlp", Signature(input_shape=(1, 4, 4), outputs=3), width=(8, 16), depth=(1, 2))
+    space = search_spaces.create(
+        "mlp", Signature(input_shape=(1, 4, 4), outputs=3), width=(8, 16), depth=(1, 2), wirings=("plain",)
+    )
     known = graph(space, 3)
     summary = known.summary.copy()
     summary[GRAPH_FEATURES.index("count_sigmoid")] = 9.0
