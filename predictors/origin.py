@@ -6,6 +6,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from onnx_graph import nearest
 from predictors.errors import InvalidOriginError
 
 Weights = Literal["fresh", "own"]
@@ -57,7 +58,12 @@ class Origin:
             raise InvalidOriginError(f"weights are 'fresh' or 'own', not {self.weights!r}")
         if self.family not in (None, *get_args(Family)):
             raise InvalidOriginError(f"a family is {', '.join(map(repr, get_args(Family)))}, not {self.family!r}")
-        if self.nnz is not None and (isinstance(self.nnz, bool) or not isinstance(self.nnz, int) or self.nnz < 1):
+        if self.method is not None and self.method not in FAMILIES and self.family is None:
+            near = ", ".join(nearest(self.method, FAMILIES))
+            raise InvalidOriginError(f"method {self.method!r} is not known here; give its family too, or take {near}")
+        if self.nnz is not None and (
+            isinstance(self.nnz, bool) or not isinstance(self.nnz, int) or not 1 <= self.nnz < 2**53
+        ):
             raise InvalidOriginError(f"nnz is the number of weights to keep, at least 1; got {self.nnz!r}")
         if self.nnz is not None and self.method is None and self.family is None:
             raise InvalidOriginError("nnz is what a method is to keep: give the method too")
@@ -66,12 +72,16 @@ class Origin:
                 "a method that has not run yet is predicted with its own weights, not with fresh ones"
             )
 
+    @property
+    def accuracy_with(self) -> Weights | None:
+        """The weights that the accuracy is measured with; a plan is predicted with its own."""
+        return "own" if self.nnz is not None else self.weights
+
     def features(self, weights: float) -> NDArray[np.float32]:
         """`ORIGIN_FEATURES`, float32; `weights` is the number of maskable weights of the network."""
         found = dict.fromkeys(ORIGIN_FEATURES, 0.0)
         family = self.family if self.family is not None else FAMILIES.get(self.method or "")
-        chosen = "own" if self.nnz is not None else self.weights
-        for name in (f"weights_{chosen}", f"family_{family}", f"method_{self.method}"):
+        for name in (f"weights_{self.accuracy_with}", f"family_{family}", f"method_{self.method}"):
             if name in found:
                 found[name] = 1.0
         if self.nnz is not None:

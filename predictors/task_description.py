@@ -16,7 +16,7 @@ TASK_FEATURES = ("log_samples", "log_classes", "log_inputs", "one_nn_error", "li
 
 @dataclass(frozen=True, kw_only=True)
 class TaskDescription:
-    """A task in five numbers.
+    """A task in five numbers, and one number for every input if they are known.
 
     Attributes:
         samples: training examples; for sequences with an answer at every step, the number of steps.
@@ -82,8 +82,8 @@ class TaskDescription:
 def _relevance(values: object) -> tuple[float, ...]:
     if not isinstance(values, list | tuple) or len(values) > MOST_INPUTS:
         raise InvalidTaskError(f"relevance of a task must be a list of at most {MOST_INPUTS:,} numbers")
-    if any(isinstance(value, bool) or not isinstance(value, int | float) for value in values):
-        raise InvalidTaskError("relevance of a task must be a list of numbers")
+    if any(isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1 for value in values):
+        raise InvalidTaskError("relevance of a task must be a list of numbers in [0, 1]")
     return tuple(float(value) for value in values)
 
 

@@ -80,5 +80,7 @@ class Ticket:
             raise InvalidCandidateError(
                 f"the ticket of a network of {self.size:,} weights does not fit {total:,} weights"
             )
+        if not dense:
+            return {}
         parts = np.split(self.bits(), np.cumsum([mask.size for mask in dense.values()])[:-1])
         return {name: part.reshape(mask.shape) for (name, mask), part in zip(dense.items(), parts, strict=True)}

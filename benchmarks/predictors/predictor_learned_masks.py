@@ -1,7 +1,8 @@
 """How well does structure tell the accuracy of networks whose masks were found by training?
 
-Every network is judged by a predictor that saw neither its architecture (a fifth of the architectures is left out in turn), nor any
-mask of the methods of `HELD`, nor, in section ``task``, any network of its task. Nothing was chosen by these tables.
+Every network is judged by a predictor that saw no mask of the methods of `HELD`, nor a child of such a mask. In sections ``masks`` and
+``before`` it did not see the architecture either (a fifth of the architectures is left out in turn), in section ``task`` no network of
+the task. Nothing was chosen by these tables.
 
 Sections:
   masks   learned masks, accuracy with fresh weights and with their own; the method is told or not told
@@ -107,7 +108,7 @@ class Judge:
     """The corpus with its graphs, and the divisions."""
 
     def __init__(self, corpus: Corpus, graphs: Sequence[StructureGraph], dense: dict[str, StructureGraph]) -> None:
-        """`dense` are the dense networks by digest of their candidate."""
+        """`dense` are the dense networks by their architecture."""
         self.corpus, self.graphs, self.dense = corpus, graphs, dense
         self.learned = np.array([one.learned is not None for one in corpus.networks])
         self.method = np.array([one.recipe for one in corpus.networks])
@@ -123,8 +124,18 @@ class Judge:
         """Rows to fit on and rows to judge: architectures or tasks are left out in turn, the held methods always."""
         parts = [self.task == task for task in np.unique(self.task[self.learned])]
         parts = parts if by_task else [self.fold == fold for fold in range(FOLDS)]
-        held = self.learned & np.isin(self.method, HELD)
+        held = self._held()
         return [(np.flatnonzero(~part & ~held), np.flatnonzero(part & self.learned)) for part in parts]
+
+    def _held(self) -> NDArray[np.bool_]:
+        """Masks of the held methods, and children with such a parent."""
+        own = {one.structure for one in self.corpus.networks if one.learned is not None and one.recipe in HELD}
+        return np.array(
+            [
+                one.learned is not None and (one.recipe in HELD or not own.isdisjoint(one.learned.parents))
+                for one in self.corpus.networks
+            ]
+        )
 
     def _masks(self, name: str, *, by_task: bool) -> list[dict[str, Any]]:
         kinds = (

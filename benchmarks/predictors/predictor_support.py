@@ -26,7 +26,7 @@ from benchmarks.support.places import RESULTS
 from onnx_graph import GraphError
 from predictors import StructureGraph, encode
 from predictors.calibration.support import Support
-from predictors.features.matrix import matrix
+from predictors.features.matrix import structure_matrix
 
 STORED = RESULTS / "predictor_support.json"
 BARS = {"recall": 0.95, "false alarms": 0.05}
@@ -55,11 +55,11 @@ def main() -> None:
 def measured(folder: Path, seeds: int, workers: int) -> dict[str, Any]:
     """Measure all numbers."""
     corpus = drawn_corpus()
-    rows = matrix(corpus_graphs(corpus, workers))
+    rows = structure_matrix(corpus_graphs(corpus, workers))
     files, refused = strangers(folder)
     tasks = [corpus.examples[name].description for name in corpus.domains]
     # A foreign file must be outside for every task.
-    foreign = [matrix([graph.on(task) for graph in files.values()]) for task in tasks]
+    foreign = [structure_matrix([graph.on(task) for graph in files.values()]) for task in tasks]
     runs = [judged(rows, foreign, seed) for seed in range(seeds)]
     nearest = np.min([run.pop("distances") for run in runs], axis=0)
     order = np.argsort(nearest)[:10]

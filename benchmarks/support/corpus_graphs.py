@@ -9,6 +9,7 @@ from benchmarks.support import encoding_cache
 from benchmarks.support.encoding_cache import Networks
 from benchmarks.support.places import CORPUS
 from nas import Corpus
+from nas.corpus.examples import architecture_of
 from predictors import StructureGraph
 
 
@@ -29,14 +30,14 @@ def corpus_graphs(corpus: Corpus, workers: int) -> list[StructureGraph]:
 
 
 def dense_graphs(corpus: Corpus, workers: int) -> dict[str, StructureGraph]:
-    """The dense network of every architecture in which methods found masks, by digest of its candidate; without a task."""
+    """The dense network of every architecture in which methods found masks, by its architecture; without a task."""
     rows: dict[str, int] = {}
     for row, one in enumerate(corpus.networks):
         if one.learned is not None:
-            rows.setdefault(one.candidate.digest, row)
+            rows.setdefault(architecture_of(corpus, row), row)
     networks = Networks(
         name="dense",
-        specs=[(digest, corpus.examples[corpus.networks[row].domain].signature) for digest, row in rows.items()],
+        specs=[(name, corpus.examples[corpus.networks[row].domain].signature) for name, row in rows.items()],
         build=partial(_dense, corpus, rows),
         sources=("search_spaces",),
     )
@@ -63,6 +64,6 @@ def _rebuilt(corpus: Corpus, row: int, *_spec: object) -> ir.Model:
     return corpus.model(row)
 
 
-def _dense(corpus: Corpus, rows: Mapping[str, int], digest: str, *_spec: object) -> ir.Model:
-    """The dense network of a candidate; the rest of the spec is only part of the cache key."""
-    return corpus.dense_model(rows[digest])
+def _dense(corpus: Corpus, rows: Mapping[str, int], name: str, *_spec: object) -> ir.Model:
+    """The dense network of an architecture; the rest of the spec is only part of the cache key."""
+    return corpus.dense_model(rows[name])

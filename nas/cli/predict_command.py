@@ -21,8 +21,8 @@ examples:
   nas predict model.onnx --task my-task.json
   nas predict model.onnx --predictor runs/digits
   nas predict a.onnx b.onnx --predictor my-predictor --format json
-  nas predict pruned.onnx --task digits --method espn
-  nas predict dense.onnx --task digits --method espn --nnz 500
+  nas predict pruned.onnx --predictor my-predictor --task digits --method espn
+  nas predict dense.onnx --predictor my-predictor --task digits --method espn --nnz 500
   nas predict model.onnx --predictor runs/digits --explain
   nas predict model.onnx --predictor runs/digits --latency this-machine
 

@@ -94,8 +94,8 @@ class Domain:
             raise UsageError(
                 f"domain {self.name!r}: masks of methods come in groups; masks must be {LEARNED_MASKS}, and networks a multiple of it"
             )
-        if len(set(self.methods)) < METHODS_OF_SHARD:
-            raise UsageError(f"domain {self.name!r}: it needs at least {METHODS_OF_SHARD} methods")
+        if len(self.methods) < METHODS_OF_SHARD or len(set(self.methods)) < len(self.methods):
+            raise UsageError(f"domain {self.name!r}: it needs at least {METHODS_OF_SHARD} methods, all different")
         for method in self.methods:
             require_name("method", method, METHODS, UsageError)
 

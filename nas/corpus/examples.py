@@ -6,13 +6,14 @@ network, the method and the number of weights to keep tell what the method will 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nas.corpus.corpus import Corpus
 from nas.seeds import generator
+from nas.training.methods import METHODS
 from predictors import Origin, StructureGraph
 
 UNTOLD = 0.4
@@ -48,7 +49,7 @@ def examples(
     Args:
         corpus: the corpus.
         graphs: the encoded network of every row of the corpus.
-        dense: encoded dense networks by digest of the candidate; without them there are no examples of plans.
+        dense: encoded dense networks by `architecture_of` their rows; without them there are no examples of plans.
         rows: the networks to take; None: all.
         untold: share of the examples that do not tell the method.
         seed: seed of what is told.
@@ -63,13 +64,18 @@ def examples(
     ]
     if dense is not None:
         for row, origin, accuracy in _planned(corpus, taken):
-            graph = dense[corpus.networks[row].candidate.digest]
+            graph = dense[architecture_of(corpus, row)]
             found.append((row, _on_task(corpus, row, graph).of_origin(origin), accuracy))
     return Examples(
         graphs=tuple(graph for _, graph, _ in found),
         accuracies=np.array([accuracy for *_, accuracy in found], np.float64),
         rows=np.array([row for row, *_ in found], np.int64),
     )
+
+
+def architecture_of(corpus: Corpus, row: int) -> str:
+    """The architecture of a network as text: its domain and the digest of its candidate, which is dense for a learned mask."""
+    return f"{corpus.networks[row].domain}/{corpus.networks[row].candidate.digest}"
 
 
 def _on_task(corpus: Corpus, row: int, graph: StructureGraph) -> StructureGraph:
@@ -79,21 +85,21 @@ def _on_task(corpus: Corpus, row: int, graph: StructureGraph) -> StructureGraph:
 def _measured(corpus: Corpus, row: int, untold: NDArray[np.bool_]) -> Iterator[tuple[Origin, float]]:
     """Origin and accuracy with fresh weights and, for a learned mask, with its own weights."""
     learned = corpus.networks[row].learned
-    method = "static" if learned is None else learned.method
-    yield Origin(method=None if untold[0] else method, weights="fresh"), float(corpus.accuracies[row])
+    name = "static" if learned is None else learned.method
+    known, unknown = Origin(method=name, family=METHODS.load(name).kind), Origin()
+    yield replace(unknown if untold[0] else known, weights="fresh"), float(corpus.accuracies[row])
     if learned is not None:
-        yield Origin(method=None if untold[1] else method, weights="own"), float(corpus.own_accuracies[row])
+        yield replace(unknown if untold[1] else known, weights="own"), float(corpus.own_accuracies[row])
 
 
 def _planned(corpus: Corpus, rows: Sequence[int]) -> Iterator[tuple[int, Origin, float]]:
     """The first row, the plan and the mean accuracy of all trainings of an architecture by one method."""
-    runs: dict[tuple[str, str, str], list[int]] = {}
+    runs: dict[tuple[str, str, int], list[int]] = {}
     for row in rows:
         network = corpus.networks[row]
         if network.learned is not None and network.learned.origin == "learned":
-            runs.setdefault((network.domain, network.candidate.digest, network.learned.method), []).append(row)
-    for (_, _, method), own in runs.items():
-        network = corpus.networks[own[0]]
-        assert network.learned is not None
-        keep = max(round(network.learned.density * network.weights), 1)
-        yield own[0], Origin(method=method, nnz=keep), float(corpus.own_accuracies[own].mean())
+            keep = max(round(network.learned.density * network.weights), 1)
+            runs.setdefault((architecture_of(corpus, row), network.learned.method, keep), []).append(row)
+    for (_, method, keep), own in runs.items():
+        origin = Origin(method=method, family=METHODS.load(method).kind, nnz=keep)
+        yield own[0], origin, float(corpus.own_accuracies[own].mean())

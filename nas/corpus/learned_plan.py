@@ -9,12 +9,15 @@ import onnx_ir as ir
 import onnx_graph
 from nas.corpus.domain import METHODS_OF_SHARD, Domain
 from nas.corpus.shard_plan import Spaces
+from nas.errors import UsageError
 from nas.seeds import derive, generator
 from search_spaces import Candidate
 
 BUDGETS = (100, 200, 500, 1000, 2000)
 """Half of the architectures keep exactly one of these numbers of weights; the densities of the others are drawn log-uniformly."""
 AT_BUDGET = 0.5
+MOST_DRAWS = 50
+"""Most draws for each architecture: a space may hold too few different ones."""
 FEWEST = 30
 """Fewest weights that are kept: networks with fewer answer at chance, whatever the method."""
 
@@ -52,7 +55,14 @@ def groups(domain: Domain, shard: int, spaces: Spaces) -> list[Group]:
     """The architectures of a shard, all different."""
     rng = generator(0, "corpus", domain.name, "learned", shard)
     found: dict[str, Group] = {}
-    while len(found) < domain.shard_size(shard) // domain.masks:
+    wanted, draws = domain.shard_size(shard) // domain.masks, 0
+    while len(found) < wanted:
+        draws += 1
+        if draws > MOST_DRAWS * wanted:
+            raise UsageError(
+                f"domain {domain.name!r}: its space has too few architectures, it needs {wanted} different ones; give its options wider "
+                "ranges"
+            )
         architecture = spaces.whole.dense(spaces.whole.sample(rng))
         model = spaces.whole.build(architecture)
         sizes = [mask.size for mask in onnx_graph.masks(model).values()]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from nas.corpus.corpus import Corpus
-from nas.corpus.examples import examples
+from nas.corpus.examples import architecture_of, examples
 from nas.errors import UsageError
 from predictors import (
     BoostedOptions,
@@ -30,17 +30,16 @@ MANY = 2000
 
 
 def fit(corpus: Corpus, folder: Path, name: str = "ensemble", *, seed: int = 0) -> FittedPredictor:
-    """Fit a predictor on all networks of a corpus and save it, with the descriptions of its tasks by name if there are several."""
+    """Fit a predictor on all networks of a corpus and save it, with the descriptions of its tasks by name."""
     if needs_task(name):
         raise UsageError(
             f"{name!r} starts from the shipped predictor, so it cannot be fitted as a new one; take another predictor"
         )
     require_free(folder)
-    known = _tasks(corpus)
+    known = descriptions(corpus)
     encoded = [encode(corpus.model(row)) for row in range(len(corpus))]
-    told = examples(corpus, encoded, _dense(corpus), seed=seed)
-    graphs = list(told.graphs) if known else [graph.on(None) for graph in told.graphs]
-    predictor = _fresh(name, len(graphs)).fit(graphs, told.accuracies, seed=seed)
+    found = examples(corpus, encoded, _dense(corpus), seed=seed)
+    predictor = _fresh(name, len(found.graphs)).fit(found.graphs, found.accuracies, seed=seed)
     methods = sorted({one.learned.method for one in corpus.networks if one.learned is not None})
     provenance: dict[str, Json] = {
         "corpus": {domain: len(corpus.of(domain)) for domain in corpus.domains},
@@ -52,16 +51,10 @@ def fit(corpus: Corpus, folder: Path, name: str = "ensemble", *, seed: int = 0) 
     return FittedPredictor(predictor=predictor, training_graphs=len(corpus), provenance=provenance, tasks=known)
 
 
-def _tasks(corpus: Corpus) -> Mapping[str, TaskDescription]:
-    """The descriptions of the corpus's tasks by name; none if there is only one task."""
-    told = {corpus.examples[one.domain].description for one in corpus.networks}
-    return descriptions(corpus) if len(told) > 1 else {}
-
-
 def _dense(corpus: Corpus) -> dict[str, StructureGraph]:
-    """The encoded dense network of every architecture in which methods found masks, by digest of its candidate."""
-    rows = {one.candidate.digest: row for row, one in enumerate(corpus.networks) if one.learned is not None}
-    return {digest: encode(corpus.dense_model(row)) for digest, row in rows.items()}
+    """The encoded dense network of every architecture in which methods found masks, by its architecture."""
+    rows = {architecture_of(corpus, row): row for row, one in enumerate(corpus.networks) if one.learned is not None}
+    return {name: encode(corpus.dense_model(row)) for name, row in rows.items()}
 
 
 def descriptions(corpus: Corpus) -> Mapping[str, TaskDescription]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import onnx_graph
 from nas.errors import NasError, UnfitModelError
 from nas.reports.rows.prediction_row import PredictedCost, PredictionRow
+from nas.training.methods import METHODS
 
 if TYPE_CHECKING:
     from predictors import Explanation, FittedPredictor, Origin, Prediction, StructureGraph
@@ -74,13 +75,15 @@ def predict_files(
         nnz: predict what `method` would reach on these dense networks if it kept so many weights.
 
     Raises:
+        UsageError: there is no such method.
         PredictorError: the predictor does not predict accuracy, or does not know the task; or the folder has no latency.
     """
     import predictors
 
     predictor.require_accuracy()
     predictor.described(task)  # raises its errors before any file is read
-    origin = predictor.origin(method=method, weights=weights, nnz=nnz)
+    family = None if method is None else METHODS.load(method).kind
+    origin = predictor.origin(method=method, weights=weights, nnz=nnz, family=family)
     calibration = predictors.load(latency) if latency else None
     paths = list(dict.fromkeys(models))
     found = dict(zip(paths, predictors.encode_each(paths, workers=workers), strict=True))
@@ -116,7 +119,11 @@ def _asked(
         raise graph
     questions = [one for known in _questions(predictor, model, graph, task) for one in _of_origin(known, origin)]
     cost = None if calibration is None else _cost(predictor, model, calibration)
-    return questions, cost, [predictor.explain(model, task=one.task) if explain else None for one in questions]
+    return (
+        questions,
+        cost,
+        [predictor.explain(model, task=one.task, origin=one.graph.origin) if explain else None for one in questions],
+    )
 
 
 def _questions(predictor: "FittedPredictor", model: str, graph: "StructureGraph", task: Any) -> list[Question]:

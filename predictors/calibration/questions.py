@@ -36,7 +36,7 @@ def kinds(graphs: Sequence[StructureGraph]) -> NDArray[np.int64]:
 def _kind(graph: StructureGraph) -> int:
     task = b"" if graph.task is None else np.asarray(graph.task, np.float64).tobytes()
     origin = graph.origin
-    told = () if origin is None else (origin.weights, origin.nnz is not None, origin.method is not None)
+    told = () if origin is None else (origin.accuracy_with, origin.nnz is not None, origin.method is not None)
     return int.from_bytes(hashlib.blake2b(task + repr(told).encode(), digest_size=8).digest(), "big") >> 1
 
 

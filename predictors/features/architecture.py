@@ -20,19 +20,24 @@ def architectures(graphs: Sequence[StructureGraph]) -> NDArray[np.int64]:
 
 
 def left_out_together(graphs: Sequence[StructureGraph]) -> NDArray[np.int64]:
-    """Groups of networks to leave out together, int64 ``(graphs,)``: architectures, or single networks with fewer than `FEWEST` of them."""
+    """Groups of networks to leave out together, int64 ``(graphs,)``: architectures or, with fewer than `FEWEST` of them, equal networks."""
     group = architectures(graphs)
-    return group if len(group) and group.max() + 1 >= FEWEST else np.arange(len(graphs))
+    if len(group) and group.max() + 1 >= FEWEST:
+        return group
+    numbers: dict[bytes, int] = {}
+    rows = [graph.summary.tobytes() + graph.features.tobytes() for graph in graphs]
+    return np.array([numbers.setdefault(row, len(numbers)) for row in rows], np.int64)
 
 
 def folds(graphs: Sequence[StructureGraph], count: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """The fold of every network, int64 ``(graphs,)``, in [0, count): the networks of a group (`left_out_together`) are in one fold.
 
-    The folds are about equally large: the largest groups are dealt out first, each to the smallest fold.
+    The folds are about equally large: the largest groups are dealt out first, each to the smallest fold. With fewer groups than folds,
+    single networks are dealt out.
     """
     group = left_out_together(graphs)
     sizes = np.bincount(group, minlength=1)
-    if len(sizes) == len(graphs) or len(sizes) < 2 * count:
+    if len(sizes) == len(graphs) or len(sizes) < count:
         return np.asarray(rng.permutation(len(graphs)) % max(min(count, len(graphs)), 1))
     order = rng.permutation(len(sizes))
     order = order[np.argsort(-sizes[order], kind="stable")]

@@ -1,4 +1,4 @@
-"""Features that structure alone does not give: which inputs a network reads and how much these tell, and where its mask comes from.
+"""The context of a network: which inputs it reads and how relevant they are, the balance of its units and gates, the origin of its mask.
 
 They are the last columns of every table of features, so that a predictor that was fitted without them reads the same columns as before.
 """
@@ -25,7 +25,7 @@ BALANCE_FEATURES: tuple[str, ...] = (
     "gates_input_spread",
     "gates_hidden_spread",
 )
-"""Units beside paths: numbers of live units (all layers, the layer with fewest), logarithm of the paths over that of the units; and
+"""Numbers of live units (all layers, the layer with fewest), logarithm of the number of paths over that of the units; and
 the shares of the connections of a recurrent layer that its gates have, in ONNX's order, with largest minus smallest share."""
 READING_FEATURES: tuple[str, ...] = (
     "inputs_log_read",

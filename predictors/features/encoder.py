@@ -1,10 +1,10 @@
 """The encoder: computes the structure graph, which predictors read, from an ONNX graph.
 
 The encoding is a function of the graph and of its non-zero patterns. It does not depend on the values of non-zeros, on names,
-on the order of nodes or on how an exporter writes an operation; any change of an attribute or a mask changes it.
+on the order of nodes or on how an exporter writes an operation; any change of an attribute or of a live connection changes it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import prod
 from os import PathLike
@@ -21,7 +21,7 @@ from predictors.errors import InvalidMasksError, ModelTypeError, PredictorError
 from predictors.features.context import balance
 from predictors.features.graph_features import GRAPH_FEATURES, graph_features
 from predictors.features.node_features import NODE_FEATURES, NodeTable, node_table
-from predictors.paths.flow import Flow, propagate
+from predictors.paths.flow import MOST_SOURCES, Flow, propagate
 from predictors.paths.input_use import InputUse
 from predictors.paths.live_weights import cut_dead_connections
 from predictors.paths.unit_graph import unit_graph
@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 __all__ = ["GRAPH_FEATURES", "NODE_FEATURES", "encode", "encode_masks"]
 
 ENCODING = 3
-"""Version of the encoding. Increase it with every change of the features, or of the networks that `search_spaces` builds: a predictor
-fitted on another encoding is then refused, and benchmarks encode again."""
-MOST_NETWORKS, MOST_WEIGHTS = 256, 1 << 21
-"""Largest number of networks, and of their weights together, that are encoded at once."""
+"""Version of the encoding. Increase it with every change of the features, or of the networks that `search_spaces` builds: benchmarks
+then encode again, and a predictor fitted on an encoding that is not in `READABLE` is refused."""
+MOST_NETWORKS, MOST_ENTRIES = 256, 1 << 25
+"""Largest number of networks, and of the numbers that they take together, that are encoded at once."""
 READABLE = (2, ENCODING)
 """Encodings whose predictors can be used: encoding 3 cuts dead connections and adds the context at the end, the rest is that of 2."""
 
@@ -70,14 +70,15 @@ def encode_masks(
 ) -> list[StructureGraph]:
     """Structure graphs of one network with many masks: what only the architecture decides is computed once.
 
-    The graphs are those that `encode` gives for each network, but for the last digits of some sums and the order of equal nodes.
+    The graphs are those that `encode` gives for each network, but for the last digits of some sums. In networks of fifty or more layers
+    whose densities differ greatly within one call, numbers of paths of the sparsest may be less exact.
 
     Args:
         model: the network.
         masks: masks of the weights that vary, by name of the initializer, each bool ``(networks, out, in, *kernel)`` in the orientation
             of `onnx_graph.masks`. The other weights keep their own masks.
         units: whether the graphs hold their units, as graph networks need them. Without them the other predictors say the same, and
-            encoding takes a quarter less time.
+            encoding takes a quarter to half less time.
 
     Raises:
         InvalidMasksError: a weight that the network does not have, or masks of another shape or of unequal number.
@@ -104,18 +105,37 @@ def network_stacks(
     networks = _number_of(masks, model)
     graph = canonical_graph(model)
     own = {id(block): (block, block.masks) for operator in graph.operators for block in operator.blocks}
-    for numbers in _parts(masks, networks):
+    _require_one_use([block for block, _ in own.values()], masks)
+    for numbers in _parts(masks, networks, _entries(graph)):
         for block, alone in own.values():
             _put(block, masks.get(_name(block)), alone, numbers)
         yield numbers, graph
 
 
-def _parts(masks: Mapping[str, NDArray[np.bool_]], networks: int) -> Iterator[NDArray[np.int64]]:
+def _require_one_use(blocks: Sequence[Block], masks: Mapping[str, NDArray[np.bool_]]) -> None:
+    """Refuse masks of a weight that several operators use in different orientations."""
+    names = [_name(block) for block in blocks]
+    twice = [name for name in masks if names.count(name) > 1]
+    if twice:
+        raise InvalidMasksError(f"weight {twice[0]!r} is used in two orientations: encode its networks one by one")
+
+
+def _entries(graph: CanonicalGraph) -> int:
+    """About how many numbers one network takes while paths are followed."""
+    blocks = [block for operator in graph.operators for block in operator.blocks]
+    ends = [operator.outputs[0] for operator in graph.operators if operator.kind == "input"]
+    inputs = sum(prod((graph.shapes[value] or (1,))[1:]) for value in ends)
+    units = inputs + sum(block.shape[0] for block in blocks)
+    return sum(prod(block.shape) for block in blocks) + units * min(inputs, MOST_SOURCES)
+
+
+def _parts(masks: Mapping[str, NDArray[np.bool_]], networks: int, entries: int) -> Iterator[NDArray[np.int64]]:
     """Numbers of networks to encode at once: the same weights are free of zeros in all of them."""
+    if not networks:
+        return
     full = np.array([mask.reshape(networks, -1).all(axis=1) for mask in masks.values()])
     _, kind = np.unique(full, axis=1, return_inverse=True)
-    size = sum(mask[:1].size for mask in masks.values())
-    at_once = max(min(MOST_NETWORKS, MOST_WEIGHTS // max(size, 1)), 1)
+    at_once = max(min(MOST_NETWORKS, MOST_ENTRIES // max(entries, 1)), 1)
     for one in range(int(kind.max(initial=-1)) + 1):
         numbers = np.flatnonzero(kind.ravel() == one)
         yield from (numbers[start : start + at_once] for start in range(0, len(numbers), at_once))
@@ -127,9 +147,10 @@ def _number_of(masks: Mapping[str, NDArray[np.bool_]], model: ir.Model) -> int:
     for name, mask in masks.items():
         if name not in shapes:
             raise InvalidMasksError(f"the network has no weight {name!r}; it has {', '.join(shapes)}")
-        if mask.dtype != np.bool_ or mask.shape[1:] != shapes[name]:
+        if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape[1:] != shapes[name]:
+            found = f"{mask.dtype} {mask.shape}" if isinstance(mask, np.ndarray) else type(mask).__name__
             raise InvalidMasksError(
-                f"masks of {name!r} must be bool (networks, {', '.join(map(str, shapes[name]))}), got {mask.dtype} {mask.shape}"
+                f"masks of {name!r} must be a bool array (networks, {', '.join(map(str, shapes[name]))}), got {found}"
             )
     if not masks:
         raise InvalidMasksError("give the masks of at least one weight")

@@ -49,7 +49,7 @@ def summaries(graphs: Sequence[StructureGraph]) -> NDArray[np.float64]:
 
 
 def first_columns(width: int, widest: int, what: str) -> int:
-    """The number of columns that a saved predictor reads; `InvalidPredictorError` if it is none that a version of the package had.
+    """The number of columns that a saved predictor reads; `InvalidPredictorError` if no version of the package had that many columns.
 
     Args:
         width: number of columns that the predictor was fitted on.

@@ -275,6 +275,9 @@ def _fill_masks(features: NDArray[np.float64], nodes: list[Operator]) -> None:
     masks = [mask for block, _ in sparse if block.masks is not None for mask in block.masks]
     recurrent = [block.directions if block.kind == "recurrent" else 0 for block, _ in sparse for _ in block.counts]
     table = mask_features(masks, recurrent).reshape(len(sparse), len(features), -1)
-    for values, (_, targets) in zip(table, sparse, strict=True):
+    for values, (block, targets) in zip(table, sparse, strict=True):
+        full = block.counts == prod(block.shape)
+        if full.any():
+            values[full] = full_mask_features(block.shape, block.kind == "recurrent")
         for row, columns in targets:
             features[:, row, columns] = values

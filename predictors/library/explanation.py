@@ -24,6 +24,7 @@ from predictors.features.encoder import encode, in_memory
 from predictors.features.graph_features import graph_feature_group
 from predictors.features.matrix import GRAPH_FEATURES, NODE_FEATURES, STRUCTURE_FEATURES
 from predictors.features.node_features import node_feature_group
+from predictors.origin import Origin
 from predictors.predictor import Predictor
 from predictors.structure_graph import StructureGraph
 from predictors.task_description import TaskDescription
@@ -106,8 +107,11 @@ def explain(
     *,
     task: TaskDescription | None = None,
     seed: int = 0,
+    origin: Origin | None = None,
 ) -> Explanation:
     """Explain the prediction for a model (path, model in memory; a structure graph has no masks to change).
+
+    `task` and `origin` are those of every network that is compared.
 
     Raises:
         PredictorError: a structure graph, a predictor that keeps no typical features, or more than 64 weights.
@@ -119,7 +123,7 @@ def explain(
     rng = np.random.default_rng(seed)
 
     def said(graphs: Sequence[StructureGraph]) -> NDArray[np.float64]:
-        return predictor.predict([graph.on(task) for graph in graphs]).mean
+        return predictor.predict([graph.on(task).of_origin(origin) for graph in graphs]).mean
 
     weights = onnx_graph.weights(network)
     if len(weights) > MOST_LAYERS:

@@ -16,7 +16,7 @@ from predictors.library.batch import ModelLike, encode_all
 from predictors.library.explanation import Explanation, explain
 from predictors.library.persistence import SavedPredictor, read
 from predictors.library.unlike import unlike
-from predictors.origin import Origin, Weights
+from predictors.origin import Family, Origin, Weights
 from predictors.predictor import Prediction
 from predictors.reading.operators import INDEX
 from predictors.registry import COST_PREDICTORS
@@ -113,16 +113,24 @@ class FittedPredictor(SavedPredictor):
         return prediction if self.name in COST_PREDICTORS else prediction.possible()
 
     def origin(
-        self, *, method: str | None = None, weights: Weights | None = None, nnz: int | None = None
+        self,
+        *,
+        method: str | None = None,
+        weights: Weights | None = None,
+        nnz: int | None = None,
+        family: Family | None = None,
     ) -> Origin | None:
-        """What was said about masks and weights; None if nothing was, and the predictor does not need it. Errors as for `predict`."""
+        """What was said about masks and weights; None if nothing was, and the predictor does not need it. Errors as for `predict`.
+
+        `family` is only needed for a method that is not in `predictors.origin.FAMILIES`.
+        """
         if method is None and weights is None and nnz is None:
             return Origin() if self.knows_origins else None
         if not self.knows_origins:
             raise InvalidOriginError(
                 "this predictor was fitted on networks with drawn masks and fresh weights only: it takes no method, weights or nnz"
             )
-        return Origin(method=method, weights=weights, nnz=nnz)
+        return Origin(method=method, weights=weights, nnz=nnz, family=family)
 
     @property
     def knows_origins(self) -> bool:
@@ -216,9 +224,10 @@ class FittedPredictor(SavedPredictor):
         *,
         task: Task = None,
         seed: int = 0,
+        origin: Origin | None = None,
     ) -> Explanation:
         """The effects of layers and features on the prediction: see `predictors.library.explanation`."""
-        return explain(self.predictor, model, task=self.described(task), seed=seed)
+        return explain(self.predictor, model, task=self.described(task), seed=seed, origin=origin)
 
     def described(self, task: Task) -> TaskDescription | None:
         """The description of a task; for None, the task of a predictor that knows only one. `InvalidTaskError` as for `predict`."""

@@ -10,6 +10,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from predictors.features.architecture import folds
 from predictors.features.context import CONTEXT_GROUPS
 from predictors.features.matrix import column_groups, matrix
 from predictors.models.forest import CHUNK, Trees, flatten, trees_from
@@ -89,7 +90,7 @@ class BoostedPredictor(TargetPredictor):
         rows = matrix(graphs)[:, COLUMNS]
         noise = float(targets.std())
         if self.options.states_noise and len(targets) >= FEWEST:
-            held = np.random.default_rng(seed).permutation(len(targets)) % 5 == 0
+            held = folds(graphs, 5, np.random.default_rng(seed)) == 0
             trees, offset = _grown(rows[~held], targets[~held], self.options, seed)
             noise = float(np.sqrt(np.mean((trees(rows[held]).sum(axis=1) + offset - targets[held]) ** 2)))
         trees, offset = _grown(rows, targets, self.options, seed)

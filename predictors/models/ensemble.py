@@ -178,7 +178,7 @@ class EnsemblePredictor:
 
     @property
     def typical_features(self) -> NDArray[np.float32]:
-        """Mean over the networks of the fit of every column of `predictors.features.matrix.matrix`."""
+        """Mean over the networks of the fit of the first columns of `predictors.features.matrix.matrix`."""
         return require_fitted(self._support, self.name).centre
 
     @property

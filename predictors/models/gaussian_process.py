@@ -138,7 +138,7 @@ class GaussianProcessPredictor(TargetPredictor):
 
     @property
     def typical_features(self) -> NDArray[np.float32]:
-        """Mean over the networks of the fit of every column of `predictors.features.matrix.matrix`."""
+        """Mean over the networks of the fit of the first columns of `predictors.features.matrix.matrix`."""
         return require_fitted(self._process, self.name).centre.astype(np.float32)
 
     def _state(self) -> dict[str, NDArray[np.generic]]:

@@ -72,7 +72,7 @@ class QuickPredictor(TargetPredictor):
 
     @property
     def typical_features(self) -> NDArray[np.float32]:
-        """Mean over the networks of the fit of every column of `predictors.features.matrix.matrix`."""
+        """Mean over the networks of the fit of the first columns of `predictors.features.matrix.matrix`."""
         return next(one.typical_features for one in self._members if isinstance(one, GaussianProcessPredictor))
 
     def _state(self) -> dict[str, NDArray[np.generic]]:

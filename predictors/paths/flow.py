@@ -28,7 +28,7 @@ _MOST_UNITS = 1 << 18  # of an input or an output, that are distinguished
 _BUDGET = 10_000_000  # multiplications: determines how many sources are distinguished
 _FIRST = [0]  # positions of the inputs or outputs of an operator that has only one
 _LARGEST = 1 << 22  # maximal number of entries of the inputs' flows
-_MOST_SOURCES, _FEWEST_SOURCES = 1024, 32
+MOST_SOURCES, _FEWEST_SOURCES = 1024, 32
 _THROUGH = frozenset(
     {"reshape", "transpose", "affine", "batch_norm", "layer_norm", "pad", "slice", "quantise", "pointwise", "clip"}
 )
@@ -48,6 +48,7 @@ class Flow:
         covered: share of the units of the inputs that some path connects to an output, ``(networks,)``.
         paths: logarithm of the number of paths from inputs to outputs, ``(networks,)``; 0 if there is none.
         inputs: use of every graph input, in order.
+        unneeded: ``id`` of every operator that no output depends on.
     """
 
     sources: int
@@ -59,6 +60,7 @@ class Flow:
     covered: Array = field(default_factory=lambda: np.zeros(1))
     paths: Array = field(default_factory=lambda: np.zeros(1))
     inputs: list["InputFlow"] = field(default_factory=list)
+    unneeded: set[int] = field(default_factory=set)
 
     def summary_of(self, numbers: NDArray[np.int64]) -> "Flow":
         """What the features of whole graphs read of some of the networks: outputs, covered inputs and paths."""
@@ -74,7 +76,8 @@ class InputFlow(NamedTuple):
     Attributes:
         shape: shape of one example.
         axes: axes of `shape` along which units are distinguished; they are numbered row by row.
-        edges: number of live connections from every unit to the first layers, ``(networks, units)``; kernel positions and gates count.
+        edges: number of live connections from every unit to the layers that read nothing but the input, ``(networks, units)``;
+            kernel positions and gates count.
         paths: number of paths from every unit to the outputs, ``(networks, units)``, on a scale of its own.
     """
 
@@ -84,15 +87,16 @@ class InputFlow(NamedTuple):
     paths: Array
 
 
-def propagate(graph: CanonicalGraph, *, told: bool = True) -> Flow:
+def propagate(graph: CanonicalGraph, *, distinct_sources: bool = True) -> Flow:
     """Count paths forward and back through the whole graph.
 
     Args:
         graph: the graph.
-        told: whether the sources are told apart; paths from all of them together take a fraction of the time.
+        distinct_sources: whether paths are counted for each source. Counting those from all sources together takes a fraction of the
+            time.
     """
     shapes = [() if shape is None else shape for shape in graph.shapes]
-    state = _State(graph, shapes, told=told)
+    state = _State(graph, shapes, distinct_sources=distinct_sources)
     state.run_forward()
     state.run_backward()
     return state.flow
@@ -101,13 +105,13 @@ def propagate(graph: CanonicalGraph, *, told: bool = True) -> Flow:
 class _State:
     """The state of a walk through the graph: flows of all values."""
 
-    def __init__(self, graph: CanonicalGraph, shapes: list[Shape], *, told: bool) -> None:
+    def __init__(self, graph: CanonicalGraph, shapes: list[Shape], *, distinct_sources: bool) -> None:
         self.graph, self.shapes = graph, shapes
         self.forward: dict[int, tuple[Array, float]] = {}
         self.backward: dict[int, tuple[Array, float]] = {}
         self.tape: list[tuple[Operator, Relation]] = []
         self.networks = graph.networks
-        starts, sources = _sources(graph, shapes, _limit(graph) if told else 0)
+        starts, sources = _sources(graph, shapes, _limit(graph) if distinct_sources else 0)
         self.starts = {value: np.tile(start, self.networks) for value, start in starts.items()}
         self.flow = Flow(sources, self.networks)
         self.weights = CountedWeights(self.networks, self.flow.records)
@@ -167,6 +171,7 @@ class _State:
             found = [self.backward.get(value) for value in operator.outputs]
             known = [one for one in found if one is not None]
             if not known:
+                self.flow.unneeded.add(id(operator))
                 continue
             aligned, scale = _aligned(known)
             remaining = iter(aligned)
@@ -354,7 +359,7 @@ def _limit(graph: CanonicalGraph) -> int:
     size = sum(
         prod(block.shape) for operator in graph.operators for block in operator.blocks if block.masks is not None
     )
-    return int(min(max(_BUDGET // max(size, 1), _FEWEST_SOURCES), _MOST_SOURCES))
+    return int(min(max(_BUDGET // max(size, 1), _FEWEST_SOURCES), MOST_SOURCES))
 
 
 def source_axes(value: int, shape: Shape, readers: dict[int, list[Operator]]) -> tuple[int, ...]:

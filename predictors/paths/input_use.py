@@ -17,7 +17,8 @@ class InputUse:
     Attributes:
         shape: shape of one example.
         axes: axes of `shape` along which units are distinguished; the units are numbered row by row.
-        edges: live connections of every unit to the first layers, float32 ``(units,)``; kernel positions and gates count.
+        edges: live connections of every unit to the layers that read nothing but the input, float32 ``(units,)``; kernel positions
+            and gates count.
         paths: share of the paths to the outputs that begin at every unit, float32 ``(units,)``.
     """
 
@@ -40,7 +41,7 @@ class InputUse:
         """The mean relevance of the inputs that every unit stands for, ``(units,)``.
 
         Args:
-            numbers: relevance of every input of one example, or of every feature of one step. None is returned for any other number.
+            numbers: relevance of every input of one example, or of every feature of one step. Returns None if their number fits neither.
         """
         found = np.asarray(numbers, np.float64)
         if not len(found):

@@ -1,6 +1,5 @@
-"""Dead connections are cut on reading: a connection off every path from input to output is nothing that a network can use."""
+"""Removes dead connections when a network is read: those that lie on no path from an input to an output."""
 
-from collections.abc import Iterator
 from math import prod
 from typing import TypeAlias
 
@@ -12,50 +11,39 @@ from predictors.reading.attributes import Shape
 from predictors.reading.canonical_graph import Block, CanonicalGraph, Operator
 
 _LARGEST = 1 << 24
-"""Largest weight without a zero whose dead connections are cut: its mask must be made first."""
+"""Largest weight without a zero whose dead connections are removed: its mask must be made first."""
 
 Key: TypeAlias = tuple[object, Shape, int]
 
 
 def cut_dead_connections(graph: CanonicalGraph, flow: Flow) -> None:
-    """Remove the dead connections from the masks of the blocks, in place; the flow stays as it is, since no path uses them.
+    """Remove the dead connections from the masks of the blocks, in place. The flow stays valid, since no path uses them.
 
-    It may stand for several networks.
-
-    A weight that several operators share keeps what is alive in one of them.
+    The graph may stand for several networks. A weight that several operators share keeps what is alive in one of them. Blocks
+    without dead connections, and those whose paths are not known, keep their masks.
     """
-    if not any(_has_dead_connections(operator, flow) for operator in graph.operators):
-        return
-    alive: dict[Key, NDArray[np.bool_]] = {}
-    for block, mask in _live_masks(graph, flow):
-        key = _key(block)
-        alive[key] = alive[key] | mask if key in alive else mask
+    alive: dict[Key, NDArray[np.bool_] | None] = {}
+    for operator in graph.operators:
+        for place, block in enumerate(operator.blocks):
+            key, found = _key(block), _live(operator, place, flow)
+            before = alive.get(key, found)
+            alive[key] = None if before is None or found is None else before | found
     for operator in graph.operators:
         for block in operator.blocks:
-            found = alive.get(_key(block))
-            if found is not None:
-                block.masks, block.counts = found, np.count_nonzero(found.reshape(len(found), -1), axis=1)
+            left = alive.get(_key(block))
+            if left is not None:
+                block.masks, block.counts = left, np.count_nonzero(left.reshape(len(left), -1), axis=1)
 
 
-def _has_dead_connections(operator: Operator, flow: Flow) -> bool:
-    record = flow.records.get(id(operator))
-    if record is None:
-        return bool(operator.blocks) and id(operator) in flow.forward_log
-    effective, held = sum(record.effective), sum(block.counts for block in operator.blocks)
-    return bool(np.any(effective < held))
-
-
-def _live_masks(graph: CanonicalGraph, flow: Flow) -> Iterator[tuple[Block, NDArray[np.bool_]]]:
-    """The live part of every mask of an operator whose paths are known."""
-    for operator in graph.operators:
-        record = flow.records.get(id(operator))
-        for place, block in enumerate(operator.blocks):
-            if block.masks is None and prod(block.shape) > _LARGEST:
-                continue
-            if record is not None:
-                yield block, record.ends[place].live(block)
-            elif id(operator) in flow.forward_log:  # no path leads on from it
-                yield block, np.zeros((flow.networks, *block.shape), np.bool_)
+def _live(operator: Operator, place: int, flow: Flow) -> NDArray[np.bool_] | None:
+    """The live part of a block's masks, ``(networks, *shape)``; None if the block keeps its masks."""
+    block, record = operator.blocks[place], flow.records.get(id(operator))
+    # A weight of zeros may have any size: the graph makes it, so it takes no memory.
+    if not block.counts.any() or (block.masks is None and prod(block.shape) > _LARGEST):
+        return None
+    if record is not None:
+        return record.ends[place].live(block) if (record.effective[place] < block.counts).any() else None
+    return np.zeros((flow.networks, *block.shape), np.bool_) if id(operator) in flow.unneeded else None
 
 
 def _key(block: Block) -> Key:

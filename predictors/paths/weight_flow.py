@@ -152,8 +152,8 @@ class CountedWeights:
     Attributes:
         networks: number of networks that are followed at once.
         records: records by ``id`` of the operator.
-        single: whether a backward pass counts connections instead of paths: only those that leave the inputs of one operator. No
-            records are stored then.
+        single: whether a backward pass counts connections instead of paths, namely those from the inputs of one operator. It then
+            stores no records.
     """
 
     networks: int

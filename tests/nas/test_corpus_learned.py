@@ -13,7 +13,7 @@ from nas.cli.main import main
 from nas.corpus.build import build, missing
 from nas.corpus.corpus import Corpus
 from nas.corpus.domain import DOMAINS, LEARNED_MASKS, METHODS_OF_SHARD, Domain
-from nas.corpus.examples import examples
+from nas.corpus.examples import architecture_of, examples
 from nas.corpus.labelled_network import structure_of
 from nas.corpus.learned_mask import LearnedMask
 from nas.corpus.learned_plan import BUDGETS, FEWEST, groups, methods_of
@@ -110,6 +110,13 @@ def test_the_kept_weights_are_those_of_the_plan() -> None:
     ]
 
 
+def test_a_space_with_too_few_architectures_is_refused() -> None:
+    options = {"width": (32, 32), "depth": (1, 1), "wirings": ("plain",), "activations": ("relu",)}
+    domain = replace(LEARNED, networks=64, options=options)
+    with pytest.raises(UsageError, match="too few architectures"):
+        groups(domain, 0, Spaces(domain, load_task("digits").signature))
+
+
 def test_all_methods_of_a_domain_take_turns() -> None:
     domain = replace(LEARNED, networks=4 * 64)
     found = [method for shard in range(4) for method in methods_of(domain, shard)]
@@ -127,6 +134,7 @@ def test_a_finished_shard_is_not_made_again(folder: Path) -> None:
         ({"masks": 4}, "masks must be 8"),
         ({"networks": 12}, "multiple"),
         ({"methods": ("espn", "snip")}, "at least 3 methods"),
+        ({"methods": ("espn", "snip", "lamp", "lamp")}, "all different"),
         ({"methods": ("espn", "snip", "snipp")}, "snip"),
         ({"densities": (0.3, 0.1)}, "must rise"),
     ],
@@ -177,7 +185,7 @@ def file(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_mask_gives_an_example_for_its_own_and_for_fresh_weights(corpus: Corpus) -> None:
     graphs = [encode(corpus.model(row)) for row in range(len(corpus))]
-    dense = {one.candidate.digest: encode(corpus.dense_model(row)) for row, one in enumerate(corpus.networks)}
+    dense = {architecture_of(corpus, row): encode(corpus.dense_model(row)) for row in range(len(corpus))}
     found = examples(corpus, graphs, dense)
     told = [graph.origin for graph in found.graphs]
     assert all(origin is not None for origin in told)

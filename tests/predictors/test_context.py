@@ -128,6 +128,8 @@ def test_the_origin_is_told_by_name_and_by_family():
         ({"method": "espn", "nnz": 0}, "at least 1"),
         ({"method": "espn", "nnz": True}, "at least 1"),
         ({"nnz": 10}, "give the method too"),
+        ({"method": "espm"}, "espn"),
+        ({"method": "espn", "nnz": 10**30}, "at least 1"),
         ({"method": "espn", "nnz": 10, "weights": "fresh"}, "own weights"),
     ],
 )

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 
 import numpy as np
+import onnx
 import onnx_ir as ir
 import pytest
 from numpy.typing import NDArray
+from onnx import numpy_helper
 
 import onnx_graph
 import search_spaces
@@ -96,14 +98,36 @@ def test_masks_that_fit_no_weight_are_refused():
     name, mask = next(iter(masks.items()))
     with pytest.raises(InvalidMasksError, match="no weight 'other'"):
         encode_masks(model, {"other": mask})
-    with pytest.raises(InvalidMasksError, match="must be bool"):
+    with pytest.raises(InvalidMasksError, match="must be a bool array"):
         encode_masks(model, {name: mask.astype(np.float32)})
-    with pytest.raises(InvalidMasksError, match="must be bool"):
+    with pytest.raises(InvalidMasksError, match="must be a bool array"):
         encode_masks(model, {name: mask[:, :1]})
     with pytest.raises(InvalidMasksError, match="as many masks"):
         encode_masks(model, masks | {name: mask[:2]})
     with pytest.raises(InvalidMasksError, match="at least one weight"):
         encode_masks(model, {})
+    with pytest.raises(InvalidMasksError, match="got list"):
+        encode_masks(model, {name: mask.tolist()})
+    assert encode_masks(model, {name: mask[:0]}) == []
+
+
+def test_a_weight_that_is_used_in_two_orientations_is_refused():
+    text = "(float[N,4] x) => (float[N,4] y) { h = Gemm<transB = 1>(x, w)  r = Relu(h)  y = Gemm(r, w) }"
+    proto = onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : 17]> g {text}')
+    proto.graph.initializer.append(numpy_helper.from_array(np.ones((4, 4), np.float32), "w"))
+    model = onnx_graph.from_proto(proto)
+    with pytest.raises(InvalidMasksError, match="two orientations"):
+        encode_masks(model, {"w": np.ones((2, 4, 4), bool)})
+
+
+def test_a_full_layer_is_read_as_such_beside_dead_connections():
+    model = network("mlp", 2)
+    masks = {name: np.ones((3, *mask.shape), bool) for name, mask in onnx_graph.masks(model).items()}
+    last = list(masks)[-1]
+    masks[last][1, :, 0] = masks[last][2, :, :2] = False  # nothing reads these units in the networks 1 and 2
+    for number, graph in enumerate(encode_masks(model, masks, units=False)):
+        expected = encode(alone(model, masks, number))
+        np.testing.assert_allclose(matrix([graph]), matrix([expected]), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", SIGNATURES)

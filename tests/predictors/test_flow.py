@@ -213,3 +213,15 @@ def constants_network(text: str, constants: dict[str, np.ndarray], a: np.ndarray
         numpy_helper.from_array(array, name) for name, array in {**weights, **constants}.items()
     )
     return ir.from_proto(onnx.shape_inference.infer_shapes(proto, data_prop=True))
+
+
+def test_weights_behind_an_unknown_operator_keep_their_connections():
+    text = "(float[N,2,4,4] x) => (float[N,3] y) { c = Conv(x, k)  m = Mystery(c)  d = Conv(m, l)  y = ReduceMean<keepdims = 0>(d, axes) }"
+    proto = onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : 18]> g {text}')
+    arrays = {"k": np.eye(4)[:, :2, None, None], "l": np.eye(4)[:3, :, None, None]}
+    proto.graph.initializer.extend(
+        numpy_helper.from_array(array.astype(np.float32), name) for name, array in arrays.items()
+    )
+    proto.graph.initializer.append(numpy_helper.from_array(np.array([2, 3]), "axes"))
+    graph = encode(ir.from_proto(proto))
+    assert np.expm1(graph.summary[GRAPH_FEATURES.index("log_nnz")]) == pytest.approx(2 + 3, abs=1e-3)
