@@ -400,7 +400,7 @@ def paths(case: Case, count: int) -> NDArray[np.float64] | None:
     if not operators:
         return None
     (operator,) = operators
-    relation = canonical_call.relation_of(operator, graph.shapes, graph.opset, CountedWeights())
+    relation = canonical_call.relation_of(operator, graph.shapes, graph.opset, CountedWeights(1))
     fields = sources(case, [graph.shapes[value] or () for value in operator.inputs], operator.positions)
     shapes = [graph.shapes[value] or () for value in operator.outputs]
     ranks = [0] * (max(operator.results) + 1)

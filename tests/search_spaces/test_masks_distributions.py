@@ -134,7 +134,7 @@ def test_allocation_is_within_one_of_the_exact_share(data):
     sizes = data.draw(st.lists(st.integers(20, 200), min_size=len(scores), max_size=len(scores)))
     total = data.draw(st.integers(len(scores) * 20, sum(sizes)))
     found = np.array(allocate(scores, sizes, sizes, total))
-    free = found < sizes
+    free = found < np.array(sizes) - 1  # a full layer may lose one to the rounding of the total
     # Layers below their size share one ε: count = ε · score · size within the rounding of one.
     low, high = (((found + step) / (scores * sizes))[free] for step in (-1.001, 1.001))
     assert found.sum() == total
