@@ -127,6 +127,9 @@ def remarks(rows: "Sequence[PredictionRow]") -> list[str]:
         "outside: unlike every network that the predictor was fitted on; do not trust the number": any(
             row.outside for row in rows
         ),
+        "doubtful: the interval is wide, the true accuracy may lie far from the number; train such a network to know": any(
+            row.doubtful and not row.outside and not row.unseen for row in rows
+        ),
         "unseen: a task, or a kind of network for it, that the predictor was not fitted on; trust the order more than the "
         "numbers": any(row.unseen for row in rows),
         "?: the network has operators that were never measured; do not trust its milliseconds": any(

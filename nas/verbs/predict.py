@@ -199,6 +199,7 @@ def _row(
         high=float(prediction.high[place]),
         distance=None if isnan(distance) else distance,
         unseen=bool(prediction.unseen[place]),
+        doubtful=bool(prediction.doubtful[place]),
         why=predictor.unlike(question.graph) if distance > 1 else "",
         cost=cost,
         explanation=explanation,

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from predictors import Origin, TaskDescription
+from predictors import Origin, Prediction, TaskDescription
 from predictors.calibration.questions import FEWEST, QUESTIONS, Questions, kinds
 from predictors.errors import InvalidPredictorError
 from predictors.models.linear import LinearPredictor
@@ -74,3 +74,9 @@ def test_a_predictor_corrects_and_keeps_its_correction():
     damaged = predictor.arrays() | {f"{QUESTIONS}kinds": np.array([2, 1])}
     with pytest.raises(InvalidPredictorError):
         LinearPredictor.from_arrays(damaged)
+
+
+def test_a_wide_interval_is_doubtful():
+    ends = np.array([[0.5, 0.60], [0.5, 0.70], [0.0, 1.0]])
+    said = Prediction(ends.mean(axis=1), np.full(3, 0.05), ends[:, 0], ends[:, 1])
+    assert said.doubtful.tolist() == [False, True, True]

@@ -42,6 +42,7 @@ class PredictionRow:
         low, high: interval that contains the accuracy with a probability of 90 %.
         distance: distance from the networks of the fit, above 1 means *outside*; None if the predictor does not know it.
         unseen: whether the predictor was not fitted on this task, or not on this kind of network for the task.
+        doubtful: whether the interval is so wide that the predictor itself expects a large error.
         why: how an outside network differs from those of the fit, in words; empty if it is not outside or nothing can be said.
         cost: predicted costs, if requested.
         explanation: explanation of the prediction, if requested.
@@ -55,6 +56,7 @@ class PredictionRow:
     high: float
     distance: float | None
     unseen: bool
+    doubtful: bool = False
     why: str = ""
     cost: PredictedCost | None = None
     explanation: "Explanation | None" = None
@@ -67,7 +69,7 @@ class PredictionRow:
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values; cost and explanation only if they were requested."""
-        names = ("model", "task", "score", "std", "low", "high", "distance", "outside", "unseen")
+        names = ("model", "task", "score", "std", "low", "high", "distance", "outside", "doubtful", "unseen")
         data = {name: getattr(self, name) for name in names}
         if self.outside:
             data["why"] = self.why
@@ -100,4 +102,6 @@ class PredictionRow:
         """How well the predictor knows such networks: one word and, for what it does not know, the reason."""
         if self.outside:
             return f"outside: {self.why}" if self.why else "outside"
-        return "unseen" if self.unseen else "" if self.outside is None else "inside"
+        if self.unseen:
+            return "unseen"
+        return "doubtful" if self.doubtful else "" if self.outside is None else "inside"
