@@ -15,7 +15,7 @@ from nas.corpus.labelled_network import MeasuredNetwork, structure_of
 from nas.corpus.learned import measure_learned
 from nas.corpus.shard import Examples, Shard, read_shard, shard_file, write_shard
 from nas.corpus.shard_plan import Spaces, candidates, training_seeds
-from nas.corpus.trainings import train_again
+from nas.corpus.trainings import metrics, train_again
 from nas.errors import RunError
 from nas.tasks.description import describe
 from nas.tasks.task import Task
@@ -193,8 +193,7 @@ def measure(domain: Domain, number: int, task: Task) -> list[MeasuredNetwork]:
             candidate=candidate,
             structure=structure_of(models[position]),
             seeds=seeds[position],
-            validation=tuple(None if one is None else one.validation for one in outcomes[position]),
-            test=tuple(None if one is None else one.test for one in outcomes[position]),
+            **metrics(outcomes[position]),
             nnz=counts[position].nnz,
             weights=counts[position].weights,
             seconds=round(seconds, 4),

@@ -19,13 +19,14 @@ from nas.corpus.labelled_network import MeasuredNetwork, structure_of
 from nas.corpus.learned_mask import LearnedMask
 from nas.corpus.learned_plan import Group, groups, methods_of, seed_of
 from nas.corpus.shard_plan import MOST_EDITS, Spaces, repeats
-from nas.corpus.trainings import Outcome, train_again, train_all
+from nas.corpus.trainings import Outcome, metrics, train_again, train_all
 from nas.seeds import generator
 from nas.tasks.task import Task
 from nas.training.methods.method import masked
+from nas.training.stack.weight_layer import mask_layer
 from onnx_graph.internals import array_of
 from search_spaces import Ticket
-from search_spaces.masks import Mask, MaskLayer, apply, from_first, random_edit
+from search_spaces.masks import Mask, apply, from_first, random_edit
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -65,11 +66,9 @@ class Found:
 
     def weights(self) -> dict[str, NDArray[np.float32]]:
         """The trained weights in canonical orientation, by name."""
-        arrays = {
-            one.name: array_of(self.trained.graph.initializers[one.name]) for one in onnx_graph.weights(self.trained)
-        }
+        initializers = self.trained.graph.initializers
         return {
-            one.name: np.asarray(one.canonical(arrays[one.name]), np.float32)
+            one.name: np.asarray(one.canonical(array_of(initializers[one.name])), np.float32)
             for one in onnx_graph.weights(self.trained)
         }
 
@@ -111,8 +110,7 @@ def measure_learned(domain: Domain, number: int, task: Task) -> list[MeasuredNet
             candidate=one.group.architecture,
             structure=structure,
             seeds=own,
-            validation=tuple(None if outcome is None else outcome.validation for outcome in outcomes),
-            test=tuple(None if outcome is None else outcome.test for outcome in outcomes),
+            **metrics(outcomes),
             nnz=one.row.ticket.nnz,
             weights=one.group.weights,
             seconds=seconds,
@@ -187,10 +185,7 @@ def _planned(domain: Domain, group: Group, parents: Sequence[Found]) -> list[Chi
 
 def _edited(parent: Found, rng: np.random.Generator) -> dict[str, Mask]:
     """The mask after one to `MOST_EDITS` random edits."""
-    layers = [
-        MaskLayer(name=one.name, shape=one.shape, kind=one.kind, gates=one.gates * one.directions)
-        for one in onnx_graph.weights(parent.group.model)
-    ]
+    layers = [mask_layer(one) for one in onnx_graph.weights(parent.group.model)]
     masks = dict(parent.masks)
     for _ in range(int(rng.integers(1, MOST_EDITS + 1))):
         edit = random_edit(masks, layers, rng)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 import onnx_ir as ir
 
@@ -67,3 +68,18 @@ def train_again(
     for (position, _), outcome in zip(jobs, outcomes, strict=True):
         found[position].append(outcome)
     return found
+
+
+class Metrics(TypedDict):
+    """The metric of every training of a network on either split; None where it diverged."""
+
+    validation: tuple[float | None, ...]
+    test: tuple[float | None, ...]
+
+
+def metrics(outcomes: Sequence[Outcome | None]) -> Metrics:
+    """The metrics of the trainings of one network, in order."""
+    return {
+        "validation": tuple(None if one is None else one.validation for one in outcomes),
+        "test": tuple(None if one is None else one.test for one in outcomes),
+    }

@@ -1,7 +1,7 @@
 """Which networks share an architecture, whatever their masks: they are left out together when a predictor judges itself."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,7 @@ FEWEST = 10
 
 def architectures(graphs: Sequence[StructureGraph]) -> NDArray[np.int64]:
     """Number of every architecture, int64 ``(graphs,)``: operators, their shapes and attributes, and the number of links are equal."""
-    numbers: dict[bytes, int] = {}
-    return np.array([numbers.setdefault(_digest(graph), len(numbers)) for graph in graphs], np.int64)
+    return _numbered(map(_digest, graphs))
 
 
 def left_out_together(graphs: Sequence[StructureGraph]) -> NDArray[np.int64]:
@@ -24,9 +23,7 @@ def left_out_together(graphs: Sequence[StructureGraph]) -> NDArray[np.int64]:
     group = architectures(graphs)
     if len(group) and group.max() + 1 >= FEWEST:
         return group
-    numbers: dict[bytes, int] = {}
-    rows = [graph.summary.tobytes() + graph.features.tobytes() for graph in graphs]
-    return np.array([numbers.setdefault(row, len(numbers)) for row in rows], np.int64)
+    return _numbered(graph.summary.tobytes() + graph.features.tobytes() for graph in graphs)
 
 
 def folds(graphs: Sequence[StructureGraph], count: int, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -52,6 +49,12 @@ def members_of(group: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     """The networks of every group, in ascending order."""
     order = np.argsort(group, kind="stable")
     return np.split(order, np.flatnonzero(np.diff(group[order])) + 1)
+
+
+def _numbered(keys: Iterable[bytes]) -> NDArray[np.int64]:
+    """A number for every key, int64 ``(keys,)``: equal keys have the same, counted from their first occurrence."""
+    numbers: dict[bytes, int] = {}
+    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
 
 
 def _digest(graph: StructureGraph) -> bytes:

@@ -184,10 +184,8 @@ def _typical(predictor: Predictor) -> _Typical:
         raise PredictorError(
             f"predictor {predictor.name!r} keeps no typical features to compare with; an ensemble does"
         )
-    first, last = (
-        len(STRUCTURE_FEATURES),
-        len(STRUCTURE_FEATURES) + len(NODE_FEATURES),
-    )  # then come the means over nodes
+    first = len(STRUCTURE_FEATURES)
+    last = first + len(NODE_FEATURES)  # between them are the means over nodes
     return _Typical(centre[: len(GRAPH_FEATURES)].astype(np.float32), centre[first:last].astype(np.float32))
 
 
