@@ -33,7 +33,7 @@ from sklearn.preprocessing import StandardScaler
 from benchmarks.support.corpus_graphs import corpus_graphs, dense_graphs
 from benchmarks.support.places import CORPUS, RESULTS
 from nas import Corpus
-from nas.corpus.examples import Examples, examples
+from nas.corpus.examples import LabelledGraphs, examples
 from predictors import Origin, Prediction, StructureGraph, create, kendall_inside
 from predictors.features.matrix import SUMMARY_FEATURES, summaries
 
@@ -171,7 +171,7 @@ class Judge:
         return self.graphs[row].on(self.corpus.examples[self.corpus.networks[row].domain].description).of_origin(origin)
 
     def _before(self, name: str) -> list[dict[str, Any]]:
-        parts: list[tuple[Examples, Prediction]] = []
+        parts: list[tuple[LabelledGraphs, Prediction]] = []
         for fitted, judged in self._divisions(by_task=False):
             plans = _plans(examples(self.corpus, self.graphs, self.dense, rows=judged))
             if plans.graphs:
@@ -193,7 +193,7 @@ class Judge:
         assert network.learned is not None
         return round(network.learned.density * network.weights)
 
-    def _fit(self, name: str, told: Examples) -> Predict:
+    def _fit(self, name: str, told: LabelledGraphs) -> Predict:
         if name not in BASELINES:
             return create(name).fit(list(told.graphs), told.accuracies, seed=0).predict
         columns = [SUMMARY_FEATURES.index(feature) for feature in (*BASELINES[name], *TOLD)]
@@ -244,10 +244,10 @@ def _fold(architecture: Any) -> int:
     return zlib.crc32(json.dumps(dict(architecture), sort_keys=True, default=str).encode()) % FOLDS
 
 
-def _plans(found: Examples) -> Examples:
+def _plans(found: LabelledGraphs) -> LabelledGraphs:
     places = [place for place, graph in enumerate(found.graphs) if graph.origin is not None and graph.origin.nnz]
     graphs = tuple(found.graphs[place] for place in places)
-    return Examples(graphs=graphs, accuracies=found.accuracies[places], rows=found.rows[places])
+    return LabelledGraphs(graphs=graphs, accuracies=found.accuracies[places], rows=found.rows[places])
 
 
 def _joined(parts: Sequence[Prediction]) -> Prediction:

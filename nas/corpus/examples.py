@@ -21,7 +21,7 @@ UNTOLD = 0.4
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Examples:
+class LabelledGraphs:
     """Structures with accuracies.
 
     Attributes:
@@ -43,7 +43,7 @@ def examples(
     rows: Sequence[int] | NDArray[np.int64] | None = None,
     untold: float = UNTOLD,
     seed: int = 0,
-) -> Examples:
+) -> LabelledGraphs:
     """Examples of some networks of a corpus.
 
     Args:
@@ -66,7 +66,7 @@ def examples(
         for row, origin, accuracy in _planned(corpus, taken):
             graph = dense[architecture_of(corpus, row)]
             found.append((row, _on_task(corpus, row, graph).of_origin(origin), accuracy))
-    return Examples(
+    return LabelledGraphs(
         graphs=tuple(graph for _, graph, _ in found),
         accuracies=np.array([accuracy for *_, accuracy in found], np.float64),
         rows=np.array([row for row, *_ in found], np.int64),
