@@ -29,6 +29,7 @@ from .models.forest import ForestOptions as ForestOptions
 from .models.gaussian_process import GaussianProcessOptions as GaussianProcessOptions
 from .models.gnn.gnn import GNNOptions as GNNOptions
 from .models.latency import LatencyPredictor as LatencyPredictor
+from .models.origins import OriginsPredictor as OriginsPredictor
 from .origin import Origin as Origin
 from .predictor import Prediction as Prediction
 from .predictor import Predictor as Predictor
@@ -57,6 +58,7 @@ __all__ = [
     "Json",
     "LatencyPredictor",
     "Origin",
+    "OriginsPredictor",
     "PREDICTORS",
     "Prediction",
     "Predictor",

@@ -11,6 +11,8 @@ from predictors.errors import InvalidOriginError
 
 Weights = Literal["fresh", "own"]
 Family = Literal["before", "after", "during"]
+Question = Literal["fresh", "own", "plan"]
+"""What is asked: accuracy with fresh weights, with the weights that a method left, or what a method would reach that has not run yet."""
 
 DRAWN = "static"
 """The method of masks that were drawn at random."""
@@ -76,6 +78,11 @@ class Origin:
     def accuracy_with(self) -> Weights | None:
         """The weights that the accuracy is measured with; a plan is predicted with its own."""
         return "own" if self.nnz is not None else self.weights
+
+    @property
+    def question(self) -> Question:
+        """The kind of question; fresh weights if nothing is said."""
+        return "plan" if self.nnz is not None else self.weights or "fresh"
 
     def features(self, weights: float) -> NDArray[np.float32]:
         """`ORIGIN_FEATURES`, float32; `weights` is the number of maskable weights of the network."""

@@ -1,7 +1,7 @@
 """The interface of a predictor: structure graphs in, accuracy with its uncertainty out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -89,6 +89,17 @@ class Prediction:
             self.unseen | other.unseen,
         )
 
+    @classmethod
+    def merged(cls, parts: "Sequence[tuple[Sequence[int], Prediction]]", count: int) -> "Prediction":
+        """One prediction for `count` networks from parts, each with the places of its networks."""
+        found: dict[str, NDArray[np.generic]] = {
+            one.name: np.zeros(count, np.bool_ if one.name == "unseen" else np.float64) for one in fields(cls)
+        }
+        for places, part in parts:
+            for name, values in found.items():
+                values[list(places)] = getattr(part, name)
+        return cls(**found)  # type: ignore[arg-type]
+
     @property
     def outside(self) -> NDArray[np.bool_]:
         """Whether each network is unlike all networks of the fit, bool ``(networks,)``: do not trust such a prediction."""
@@ -117,6 +128,19 @@ class Predictor(Protocol):
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
         """The predictor that `arrays` came from."""
+
+
+@runtime_checkable
+class Divided(Protocol):
+    """A predictor that asks others."""
+
+    def answering(self, graph: StructureGraph) -> Predictor:
+        """The predictor that answers for a network."""
+
+
+def answering(predictor: Predictor, graph: StructureGraph) -> Predictor:
+    """The predictor that answers for a network: itself, unless it asks others."""
+    return predictor.answering(graph) if isinstance(predictor, Divided) else predictor
 
 
 @runtime_checkable

@@ -31,6 +31,7 @@ PREDICTORS: Registry[type[Predictor]] = Registry(
         "gnn": "predictors.models.gnn.gnn:GNNPredictor",
         "quick": "predictors.models.quick:QuickPredictor",
         "ensemble": "predictors.models.ensemble:EnsemblePredictor",
+        "origins": "predictors.models.origins:OriginsPredictor",
         "warm": "predictors.models.warm:WarmPredictor",
     },
     "predictors",

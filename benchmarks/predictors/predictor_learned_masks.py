@@ -10,7 +10,10 @@ Sections:
   task    as masks, the method told, with one task left out after the other
 Columns: bias and mean error in points; "holds", share of accuracies inside the stated 90 % interval; "τ cell", Kendall's τ inside one
 architecture at one number of kept weights (masks) or inside one number of kept weights of one domain (before); "held" columns are those
-of the held methods alone. "A second run" ranks masks by another training of the same mask, plans by the other run of the same method.
+of the held methods alone, and in section ``before`` all others are those of the known methods. "τ method" compares architectures under
+one method at one number of kept weights; "regret" is what the plan that is ranked first loses to the best one of its cell, in points.
+"A second run" ranks masks by another training of the same mask, plans by the other run of the same method. Every predictor is fitted for
+each kind of question by itself (`predictors.OriginsPredictor`).
 Usage: NAS_DATA_DIR=DATA python -m benchmarks.predictors.predictor_learned_masks [SECTION ...] [--methods NAME ...] [--print]
 """
 
@@ -34,7 +37,7 @@ from benchmarks.support.corpus_graphs import corpus_graphs, dense_graphs
 from benchmarks.support.places import CORPUS, RESULTS
 from nas import Corpus
 from nas.corpus.examples import LabelledGraphs, examples
-from predictors import Origin, Prediction, StructureGraph, create, kendall_inside
+from predictors import Origin, OriginsPredictor, Prediction, StructureGraph, attainable_tau, create, kendall_inside
 from predictors.features.matrix import SUMMARY_FEATURES, summaries
 
 STORED = RESULTS / "predictor_learned_masks.json"
@@ -51,8 +54,10 @@ BASELINES: dict[str, tuple[str, ...]] = {
     ),
     "relevance of the inputs": ("relevance_edges", "relevance_paths", "relevance_read", "log_effective_nnz"),
 }
+FEWEST_CHOICES = 8
+"""Least number of plans in a cell from which one is chosen."""
 TOLD = tuple(name for name in SUMMARY_FEATURES if name.startswith(("origin_", "task_")))
-PREDICTORS = ("linear", "forest", "quick")
+PREDICTORS = ("linear", "forest", "gp", "quick", "ensemble")
 
 Predict = Callable[[Sequence[StructureGraph]], Prediction]
 
@@ -175,18 +180,41 @@ class Judge:
         for fitted, judged in self._divisions(by_task=False):
             plans = _plans(examples(self.corpus, self.graphs, self.dense, rows=judged))
             if plans.graphs:
-                told = examples(self.corpus, self.graphs, self.dense, rows=fitted)
+                told = _plans(examples(self.corpus, self.graphs, self.dense, rows=fitted))
                 parts.append((plans, self._fit(name, told)(plans.graphs)))
         rows = np.concatenate([plans.rows for plans, _ in parts])
         truth = np.concatenate([plans.accuracies for plans, _ in parts])
         prediction = _joined([one for _, one in parts])
-        keep = [self._keep(row) for row in rows.tolist()]
-        cells = np.array([f"{self.domain[row]}/{count}" for row, count in zip(rows, keep, strict=True)])
+        cells, held = self._plan_cells(rows), np.isin(self.method[rows], HELD)
         found = []
         for domain in np.unique(self.domain[rows]):
-            some = self.domain[rows] == domain
-            found.append({"domain": str(domain), **_figures(truth, prediction, cells, some)})
+            some = (self.domain[rows] == domain) & ~held
+            figures = _figures(truth, prediction, cells, some)
+            figures |= self._choices(rows[some], truth[some], prediction.mean[some])
+            figures |= {
+                f"held {key}": value
+                for key, value in _figures(truth, prediction, cells, (self.domain[rows] == domain) & held).items()
+            }
+            found.append({"domain": str(domain), **figures})
         return found
+
+    def _plan_cells(self, rows: NDArray[np.int64]) -> NDArray[np.str_]:
+        """Domain and number of weights to keep."""
+        return np.array([f"{self.domain[row]}/{self._keep(row)}" for row in rows.tolist()])
+
+    def _choices(
+        self, rows: NDArray[np.int64], truth: NDArray[np.float64], said: NDArray[np.float64]
+    ) -> dict[str, float]:
+        """τ among architectures under one method, and the mean loss of the plan that is ranked first, in points."""
+        cells = self._plan_cells(rows)
+        under = [f"{cell}/{method}" for cell, method in zip(cells, self.method[rows], strict=True)]
+        losses = [
+            truth[own].max() - truth[own][said[own].argmax()]
+            for own in (np.flatnonzero(cells == cell) for cell in np.unique(cells))
+            if len(own) >= FEWEST_CHOICES
+        ]
+        regret = 100 * float(np.mean(losses)) if losses else float("nan")
+        return {"tau_method": kendall_inside(truth, said, under), "regret": regret, "choices": len(losses)}
 
     def _keep(self, row: int) -> int:
         network = self.corpus.networks[row]
@@ -195,7 +223,8 @@ class Judge:
 
     def _fit(self, name: str, told: LabelledGraphs) -> Predict:
         if name not in BASELINES:
-            return create(name).fit(list(told.graphs), told.accuracies, seed=0).predict
+            fresh = OriginsPredictor(lambda _: create(name))
+            return fresh.fit(list(told.graphs), told.accuracies, seed=0).predict
         columns = [SUMMARY_FEATURES.index(feature) for feature in (*BASELINES[name], *TOLD)]
         line = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-3, 3, 13)))
         line.fit(summaries(told.graphs)[:, columns], told.accuracies)
@@ -208,24 +237,33 @@ class Judge:
         return predict
 
     def ceiling(self, section: str) -> list[dict[str, Any]]:
-        """τ of two trainings: of the same mask from fresh weights, or of two runs of a method on one architecture."""
+        """τ of two trainings: of the same mask from fresh weights, or of two runs of a method on one architecture.
+
+        ``attainable`` is the τ that a perfect predictor would reach against the mean that predictors are judged by.
+        """
         found = []
         for domain in np.unique(self.domain[self.learned]):
             rows = np.flatnonzero((self.domain == domain) & self.learned)
             if section == "before":
-                pairs = self._runs(rows)
+                pairs = [pair for pair in self._runs(rows) if self.method[pair[0]] not in HELD]
                 first, second = (self.corpus.own_accuracies[[pair[place] for pair in pairs]] for place in (0, 1))
-                cells = [self._keep(pair[0]) for pair in pairs]
+                firsts, trainings = np.array([pair[0] for pair in pairs]), 2.0
+                cells: Sequence[str] = self._plan_cells(firsts).tolist()
+                more = self._choices(firsts, (first + second) / 2, first)
             else:
                 rows = np.array([row for row in rows if len(self.corpus.trainings[row]) > 1])
                 first, second = (np.array([self.corpus.trainings[row][place] for row in rows]) for place in (0, 1))
-                cells = [self.corpus.networks[row].candidate.digest for row in rows]
+                trainings = 1 / float(np.mean([1 / len(self.corpus.trainings[row]) for row in rows]))
+                cells, more = [self.corpus.networks[row].candidate.digest for row in rows], {}
+            tau = kendall_inside(first, second, cells)
             found.append(
                 {
                     "domain": str(domain),
                     "weights": "fresh",
                     "n": len(first),
-                    "tau": kendall_inside(first, second, cells),
+                    "tau": tau,
+                    "attainable": attainable_tau(tau, trainings),
+                    **more,
                 }
             )
         return found
@@ -287,8 +325,12 @@ def show(section: str, rows: dict[str, list[dict[str, Any]]]) -> None:
         "holds",
         "outside",
         "τ cell",
+        "attainable",
+        "τ method",
+        "regret",
         "held bias",
         "held holds",
+        "held τ",
     ):
         table.add_column(head, justify="left" if head in ("method", "domain", "weights", "told") else "right")
     for name, own in rows.items():
@@ -304,7 +346,9 @@ def show(section: str, rows: dict[str, list[dict[str, Any]]]) -> None:
                 *(_number(row.get(key), digits) for key, digits in (("bias", 1), ("error", 1), ("holds", 2))),
             ]
             cells += [_number(row.get(key), 3 if key == "tau" else 2) for key in ("outside", "tau")]
-            table.add_row(*cells, _number(row.get("held bias"), 1), _number(row.get("held holds"), 2))
+            cells += [_number(row.get(key), 3) for key in ("attainable", "tau_method")]
+            cells += [_number(row.get(key), 1) for key in ("regret", "held bias")]
+            table.add_row(*cells, _number(row.get("held holds"), 2), _number(row.get("held tau"), 3))
     Console().print(table)
 
 

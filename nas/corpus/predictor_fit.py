@@ -1,6 +1,7 @@
 """Fits a predictor on a corpus. With several tasks, the predictor also reads the description of each task."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from nas.corpus.corpus import Corpus
@@ -15,6 +16,7 @@ from predictors import (
     GaussianProcessOptions,
     GNNOptions,
     Json,
+    OriginsPredictor,
     Predictor,
     StructureGraph,
     TaskDescription,
@@ -39,8 +41,11 @@ def fit(corpus: Corpus, folder: Path, name: str = "ensemble", *, seed: int = 0) 
     known = descriptions(corpus)
     encoded = [encode(corpus.model(row)) for row in range(len(corpus))]
     found = examples(corpus, encoded, _dense(corpus), seed=seed)
-    predictor = _fresh(name, len(found.graphs)).fit(found.graphs, found.accuracies, seed=seed)
     methods = sorted({one.learned.method for one in corpus.networks if one.learned is not None})
+    fresh = partial(_fresh, name)
+    several = bool(methods) and name in OriginsPredictor.MEMBERS
+    predictor = OriginsPredictor(fresh) if several else fresh(len(found.graphs))
+    predictor = predictor.fit(found.graphs, found.accuracies, seed=seed)
     provenance: dict[str, Json] = {
         "corpus": {domain: len(corpus.of(domain)) for domain in corpus.domains},
         "trainings": sum(map(len, corpus.trainings)) + sum(one.learned is not None for one in corpus.networks),

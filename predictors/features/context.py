@@ -50,19 +50,21 @@ CONTEXT_FEATURES: tuple[str, ...] = (
     *READING_FEATURES,
     *(f"origin_{name}" for name in ORIGIN_FEATURES),
 )
-CONTEXT_GROUPS = ("balance", "inputs", "origin")
-_GROUPS = tuple(
-    group
-    for group, names in zip(CONTEXT_GROUPS, (BALANCE_FEATURES, READING_FEATURES, ORIGIN_FEATURES), strict=True)
-    for _ in names
+ORIGIN_GROUPS = {"weights": "weights", "family": "family", "method": "method", "planned": "plan"}
+"""Group of a feature of the origin by the first part of its name."""
+_GROUPS = (
+    *("balance" for _ in BALANCE_FEATURES),
+    *("inputs" for _ in READING_FEATURES),
+    *(ORIGIN_GROUPS[name.split("_")[0]] for name in ORIGIN_FEATURES),
 )
+CONTEXT_GROUPS = tuple(dict.fromkeys(_GROUPS))
 _LOG_WEIGHTS = GRAPH_FEATURES.index("log_weights")
 _LEAST = 1e-3
 """Added to relevances before their ratio is taken."""
 
 
 def context_group(name: str) -> str:
-    """The group of a feature of the context: ``balance``, ``inputs`` or ``origin``."""
+    """The group of a feature of the context: ``balance``, ``inputs``, or one of `ORIGIN_GROUPS`."""
     return _GROUPS[CONTEXT_FEATURES.index(name)]
 
 

@@ -25,7 +25,7 @@ from predictors.features.graph_features import graph_feature_group
 from predictors.features.matrix import GRAPH_FEATURES, NODE_FEATURES, STRUCTURE_FEATURES
 from predictors.features.node_features import node_feature_group
 from predictors.origin import Origin
-from predictors.predictor import Predictor
+from predictors.predictor import Predictor, answering
 from predictors.structure_graph import StructureGraph
 from predictors.task_description import TaskDescription
 
@@ -129,7 +129,7 @@ def explain(
     if len(weights) > MOST_LAYERS:
         raise PredictorError(f"the network has {len(weights)} weights; at most {MOST_LAYERS} are explained")
     graph, masks = encode(network), onnx_graph.masks(network)
-    typical = _typical(predictor)
+    typical = _typical(answering(predictor, graph.of_origin(origin)))
     predicted = float(said([graph])[0])
     return Explanation(
         predicted=predicted,

@@ -17,7 +17,7 @@ from predictors.library.explanation import Explanation, explain
 from predictors.library.persistence import SavedPredictor, read
 from predictors.library.unlike import unlike
 from predictors.origin import Family, Origin, Weights
-from predictors.predictor import Prediction
+from predictors.predictor import Prediction, answering
 from predictors.reading.operators import INDEX
 from predictors.registry import COST_PREDICTORS
 from predictors.structure_graph import StructureGraph
@@ -215,7 +215,7 @@ class FittedPredictor(SavedPredictor):
 
     def unlike(self, graph: StructureGraph) -> str:
         """How a network differs from those of the fit, in words; empty if it does not, or if the predictor does not know."""
-        support = getattr(self.predictor, "support", None)
+        support = getattr(answering(self.predictor, graph), "support", None)
         return unlike(support, graph) if isinstance(support, Support) else ""
 
     def explain(

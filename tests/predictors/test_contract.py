@@ -8,6 +8,7 @@ from predictors.models.boosted import BoostedOptions
 from predictors.models.ensemble import EnsembleOptions, EnsemblePredictor
 from predictors.models.forest import ForestOptions
 from predictors.models.gnn.gnn import GNNOptions, GNNPredictor
+from predictors.models.origins import OriginsPredictor
 from predictors.models.warm import WarmPredictor
 from predictors.registry import PREDICTORS, needs_task
 from predictors.testing import PredictorContract, synthetic_graphs
@@ -22,6 +23,7 @@ SMALL_ENSEMBLE = EnsembleOptions(
 QUICK = {
     "gnn": functools.partial(GNNPredictor, SMALL),
     "ensemble": functools.partial(EnsemblePredictor, SMALL_ENSEMBLE),
+    "origins": functools.partial(OriginsPredictor, lambda _: create("linear")),
     "warm": lambda: WarmPredictor(SMALL_ENSEMBLE, source=shipped().predictor),
 }
 
