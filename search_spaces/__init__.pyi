@@ -1,5 +1,7 @@
 from .candidate import Candidate as Candidate
+from .candidate import InheritedMask as InheritedMask
 from .candidate import Json as Json
+from .candidate import LearnedMask as LearnedMask
 from .candidate import MaskEdit as MaskEdit
 from .candidate import MaskRecipe as MaskRecipe
 from .errors import InvalidCandidateError as InvalidCandidateError
@@ -18,10 +20,12 @@ from .ticket import Ticket as Ticket
 
 __all__ = [
     "Candidate",
+    "InheritedMask",
     "InvalidCandidateError",
     "InvalidOptionError",
     "InvalidPluginError",
     "Json",
+    "LearnedMask",
     "MaskEdit",
     "MaskRecipe",
     "MaskedSpace",

@@ -13,16 +13,18 @@ import onnx_ir as ir
 
 import onnx_graph
 from search_spaces import genes, mask_genes
-from search_spaces.candidate import Candidate, MaskEdit, MaskRecipe
+from search_spaces.candidate import Candidate, InheritedMask, LearnedMask, MaskEdit, MaskRecipe, MaskSource
 from search_spaces.errors import InvalidCandidateError, InvalidOptionError
 from search_spaces.genes import Gene, InheritedTrial, RandomTrial, RecordedTrial, Recorder
 from search_spaces.mask_genes import Budget
 from search_spaces.masks import edits as mask_edits
 from search_spaces.masks import recipe as mask_recipe
+from search_spaces.masks.crossing import from_first
 from search_spaces.masks.layer import Mask, MaskLayer
 from search_spaces.options import SpaceOptions, to_json
 from search_spaces.signature import Signature
 from search_spaces.space import TrialLike
+from search_spaces.ticket import Ticket
 
 OptionsT = TypeVar("OptionsT", bound=SpaceOptions)
 DesignT = TypeVar("DesignT")
@@ -120,9 +122,14 @@ class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
         return self._propose(trial)
 
     def mutate(self, candidate: Candidate, rng: np.random.Generator) -> Candidate:
-        """A neighbour: one gene changed or one mask edit more (it replaces another if there are `max_edits` already)."""
+        """A neighbour: one gene changed or one mask edit more (it replaces another if there are `max_edits` already).
+
+        A mask that is still to be learned has no edits, and an inherited one belongs to its architecture: there it is always the other.
+        """
         for _ in range(_ATTEMPTS):
-            if self.settings.max_edits and rng.random() < _EDIT_SHARE:
+            if isinstance(candidate.mask, InheritedMask) or (
+                isinstance(candidate.mask, MaskRecipe) and self.settings.max_edits and rng.random() < _EDIT_SHARE
+            ):
                 neighbour = self._edited(candidate, rng)
             else:
                 neighbour = self._changed(candidate, rng)
@@ -133,7 +140,13 @@ class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
         )
 
     def crossover(self, first: Candidate, second: Candidate, rng: np.random.Generator) -> Candidate:
-        """A child: every gene comes from one of the parents; every edit of either parent is kept with probability 1/2."""
+        """A child: every gene comes from one of the parents; every edit of either parent is kept with probability 1/2.
+
+        Two inherited masks of one architecture give one, with layers or units of either. In all other cases a mask that is not drawn
+        gives a mask that its method has still to find.
+        """
+        if not (isinstance(first.mask, MaskRecipe) and isinstance(second.mask, MaskRecipe)):
+            return self._crossed_masks(first, second, rng)
         child = InheritedTrial(genes.cross(self._genes(first), self._genes(second), rng), rng)
         edits = [edit for edit in (*first.edits, *second.edits) if rng.random() < 0.5]
         return self._propose(child, tuple(edits[: self.settings.max_edits]))
@@ -190,16 +203,17 @@ class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
         draft = self._draft(candidate)
         while draft.candidate.edits and draft.live > budget.limit:
             draft = self._draft(replace(draft.candidate, edits=draft.candidate.edits[:-1]))
-        wanted = round(candidate.mask.density * budget.free) + budget.fixed
+        recipe = candidate.mask
+        assert isinstance(recipe, MaskRecipe)
+        wanted = round(recipe.density * budget.free) + budget.fixed
         for _ in range(_RAISES):
-            recipe = draft.candidate.mask
             if draft.live >= _SPENT * wanted or recipe.density >= 1:
                 break
             density = min(1.0, recipe.density * min(wanted / max(draft.live, 1), _STEEPEST))
             denser = self._draft(replace(draft.candidate, mask=replace(recipe, density=density)))
             if denser.live > budget.limit:
                 break
-            draft = denser
+            draft, recipe = denser, replace(recipe, density=density)
         self._drafted = draft
         return draft.candidate
 
@@ -235,8 +249,43 @@ class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
         over = self._draft(edited).live > self._budget(network).limit
         return candidate if over else edited
 
+    def _crossed_masks(self, first: Candidate, second: Candidate, rng: np.random.Generator) -> Candidate:
+        """The child of two candidates of which at least one mask is not drawn."""
+        one, two = first.mask, second.mask
+        if isinstance(one, InheritedMask) and isinstance(two, InheritedMask) and _same_architecture(first, second):
+            return self._crossed_tickets(first, second, rng)
+        genes_ = genes.cross(dict(first.architecture), dict(second.architecture), rng)  # type: ignore[arg-type]
+        sources = [_to_learn(mask) for mask in (one, two) if not isinstance(mask, MaskRecipe)]
+        return self._to_be_learned(InheritedTrial(genes_, rng), sources[int(rng.integers(len(sources)))])
+
+    def _crossed_tickets(self, first: Candidate, second: Candidate, rng: np.random.Generator) -> Candidate:
+        """One inherited mask of two; connections beyond the budget are dropped at random."""
+        one, two = first.mask, second.mask
+        assert isinstance(one, InheritedMask)
+        assert isinstance(two, InheritedMask)
+        network = self._open(first)
+        mine, other = (_masks(network, candidate.mask, candidate.edits) for candidate in (first, second))
+        masks = [np.where(part, mine[name], other[name]) for name, part in from_first(mine, rng).items()]
+        ticket = Ticket.of(masks)
+        limit = ticket.nnz if self.settings.max_nnz is None else self.settings.max_nnz
+        if ticket.nnz > limit:
+            ticket = ticket.without(rng.choice(ticket.nnz, ticket.nnz - limit, replace=False))
+        parents = tuple(dict.fromkeys((*one.parents, *two.parents)))
+        return replace(first, mask=replace(one, ticket=ticket.text, weights=ticket.size, parents=parents), edits=())
+
+    def _to_be_learned(self, trial: TrialLike, source: LearnedMask) -> Candidate:
+        """The architecture of a trial, dense, with a mask that is still to be learned."""
+        return replace(self.dense(self._propose(trial)), mask=source)
+
     def _changed(self, candidate: Candidate, rng: np.random.Generator) -> Candidate:
         """The candidate with one gene changed, of the architecture or of the recipe with probability 1/2 each."""
+        if isinstance(candidate.mask, LearnedMask):
+            names = [name for name in candidate.architecture if name not in self.constant_genes]
+            if not names:
+                return candidate
+            changed = names[int(rng.integers(len(names)))]
+            kept: dict[str, Gene] = dict(candidate.architecture)  # type: ignore[arg-type]
+            return self._to_be_learned(InheritedTrial(kept, rng, {changed}), candidate.mask)
         inherited = self._genes(candidate)
         of_recipe = [name for name in inherited if name.startswith(mask_genes.PREFIX)]
         of_architecture = [name for name in inherited if name not in self.constant_genes and name not in of_recipe]
@@ -246,6 +295,8 @@ class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
 
     def _genes(self, candidate: Candidate) -> dict[str, Gene]:
         """All genes of a candidate by name, including the genes of its recipe."""
+        if not isinstance(candidate.mask, MaskRecipe):
+            raise InvalidCandidateError(f"candidate {candidate.digest} has no recipe: its mask is not drawn")
         recipe = mask_genes.read(candidate.mask, self.settings, self._budget(self._open(candidate)))
         return {**candidate.architecture, **recipe}  # type: ignore[dict-item]
 
@@ -282,12 +333,29 @@ class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
         )
 
 
+def _same_architecture(first: Candidate, second: Candidate) -> bool:
+    return (first.space, dict(first.architecture)) == (second.space, dict(second.architecture))
+
+
+def _to_learn(mask: LearnedMask | InheritedMask) -> LearnedMask:
+    """The mask that the method of an inherited one would find anew."""
+    if isinstance(mask, LearnedMask):
+        return mask
+    return LearnedMask(method=mask.method, keep=max(Ticket(mask.ticket, mask.weights).nnz, 1))
+
+
 def _free(network: OpenNetwork) -> list[MaskLayer]:
     """Layers that follow the recipe."""
     return [layer for layer in network.layers if layer.name not in network.structure]
 
 
-def _masks(network: OpenNetwork, recipe: MaskRecipe, edits: Sequence[MaskEdit]) -> dict[str, Mask]:
-    """The masks of the recipe and the prescribed masks, changed by the edits."""
-    masks = {**mask_recipe.draw(recipe, _free(network)), **network.structure}
+def _masks(network: OpenNetwork, source: MaskSource, edits: Sequence[MaskEdit]) -> dict[str, Mask]:
+    """The masks that the source gives, changed by the edits; of a mask that is still to be learned, all weights."""
+    dense = {layer.name: np.ones(layer.shape, np.bool_) for layer in network.layers}
+    if isinstance(source, LearnedMask):
+        return dense
+    if isinstance(source, InheritedMask):
+        masks = Ticket(source.ticket, source.weights).masks(dense)
+    else:
+        masks = {**mask_recipe.draw(source, _free(network)), **network.structure}
     return mask_edits.apply(edits, masks, network.layers)

@@ -10,15 +10,17 @@ Derive a test class from `SpaceContract`, define how it makes the space, and pyt
 """
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import onnx
 import onnx_ir as ir
 
 import onnx_graph
-from search_spaces.candidate import Candidate
+from search_spaces.candidate import Candidate, InheritedMask, LearnedMask, MaskRecipe
 from search_spaces.signature import Signature
 from search_spaces.space import SearchSpace
+from search_spaces.ticket import Ticket
 
 DRAWS = 20
 
@@ -125,12 +127,48 @@ class SpaceContract:
             first, second = space.mutate(space.sample(rng), rng), space.mutate(space.sample(rng), rng)
             child = space.crossover(first, second, rng)
             assert child.space == space.name
-            assert child.mask.pattern in (first.mask.pattern, second.mask.pattern)
+            assert _pattern(child) in (_pattern(first), _pattern(second))
             assert all(edit in (*first.edits, *second.edits) for edit in child.edits)
             if index % 4 == 0:
                 self.check_network(space, child)
             else:
                 space.build(child)
+
+    def test_a_mask_to_be_learned_is_built_dense(self) -> None:
+        """The network has all its connections; neighbours and children have another architecture and the same method."""
+        space = self.make()
+        rng = np.random.default_rng(8)
+        candidate = _to_learn(space, rng)
+        assert serialized(space.build(candidate)) == serialized(space.build(replace(candidate, mask=MaskRecipe())))
+        again = Candidate.from_json(json.loads(json.dumps(candidate.to_json(), allow_nan=False)))
+        assert (again, again.digest) == (candidate, candidate.digest)
+        if set(candidate.architecture) <= getattr(space, "constant_genes", frozenset()):
+            return  # there is one architecture only
+        child = space.crossover(candidate, _to_learn(space, rng), rng)
+        neighbour = space.mutate(candidate, rng)
+        assert neighbour.architecture != candidate.architecture
+        for other in (child, neighbour):
+            assert other.mask == candidate.mask
+            assert space.dense(other) == replace(other, mask=MaskRecipe())
+
+    def test_an_inherited_mask_is_built_again(self) -> None:
+        """A ticket gives the masks that it was made of; its neighbours are edited, and two of them are crossed."""
+        space = self.make()
+        rng = np.random.default_rng(9)
+        first, second = _inherited(space, space.sample(rng)), None
+        masks = onnx_graph.masks(space.build(first))
+        assert Ticket.of(masks.values()).text == first.mask.ticket  # type: ignore[union-attr]
+        neighbour = space.mutate(first, rng)
+        assert (neighbour.mask, len(neighbour.edits)) == (first.mask, 1)
+        self.check_network(space, neighbour)
+        second = replace(_inherited(space, neighbour), architecture=first.architecture)
+        child = space.crossover(first, second, rng)
+        assert isinstance(child.mask, InheritedMask)
+        assert child.mask.parents == ("first-0", "second-1")
+        either = Ticket(first.mask.ticket, first.mask.weights).bits()  # type: ignore[union-attr]
+        either |= Ticket(second.mask.ticket, second.mask.weights).bits()  # type: ignore[union-attr]
+        assert not (Ticket(child.mask.ticket, child.mask.weights).bits() & ~either).any()
+        self.check_network(space, child)
 
     def test_optuna_suggests_valid_candidates(self) -> None:
         """Every parameter name keeps one range, as Optuna demands."""
@@ -181,3 +219,20 @@ class SpaceContract:
         again = self.make(**options)
         assert again.options() == space.options()
         assert again.sample(np.random.default_rng(9)) == space.sample(np.random.default_rng(9))
+
+
+def _to_learn(space: SearchSpace, rng: np.random.Generator) -> Candidate:
+    return replace(space.dense(space.sample(rng)), mask=LearnedMask(method="espn", keep=20))
+
+
+def _inherited(space: SearchSpace, candidate: Candidate) -> Candidate:
+    """The candidate's masks as a ticket of its unstructured architecture."""
+    ticket = Ticket.of(onnx_graph.masks(space.build(candidate)).values())
+    parent = "second-1" if candidate.edits else "first-0"
+    mask = InheritedMask(ticket=ticket.text, weights=ticket.size, method="espn", parents=(parent,))
+    return replace(space.dense(candidate), mask=mask)
+
+
+def _pattern(candidate: Candidate) -> str:
+    assert isinstance(candidate.mask, MaskRecipe)
+    return candidate.mask.pattern

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from search_spaces.errors import InvalidCandidateError
 from search_spaces.masks.layer import Mask
@@ -49,6 +49,12 @@ class Ticket:
     def nnz(self) -> int:
         """Number of non-zeros."""
         return len(self.text) - self.text.count(_DIGITS[_FAR])
+
+    def without(self, places: ArrayLike) -> "Ticket":
+        """The ticket without some of its non-zeros, given by their numbers from 0."""
+        bits = self.bits()
+        bits[np.flatnonzero(bits)[np.asarray(places, np.int64)]] = False
+        return Ticket.of([bits])
 
     def bits(self) -> NDArray[np.bool_]:
         """All masks as one row, bool ``(size,)``; `InvalidCandidateError` for a text that `of` cannot have made."""

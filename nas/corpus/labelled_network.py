@@ -50,7 +50,9 @@ class MeasuredNetwork:
     @property
     def recipe(self) -> str:
         """Pattern of a drawn mask, or the name of the method that found it."""
-        return self.candidate.mask.pattern if self.learned is None else self.learned.method
+        if self.learned is not None:
+            return self.learned.method
+        return getattr(self.candidate.mask, "pattern", "")
 
     def accuracies(self, validation: int, test: int) -> NDArray[np.float64]:
         """Metric of every training that did not diverge, on both splits together.
