@@ -32,6 +32,7 @@ PREDICTORS: Registry[type[Predictor]] = Registry(
         "quick": "predictors.models.quick:QuickPredictor",
         "ensemble": "predictors.models.ensemble:EnsemblePredictor",
         "origins": "predictors.models.origins:OriginsPredictor",
+        "quick-warm": "predictors.models.warm:QuickWarmPredictor",
         "warm": "predictors.models.warm:WarmPredictor",
     },
     "predictors",

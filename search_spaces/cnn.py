@@ -116,6 +116,7 @@ class CNNSpace(MaskedSpace[CNNOptions, CNNDesign]):
 
     name = "cnn"
     options_type = CNNOptions
+    sizes = ("channels",)
 
     def __init__(self, signature: Signature, settings: CNNOptions) -> None:
         """Raises `InvalidOptionError` for inputs that are not images."""
@@ -149,6 +150,14 @@ class CNNSpace(MaskedSpace[CNNOptions, CNNDesign]):
             batch_norm=bool(trial.suggest_categorical("batch_norm", list(settings.batch_norms))),
             head=genes.choice(trial, "head", settings.heads),
         )
+
+    def preferred(self) -> list[dict[str, genes.Gene]]:
+        """As in LeNet-5: two 5×5 convolutions with a pool between them and a linear layer; and a strided one."""
+        lenet: dict[str, genes.Gene] = {
+            **{"nodes": 1, "operation_1": "conv5x5", "cells": 2, "channels": 16, "growth": 2.0, "stem_stride": 1},
+            **{"reduction": "max-pool", "activation": "relu", "batch_norm": False, "head": "flatten"},
+        }
+        return [lenet, lenet | {"stem_stride": 2, "operation_1": "conv3x3", "reduction": "stride"}]
 
     def network(self, design: CNNDesign) -> NetworkBuilder:
         """Stem, cells with transitions between them, head."""

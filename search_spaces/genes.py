@@ -103,6 +103,37 @@ class InheritedTrial(RandomTrial):
         return min(high, max(low, value + 0.2 * (high - low) * self._rng.standard_normal()))
 
 
+class PreferredTrial:
+    """Answers as an expert would: the preferred gene, kept within the range; else the middle of a range, or the first choice."""
+
+    def __init__(self, preferred: Mapping[str, Gene]) -> None:
+        """`preferred` is not changed."""
+        self._preferred = preferred
+
+    def suggest_float(
+        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+    ) -> float:
+        """The preferred number, or the middle."""
+        wanted = self._number(name, (low * high) ** 0.5 if log else (low + high) / 2)
+        if step is not None:
+            wanted = low + step * round((wanted - low) / step)
+        return min(high, max(low, wanted))
+
+    def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
+        """The preferred number, or the middle."""
+        wanted = self._number(name, (max(low, 1) * high) ** 0.5 if log else (low + high) / 2)
+        last = low + step * ((high - low) // step)
+        return min(last, max(low, low + step * round((wanted - low) / step)))
+
+    def suggest_categorical(self, name: str, choices: Sequence[Gene]) -> Gene:
+        """The preferred choice, or the first."""
+        return self._preferred[name] if name in self._preferred and self._preferred[name] in choices else choices[0]
+
+    def _number(self, name: str, otherwise: float) -> float:
+        value = self._preferred.get(name)
+        return float(value) if isinstance(value, (int, float)) else otherwise
+
+
 class RecordedTrial:
     """Answers with the genes of a candidate; `InvalidCandidateError` if one is missing or impossible.
 

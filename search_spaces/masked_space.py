@@ -15,7 +15,7 @@ import onnx_graph
 from search_spaces import genes, mask_genes
 from search_spaces.candidate import Candidate, InheritedMask, LearnedMask, MaskEdit, MaskRecipe, MaskSource
 from search_spaces.errors import InvalidCandidateError, InvalidOptionError
-from search_spaces.genes import Gene, InheritedTrial, RandomTrial, RecordedTrial, Recorder
+from search_spaces.genes import Gene, InheritedTrial, PreferredTrial, RandomTrial, RecordedTrial, Recorder
 from search_spaces.mask_genes import Budget
 from search_spaces.masks import edits as mask_edits
 from search_spaces.masks import recipe as mask_recipe
@@ -86,6 +86,8 @@ class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
     options_type: ClassVar[type[SpaceOptions]]
     constant_genes: ClassVar[frozenset[str]] = frozenset()
     """Genes of the architecture that have only one possible value."""
+    sizes: ClassVar[tuple[str, ...]] = ()
+    """Beginnings of the names of genes that are widths."""
 
     def __init__(self, signature: Signature, settings: OptionsT) -> None:
         """Raises `InvalidOptionError` where the space has no network of that signature."""
@@ -175,6 +177,25 @@ class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
         design = self._design(candidate)
         architecture = self.unstructured(design) if self.network(design).structure else candidate.architecture
         return Candidate(space=self.name, architecture=architecture, mask=MaskRecipe())
+
+    def plain(self, scale: float = 1.0) -> list[Candidate]:
+        """The dense networks that an expert would try first, within the ranges of the space, all different.
+
+        `scale` multiplies their widths, so that smaller ones can be had.
+        """
+        found: dict[str, Candidate] = {}
+        for preferred in self.preferred():
+            sized = {
+                name: max(1, round(gene * scale)) if name.startswith(self.sizes) and isinstance(gene, int) else gene
+                for name, gene in preferred.items()
+            }
+            candidate = self.dense(self._propose(PreferredTrial(sized)))
+            found.setdefault(candidate.digest, candidate)
+        return list(found.values())
+
+    def preferred(self) -> Sequence[Mapping[str, Gene]]:
+        """Genes of `plain` networks; genes that are missing have the middle of their range or the first choice."""
+        return ({},)
 
     def options(self) -> dict[str, object]:
         """The resolved options as JSON values."""

@@ -14,6 +14,7 @@ Further wirings, activations and scalings, which a search draws only if its opti
   density too; here α depends on the dense width only, so that the mask does not change the scale.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -119,6 +120,7 @@ class MLPSpace(MaskedSpace[MLPOptions, MLPDesign]):
     name = "mlp"
     options_type = MLPOptions
     constant_genes = frozenset({"base_width"})
+    sizes = ("width_",)
 
     def __init__(self, signature: Signature, settings: MLPOptions) -> None:
         """Raises `InvalidOptionError` if the signature has an output per time step."""
@@ -152,6 +154,11 @@ class MLPSpace(MaskedSpace[MLPOptions, MLPDesign]):
         pairs = [(source, target) for target in range(2, depth + 2) for source in range(target - 1)]
         skips = tuple(pair for pair in pairs if genes.flag(trial, _skip(pair, depth))) if wiring == "skips" else ()
         return MLPDesign(widths=widths, activation=activation, skips=skips)
+
+    def preferred(self) -> list[dict[str, genes.Gene]]:
+        """Two hidden layers: 300 and 100 units as in LeNet-300-100 for images, 100 and 100 for fewer inputs."""
+        first = 300 if math.prod(self.signature.input_shape) >= 256 else 100
+        return [{"wiring": "plain", "activation": "relu", "depth": 2, "width_1": first, "width_2": 100}]
 
     def network(self, design: MLPDesign) -> NetworkBuilder:
         """Gemm layers, activations, and the sums of the wiring."""

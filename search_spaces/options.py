@@ -69,9 +69,14 @@ class SpaceOptions:
         return self.max_density / 4 if self.min_density is None else self.min_density
 
 
+def option_names(options_type: type[Any]) -> list[str]:
+    """The names of the options of a class."""
+    return [field.name for field in fields(options_type)]
+
+
 def read(options_type: type[OptionsT], values: Mapping[str, object]) -> OptionsT:
     """Options from JSON values: lists become tuples; for an unknown name `InvalidOptionError` lists the nearest names."""
-    known = [field.name for field in fields(options_type)]
+    known = option_names(options_type)
     for name in values:
         if name not in known:
             raise InvalidOptionError(unknown_name("option", name, known))

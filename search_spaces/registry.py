@@ -3,12 +3,13 @@
 An entry point names a class; its instances are made from a `Signature` and an instance of its ``options_type``.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from onnx_graph import Registry
-from search_spaces.errors import InvalidPluginError, UnknownNameError
+from onnx_graph import Registry, unknown_name
+from search_spaces.errors import InvalidOptionError, InvalidPluginError, UnknownNameError
 from search_spaces.signature import Signature
-from search_spaces.space import SearchSpace
+from search_spaces.space import JOIN, SearchSpace
 
 
 class SpaceType(Protocol):
@@ -45,7 +46,7 @@ def create(name: str, signature: Signature, **options: object) -> SearchSpace:
     """The space of that name for networks of `signature`.
 
     Args:
-        name: one of `SPACES`.
+        name: one of `SPACES`, or several joined by ``+``; then an option that only some of them have is given to these.
         signature: input and output of the networks.
         options: options of the space, JSON values or Python ones; see its options class.
 
@@ -56,5 +57,24 @@ def create(name: str, signature: Signature, **options: object) -> SearchSpace:
     """
     from search_spaces.options import read
 
+    if JOIN in name:
+        return _joined(name.split(JOIN), signature, options)
     space_type = SPACES.load(name)
     return space_type(signature, read(space_type.options_type, options))
+
+
+def _joined(names: Sequence[str], signature: Signature, options: Mapping[str, object]) -> SearchSpace:
+    """Several spaces as one; each gets the options that it has."""
+    from search_spaces.joined import JoinedSpace
+    from search_spaces.options import option_names
+
+    known = {name: option_names(SPACES.load(name).options_type) for name in dict.fromkeys(names)}
+    for option in options:
+        if not any(option in own for own in known.values()):
+            raise InvalidOptionError(unknown_name("option", option, sorted(set().union(*known.values()))))
+    return JoinedSpace(
+        [
+            create(name, signature, **{option: value for option, value in options.items() if option in own})
+            for name, own in known.items()
+        ]
+    )

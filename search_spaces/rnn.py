@@ -78,6 +78,7 @@ class RNNSpace(MaskedSpace[RNNOptions, RNNDesign]):
 
     name = "rnn"
     options_type = RNNOptions
+    sizes = ("hidden_",)
 
     def __init__(self, signature: Signature, settings: RNNOptions) -> None:
         """Raises `InvalidOptionError` for inputs that are not sequences."""
@@ -87,6 +88,10 @@ class RNNSpace(MaskedSpace[RNNOptions, RNNDesign]):
                 f"space 'rnn' needs examples of shape (T, F) or (C, H, W), not {signature.input_shape}; "
                 "reshape them to sequences, or take 'mlp', which flattens any shape"
             )
+
+    def preferred(self) -> list[dict[str, genes.Gene]]:
+        """One layer of 32 gated units."""
+        return [{"cell": "gru", "layers": 1, "hidden_1": 32, "recurrence": "recipe"}]
 
     def design(self, trial: TrialLike) -> RNNDesign:
         """Ask for the architecture."""

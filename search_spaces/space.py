@@ -8,6 +8,9 @@ import onnx_ir as ir
 
 from search_spaces.candidate import Candidate
 
+JOIN = "+"
+"""Sign between the names of spaces that are searched as one."""
+
 
 class TrialLike(Protocol):
     """The part of `optuna.trial.Trial` that a space uses."""

@@ -10,9 +10,9 @@ import onnx_graph
 from nas import __version__
 from nas.conclusion.final_predictor import fit_and_save
 from nas.conclusion.random_baseline import random_search
-from nas.conclusion.retraining import measure_and_export, retrain
+from nas.conclusion.retraining import as_found, measure_and_export, retrain
 from nas.duration import duration
-from nas.engine.leaders import front, winner
+from nas.engine.leaders import best_by_hand, front, winner
 from nas.engine.remaining_time import Work
 from nas.engine.search_loop import Engine
 from nas.exporters.onnx_export import as_exported, raw_inputs, run
@@ -26,6 +26,7 @@ from nas.reports.rows.trial_row import TrialRow
 from nas.study.run_folder import write_text
 from nas.study.trial import CandidateResult
 from nas.tasks.task import Task
+from search_spaces import MaskRecipe
 
 Say = Callable[[str], None]
 
@@ -62,7 +63,10 @@ def _winner(engine: Engine, best: CandidateResult, on_stage: Say) -> NetworkRow:
             left,
         )
     )
-    retrained = retrain(engine, best.candidate)
+    if isinstance(best.candidate.mask, MaskRecipe):
+        retrained = retrain(engine, best.candidate)
+    else:
+        retrained = as_found(engine, best.candidate, repeats=repeats)
     return measure_and_export(engine, retrained, "winner", engine.folder.best, score=best.score)
 
 
@@ -71,6 +75,7 @@ def _baselines(engine: Engine, best: CandidateResult, on_stage: Say) -> list[Net
     models, repeats = engine.folder.models, engine.plan.config.repeats
     dense = retrain(engine, engine.plan.space.dense(best.candidate), "static")
     rows = [measure_and_export(engine, dense, "dense", models / "dense.onnx")]
+    rows += _by_hand(engine, best)
     if engine.plan.config.random_baseline:
         count = len(engine.record.trials)
         text = f"random search with {count} trainings, for comparison"
@@ -78,6 +83,16 @@ def _baselines(engine: Engine, best: CandidateResult, on_stage: Say) -> list[Net
         found = random_search(engine)
         rows.append(measure_and_export(engine, retrain(engine, found.candidate), "random", models / "random.onnx"))
     return rows
+
+
+def _by_hand(engine: Engine, best: CandidateResult) -> list[NetworkRow]:
+    """The best reference of a guided search, if it is not the winner."""
+    plan = engine.plan
+    found = best_by_hand(plan.objectives, plan.constraints, engine.record.trials)
+    if found is None or found.candidate.digest == best.candidate.digest:
+        return []
+    networks = as_found(engine, found.candidate, repeats=len(found.accuracies))
+    return [measure_and_export(engine, networks, "by hand", engine.folder.models / "by_hand.onnx")]
 
 
 def _with_time_left(text: str, engine: Engine, work: Work) -> str:
@@ -88,7 +103,8 @@ def _with_time_left(text: str, engine: Engine, work: Work) -> str:
 def _front_row(engine: Engine, result: CandidateResult) -> FrontRow:
     """A row of the front. If training can change the mask, it uses the stored trained network, if there is one."""
     stored = engine.recorder.networks.path(result.candidate.digest, 0)
-    trained = engine.plan.method.moves and stored.exists()
+    moves = engine.plan.method.moves or not isinstance(result.candidate.mask, MaskRecipe)
+    trained = moves and stored.exists()
     model = onnx_graph.load(stored) if trained else engine.plan.space.build(result.candidate)
     model = as_exported(
         model, engine.plan.task, result.candidate, keep_dead_units=trained and engine.plan.method.grouped

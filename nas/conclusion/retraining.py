@@ -5,15 +5,16 @@ from pathlib import Path
 
 import onnx_ir as ir
 
+import onnx_graph
 from nas.engine.search_loop import Engine
 from nas.errors import TrainingError
 from nas.exporters.onnx_export import export
 from nas.exporters.provenance import provenance
 from nas.reports.rows.network_row import NetworkRow
-from nas.study.trial import Score
+from nas.study.trial import Score, Trial
 from nas.training.methods.method import Method
 from nas.training.options import TrainingResult
-from search_spaces import Candidate
+from search_spaces import Candidate, LearnedMask
 
 FIRST_RETRAINING = 1000
 """Repeat number of the first retraining, far above the repeat numbers of the search, so that no seed is used twice."""
@@ -42,12 +43,14 @@ class Retrained:
         )
 
 
-def retrain(engine: Engine, candidate: Candidate, method: Method | str | None = None) -> Retrained:
-    """Train a candidate again, `config.repeats` times, with the method of the search unless another is given.
+def retrain(
+    engine: Engine, candidate: Candidate, method: Method | str | None = None, *, repeats: int | None = None
+) -> Retrained:
+    """Train a candidate again, `repeats` times (default: those of the configuration), by the search's method unless one is given.
 
     `TrainingError` if every training failed.
     """
-    repeats = engine.plan.config.repeats
+    repeats = engine.plan.config.repeats if repeats is None else repeats
     numbers = range(FIRST_RETRAINING, FIRST_RETRAINING + repeats)
     start = engine.clock()
     trainings = engine.trainer.train([candidate] * repeats, list(numbers), method or engine.plan.method)
@@ -62,6 +65,42 @@ def retrain(engine: Engine, candidate: Candidate, method: Method | str | None = 
         [model for _, model in kept],
         grouped=engine.plan.method.grouped and method is None,
         sign=engine.plan.metric.sign,
+    )
+
+
+def as_found(engine: Engine, candidate: Candidate, *, repeats: int) -> Retrained:
+    """The networks that the search found for a candidate whose mask was learned or inherited.
+
+    A mask that is learned is learned again until there are `repeats` networks, so that the spread is known. An inherited one is kept
+    as it is: its weights have a history that no second training has.
+    """
+    stored = [
+        (trial, path)
+        for trial in engine.record.trials
+        if trial.digest == candidate.digest and not trial.failed
+        for path in [engine.recorder.networks.path(trial.digest, trial.repeat)]
+        if path.exists()
+    ]
+    models = [onnx_graph.load(path) for _, path in stored]
+    results = [_result_of(trial) for trial, _ in stored]
+    missing = repeats - len(models) if isinstance(candidate.mask, LearnedMask) else 0
+    if missing > 0 or not models:
+        more = retrain(engine, candidate, repeats=max(missing, 1))
+        models, results = [*models, *more.models], [*results, *more.results]
+    return Retrained(candidate, results, models, grouped=False, sign=engine.plan.metric.sign)
+
+
+def _result_of(trial: Trial) -> TrainingResult:
+    """What is known of a training whose network was kept."""
+    assert trial.accuracy is not None
+    return TrainingResult(
+        accuracy=trial.accuracy,
+        weights={},
+        losses=(),
+        accuracies=(),
+        dead_units=trial.dead_units,
+        seconds=trial.seconds,
+        seed=trial.seed,
     )
 
 

@@ -1,13 +1,21 @@
 """Divides the trainings of a search among its rounds."""
 
+from collections.abc import Sequence
+
 from nas.seeds import derive
 from nas.study.config import SearchConfig
+from nas.study.trial import Trial
 
 FEWEST_TO_FIT = 8
 """Smallest number of trained candidates on which a predictor is fitted."""
 
 MOST_UNGUIDED = 24
 """Most trainings of the first round, unless a round is longer. A round is recorded only when it is complete."""
+
+
+def spent(trials: Sequence[Trial]) -> float:
+    """Trainings that these trials cost, by their epochs of all phases."""
+    return round(sum(trial.cost for trial in trials), 6)
 
 
 def first_round(config: SearchConfig) -> int:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from nas.errors import RunError
 from nas.study import objectives
 from nas.study.constraints import Constraint, on_metrics
-from nas.study.trial import CandidateResult, Trial
+from nas.study.trial import CandidateResult, Trial, results_by_candidate
 
 
 def ranked(goals: Sequence[objectives.Objective], known: Sequence[CandidateResult]) -> list[CandidateResult]:
@@ -47,6 +47,18 @@ def winner(
         raise RunError("every training of the run failed; `trials.csv` says why")
     sign = objectives.main_of(goals).sign
     return max(confirmed or known, key=lambda result: (sign * result.accuracy, -result.metrics["nnz"]))
+
+
+def best_by_hand(
+    goals: Sequence[objectives.Objective], bounds: Sequence[Constraint], trials: Sequence[Trial]
+) -> CandidateResult | None:
+    """The best of what an expert would run first: the references of a guided search; None if the search made none.
+
+    Later trainings of a reference do not count.
+    """
+    first = [trial for trial in trials if trial.round == 0 and trial.reference]
+    found = ranked(goals, feasible(goals, bounds, results_by_candidate(first)))
+    return found[0] if found else None
 
 
 def feasible(

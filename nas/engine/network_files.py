@@ -17,7 +17,11 @@ class NetworkFiles:
 
     def path(self, digest: str, repeat: int) -> Path:
         """Path of the network of one training."""
-        return self.folder / f"{digest}-{repeat}.onnx"
+        return self.named(f"{digest}-{repeat}")
+
+    def named(self, name: str) -> Path:
+        """Path of the network of a training with that name, ``DIGEST-REPEAT``."""
+        return self.folder / f"{name}.onnx"
 
     def save(self, digest: str, repeat: int, model: ir.Model) -> None:
         """Keep a trained network."""

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 NO_PREDICTOR = "none"
 """Predictor name that turns screening off."""
+AUTO = "auto"
+"""Method name that lets the search choose; strategies of drawn masks train them as they are."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -135,7 +137,8 @@ def method_of(config: SearchConfig) -> "Method":
     """The mask method with its options; `UsageError` if the name is unknown or the options do not fit."""
     from nas.training.methods.registry import create
 
-    return create(config.method, _pairs("method", config.method_option))
+    name = "static" if config.method == AUTO else config.method
+    return create(name, _pairs("method", config.method_option))
 
 
 def predictor_of(config: SearchConfig) -> type[Predictor] | None:

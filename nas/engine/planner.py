@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from nas.engine import acquisition
-from nas.engine.budget import confirmations, first_round
+from nas.engine.budget import confirmations, first_round, spent
 from nas.engine.leaders import feasible, ranked
 from nas.engine.plan import SearchPlan
 from nas.engine.pool import Pool, Screened
@@ -47,7 +47,7 @@ class Planner:
     def plan(self, round_: int, trials: Sequence[Trial]) -> RoundPlan:
         """The round's candidates, given the trials of all earlier rounds; empty if the space has no more candidates."""
         config = self.search.config
-        left = config.trainings - len(trials)
+        left = max(1, int(config.trainings - spent(trials)))
         reserve = confirmations(config)
         if left <= reserve and results_by_candidate(trials):
             return self._confirmation(round_, trials, left)

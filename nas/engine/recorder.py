@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 import onnx_ir as ir
 
-from nas.engine.leaders import feasible, front, ranked
+import onnx_graph
+from nas.engine.leaders import best_by_hand, feasible, front, ranked
 from nas.engine.network_files import NetworkFiles
 from nas.engine.plan import SearchPlan
 from nas.engine.planner import RoundPlan
@@ -16,6 +17,7 @@ from nas.study.constraints import on_costs
 from nas.study.record import Record
 from nas.study.run_folder import RunFolder
 from nas.study.trial import Trial, results_by_candidate
+from search_spaces import MaskRecipe, Ticket
 
 KEPT_LEADERS = 10
 """Number of leaders whose networks are kept, in addition to the Pareto front."""
@@ -43,7 +45,10 @@ class Recorder:
                 continue
             if not trial.failed:
                 model = training.trained()
-                trial = self._measured(trial, model) if self.plan.method.moves else trial
+                found = not isinstance(trial.candidate.mask, MaskRecipe)
+                if found:
+                    trial = replace(trial, ticket=Ticket.of(onnx_graph.masks(model).values()))
+                trial = self._measured(trial, model) if found or self.plan.method.moves else trial
                 trial = self._with_further_metrics(trial, model)
                 self.networks.save(trial.digest, trial.repeat, model)
             self.record.add(trial)
@@ -83,7 +88,8 @@ class Recorder:
     def _keep_leaders(self) -> None:
         goals = self.plan.objectives
         known = feasible(goals, self.plan.constraints, results_by_candidate(self.record.trials))
-        kept = [*ranked(goals, known)[:KEPT_LEADERS], *front(goals, known)]
+        by_hand = best_by_hand(goals, self.plan.constraints, self.record.trials)
+        kept = [*ranked(goals, known)[:KEPT_LEADERS], *front(goals, known), *([] if by_hand is None else [by_hand])]
         self.networks.keep_only(result.candidate.digest for result in kept)
 
 
@@ -107,6 +113,7 @@ def _trial(plan: RoundPlan, index: int, number: int, training: Training) -> Tria
         metrics=member.metrics,
         seconds=seconds,
         seed=training.seed,
+        cost=training.cost,
         dead_units=dead_units,
         error=error,
         proposal=member.proposal if plan.repeats[index] == 0 else None,

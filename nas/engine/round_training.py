@@ -1,18 +1,23 @@
-"""Trains the candidates of a round together, stacked if they have the same shapes."""
+"""Trains the candidates of a round together, stacked if they have the same shapes and the same method."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import onnx_ir as ir
 
 import onnx_graph
 from nas.engine.budget import training_seed
+from nas.engine.inheritance import inherit
+from nas.engine.network_files import NetworkFiles
 from nas.engine.plan import SearchPlan
 from nas.engine.planner import RoundPlan
 from nas.errors import NasError
 from nas.training.methods.method import Method
-from nas.training.options import TrainingResult
-from search_spaces import Candidate
+from nas.training.options import TrainingOptions, TrainingResult
+from search_spaces import Candidate, InheritedMask, LearnedMask
+
+CHILD_SHARE = 0.25
+"""Length of the training of a child that inherits weights, as a share of a whole training."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,11 +28,13 @@ class Training:
         seed: seed of the training.
         model: untrained network; `trained` returns it with its trained weights.
         result: result of the training, or the error that ended it.
+        cost: epochs of all phases, in trainings of the search's length.
     """
 
     seed: int
     model: ir.Model
     result: TrainingResult | Exception
+    cost: float = 1.0
 
     def trained(self) -> ir.Model:
         """The network with its trained weights; raises the error of a failed training."""
@@ -38,10 +45,33 @@ class Training:
 
 
 @dataclass(frozen=True, eq=False)
+class _Job:
+    """A training to be done.
+
+    Attributes:
+        key: trainings with equal keys may be stacked.
+        density: share of the weights that the method is to keep; None: those that the model has.
+    """
+
+    key: str
+    model: ir.Model
+    seed: int
+    method: Method
+    density: float | None
+    options: TrainingOptions
+
+
+@dataclass(frozen=True, eq=False)
 class Trainer:
-    """Trains candidates by the plan of a search, several at once."""
+    """Trains candidates by the plan of a search, several at once.
+
+    Attributes:
+        plan: the search.
+        networks: trained networks, from which children inherit their weights.
+    """
 
     plan: SearchPlan
+    networks: NetworkFiles
 
     def train_round(self, plan: RoundPlan, method: Method | str) -> list[Training]:
         """Train all candidates of a round, including those that are already recorded.
@@ -53,19 +83,62 @@ class Trainer:
         return self.train(candidates, plan.repeats, method)
 
     def train(self, candidates: Sequence[Candidate], repeats: Sequence[int], method: Method | str) -> list[Training]:
-        """Train each candidate with the seed of its repeat number. Raises any error that is not a failed training."""
+        """Train each candidate with the seed of its repeat number. Raises any error that is not a failed training.
+
+        `method` trains drawn masks; masks to be learned name their own, and inherited masks stay as they are.
+        """
+        jobs = [self._job(candidate, repeat, method) for candidate, repeat in zip(candidates, repeats, strict=True)]
+        found: dict[int, Training] = {}
+        for key in dict.fromkeys(job.key for job in jobs):
+            places = [place for place, job in enumerate(jobs) if job.key == key]
+            found |= dict(zip(places, self._train([jobs[place] for place in places]), strict=True))
+        return [found[place] for place in range(len(jobs))]
+
+    def _job(self, candidate: Candidate, repeat: int, method: Method | str) -> _Job:
+        from nas.training.methods.registry import create
+
+        search, mask = self.plan, candidate.mask
+        model = search.space.build(candidate)
+        seed = training_seed(search.config.seed, candidate.digest, repeat)
+        if isinstance(mask, LearnedMask):
+            chosen = create(mask.method, {name: str(value) for name, value in mask.options.items()})
+            density = mask.keep / sum(one.size for one in onnx_graph.masks(model).values())
+            return _Job(repr(chosen), model, seed, chosen, density, search.training)
+        if isinstance(mask, InheritedMask):
+            static = create("static")
+            if not mask.parents:
+                return _Job("inherited", model, seed, static, None, search.training)
+            model = inherit(model, [onnx_graph.load(self.networks.named(name)) for name in mask.parents])
+            epochs = max(1, round(CHILD_SHARE * search.training.epochs))
+            return _Job("child", model, seed, static, None, replace(search.training, epochs=epochs, init="keep"))
+        plain = create(method) if isinstance(method, str) else method
+        return _Job("drawn", model, seed, plain, None, search.training)
+
+    def _train(self, jobs: Sequence[_Job]) -> list[Training]:
+        """Train jobs of one key as one population."""
         from nas.training.population import train_population
 
-        search = self.plan
-        models = [search.space.build(candidate) for candidate in candidates]
-        seeds = [
-            training_seed(search.config.seed, candidate.digest, repeat)
-            for candidate, repeat in zip(candidates, repeats, strict=True)
-        ]
+        search, first = self.plan, jobs[0]
+        learned = first.density is not None
         results = train_population(
-            models, search.task, search.training, seeds=seeds, method=method, device=search.config.device
+            [job.model for job in jobs],
+            search.task,
+            first.options,
+            seeds=[job.seed for job in jobs],
+            method=first.method,
+            density=[job.density or 1.0 for job in jobs] if learned else None,
+            device=search.config.device,
         )
         for result in results:
             if isinstance(result, Exception) and not isinstance(result, NasError | onnx_graph.GraphError):
                 raise result
-        return [Training(*parts) for parts in zip(seeds, models, results, strict=True)]
+        return [
+            Training(job.seed, job.model, result, self._cost(job, result))
+            for job, result in zip(jobs, results, strict=True)
+        ]
+
+    def _cost(self, job: _Job, result: TrainingResult | Exception) -> float:
+        """Epochs in trainings; a training that may stop early or that failed counts as a whole one."""
+        if isinstance(result, Exception) or job.options.patience is not None:
+            return 1.0
+        return round(len(result.losses) / self.plan.training.epochs, 4)

@@ -9,7 +9,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from nas.engine.budget import spent
+from nas.engine.guided.planner import GuidedPlanner
 from nas.engine.leaders import feasible, ranked
+from nas.engine.network_files import NetworkFiles
 from nas.engine.plan import SearchPlan
 from nas.engine.planner import Planner, RoundPlan
 from nas.engine.recorder import Recorder
@@ -40,7 +43,7 @@ class Engine:
     plan: SearchPlan
     folder: RunFolder
     record: Record
-    planner: Planner
+    planner: Planner | GuidedPlanner
     trainer: Trainer
     recorder: Recorder
     remaining: RemainingTime
@@ -63,12 +66,12 @@ class Engine:
         trials = self.record.trials
         state = _State(begun=self.clock())
         round_ = self._open_round()
-        while len(trials) < self.plan.config.trainings and not self._out_of_time(state):
+        while spent(trials) < self.plan.config.trainings and not self._out_of_time(state):
             plan = self.planner.plan(round_, [trial for trial in trials if trial.round < round_])
             if not plan.chosen:
                 log.warning(
-                    "no further candidate of the space meets the constraints: %d trainings of %d",
-                    len(trials),
+                    "no further candidate of the space meets the constraints: %g trainings of %d",
+                    spent(trials),
                     self.plan.config.trainings,
                 )
                 break
@@ -120,7 +123,7 @@ class Engine:
         self.on_progress(
             Progress(
                 round=plan.round,
-                trainings=len(trials),
+                trainings=round(spent(trials)),
                 budget=self.plan.config.trainings,
                 screened=state.screened,
                 failed=sum(trial.failed for trial in trials),
@@ -135,7 +138,7 @@ class Engine:
 
     def _left(self, elapsed: float) -> float | None:
         """Estimated seconds until the run ends."""
-        count = self.plan.config.trainings - len(self.record.trials)
+        count = max(0, round(self.plan.config.trainings - spent(self.record.trials)))
         guided = self.plan.predictor is not None
         search = self.remaining.of(Work(planned=count if guided else 0, plain=0 if guided else count, report=False))
         after = self.remaining.of(self.after)
@@ -175,8 +178,8 @@ def open_engine(
         plan=plan,
         folder=folder,
         record=record,
-        planner=Planner(plan, Surrogate(plan), remaining, clock),
-        trainer=Trainer(plan),
+        planner=_planner(plan, remaining, clock),
+        trainer=Trainer(plan, NetworkFiles(folder.models)),
         recorder=Recorder(record, folder, plan),
         remaining=remaining,
         after=after_search(plan.config) if after is None else after,
@@ -184,3 +187,11 @@ def open_engine(
         on_progress=on_progress,
         clock=clock,
     )
+
+
+def _planner(plan: SearchPlan, remaining: RemainingTime, clock: Callable[[], float]) -> Planner | GuidedPlanner:
+    """The planner of the search's strategy: its own, or the one that lets it fill pools."""
+    own = getattr(plan.strategy, "planner", None)
+    if own is not None:
+        return own(plan, remaining, clock)  # type: ignore[no-any-return]
+    return Planner(plan, Surrogate(plan), remaining, clock)

@@ -8,8 +8,9 @@ from nas.reports.verdict import Verdict
 _FOUND = {
     "dense": "its dense reference, trained the same way,",
     "random": "random search with as many trainings found",
+    "by hand": "the best network of those that one would train by hand first has",
 }
-_SHORT = {"dense": "its dense reference", "random": "random search"}
+_SHORT = {"dense": "its dense reference", "random": "random search", "by hand": "the best by hand"}
 
 
 def headline(best: NetworkRow, baselines: Sequence[NetworkRow], task: str, metric: str, sign: float = 1.0) -> str:

@@ -19,7 +19,7 @@ from nas.study.constraints import Constraint
 from nas.study.journal_file import ChecksumBackend, check, repair
 from nas.study.objectives import Objective, main_of, values
 from nas.study.trial import Proposal, Score, Trial
-from search_spaces import Candidate, SpaceError
+from search_spaces import Candidate, SpaceError, Ticket
 
 STUDY = "search"
 
@@ -172,6 +172,8 @@ def _from_frozen(frozen: FrozenTrial) -> Trial:
         seconds=float(data["seconds"]),
         seed=int(data["seed"]),
         dead_units=int(data["dead_units"]),
+        cost=float(data.get("cost", 1.0)),
+        ticket=_ticket(data.get("ticket")),
         error=str(data["error"]),
         proposal=Proposal(
             candidate=candidate,
@@ -180,6 +182,15 @@ def _from_frozen(frozen: FrozenTrial) -> Trial:
             system_attrs={k: v for k, v in frozen.system_attrs.items() if not k.startswith("constraints")},
         ),
     )
+
+
+def _ticket(data: object) -> Ticket | None:
+    """The ticket, checked; none in journals of older versions."""
+    if data is None:
+        return None
+    ticket = Ticket(**data)  # type: ignore[arg-type]
+    ticket.bits()
+    return ticket
 
 
 def _number(value: object) -> float:

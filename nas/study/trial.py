@@ -6,7 +6,7 @@ from typing import Any
 
 from nas.measure.costs import COSTS
 from nas.metrics import METRICS, Metric
-from search_spaces import Candidate
+from search_spaces import Candidate, InheritedMask, MaskRecipe, Ticket
 
 COLUMNS = (
     "number",
@@ -22,6 +22,7 @@ COLUMNS = (
     "bytes",
     "latency",
     "dead_units",
+    "cost",
     "seconds",
     "seed",
     "error",
@@ -60,7 +61,9 @@ class Trial:
         seconds: wall time of the training.
         seed: seed of the training.
         dead_units: number of units that have no input or no output because of the mask.
+        cost: epochs of all phases of the training, in trainings of the search's length.
         error: reason of a failed training; empty if it did not fail.
+        ticket: the masks that the training ended with, if it found or inherited them.
         proposal: Optuna parameters, distributions and system attributes, if a sampler proposed the candidate.
     """
 
@@ -74,13 +77,24 @@ class Trial:
     seconds: float
     seed: int
     dead_units: int = 0
+    cost: float = 1.0
     error: str = ""
+    ticket: Ticket | None = None
     proposal: "Proposal | None" = None
 
     @property
     def digest(self) -> str:
         """The digest of the candidate."""
         return self.candidate.digest
+
+    @property
+    def reference(self) -> bool:
+        """Whether this is what one would run by hand: a method on a plain network, or a small dense network.
+
+        Drawn masks that are sparse are not.
+        """
+        mask = self.candidate.mask
+        return not isinstance(mask, InheritedMask) and (not isinstance(mask, MaskRecipe) or mask.density == 1)
 
     @property
     def failed(self) -> bool:
@@ -100,7 +114,9 @@ class Trial:
             "dead_units": self.dead_units,
             "seconds": self.seconds,
             "seed": self.seed,
+            "cost": self.cost,
             "error": self.error,
+            "ticket": None if self.ticket is None else vars(self.ticket),
             "candidate": self.candidate.to_json(),
         }
 

@@ -19,8 +19,9 @@ from predictors.models.gnn.gnn import GNNPredictor
 from predictors.models.linear import LinearPredictor
 from predictors.models.quick import QuickPredictor
 from predictors.models.target_predictor import TargetPredictor
+from predictors.models.warm import QuickWarmPredictor
 from predictors.origin import Origin, Question
-from predictors.predictor import Prediction, Predictor
+from predictors.predictor import Prediction, Predictor, WarmStarted
 from predictors.state import SEPARATOR, check_training, divided, joined, require_fitted
 from predictors.structure_graph import StructureGraph
 
@@ -40,6 +41,7 @@ class OriginsPredictor:
     MEMBERS: ClassVar[dict[str, "type[TargetPredictor] | type[EnsemblePredictor]"]] = {
         "ensemble": EnsemblePredictor,
         "quick": QuickPredictor,
+        "quick-warm": QuickWarmPredictor,
         "forest": ForestPredictor,
         "boosted": BoostedPredictor,
         "linear": LinearPredictor,
@@ -89,6 +91,18 @@ class OriginsPredictor:
                 f"this predictor has not learnt {_ASKED[question]}; it has learnt {', '.join(_ASKED[one] for one in members)}"
             )
         return members[question]
+
+    @property
+    def source_digest(self) -> bytes | None:
+        """Digest of the predictor that its members start from; None without one."""
+        members = require_fitted(self._members, self.name).values()
+        return next((mark for one in members if isinstance(one, WarmStarted) and (mark := one.source_digest)), None)
+
+    def attach_source(self, source: Predictor) -> None:
+        """Give loaded members the predictor that they start from; `InvalidPredictorError` if they were fitted with another one."""
+        for one in require_fitted(self._members, self.name).values():
+            if isinstance(one, WarmStarted) and one.source_digest is not None:
+                one.attach_source(source)
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """The arrays of the members, each under ``question/predictor/array``."""

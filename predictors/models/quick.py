@@ -32,19 +32,19 @@ class QuickPredictor(TargetPredictor):
 
     def __init__(self) -> None:
         """Not fitted yet."""
-        self._members = _members()
+        self._members = self._fresh()
         self._support: Support | None = None
 
     def _learn(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], seed: int) -> None:
         """Fit every member on all networks."""
-        members = _members()
+        members = self._fresh()
         for member in members:
             member.fit_targets(graphs, targets, seed=seed)
         self._support = Support.of(structure_matrix(graphs), np.random.default_rng(seed), left_out_together(graphs))
         self._members = members
 
     def _learn_left_out(self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], seed: int) -> Scores:
-        members = _members()
+        members = self._fresh()
         left_out = [member.fit_left_out(graphs, targets, seed=seed) for member in members]
         self._support = Support.of(structure_matrix(graphs), np.random.default_rng(seed), left_out_together(graphs))
         self._members = members
@@ -93,13 +93,13 @@ class QuickPredictor(TargetPredictor):
         predictor._support = Support.from_arrays(arrays)
         return predictor
 
-
-def _members() -> tuple[TargetPredictor, ...]:
-    return (
-        GaussianProcessPredictor(GaussianProcessOptions(scaled=300, inducing=600, iterations=40)),
-        LinearPredictor(),
-        ForestPredictor(ForestOptions(trees=100)),
-    )
+    def _fresh(self) -> tuple[TargetPredictor, ...]:
+        """The members, not fitted."""
+        return (
+            GaussianProcessPredictor(GaussianProcessOptions(scaled=300, inducing=600, iterations=40)),
+            LinearPredictor(),
+            ForestPredictor(ForestOptions(trees=100)),
+        )
 
 
 def _joined(said: Sequence[Scores]) -> Scores:

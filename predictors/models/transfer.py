@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from predictors.calibration.target import to_target
 from predictors.errors import InvalidPredictorError, NotFittedError
+from predictors.features.architecture import left_out_together, members_of
 from predictors.models.target_predictor import Scores, TargetPredictor
 from predictors.predictor import Predictor
 from predictors.state import array, digest, number, require_fitted
@@ -35,6 +36,17 @@ class Line:
     noise: float
     training_graphs: int
 
+    @classmethod
+    def of(cls, scores: Floats, targets: Floats) -> "Line":
+        """The line of least squares, with a pull towards slope 1 in units of the standard deviations."""
+        unit, spread = max(float(scores.std()), LEAST), float(targets.std())
+        correlation = float(np.mean((scores - scores.mean()) * (targets - targets.mean()))) / unit
+        count = len(targets)
+        slope = max((count * correlation + PRIOR * spread) / (count + PRIOR), 0.0) / unit
+        offset = float(targets.mean()) - slope * float(scores.mean())
+        rest = targets - slope * scores - offset
+        return cls(offset=offset, slope=slope, noise=float(np.sqrt(np.mean(rest**2))), training_graphs=count)
+
 
 class TransferPredictor(TargetPredictor):
     """The scores of a fitted predictor, the source, scaled and shifted. A saved predictor identifies its source only by a digest."""
@@ -48,17 +60,20 @@ class TransferPredictor(TargetPredictor):
         self._line: Line | None = None
 
     def _learn(self, graphs: Sequence[StructureGraph], targets: Floats, seed: int) -> None:
-        """Fit the line by least squares, with a pull towards slope 1 in units of the standard deviations; `seed` changes nothing."""
-        scores = self._scores(graphs)
-        unit, spread = max(float(scores.std()), LEAST), float(targets.std())
-        correlation = float(np.mean((scores - scores.mean()) * (targets - targets.mean()))) / unit
-        count = len(targets)
-        slope = max((count * correlation + PRIOR * spread) / (count + PRIOR), 0.0) / unit
-        offset = float(targets.mean()) - slope * float(scores.mean())
-        rest = targets - slope * scores - offset
-        self._line = Line(
-            offset=offset, slope=slope, noise=float(np.sqrt(np.mean(rest**2))), training_graphs=len(targets)
-        )
+        """Fit the line; `seed` changes nothing."""
+        self._line = Line.of(self._scores(graphs), targets)
+
+    def _learn_left_out(self, graphs: Sequence[StructureGraph], targets: Floats, seed: int) -> Scores:
+        """The same, with the prediction for every network by a line without the networks of its architecture."""
+        scores, group = self._scores(graphs), left_out_together(graphs)
+        self._line = Line.of(scores, targets)
+        said = Scores(*np.full((2, len(targets)), np.nan))
+        for rows in members_of(group):
+            rest = np.setdiff1d(np.arange(len(targets)), rows)
+            if len(rest) > 1:
+                line = Line.of(scores[rest], targets[rest])
+                said.mean[rows], said.std[rows] = line.offset + line.slope * scores[rows], line.noise
+        return said
 
     def predict_targets(self, graphs: Sequence[StructureGraph]) -> Scores:
         """The scores on the line; one std for all networks."""

@@ -9,7 +9,7 @@ from predictors.models.ensemble import EnsembleOptions, EnsemblePredictor
 from predictors.models.forest import ForestOptions
 from predictors.models.gnn.gnn import GNNOptions, GNNPredictor
 from predictors.models.origins import OriginsPredictor
-from predictors.models.warm import WarmPredictor
+from predictors.models.warm import QuickWarmPredictor, WarmPredictor
 from predictors.registry import PREDICTORS, needs_task
 from predictors.testing import PredictorContract, synthetic_graphs
 
@@ -24,6 +24,7 @@ QUICK = {
     "gnn": functools.partial(GNNPredictor, SMALL),
     "ensemble": functools.partial(EnsemblePredictor, SMALL_ENSEMBLE),
     "origins": functools.partial(OriginsPredictor, lambda _: create("linear")),
+    "quick-warm": lambda: QuickWarmPredictor(source=shipped().predictor),
     "warm": lambda: WarmPredictor(SMALL_ENSEMBLE, source=shipped().predictor),
 }
 
@@ -40,18 +41,22 @@ def _contract(name):
 @pytest.mark.parametrize("check", PredictorContract.checks())
 @pytest.mark.parametrize("name", PREDICTORS)
 def test_contract(name, check, monkeypatch):
-    if (name, check) == ("warm", "check_damaged_arrays"):
-        _warm_from_few_arrays(monkeypatch).run(check)
+    if name in ("warm", "quick-warm") and check == "check_damaged_arrays":
+        _from_few_arrays(name, monkeypatch).run(check)
     else:
         _contract(name).run(check)
 
 
-def _warm_from_few_arrays(monkeypatch):
+def _from_few_arrays(name, monkeypatch):
     """A warm start from a small predictor; restoring one computes the digest of all arrays of its source."""
     graphs, accuracies = synthetic_graphs(40)
     source = create("density").fit(graphs, accuracies)
     monkeypatch.setattr("predictors.testing.shipped_predictor", lambda: source)
-    return PredictorContract(lambda: WarmPredictor(SMALL_ENSEMBLE, source=source), task=shipped().tasks["digits"])
+    warm = {
+        "warm": functools.partial(WarmPredictor, SMALL_ENSEMBLE, source=source),
+        "quick-warm": functools.partial(QuickWarmPredictor, source=source),
+    }
+    return PredictorContract(warm[name], task=shipped().tasks["digits"])
 
 
 def test_the_contract_fails_a_predictor_that_breaks_it():

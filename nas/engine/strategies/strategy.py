@@ -34,11 +34,8 @@ def patience(count: int) -> int:
 
 
 def _fault(found: Any, name: str) -> str:
-    return (
-        ""
-        if isinstance(found, type) and callable(getattr(found, "fill", None))
-        else "it must be a class with a method fill"
-    )
+    able = isinstance(found, type) and any(callable(getattr(found, act, None)) for act in ("fill", "planner"))
+    return "" if able else "it must be a class with a method fill"
 
 
 STRATEGIES: Registry[type[Strategy]] = Registry(
@@ -47,6 +44,7 @@ STRATEGIES: Registry[type[Strategy]] = Registry(
         "random": "nas.engine.strategies.random_search:RandomSearch",
         "tpe": "nas.engine.strategies.tpe:TPE",
         "nsga2": "nas.engine.strategies.nsga2:NSGA2",
+        "guided": "nas.engine.guided.strategy:Guided",
         "evolution": "nas.engine.strategies.regularized_evolution:RegularizedEvolution",
     },
     "nas.strategies",

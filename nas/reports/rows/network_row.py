@@ -17,7 +17,7 @@ class NetworkRow:
     """A network that was trained again with several fresh seeds.
 
     Attributes:
-        name: ``winner``, ``dense`` or ``random``.
+        name: ``winner``, ``dense``, ``by hand`` or ``random``.
         digest: digest of the candidate.
         candidate: candidate as JSON.
         accuracies: test metric of each training.

@@ -26,11 +26,13 @@ class TrialRow:
     seed: int
     error: str
     candidate: Mapping[str, Any]
+    cost: float = 1.0
 
     @classmethod
     def of(cls, trial: Trial) -> "TrialRow":
         """The row of a trial."""
-        return cls(**trial.to_json() | {"score": trial.score})
+        told = {name: value for name, value in trial.to_json().items() if name != "ticket"}
+        return cls(**told | {"score": trial.score})
 
     @property
     def nnz(self) -> int:
@@ -50,6 +52,7 @@ class TrialRow:
             "non-zeros": Cell.count(self.nnz),
             **{name: Cell.number(self.metrics[name], ".4g") for name in further(self.metrics)},
             "dead units": Cell.count(self.dead_units),
+            "cost": Cell.number(self.cost, ".3g"),
             "seconds": Cell.number(self.seconds, ".2f"),
         }
 
@@ -76,4 +79,5 @@ class TrialRow:
             seed=fields.count("seed"),
             error=fields.text("error"),
             candidate=fields.mapping("candidate"),
+            cost=fields.number("cost", low=0.0) if "cost" in fields else 1.0,
         )

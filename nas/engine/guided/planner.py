@@ -1,0 +1,235 @@
+"""Plans the rounds of a guided search. Every round depends only on the configuration and the earlier trials.
+
+1. References: what an expert would run first, for at most `REFERENCES` of the budget.
+2. Discovery, until `DISCOVERY` of the budget is spent: plans of architecture and method, those that the predictor expects most of;
+   one place of a round runs the leading plan again with another seed, as an expert would.
+3. Evolution: children of the best masks, which inherit weights and are trained for a part of a training.
+"""
+
+import itertools
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from nas.engine.acquisition import OPTIMISM
+from nas.engine.budget import spent
+from nas.engine.guided import proposals, references
+from nas.engine.guided.surrogate import GuidedSurrogate
+from nas.engine.keep import KeepRule
+from nas.engine.leaders import feasible, ranked
+from nas.engine.plan import AUTO, SearchPlan
+from nas.engine.planner import RoundPlan
+from nas.engine.pool import Screened
+from nas.engine.remaining_time import RemainingTime
+from nas.engine.round_training import CHILD_SHARE
+from nas.exporters.onnx_export import as_exported
+from nas.measure.costs import counts
+from nas.seeds import generator
+from nas.study.constraints import on_costs
+from nas.study.trial import Proposal, Score, Trial, results_by_candidate
+from nas.training.methods.method import MethodError, begin
+from nas.training.methods.registry import create
+from predictors import largest_std
+from search_spaces import Candidate, InheritedMask, LearnedMask
+
+REFERENCES, DISCOVERY = 0.35, 0.85
+"""Shares of the budget after which references end, and after which masks are evolved."""
+PATIENCE = 20
+"""Proposals for each wanted one; a small space may have no more."""
+SCREENED_CHILDREN = 4
+"""Children are quicker to encode than plans, so that many more are screened."""
+
+
+@dataclass(eq=False)
+class GuidedPlanner:
+    """Plans the rounds of a guided search."""
+
+    search: SearchPlan
+    surrogate: GuidedSurrogate
+    remaining: RemainingTime
+    clock: Callable[[], float] = time.perf_counter
+    keep: KeepRule = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the rule for the number of weights to keep."""
+        search = self.search
+        self.keep = KeepRule(
+            search.space,
+            on_costs(search.constraints),
+            lambda model, candidate: as_exported(model, search.task, candidate),
+        )
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Methods that are chosen from."""
+        method = self.search.config.method
+        return references.METHODS if method == AUTO else (method,)
+
+    def plan(self, round_: int, trials: Sequence[Trial]) -> RoundPlan:
+        """The round's candidates, given the trials of all earlier rounds; empty if there are no more candidates."""
+        budget = self.search.config.trainings
+        left = budget - spent(trials)
+        if not trials:
+            return self._round(round_, self._references(), 0)
+        self.fit(trials)
+        rng = generator(self.search.config.seed, "guided", round_)
+        parents = self._parents(trials)
+        if parents and spent(trials) >= DISCOVERY * budget:
+            return self._evolution(round_, trials, parents, left, rng)
+        return self._discovery(round_, trials, left, rng)
+
+    def fit(self, trials: Sequence[Trial]) -> None:
+        """Fit the predictor again and count the time."""
+        start = self.clock()
+        self.surrogate.fit(trials)
+        self.remaining.last_fit = self.clock() - start
+        self.remaining.seconds.fitting += self.remaining.last_fit
+
+    def _references(self) -> list[tuple[Candidate, int]]:
+        space, budget = self.search.space, self.search.config.trainings
+        small = references.small(space, self.keep)
+        pruned = [one for one in references.pruned(space, self.keep, self.methods) if self._possible(one)]
+        first = pruned[: max(1, len(references.plain_networks(space)))]
+        chosen, cost = [*first, *small], float(2 * len(first) + len(small))
+        for one in pruned[len(first) :]:
+            cost += 2
+            if cost > REFERENCES * budget:
+                break
+            chosen.append(one)
+        if not chosen:
+            chosen = list(itertools.islice(self._possible_plans([], generator(self.search.config.seed, "guided")), 4))
+        return [(one, 0) for one in chosen]
+
+    def _discovery(self, round_: int, trials: Sequence[Trial], left: float, rng: np.random.Generator) -> RoundPlan:
+        """The leading plan again, and the most promising new plans."""
+        config = self.search.config
+        leaders = self._leaders(trials)
+        wanted = min(config.round, left)
+        chosen: list[tuple[Candidate, int]] = []
+        cost = 0.0
+        again = next((one for one in leaders if isinstance(one.candidate.mask, LearnedMask)), None)
+        if again is not None:
+            tries = sum(trial.digest == again.candidate.digest for trial in trials)
+            chosen, cost = [(again.candidate, tries)], self._cost(again.candidate, trials)
+        known = {trial.digest for trial in trials}
+        pool = self._distinct(self._possible_plans(leaders, rng), known, config.screen)
+        for candidate in self._best(pool, rng):
+            cost += self._cost(candidate, trials)
+            if cost > wanted and chosen:
+                break
+            chosen.append((candidate, 0))
+        return self._round(round_, chosen, len(pool))
+
+    def _evolution(
+        self, round_: int, trials: Sequence[Trial], parents: Sequence[Trial], left: float, rng: np.random.Generator
+    ) -> RoundPlan:
+        """The most promising children of the best masks."""
+        config = self.search.config
+        known = {trial.digest for trial in trials}
+        pool = self._distinct(
+            proposals.children(self.search.space, parents, rng), known, SCREENED_CHILDREN * config.screen
+        )
+        count = max(1, int(min(config.round, left) / CHILD_SHARE))
+        chosen = itertools.islice(self._best(pool, rng), count)
+        return self._round(round_, [(one, 0) for one in chosen], len(pool))
+
+    def _leaders(self, trials: Sequence[Trial]):  # type: ignore[no-untyped-def]
+        goals = self.search.objectives
+        return ranked(goals, feasible(goals, self.search.constraints, results_by_candidate(trials)))
+
+    def _parents(self, trials: Sequence[Trial]) -> list[Trial]:
+        """The best trained networks with a ticket, whose files are kept, the best first."""
+        found = []
+        for leader in self._leaders(trials):
+            runs = [t for t in trials if t.digest == leader.candidate.digest and t.ticket is not None and not t.failed]
+            if runs:
+                sign = self.search.metric.sign
+                found.append(max(runs, key=lambda trial: sign * (trial.accuracy or 0.0)))
+        return found[: proposals.PARENTS]
+
+    def _possible_plans(self, leaders, rng: np.random.Generator) -> Iterator[Candidate]:  # type: ignore[no-untyped-def]
+        several = proposals.plans(self.search.space, self.keep, self.methods, leaders, rng)
+        return (one for one in several if self._possible(one))
+
+    def _possible(self, candidate: Candidate) -> bool:
+        """Whether the method can train the network."""
+        mask = candidate.mask
+        assert isinstance(mask, LearnedMask)
+        model = self.search.space.build(candidate)
+        try:
+            begin(create(mask.method), model, mask.keep / counts(model)["weights"], 0, self.search.training)
+        except MethodError:
+            return False
+        return True
+
+    def _distinct(self, several: Iterator[Candidate], known: set[str], count: int) -> list[Candidate]:
+        """So many different candidates that are not known, fewer if the space has no more."""
+        found: dict[str, Candidate] = {}
+        for one in itertools.islice(several, PATIENCE * count):
+            if one.digest not in known:
+                found.setdefault(one.digest, one)
+            if len(found) == count:
+                break
+        return list(found.values())
+
+    def _best(self, pool: Sequence[Candidate], rng: np.random.Generator) -> Iterator[Candidate]:
+        """The candidates in the order in which they are to be trained; at random without a predictor.
+
+        A share `explore` of the places is drawn at random. The other places alternate between greedy and optimistic choices.
+        """
+        left, explore = list(range(len(pool))), self.search.config.explore
+        scores = None if self.surrogate.predictor is None else self._scores(pool)
+        for slot in range(len(pool)):
+            if scores is None or rng.random() < explore:
+                pick = int(rng.choice(left))
+            else:
+                mean, std = scores
+                upper = mean + OPTIMISM[slot % len(OPTIMISM)] * std
+                pick = left[int(np.argmax(upper[left]))]
+            left.remove(pick)
+            yield pool[pick]
+
+    def _scores(self, pool: Sequence[Candidate]) -> tuple[np.ndarray, np.ndarray]:
+        """Predicted means and limited standard deviations, each ``(candidates,)``."""
+        start = self.clock()
+        assert self.surrogate.predictor is not None
+        said = self.surrogate.predictor.predict([self.surrogate.graph_of(one) for one in pool])
+        self.remaining.seconds.screening += self.clock() - start
+        return said.mean, np.minimum(said.std, largest_std(said.mean))
+
+    def _cost(self, candidate: Candidate, trials: Sequence[Trial]) -> float:
+        """Expected cost in trainings: that of earlier runs of the method, else 2."""
+        mask = candidate.mask
+        assert isinstance(mask, LearnedMask)
+        costs = [
+            trial.cost
+            for trial in trials
+            if isinstance(trial.candidate.mask, LearnedMask) and trial.candidate.mask.method == mask.method
+        ]
+        return float(np.mean(costs)) if costs else 2.0
+
+    def _round(self, round_: int, chosen: Sequence[tuple[Candidate, int]], screened: int) -> RoundPlan:
+        """The plan, with what is known of its candidates."""
+        members = [(self._member(candidate), self._score(candidate)) for candidate, _ in chosen]
+        return RoundPlan(round_, members, [repeat for _, repeat in chosen], screened)
+
+    def _member(self, candidate: Candidate) -> Screened:
+        names = [one.metric for one in on_costs(self.search.constraints)]
+        if isinstance(candidate.mask, LearnedMask):
+            metrics = self.keep.costs(candidate, names)
+        else:
+            metrics = counts(self.search.space.build(candidate))
+        return Screened(Proposal(candidate=candidate), metrics, None)
+
+    def _score(self, candidate: Candidate) -> Score | None:
+        if self.surrogate.predictor is None:
+            return None
+        mean, std = self._scores([candidate])
+        return Score(float(mean[0]), float(std[0])).in_unit_of(self.search.metric)
+
+
+def is_inherited(candidate: Candidate) -> bool:
+    """Whether a candidate inherits its mask."""
+    return isinstance(candidate.mask, InheritedMask)

@@ -1,0 +1,105 @@
+"""Candidates to choose from: new plans of architecture and method, and children of the masks that were found."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from nas.engine.guided.references import learned, plain_networks
+from nas.engine.guided.surrogate import ticket_of
+from nas.engine.keep import KeepRule
+from nas.measure.costs import counts
+from nas.study.trial import CandidateResult, Trial
+from search_spaces import Candidate, InheritedMask, LearnedMask, SearchSpace, SpaceError
+
+FRESH, SWITCHED = 0.35, 0.3
+"""Shares of plans with a new architecture, and of known architectures with another method; the others are neighbours and children."""
+PARENTS = 6
+"""Number of leading plans, and of leading masks, that have children."""
+CROSSED = 0.3
+"""Share of children with two parents."""
+MOST_EDITS = 2
+"""Most edits of a child."""
+LIVE = 0.9
+"""Least share of the parent's live weights that a child keeps: a mask that lost more has lost what its weights had learnt."""
+
+
+def plans(
+    space: SearchSpace,
+    keep: KeepRule,
+    methods: Sequence[str],
+    leaders: Sequence[CandidateResult],
+    rng: np.random.Generator,
+) -> Iterator[Candidate]:
+    """Plans without end, some equal: new architectures, and changes of the leading plans."""
+    leading = [one.candidate for one in leaders if isinstance(one.candidate.mask, LearnedMask)][:PARENTS]
+    leading = leading or [one for dense in plain_networks(space) if (one := learned(dense, methods[0], keep))]
+    while True:
+        method = methods[int(rng.integers(len(methods)))]
+        draw = rng.random()
+        if draw < FRESH or not leading:
+            proposed: Candidate | None = space.sample(rng)
+        else:
+            parent = leading[int(rng.integers(len(leading)))]
+            if draw < FRESH + SWITCHED:
+                proposed = parent
+            else:
+                proposed = _changed(space, parent, leading, rng)
+                method = _method_of(proposed, method)
+        one = None if proposed is None else learned(space.dense(proposed), method, keep)
+        if one is not None:
+            yield one
+
+
+def _changed(
+    space: SearchSpace, parent: Candidate, others: Sequence[Candidate], rng: np.random.Generator
+) -> Candidate | None:
+    """A neighbour of the parent, or its child with another leader; None if the space has no other architecture."""
+    try:
+        if rng.random() < CROSSED:
+            return space.crossover(parent, others[int(rng.integers(len(others)))], rng)
+        return space.mutate(parent, rng)
+    except SpaceError:
+        return None
+
+
+def _method_of(candidate: Candidate | None, otherwise: str) -> str:
+    return candidate.mask.method if candidate is not None and isinstance(candidate.mask, LearnedMask) else otherwise
+
+
+def children(space: SearchSpace, parents: Sequence[Trial], rng: np.random.Generator) -> Iterator[Candidate]:
+    """Children of the masks of some trials, the best first, without end, some equal and some of them `LIVE` no longer.
+
+    Only relatives are crossed: in masks that were found independently, units of the same number do different things.
+    """
+    tickets = [ticket_of(trial) for trial in parents]
+    weights = 1.0 / (1 + np.arange(len(tickets)))
+    live = [counts(space.build(ticket))["nnz"] for ticket in tickets]
+    while tickets:
+        place = int(rng.choice(len(tickets), p=weights / weights.sum()))
+        first = child = tickets[place]
+        relatives = [one for one, trial in zip(tickets, parents, strict=True) if _related(trial, parents[place])]
+        if relatives and rng.random() < CROSSED:
+            child = space.crossover(first, relatives[int(rng.integers(len(relatives)))], rng)
+        for _ in range(int(rng.integers(child is first, MOST_EDITS + 1))):
+            child = _edited(space, child, rng)
+        if counts(space.build(child))["nnz"] >= LIVE * live[place]:
+            yield child
+
+
+def _edited(space: SearchSpace, child: Candidate, rng: np.random.Generator) -> Candidate:
+    try:
+        return space.mutate(child, rng)
+    except SpaceError:
+        return child
+
+
+def _related(first: Trial, second: Trial) -> bool:
+    """Whether one is the parent of the other, or both have a parent in common."""
+    if first is second:
+        return False
+    families = [{f"{one.digest}-{one.repeat}", *_parents(one.candidate)} for one in (first, second)]
+    return not families[0].isdisjoint(families[1])
+
+
+def _parents(candidate: Candidate) -> tuple[str, ...]:
+    return candidate.mask.parents if isinstance(candidate.mask, InheritedMask) else ()

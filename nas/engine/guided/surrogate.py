@@ -1,0 +1,115 @@
+"""The predictor of a guided search: fitted again every round on plans, learned masks and drawn masks of the run."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnx_ir as ir
+
+from nas.engine.plan import SearchPlan
+from nas.seeds import derive
+from nas.study.trial import Trial
+from predictors import Origin, OriginsPredictor, Predictor, StructureGraph
+from search_spaces import Candidate, InheritedMask, LearnedMask
+
+if TYPE_CHECKING:
+    from predictors import TaskDescription
+
+FEWEST_TO_FIT = 6
+"""Smallest number of measured networks on which a predictor is fitted; with fewer the shipped one answers."""
+
+
+@dataclass(eq=False)
+class GuidedSurrogate:
+    """Predicts what plans and masks will reach.
+
+    Attributes:
+        predictor: fitted on the trials of `fit`, or the shipped one while there are few; None if the search uses none.
+    """
+
+    plan: SearchPlan
+    predictor: Predictor | None = None
+    _graphs: dict[str, StructureGraph] = field(default_factory=dict)
+
+    def fit(self, trials: Sequence[Trial]) -> None:
+        """Fit a new predictor on these trials."""
+        if self.plan.predictor is None:
+            self.predictor = None
+            return
+        import predictors
+
+        asked = self._examples(trials)
+        graphs = [graph for graph, _ in asked]
+        if len(graphs) < FEWEST_TO_FIT:
+            self.predictor = predictors.load("default").predictor
+            return
+        shares = np.array([self.plan.metric.to_share(accuracy) for _, accuracy in asked])
+        config = self.plan.config
+        fresh = OriginsPredictor(lambda _: predictors.create(config.predictor))
+        self.predictor = fresh.fit(graphs, shares, seed=derive(config.seed, "fit") % 2**31)
+
+    def _examples(self, trials: Sequence[Trial]) -> list[tuple[StructureGraph, float]]:
+        """What was asked and measured: a plan counts once, with the mean of its runs; every mask that was found counts too."""
+        plans: dict[str, list[float]] = {}
+        found: list[tuple[StructureGraph, float]] = []
+        candidates: dict[str, Candidate] = {}
+        for trial in trials:
+            if trial.accuracy is None:
+                continue
+            if trial.ticket is not None:
+                found.append((self.graph_of(ticket_of(trial)), trial.accuracy))
+            if not isinstance(trial.candidate.mask, InheritedMask):
+                candidates[trial.digest] = trial.candidate
+                plans.setdefault(trial.digest, []).append(trial.accuracy)
+        found += [(self.graph_of(candidates[digest]), float(np.mean(values))) for digest, values in plans.items()]
+        return found
+
+    def graph_of(self, candidate: Candidate, model: ir.Model | None = None) -> StructureGraph:
+        """The structure graph of a candidate, with what is asked of it; `model` is its network if it is built already."""
+        if candidate.digest not in self._graphs:
+            from predictors import encode
+
+            model = self.plan.space.build(candidate) if model is None else model
+            self._graphs[candidate.digest] = self.asked(encode(model), candidate)
+        return self._graphs[candidate.digest]
+
+    def asked(self, graph: StructureGraph, candidate: Candidate) -> StructureGraph:
+        """A structure graph with the task, and with the origin of the candidate's mask."""
+        return graph.on(self.description).of_origin(origin_of(candidate))
+
+    @cached_property
+    def description(self) -> "TaskDescription":
+        """Description of the task of the search."""
+        from nas.tasks.description import describe
+
+        return describe(self.plan.task)
+
+
+def origin_of(candidate: Candidate) -> Origin:
+    """What a predictor is told of a candidate's mask and weights."""
+    from nas.training.methods.registry import METHODS
+
+    mask = candidate.mask
+    if isinstance(mask, LearnedMask):
+        return Origin(method=mask.method, family=METHODS.load(mask.method).kind, nnz=mask.keep)
+    if isinstance(mask, InheritedMask):
+        method = mask.method or None
+        family = None if method is None else METHODS.load(method).kind
+        return Origin(method=method, family=family, weights="own" if mask.parents else "fresh")
+    return Origin(method="static", weights="fresh")
+
+
+def ticket_of(trial: Trial) -> Candidate:
+    """The mask that a training ended with, as a candidate that inherits it."""
+    assert trial.ticket is not None
+    source = trial.candidate.mask
+    method = "" if not isinstance(source, LearnedMask | InheritedMask) else source.method
+    mask = InheritedMask(
+        ticket=trial.ticket.text,
+        weights=trial.ticket.size,
+        method=method,
+        parents=(f"{trial.digest}-{trial.repeat}",),
+    )
+    return replace(trial.candidate, mask=mask, edits=())
