@@ -35,13 +35,14 @@ if TYPE_CHECKING:
 
 __all__ = ["GRAPH_FEATURES", "NODE_FEATURES", "encode", "encode_masks"]
 
-ENCODING = 3
+ENCODING = 4
 """Version of the encoding. Increase it with every change of the features, or of the networks that `search_spaces` builds: benchmarks
 then encode again, and a predictor fitted on an encoding that is not in `READABLE` is refused."""
 MOST_NETWORKS, MOST_ENTRIES = 256, 1 << 25
 """Largest number of networks, and of the numbers that they take together, that are encoded at once."""
-READABLE = (2, ENCODING)
-"""Encodings whose predictors can be used: encoding 3 cuts dead connections and adds the context at the end, the rest is that of 2."""
+READABLE = (2, 3, ENCODING)
+"""Encodings whose predictors can be used: encoding 3 cuts dead connections and adds the context at the end; encoding 4 omits a scaling of
+the inputs and a last softmax. The rest is that of 2."""
 
 
 @typed("encoded", passes=(PredictorError,))

@@ -2,7 +2,7 @@
 
 Identity, Dropout and Cast are removed, and constants become part of their operator. A bias or a batch normalisation after a
 product becomes part of the product. Gemm, MatMul and a convolution over its whole input are one class, `dense`. An input that
-is only read flattened gets a flat shape.
+is only read flattened gets a flat shape. A scaling of the inputs and a last softmax are removed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,9 @@ from predictors.reading import operators
 from predictors.reading.attributes import Shape, integers, settings
 from predictors.reading.canonical_graph import Block, CanonicalGraph, Operator
 from predictors.reading.decompositions import join_decompositions
+from predictors.reading.end_steps import drop_end_steps
 from predictors.reading.layer_fusion import join_layers
+from predictors.reading.links import Links
 
 MAX_VIRTUAL, MAX_VIRTUAL_RECURRENT = 2**31, 2**27
 """Largest size, in numbers, of a weight whose data is not in the file; smaller for recurrent weights, whose gates need memory."""
@@ -32,6 +34,7 @@ def canonical_graph(model: ir.Model) -> CanonicalGraph:
     graph = CanonicalGraph(
         join_decompositions(reader.read()), reader.shapes, tuple(sorted(reader.unknown)), reader.opset
     )
+    drop_end_steps(graph)
     join_layers(graph)
     _flatten_inputs(graph)
     return graph
@@ -39,10 +42,7 @@ def canonical_graph(model: ir.Model) -> CanonicalGraph:
 
 def _flatten_inputs(graph: CanonicalGraph) -> None:
     """Make inputs flat that are only read flattened, so that a perceptron is the same for rows of numbers and for images."""
-    readers: dict[int, list[Operator]] = {}
-    for operator in graph.operators:
-        for value in operator.inputs:
-            readers.setdefault(value, []).append(operator)
+    readers = Links(graph.operators).readers
     for operator in graph.operators:
         if operator.kind == "input":
             value = operator.outputs[0]

@@ -1,18 +1,17 @@
 """Decompositions: layer normalisation, GELU, SiLU and HardSwish that exporters wrote as several operators become one again."""
 
-from collections.abc import Iterator, Sequence
-
 from onnx_graph.operators import TABLE, Setting
 from predictors.reading import operators
 from predictors.reading.attributes import integers
 from predictors.reading.canonical_graph import Operator
+from predictors.reading.links import Links
 
 
 def join_decompositions(found: list[Operator]) -> list[Operator]:
     """The operators with every known decomposition replaced by the one operator that it computes."""
     if not any(operator.name in _ENDS for operator in found):
         return found
-    links = _Links(found)
+    links = Links(found)
     gone: set[int] = set()
     replaced: dict[int, Operator] = {}
     for operator in found:
@@ -28,36 +27,6 @@ def join_decompositions(found: list[Operator]) -> list[Operator]:
         for operator in found
         if id(operator) not in gone or id(operator) in replaced
     ]
-
-
-class _Links:
-    """The producer and the readers of every value."""
-
-    def __init__(self, found: Sequence[Operator]) -> None:
-        self.maker = {value: operator for operator in found for value in operator.outputs}
-        self.readers: dict[int, list[Operator]] = {}
-        for operator in found:
-            for value in operator.inputs:
-                self.readers.setdefault(value, []).append(operator)
-
-    def made_by(self, value: int, *names: str) -> Operator | None:
-        maker = self.maker.get(value)
-        return maker if maker is not None and maker.name in names else None
-
-    def closed(self, parts: Sequence[Operator], last: Operator) -> bool:
-        """Whether nothing outside `parts` reads their outputs, except the outputs of `last`."""
-        own = {id(part) for part in parts}
-        inner = (value for part in parts if part is not last for value in part.outputs)
-        return all(id(reader) in own for value in inner for reader in self.readers.get(value, ()))
-
-    def scalings(self, operator: Operator, *names: str) -> Iterator[Operator]:
-        """The chain of operators with a constant, each the only reader of the one before, at most one of each name."""
-        for name in names:
-            readers = self.readers.get(operator.outputs[0], ())
-            if len(readers) != 1 or readers[0].name != name or len(readers[0].inputs) != 1 or not readers[0].constants:
-                return
-            operator = readers[0]
-            yield operator
 
 
 _Match = tuple[Operator, list[Operator]]
@@ -77,7 +46,7 @@ def _joined(kind: str, name: str, source: int, last: Operator, settings: dict[st
     )
 
 
-def _layer_norm(division: Operator, links: _Links) -> _Match | None:
+def _layer_norm(division: Operator, links: Links) -> _Match | None:
     """``Div(d, Sqrt(Mean(d²) + ε))`` with ``d = x − Mean(x)``, then scale and shift."""
     if len(division.inputs) != 2:
         return None
@@ -103,7 +72,7 @@ def _layer_norm(division: Operator, links: _Links) -> _Match | None:
     return joined, parts
 
 
-def _gelu(erf: Operator, links: _Links) -> _Match | None:
+def _gelu(erf: Operator, links: Links) -> _Match | None:
     """``½ · x · (1 + Erf(x / √2))``, the factors in any order."""
     inner = links.made_by(erf.inputs[0], "Div", "Mul")
     plus = list(links.scalings(erf, "Add"))
@@ -140,7 +109,7 @@ def _gelu(erf: Operator, links: _Links) -> _Match | None:
     return _joined("smooth", "Gelu", source, last, {}), parts
 
 
-def _gated(gate: Operator, links: _Links) -> _Match | None:
+def _gated(gate: Operator, links: Links) -> _Match | None:
     """``x · Sigmoid(x)`` and ``x · HardSigmoid(x)``."""
     readers = links.readers.get(gate.outputs[0], ())
     if len(readers) != 1 or readers[0].name != "Mul" or set(readers[0].inputs) != {gate.inputs[0], gate.outputs[0]}:
