@@ -1,7 +1,8 @@
 """Support: is a network like those that a predictor was fitted on? A distance; above 1 the network is *outside*.
 
 A network is strange if no network of the fit is near it, or if its features lie beyond those of all of them. The first test alone
-would miss a network that resembles the others in most features but is far larger than any of them.
+would miss a network that resembles the others in most features but is far larger than any of them. A network with an operator that
+no network of the fit has is strange too, whatever else it is like.
 """
 
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictors.errors import InvalidPredictorError
-from predictors.features.matrix import first_columns, matrix_width, structure_width
+from predictors.features.matrix import first_columns, matrix_width, operator_columns, structure_width
 from predictors.state import array, positive
 
 Floats = NDArray[np.float64]
@@ -29,6 +30,10 @@ FARTHEST = 5.0
 """Largest distance, in spreads, that one feature counts: one odd feature must not hide that all others agree."""
 ANY = 1e9
 """The limit where the networks are too few to estimate it."""
+ONE_OPERATOR = 0.5 * float(np.log(2))
+"""A count of operators, as a logarithm of one plus it, is above this if there is at least one."""
+NEW_OPERATOR = 2.0
+"""Least distance of a network with an operator that no network of the fit has, as a multiple of the largest accepted one."""
 FLOOR = 0.05
 """Least spread of a feature, as a share of its centre or of 1: a feature that never varied may vary by so much."""
 
@@ -60,7 +65,7 @@ class Support:
         """The support of networks.
 
         Args:
-            features: features of the networks ``(networks, features)``; equal rows count once.
+            features: features of the networks ``(networks, features)``, as `structure_matrix` gives them; equal rows count once.
             rng: generator that chooses the rows.
             group: number of the group of every network ``(networks,)``: networks of one group do not vouch for one another. None: each
                 network is a group of its own.
@@ -119,7 +124,22 @@ class Support:
         """Distance of networks, ``(networks,)``, as a multiple of the largest accepted one: above 1 they are outside."""
         scaled = _scaled(features[:, : len(self.centre)], self.centre, self.spread)
         near = _nearest(_held(scaled), self._single_rows) / self.limit
-        return np.asarray(np.maximum(near, _excess(scaled, self.low, self.high) / self.reach))
+        beyond = _excess(scaled, self.low, self.high) / self.reach
+        new = np.where(self.new_operators(features).any(axis=1), NEW_OPERATOR, 0.0)
+        return np.asarray(np.maximum(np.maximum(near, beyond), new))
+
+    def range(self) -> tuple[Floats, Floats]:
+        """Least and largest value of every feature in the fit, float64 ``(features,)`` each."""
+        centre, spread = self.centre.astype(np.float64), self.spread.astype(np.float64)
+        return self.low * spread + centre, self.high * spread + centre
+
+    def new_operators(self, features: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """Classes of operators that networks have and no network of the fit has, ``(networks, classes)``; no class if that is not known."""
+        columns = operator_columns()
+        if len(self.centre) < columns.stop:
+            return np.zeros((len(features), 0), np.bool_)
+        _, most = self.range()
+        return np.asarray((features[:, columns] > ONE_OPERATOR) & (most[columns] < ONE_OPERATOR))
 
 
 def _usual(distances: Floats) -> float:

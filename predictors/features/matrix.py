@@ -30,6 +30,7 @@ __all__ = [
     "matrix",
     "matrix_width",
     "node_table",
+    "operator_columns",
     "structure_matrix",
     "structure_width",
     "summaries",
@@ -119,6 +120,12 @@ def matrix(graphs: Sequence[StructureGraph]) -> NDArray[np.float32]:
 def structure_matrix(graphs: Sequence[StructureGraph]) -> NDArray[np.float32]:
     """`matrix` without the columns of the origin, float32 ``(graphs, structure_width())``: what a network is, nothing else."""
     return matrix(graphs)[:, : structure_width()]
+
+
+def operator_columns() -> slice:
+    """Columns of `matrix` that count the operators of each class, in the order of `CLASSES`."""
+    start = len(STRUCTURE_FEATURES) + 4 * len(NODE_FEATURES)
+    return slice(start, start + len(CLASSES))
 
 
 def structure_width() -> int:

@@ -7,13 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictors.calibration.support import Support
-from predictors.features.matrix import SUMMARY_FEATURES, column_groups, structure_matrix
+from predictors.features.matrix import CLASSES, SUMMARY_FEATURES, column_groups, structure_matrix
 from predictors.structure_graph import StructureGraph
 
 LEAST = 0.5
 """Least distance beyond the range of the fit, in spreads, that is worth a word."""
+UNKNOWN = "unknown_"
+"""Start of the names of the classes that operators without a class of their own are hashed to."""
 MOST = 3
 """Most features that are named."""
+MOST_OPERATORS = 6
+"""Most operators that are named."""
 
 
 class Word(NamedTuple):
@@ -49,17 +53,54 @@ WORDS: dict[str, Word] = {
 }
 
 
+CLASS_WORDS: dict[str, str] = {
+    "smooth": "smooth activation",
+    "affine": "arithmetic with constants",
+    "add": "addition",
+    "mul": "multiplication",
+    "matmul": "product of two inputs",
+    "dense": "dense layer",
+    "conv": "convolution",
+    "conv_transpose": "transposed convolution",
+    "lrn": "local response normalisation",
+    "reduce": "reduction",
+    "compare": "comparison",
+    "pointwise": "function of one number",
+    "quantise": "quantisation",
+    "random": "random numbers",
+    "control": "control flow",
+    "rnn": "RNN",
+    "gru": "GRU",
+    "lstm": "LSTM",
+}
+"""Classes of operators in words, where these are not the name of the class."""
+
+
 def unlike(support: Support, graph: StructureGraph) -> str:
     """How a network differs from all networks of the fit; empty if none of its known features lies beyond theirs.
 
-    As in ``units of the widest layer 2,048 (fit: 9 to 128)``; at most `MOST` features, the farthest first. Where only other features lie
-    beyond, the groups of these are named.
+    As in ``has operators that the fit does not: sigmoid; units of the widest layer 2,048 (fit: 9 to 128)``; at most `MOST` features,
+    the farthest first. Where only other features lie beyond, the groups of these are named.
     """
+    said = (_new_operators(support, graph), _beyond(support, graph))
+    return "; ".join(text for text in said if text)
+
+
+def _new_operators(support: Support, graph: StructureGraph) -> str:
+    """Operators that no network of the fit has; those without a class of their own by their full names."""
+    found = [CLASSES[place] for place in np.flatnonzero(support.new_operators(structure_matrix([graph]))[0])]
+    words = [CLASS_WORDS.get(name, name.replace("_", " ")) for name in found if not name.startswith(UNKNOWN)]
+    names = [*words, *(graph.unknown if len(words) < len(found) else ())]
+    more = f" and {len(names) - MOST_OPERATORS} more" if len(names) > MOST_OPERATORS else ""
+    return f"has operators that the fit does not: {', '.join(names[:MOST_OPERATORS])}{more}" if names else ""
+
+
+def _beyond(support: Support, graph: StructureGraph) -> str:
+    """Features that lie beyond the range of the fit."""
     width = len(support.centre)
     row = structure_matrix([graph])[0, :width].astype(np.float64)
-    centre, spread = support.centre.astype(np.float64), support.spread.astype(np.float64)
-    low, high = (np.asarray(end, np.float64) * spread + centre for end in (support.low, support.high))
-    beyond = np.maximum(low - row, row - high) / spread
+    low, high = support.range()
+    beyond = np.maximum(low - row, row - high) / support.spread
     places = {name: place for name, place in _places(width).items() if beyond[place] > LEAST}
     named = sorted(places.items(), key=lambda one: -beyond[one[1]])[:MOST]
     if named:

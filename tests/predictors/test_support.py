@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from predictors.calibration.support import ANY, FALSE_ALARMS, MOST_ROWS, Support
+from predictors.calibration.support import ANY, FALSE_ALARMS, MOST_ROWS, NEW_OPERATOR, Support
+from predictors.features.matrix import CLASSES, matrix_width, operator_columns, structure_width
 
 
 def _outside(support: Support, features: np.ndarray) -> np.ndarray:
@@ -51,3 +52,46 @@ def test_two_networks_cannot_tell_what_is_usual():
     support = Support.of(np.zeros((2, 5)), np.random.default_rng(0))
     assert support.limit == support.reach == ANY
     assert not _outside(support, np.full((1, 5), 9.0)).any()
+
+
+def _networks(count: int, rng: np.random.Generator) -> np.ndarray:
+    """Rows as wide as those of networks; all networks have between one and four dense layers, and no other operator."""
+    features = rng.normal(size=(count, structure_width())).astype(np.float32)
+    features[:, operator_columns()] = 0.0
+    features[:, operator_columns().start + CLASSES.index("dense")] = np.log1p(rng.integers(1, 5, count))
+    return features
+
+
+@pytest.mark.parametrize("width", [structure_width(), matrix_width()])
+def test_one_new_operator_is_enough_to_be_outside(width):
+    rng = np.random.default_rng(0)
+    known = _networks(300, rng)
+    support = Support.of(known, rng)
+    asked = np.zeros((2, width), np.float32)
+    asked[:, : structure_width()] = known[:2]
+    assert not _outside(support, asked).any()
+    asked[1, operator_columns().start + CLASSES.index("sigmoid")] = np.log1p(1)
+    np.testing.assert_array_equal(_outside(support, asked), [False, True])
+    assert support.distances(asked)[1] == NEW_OPERATOR
+    assert [CLASSES[place] for place in np.flatnonzero(support.new_operators(asked)[1])] == ["sigmoid"]
+
+
+def test_more_of_a_known_operator_is_no_new_one():
+    rng = np.random.default_rng(0)
+    known = _networks(300, rng)
+    asked = known[:1].copy()
+    asked[0, operator_columns().start + CLASSES.index("dense")] = np.log1p(9)
+    assert not Support.of(known, rng).new_operators(asked).any()
+
+
+def test_a_support_without_columns_of_operators_knows_no_new_ones():
+    rng = np.random.default_rng(0)
+    support = Support.of(rng.normal(size=(100, 50)), rng)
+    assert not support.new_operators(np.full((3, 50), 9.0)).any()
+
+
+def test_the_range_is_that_of_the_fit():
+    features = np.random.default_rng(0).normal(size=(100, 5))
+    low, high = Support.of(features, np.random.default_rng(0)).range()
+    np.testing.assert_allclose(low, features.min(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(high, features.max(axis=0), rtol=1e-5)

@@ -8,8 +8,9 @@ import pytest
 import search_spaces
 from predictors import encode
 from predictors.features.graph_features import GRAPH_FEATURES
-from predictors.library.unlike import WORDS, unlike
+from predictors.library.unlike import CLASS_WORDS, WORDS, unlike
 from predictors.models.quick import QuickPredictor
+from predictors.reading.operators import CLASSES
 from predictors.structure_graph import StructureGraph
 from search_spaces.signature import Signature
 
@@ -43,6 +44,31 @@ def test_a_network_of_the_fit_is_not_unlike(predictor):
         "mlp", Signature(input_shape=(1, 4, 4), outputs=3), width=(8, 16), depth=(1, 2), wirings=("plain",)
     )
     assert unlike(predictor.support, graph(space, 3)) == ""
+
+
+def with_operator(known: StructureGraph, name: str, unknown: tuple[str, ...] = ()) -> StructureGraph:
+    """The same network whose last node is another operator."""
+    operators = known.operators.copy()
+    operators[-2] = CLASSES.index(name)
+    return replace(known, operators=operators, unknown=unknown)
+
+
+def test_new_operators_are_named(predictor):
+    space = search_spaces.create(
+        "mlp", Signature(input_shape=(1, 4, 4), outputs=3), width=(8, 16), depth=(1, 2), wirings=("plain",)
+    )
+    known = graph(space, 3)
+    assert "has operators that the fit does not: sigmoid" in unlike(predictor.support, with_operator(known, "sigmoid"))
+    assert "does not: local response normalisation" in unlike(predictor.support, with_operator(known, "lrn"))
+    strange = unlike(predictor.support, with_operator(known, "unknown_2", ("other::Warp",)))
+    assert "does not: other::Warp" in strange
+    many = unlike(predictor.support, with_operator(known, "unknown_2", tuple(f"other::W{i}" for i in range(9))))
+    assert "other::W5 and 3 more" in many
+    assert predictor.predict([with_operator(known, "sigmoid")]).distance[0] > 1
+
+
+def test_every_class_of_operators_has_words():
+    assert set(CLASS_WORDS) <= set(CLASSES)
 
 
 def test_features_without_words_are_named_by_their_group(predictor):
