@@ -2,16 +2,18 @@
 
 A network is strange if no network of the fit is near it, or if its features lie beyond those of all of them. The first test alone
 would miss a network that resembles the others in most features but is far larger than any of them. A network with an operator that
-no network of the fit has is strange too, whatever else it is like.
+no network of the fit has is strange too, whatever else it is like, and so is one that clearly exceeds the fit in one of
+`SINGLE_FEATURES`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from predictors.calibration.single_features import CLEAR, SINGLE_FEATURES, single_columns, single_excess
 from predictors.errors import InvalidPredictorError
 from predictors.features.matrix import first_columns, matrix_width, operator_columns, structure_width
 from predictors.state import array, positive
@@ -19,7 +21,7 @@ from predictors.state import array, positive
 Floats = NDArray[np.float64]
 
 FALSE_ALARMS = 0.015
-"""Share of the networks of the fit that each of the two tests would call outside if they were left out."""
+"""Share of the networks of the fit that each test with a limit would call outside if they were left out."""
 FOLDS = 5
 ODD = 3
 """Number of features that may exceed the range of the fit by any amount."""
@@ -48,6 +50,7 @@ class Support:
         low, high: range of all networks' standardised features, float32 ``(features,)``.
         limit: largest accepted distance to the nearest row.
         reach: largest accepted distance beyond low and high.
+        single: largest accepted distance beyond low and high for each of `SINGLE_FEATURES`, float32 ``(4,)``; empty if they are not known.
     """
 
     centre: NDArray[np.float32]
@@ -57,6 +60,7 @@ class Support:
     high: NDArray[np.float32]
     limit: float
     reach: float
+    single: NDArray[np.float32]
 
     @classmethod
     def of(
@@ -89,11 +93,12 @@ class Support:
             low=scaled.min(axis=0),
             high=scaled.max(axis=0),
             limit=_usual(_nearest(_held(scaled[judged]), rows, apart=group[judged][:, None] == group[kept])),
-            reach=_usual(_left_out_excess(scaled[order], group[order])),
+            reach=_usual(_left_out(scaled[order], group[order], _excess)),
+            single=_single_limits(features[order], group[order]),
         )
 
     @cached_property
-    def _single_rows(self) -> NDArray[np.float32]:
+    def _wide_rows(self) -> NDArray[np.float32]:
         """The rows in single precision, ready for products."""
         return self.rows.astype(np.float32)
 
@@ -118,20 +123,31 @@ class Support:
             high=array(arrays, "support_high", "f", (width,)).astype(np.float32),
             limit=float(positive(arrays, "support_limit", ())),  # type: ignore[arg-type]
             reach=float(positive(arrays, "support_reach", ())),  # type: ignore[arg-type]
+            single=_saved_single(arrays, width),
         )
 
     def distances(self, features: NDArray[np.floating]) -> Floats:
         """Distance of networks, ``(networks,)``, as a multiple of the largest accepted one: above 1 they are outside."""
         scaled = _scaled(features[:, : len(self.centre)], self.centre, self.spread)
-        near = _nearest(_held(scaled), self._single_rows) / self.limit
+        near = _nearest(_held(scaled), self._wide_rows) / self.limit
         beyond = _excess(scaled, self.low, self.high) / self.reach
         new = np.where(self.new_operators(features).any(axis=1), NEW_OPERATOR, 0.0)
-        return np.asarray(np.maximum(np.maximum(near, beyond), new))
+        single = self.single_distances(features).max(axis=1, initial=0.0)
+        return np.asarray(np.maximum.reduce([near, beyond, new, single]))
 
     def range(self) -> tuple[Floats, Floats]:
         """Least and largest value of every feature in the fit, float64 ``(features,)`` each."""
         centre, spread = self.centre.astype(np.float64), self.spread.astype(np.float64)
         return self.low * spread + centre, self.high * spread + centre
+
+    def single_distances(self, features: NDArray[np.floating]) -> Floats:
+        """Distance of each of `SINGLE_FEATURES` beyond the fit as a multiple of the largest accepted one, ``(networks, 4)``.
+
+        ``(networks, 0)`` if they are not known.
+        """
+        columns = single_columns(len(self.centre)) if len(self.single) else []
+        low, high = self.range()
+        return single_excess(features[:, columns], low[columns], high[columns]) / self.single
 
     def new_operators(self, features: NDArray[np.floating]) -> NDArray[np.bool_]:
         """Classes of operators that networks have and no network of the fit has, ``(networks, classes)``; no class if that is not known."""
@@ -145,6 +161,21 @@ class Support:
 def _usual(distances: Floats) -> float:
     """The distance that only a few of the networks themselves exceed."""
     return max(float(np.quantile(distances, 1 - FALSE_ALARMS)), LEAST) if len(distances) > 2 else ANY
+
+
+def _single_limits(features: NDArray[np.floating], group: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Largest accepted distance for each of `SINGLE_FEATURES`; networks in random order."""
+    columns = single_columns(features.shape[1])
+    left_out = _left_out(features[:, columns], group, single_excess) if columns else np.zeros((0, 0))
+    return np.array([max(_usual(distances), CLEAR) for distances in left_out.T], np.float32)
+
+
+def _saved_single(arrays: Mapping[str, NDArray[np.generic]], width: int) -> NDArray[np.float32]:
+    """The limits of `SINGLE_FEATURES`; empty for predictors that were saved before there were such limits."""
+    if "support_single" not in arrays:
+        return np.zeros(0, np.float32)
+    count = len(SINGLE_FEATURES) if single_columns(width) else 0
+    return np.asarray(positive(arrays, "support_single", (count,)), np.float32)
 
 
 def _distinct(features: NDArray[np.floating]) -> NDArray[np.int64]:
@@ -171,26 +202,30 @@ def _nearest(
     return np.asarray(np.sqrt(np.maximum(nearest, 0.0) / max(rows.shape[1], 1)))
 
 
-def _excess(scaled: NDArray[np.float32], low: NDArray[np.float32], high: NDArray[np.float32]) -> Floats:
+def _excess(scaled: NDArray[np.floating], low: NDArray[np.floating], high: NDArray[np.floating]) -> Floats:
     """Root mean square distance of the features beyond the range of the fit, in spreads; the few farthest features are ignored."""
     beyond = np.maximum(low - scaled, scaled - high).clip(0.0, FARTHEST).astype(np.float64)
     squares = np.sort(beyond**2, axis=1)[:, : max(beyond.shape[1] - ODD, 1)]
     return np.asarray(np.sqrt(squares.sum(axis=1) / beyond.shape[1]))
 
 
-def _left_out_excess(scaled: NDArray[np.float32], group: NDArray[np.int64]) -> Floats:
-    """Distance of every network beyond the range of the others, computed for a fifth of the groups at a time."""
+def _left_out(
+    features: NDArray[np.floating],
+    group: NDArray[np.int64],
+    excess: Callable[[NDArray[np.floating], NDArray[np.floating], NDArray[np.floating]], Floats],
+) -> Floats:
+    """Distances of every network beyond the range of the others, computed for a fifth of the groups at a time."""
     numbers = list(dict.fromkeys(group.tolist()))
     fold = {number: place * min(FOLDS, len(numbers)) // len(numbers) for place, number in enumerate(numbers)}
     fold_of = np.array([fold[number] for number in group.tolist()], np.int64)
-    parts = [scaled[fold_of == place] for place in np.unique(fold_of)]
-    found = [np.zeros(0)]
+    parts = [features[fold_of == place] for place in np.unique(fold_of)]
+    found = [excess(features[:0], features[0], features[0])]
     for place, part in enumerate(parts):
         others = [other for number, other in enumerate(parts) if number != place]
         if others:
             low = np.min([other.min(axis=0) for other in others], axis=0)
             high = np.max([other.max(axis=0) for other in others], axis=0)
-            found.append(_excess(part, low, high))
+            found.append(excess(part, low, high))
     return np.concatenate(found)
 
 

@@ -35,6 +35,7 @@ __all__ = [
     "structure_width",
     "summaries",
     "summary_column",
+    "summary_place",
 ]
 
 
@@ -120,6 +121,12 @@ def matrix(graphs: Sequence[StructureGraph]) -> NDArray[np.float32]:
 def structure_matrix(graphs: Sequence[StructureGraph]) -> NDArray[np.float32]:
     """`matrix` without the columns of the origin, float32 ``(graphs, structure_width())``: what a network is, nothing else."""
     return matrix(graphs)[:, : structure_width()]
+
+
+def summary_place(name: str) -> int:
+    """The column of `matrix` that holds one of `SUMMARY_FEATURES`."""
+    place = SUMMARY_FEATURES.index(name)
+    return place if place < len(STRUCTURE_FEATURES) else operator_columns().stop + place - len(STRUCTURE_FEATURES)
 
 
 def operator_columns() -> slice:

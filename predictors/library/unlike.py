@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictors.calibration.support import Support
-from predictors.features.matrix import CLASSES, SUMMARY_FEATURES, column_groups, structure_matrix
+from predictors.features.matrix import CLASSES, column_groups, structure_matrix, summary_place
 from predictors.structure_graph import StructureGraph
 
 LEAST = 0.5
@@ -120,11 +120,5 @@ def _groups(beyond: NDArray[np.float64]) -> str:
 
 def _places(width: int) -> dict[str, int]:
     """Columns of the features that have words, among the first `width` columns."""
-    groups = column_groups()
-    first_of_context = next(place for place, group in enumerate(groups) if group == "balance")
-    structure = SUMMARY_FEATURES.index("log_live_units")
-    found = {}
-    for name in WORDS:
-        place = SUMMARY_FEATURES.index(name)
-        found[name] = place if place < structure else first_of_context + place - structure
-    return {name: place for name, place in found.items() if place < width}
+    places = {name: summary_place(name) for name in WORDS}
+    return {name: place for name, place in places.items() if place < width}

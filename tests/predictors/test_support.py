@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 
+from predictors.calibration.single_features import CLEAR, SINGLE_FEATURES
 from predictors.calibration.support import ANY, FALSE_ALARMS, MOST_ROWS, NEW_OPERATOR, Support
-from predictors.features.matrix import CLASSES, matrix_width, operator_columns, structure_width
+from predictors.errors import InvalidPredictorError
+from predictors.features.matrix import CLASSES, matrix_width, operator_columns, structure_width, summary_place
 
 
 def _outside(support: Support, features: np.ndarray) -> np.ndarray:
@@ -59,6 +61,8 @@ def _networks(count: int, rng: np.random.Generator) -> np.ndarray:
     features = rng.normal(size=(count, structure_width())).astype(np.float32)
     features[:, operator_columns()] = 0.0
     features[:, operator_columns().start + CLASSES.index("dense")] = np.log1p(rng.integers(1, 5, count))
+    for name in SINGLE_FEATURES:
+        features[:, summary_place(name)] = np.log(rng.uniform(100, 200, count))
     return features
 
 
@@ -95,3 +99,58 @@ def test_the_range_is_that_of_the_fit():
     low, high = Support.of(features, np.random.default_rng(0)).range()
     np.testing.assert_allclose(low, features.min(axis=0), rtol=1e-5)
     np.testing.assert_allclose(high, features.max(axis=0), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", SINGLE_FEATURES)
+@pytest.mark.parametrize(("value", "outside"), [(500, False), (800, True), (40, False), (20, True)])
+def test_three_times_more_or_less_of_what_a_user_knows_is_outside(name, value, outside):
+    rng = np.random.default_rng(0)
+    known = _networks(400, rng)
+    support = Support.of(known, rng)
+    asked = known[:1].copy()
+    asked[0, summary_place(name)] = np.log(value)
+    assert _outside(support, asked)[0] == outside
+    far = support.single_distances(asked)[0]
+    assert [SINGLE_FEATURES[place] for place in np.flatnonzero(far > 1)] == ([name] if outside else [])
+
+
+def test_a_task_that_is_not_told_is_not_far():
+    rng = np.random.default_rng(0)
+    known = _networks(400, rng)
+    place = summary_place("task_log_samples")
+    asked, untold = known[:1].copy(), known.copy()
+    asked[0, place] = 0.0
+    untold[:, place] = 0.0
+    assert Support.of(known, rng).single_distances(asked).max() == 0
+    assert Support.of(untold, rng).single_distances(known[:1]).max() == 0
+
+
+def test_the_limit_grows_with_what_left_out_architectures_need():
+    rng = np.random.default_rng(0)
+    known = _networks(400, rng)
+    group = np.arange(400) // 20
+    # Every architecture has ten times as many connections as the one before: none vouches for the largest.
+    known[:, summary_place("log_effective_nnz")] = np.log(10.0) * group + rng.uniform(0, 0.1, 400)
+    alone = Support.of(known, np.random.default_rng(0)).single
+    together = Support.of(known, np.random.default_rng(0), group).single
+    place = SINGLE_FEATURES.index("log_effective_nnz")
+    assert alone[place] == pytest.approx(CLEAR)
+    assert together[place] > CLEAR
+    np.testing.assert_allclose(np.delete(together, place), CLEAR, rtol=1e-6)
+
+
+def test_supports_saved_without_single_limits_are_read_and_do_not_count_them():
+    rng = np.random.default_rng(0)
+    known = _networks(400, rng)
+    support = Support.of(known, rng)
+    saved = support.arrays()
+    again = Support.from_arrays(saved)
+    del saved["support_single"]
+    older = Support.from_arrays(saved)
+    asked = known[:1].copy()
+    asked[0, summary_place("log_inputs")] = np.log(4000)
+    assert _outside(again, asked).all()
+    assert not _outside(older, asked).any()
+    assert older.single_distances(asked).shape == (1, 0)
+    with pytest.raises(InvalidPredictorError, match="support_single"):
+        Support.from_arrays(saved | {"support_single": np.ones(3, np.float32)})
