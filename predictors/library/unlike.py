@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from predictors.calibration.single_features import SINGLE_FEATURES
 from predictors.calibration.support import Support
 from predictors.features.matrix import CLASSES, column_groups, structure_matrix, summary_place
 from predictors.structure_graph import StructureGraph
@@ -31,8 +32,17 @@ def _count(value: float) -> str:
     return f"{max(np.expm1(min(value, 50.0)), 0.0):,.0f}"
 
 
+def _told(value: float) -> str:
+    """A number of a task, whose logarithm is the feature."""
+    return f"{np.exp(min(value, 50.0)):,.0f}"
+
+
 def _share(value: float) -> str:
     return f"{round(value, 3):g}"
+
+
+def _error(value: float) -> str:
+    return _share(float(np.exp(min(value, 0.0))))
 
 
 WORDS: dict[str, Word] = {
@@ -50,10 +60,47 @@ WORDS: dict[str, Word] = {
     "input_coverage": Word("share of the inputs that are read", _share),
     "relevance_edges": Word("relevance of the inputs that are read", _share),
     "gates_hidden_spread": Word("imbalance of the gates", _share),
+    "task_log_samples": Word("training examples", _told),
+    "task_log_classes": Word("classes", _told),
+    "task_log_inputs": Word("inputs of the task", _told),
+    "task_one_nn_error": Word("error of the nearest neighbour", _error),
+    "task_linear_probe_error": Word("error of a linear classifier", _error),
 }
+GROUP_WORDS: dict[str, str] = {
+    "size and paths": "size and number of live paths",
+    "densities": "densities of the layers",
+    "layers": "size and density of the first layers",
+    "operator paths": "number of operators from input to output",
+    "operator counts": "number of operators of each kind",
+    "operators": "number of operators of each kind",
+    "masks": "pattern of the connections",
+    "recurrent masks": "pattern of the recurrent connections",
+    "flow": "number of paths through the units",
+    "ways": "number of paths from input to output",
+    "ways, without size": "share of each kind of operator on the paths from input to output",
+    "links": "links between the operators",
+    "sequences": "order of the operators",
+    "task": "task",
+    "nodes mean": "average sizes and settings of the operators",
+    "nodes spread": "variety of the operators",
+    "nodes least": "smallest sizes and settings of the operators",
+    "nodes most": "largest sizes and settings of the operators",
+    "balance": "number of live units and balance of the gates",
+    "inputs": "use of the inputs",
+    "weights": "weights (own or fresh)",
+    "family": "time at which the mask was found",
+    "method": "method that found the mask",
+    "plan": "number of weights to keep",
+}
+"""Groups of features in words: what a network differs in."""
+REPEATED = {"task_log_inputs": "log_inputs", "task_log_classes": "log_outputs"}
+"""Features of the task that are not named beside the feature of the network that says the same."""
 
 
 CLASS_WORDS: dict[str, str] = {
+    "batch_norm": "batch normalisation",
+    "layer_norm": "layer normalisation",
+    "lrn": "local response normalisation",
     "smooth": "smooth activation",
     "affine": "arithmetic with constants",
     "add": "addition",
@@ -62,7 +109,10 @@ CLASS_WORDS: dict[str, str] = {
     "dense": "dense layer",
     "conv": "convolution",
     "conv_transpose": "transposed convolution",
-    "lrn": "local response normalisation",
+    "concat": "concatenation",
+    "pad": "padding",
+    "resize": "resizing",
+    "sort": "sorting",
     "reduce": "reduction",
     "compare": "comparison",
     "pointwise": "function of one number",
@@ -80,7 +130,8 @@ def unlike(support: Support, graph: StructureGraph) -> str:
     """How a network differs from all networks of the fit; empty if none of its known features lies beyond theirs.
 
     As in ``has operators that the fit does not: sigmoid; units of the widest layer 2,048 (fit: 9 to 128)``; at most `MOST` features,
-    the farthest first. Where only other features lie beyond, the groups of these are named.
+    the farthest first. Where only other features lie beyond, what these describe is named, as in ``differs from the fit in: order of
+    the operators``.
     """
     said = (_new_operators(support, graph), _beyond(support, graph))
     return "; ".join(text for text in said if text)
@@ -96,29 +147,40 @@ def _new_operators(support: Support, graph: StructureGraph) -> str:
 
 
 def _beyond(support: Support, graph: StructureGraph) -> str:
-    """Features that lie beyond the range of the fit."""
+    """Features that lie beyond the range of the fit; those that put the network outside alone come first."""
     width = len(support.centre)
-    row = structure_matrix([graph])[0, :width].astype(np.float64)
-    low, high = support.range()
+    table = structure_matrix([graph])[:, :width].astype(np.float64)
+    row, (low, high) = table[0], support.range()
     beyond = np.maximum(low - row, row - high) / support.spread
-    places = {name: place for name, place in _places(width).items() if beyond[place] > LEAST}
-    named = sorted(places.items(), key=lambda one: -beyond[one[1]])[:MOST]
+    alone = {
+        name for name, far in zip(SINGLE_FEATURES, support.single_distances(table)[0].tolist(), strict=False) if far > 1
+    }
+    tasks = graph.task is not None and bool(low[summary_place("task_log_samples")] > 0)
+    places = {
+        name: place for name, place in _places(width, tasks=tasks).items() if beyond[place] > LEAST or name in alone
+    }
+    places = {name: place for name, place in places.items() if REPEATED.get(name) not in places}
+    named = sorted(places.items(), key=lambda one: (one[0] not in alone, -beyond[one[1]]))[:MOST]
     if named:
-        return "; ".join(
-            f"{WORDS[name].text} {WORDS[name].shown(row[place])} (fit: {WORDS[name].shown(low[place])} to {WORDS[name].shown(high[place])})"
-            for name, place in named
-        )
+        return "; ".join(_compared(WORDS[name], row[place], low[place], high[place]) for name, place in named)
     return _groups(beyond)
+
+
+def _compared(word: Word, value: float, low: float, high: float) -> str:
+    """As in ``inputs 3,072 (fit: 64 to 784)``."""
+    ends = dict.fromkeys((word.shown(low), word.shown(high)))
+    return f"{word.text} {word.shown(value)} (fit: {' to '.join(ends)})"
 
 
 def _groups(beyond: NDArray[np.float64]) -> str:
     """The groups of the features that lie farthest beyond the range of the fit."""
     far = np.argsort(-beyond)[: 10 * MOST]
-    names = dict.fromkeys(column_groups()[place] for place in far.tolist() if beyond[place] > LEAST)
-    return f"its {', '.join(list(names)[:MOST])} lie beyond those of the fit" if names else ""
+    words = dict.fromkeys(GROUP_WORDS[column_groups()[place]] for place in far.tolist() if beyond[place] > LEAST)
+    named = list(words)[:MOST]
+    return f"differs from the fit in: {'; '.join(named)}" if named else ""
 
 
-def _places(width: int) -> dict[str, int]:
-    """Columns of the features that have words, among the first `width` columns."""
-    places = {name: summary_place(name) for name in WORDS}
+def _places(width: int, *, tasks: bool) -> dict[str, int]:
+    """Columns of the features that have words, among the first `width` columns; those of the task only if `tasks`."""
+    places = {name: summary_place(name) for name in WORDS if tasks or not name.startswith("task_")}
     return {name: place for name, place in places.items() if place < width}
