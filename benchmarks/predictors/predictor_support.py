@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.support.corpus_graphs import corpus_graphs, drawn_corpus
+from benchmarks.support.corpus_graphs import corpus_graphs, domains_of, drawn_corpus
 from benchmarks.support.places import RESULTS
 from onnx_graph import GraphError
 from predictors import StructureGraph, encode
@@ -57,7 +57,8 @@ def measured(folder: Path, seeds: int, workers: int) -> dict[str, Any]:
     corpus = drawn_corpus()
     rows = structure_matrix(corpus_graphs(corpus, workers))
     files, refused = strangers(folder)
-    tasks = [corpus.examples[name].description for name in corpus.domains]
+    domains = domains_of(corpus)
+    tasks = [corpus.examples[name].description for name in domains]
     # A foreign file must be outside for every task.
     foreign = [structure_matrix([graph.on(task) for graph in files.values()]) for task in tasks]
     runs = [judged(rows, foreign, seed) for seed in range(seeds)]
@@ -70,7 +71,7 @@ def measured(folder: Path, seeds: int, workers: int) -> dict[str, Any]:
         "refused": refused,
         "runs": runs,
         "unseen_domains": {
-            name: unseen(rows, np.array([one.domain == name for one in corpus.networks])) for name in corpus.domains
+            name: unseen(rows, np.array([one.domain == name for one in corpus.networks])) for name in domains
         },
         "nearest_files": {list(files)[place]: float(nearest[place]) for place in order},
     }
