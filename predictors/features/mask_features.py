@@ -61,16 +61,19 @@ def mask_features(masks: Sequence[NDArray[np.bool_]], recurrent: Sequence[int] |
     """
     table = np.zeros((len(masks), len(MASK_FEATURES)))
     edges = [edge_counts(mask) for mask in masks]
-    fans: list[Array] = []
-    for mask, counts in zip(masks, edges, strict=True):
-        thinned = len(counts) < len(mask)
-        fans.append(_exact_fan(mask, 0) if thinned else counts.sum(axis=1))
-        fans.append(_exact_fan(mask, 1) if thinned else counts.sum(axis=0))
+    fans: list[Array] = [np.zeros(0)] * (2 * len(masks))
+    for rows in _batches(edges):
+        padded = _padded([edges[row] for row in rows])
+        for row, fan_in, fan_out in zip(rows, padded.sum(axis=2), padded.sum(axis=1), strict=True):
+            count, width = edges[row].shape
+            fans[2 * row : 2 * row + 2] = fan_in[:count], fan_out[:width]
+        kernels = np.array([masks[row].size / (masks[row].shape[0] * masks[row].shape[1]) for row in rows])
+        table[rows, _SHAPES] = mask_shapes([edges[row] for row in rows], padded, kernels)
+    for row, mask in enumerate(masks):
+        if len(edges[row]) < len(mask):
+            fans[2 * row : 2 * row + 2] = _exact_fan(mask, 0), _exact_fan(mask, 1)
     table[:, 1:13] = degree_statistics(fans).reshape(len(masks), 12)
     table[:, 0] = [fan_in.sum() / mask.size for fan_in, mask in zip(fans[::2], masks, strict=True)]
-    for rows in _batches(edges):
-        kernels = np.array([masks[row].size / (masks[row].shape[0] * masks[row].shape[1]) for row in rows])
-        table[rows, _SHAPES] = mask_shapes([edges[row] for row in rows], kernels)
     for row, mask in enumerate(masks):
         if mask.ndim > 2:
             table[row, 13:15] = _groups_of_four(mask)
@@ -88,7 +91,8 @@ def _batches(edges: Sequence[Array]) -> list[list[int]]:
     return list(found.values())
 
 
-def full_mask_features(shape: Sequence[int], recurrent: int = 0) -> Array:
+@lru_cache(maxsize=1024)
+def full_mask_features(shape: tuple[int, ...], recurrent: int = 0) -> Array:
     """`mask_features` of a mask of that shape without a zero, float64 ``(len(MASK_FEATURES),)``, in constant time."""
     out, inner, kernel = shape[0], shape[1], int(np.prod(shape[2:], dtype=np.int64))
     row = np.zeros(len(MASK_FEATURES))
@@ -97,6 +101,7 @@ def full_mask_features(shape: Sequence[int], recurrent: int = 0) -> Array:
     row[[7, 9, 10]] = np.log1p(out * kernel)
     row[_SHAPES.start : _RADIUS + 1] = _full_shape(out, inner, recurrent)
     row[_TOPOLOGY] = full_topology(out, inner)
+    row.flags.writeable = False  # it is shared
     return row
 
 
@@ -197,10 +202,9 @@ def _start(size: int) -> Array:
     return np.random.default_rng(0).random((size, 2)) - 0.5
 
 
-def mask_shapes(edges: Sequence[Array], kernels: NDArray[np.float64]) -> Array:
-    """`_SHAPE_FEATURES` except the spectral radius, float64 ``(masks, …)``, of masks padded to one size."""
+def mask_shapes(edges: Sequence[Array], padded: Array, kernels: NDArray[np.float64]) -> Array:
+    """`_SHAPE_FEATURES` except the spectral radius, float64 ``(masks, …)``; `padded`: the edges padded to one size."""
     rows, columns = np.array([counts.shape for counts in edges], dtype=np.float64).T
-    padded = _padded(edges)
     squares = np.einsum("lij,lij->li", padded, padded)
     total = padded.sum(axis=(1, 2))
     safe = np.where(total > 0, total, 1.0)
@@ -212,7 +216,7 @@ def mask_shapes(edges: Sequence[Array], kernels: NDArray[np.float64]) -> Array:
     features = [
         *_regularity(padded, edges, total / (rows * columns * kernels), kernels),
         *_overlaps(padded, squares),
-        _locality(padded, rows, columns) / safe,
+        _locality(padded, [counts.shape for counts in edges]) / safe,
         sigma1 / scale,
         sigma2 / scale,
         sigma2 / np.where(bound > 0, bound, 1.0),
@@ -280,15 +284,17 @@ def _overlaps(padded: Array, squares: Array) -> tuple[Array, Array]:
     return pairs, neighbours
 
 
-def _locality(padded: Array, rows: Array, columns: Array) -> Array:
+def _locality(padded: Array, shapes: Sequence[tuple[int, ...]]) -> Array:
     """Sum over the non-zeros of their distance from the diagonal, both axes scaled to [0, 1]."""
-    sizes, kind = np.unique(np.stack([rows, columns]), axis=1, return_inverse=True)
-    down = np.arange(padded.shape[1]) / np.maximum(sizes[0] - 1, 1)[:, None]
-    across = np.arange(padded.shape[2]) / np.maximum(sizes[1] - 1, 1)[:, None]
-    distance = np.abs(down[:, :, None] - across[:, None, :]).reshape(len(down), -1)
     flat, found = padded.reshape(len(padded), -1), np.empty(len(padded))
-    for one, weights in enumerate(distance):
-        found[kind.ravel() == one] = flat[kind.ravel() == one] @ weights
+    places: dict[tuple[int, ...], list[int]] = {}
+    for place, shape in enumerate(shapes):
+        places.setdefault(shape, []).append(place)
+    for (rows, columns), equal in places.items():
+        down, across = (
+            np.arange(length) / max(size - 1, 1) for length, size in zip(padded.shape[1:], (rows, columns), strict=True)
+        )
+        found[equal] = flat[equal] @ np.abs(down[:, None] - across).ravel()
     return found
 
 
@@ -313,10 +319,10 @@ def _full_shape(out: int, inner: int, recurrent: int) -> list[float]:
 @lru_cache(maxsize=1024)
 def _mean_distance(out: int, inner: int) -> float:
     ones = np.ones((1, out, inner))
-    return float(_locality(ones, np.array([out]), np.array([inner]))[0]) / (out * inner)
+    return float(_locality(ones, [(out, inner)])[0]) / (out * inner)
 
 
-def _spectral_radius(edges: Array, directions: int, steps: int = 30) -> float:
+def _spectral_radius(edges: Array, directions: int, steps: int = 15) -> float:
     """Largest eigenvalue of the hidden-to-hidden connections with all gates summed, over their mean degree.
 
     Computed from powers of the matrix; the growth is measured over the last half of the steps, so that cycles average out. Mean
@@ -326,16 +332,16 @@ def _spectral_radius(edges: Array, directions: int, steps: int = 30) -> float:
     if edges.shape[0] % (hidden * directions):
         return 0.0
     matrices = edges.reshape(directions, -1, hidden, hidden).sum(axis=1)
+    sizes = np.ones((directions, 1))
     vector = np.full((directions, hidden, 1), 1.0 / hidden)
-    growth = np.zeros(directions)
-    for step in range(steps):
-        vector = matrices @ vector
-        size = vector.sum(axis=(1, 2))
-        if not size.any():
+    for _ in range(2):
+        # Fifteen steps may lengthen the vector by 1e60, which a float still holds.
+        vectors = [vector := matrices @ vector for _ in range(steps)]
+        sizes = np.array(vectors).sum(axis=(2, 3))
+        if not sizes[-1].any():
             return 0.0
-        safe = np.where(size > 0, size, 1.0)
-        vector /= safe[:, None, None]
-        if step >= steps // 2:
-            growth += np.where(size > 0, np.log(safe), -50.0)
-    radius = np.exp(growth / (steps - steps // 2))
+        vector = vector / np.where(sizes[-1] > 0, sizes[-1], 1.0)[:, None, None]
+    grown = np.count_nonzero(sizes, axis=0)  # steps until nothing is left
+    last = np.where(grown > 0, sizes[np.maximum(grown - 1, 0), np.arange(directions)], 1.0)
+    radius = np.exp((np.log(last) - 50.0 * (steps - grown)) / steps)
     return float(radius.sum() * hidden / edges.sum())

@@ -12,7 +12,7 @@ predict its accuracy.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,14 +33,13 @@ TOPOLOGY_FEATURES: tuple[str, ...] = (
 MERGED = (
     256  # side above which equal units are merged; if it is still longer afterwards, only evenly spaced units are read
 )
-_ENOUGH_EQUAL = 8  # masks of one shape that are stacked without a loop over them
 _LARGEST_STACK = 1 << 20  # entries of cores that are read together
 ROWS = 48  # output units, evenly spaced, from which distances are measured
 
 
 @dataclass(frozen=True, eq=False)
 class Core:
-    """A mask with its dead units removed and equal units merged.
+    """A mask whose equal units are merged.
 
     Attributes:
         edges: connections, bool ``(out, in)``.
@@ -54,7 +53,7 @@ class Core:
 
 @dataclass(frozen=True, eq=False)
 class Stack:
-    """Several cores in one array, padded to one size with rows and columns that stand for no unit.
+    """Several cores in one array, padded to one size. Padding and dead units are rows and columns that stand for no unit.
 
     Attributes:
         edges: connections, 0 or 1, float64 ``(cores, out, in)``.
@@ -70,35 +69,34 @@ class Stack:
     def of(cls, cores: Sequence[Core]) -> "Stack":
         """Stack cores of similar size."""
         out, inner = (max(core.edges.shape[side] for core in cores) for side in (0, 1))
-        edges, rows, columns = (np.zeros((len(cores), *shape)) for shape in ((out, inner), (out,), (inner,)))
+        edges = np.zeros((len(cores), out, inner), np.bool_)
+        rows, columns = np.zeros((len(cores), out)), np.zeros((len(cores), inner))
         for place, core in enumerate(cores):
             count, width = core.edges.shape
-            edges[place, :count, :width], rows[place, :count], columns[place, :width] = (
-                core.edges,
-                core.rows,
-                core.columns,
-            )
-        return cls(edges, rows, columns)
-
-    @classmethod
-    def of_equal(cls, edges: Array) -> tuple["Stack", NDArray[np.int64]]:
-        """The stack of masks of one shape ``(masks, out, in)``, and the positions of those with an edge, which are stacked.
-
-        Dead units come last, as the padding does.
-        """
-        some = np.flatnonzero(edges.any(axis=(1, 2)))
-        linked = edges[some] > 0
-        alive, read = linked.any(axis=2), linked.any(axis=1)
-        down, across = np.argsort(~alive, axis=1, kind="stable"), np.argsort(~read, axis=1, kind="stable")
-        kept = np.take_along_axis(np.take_along_axis(linked, down[:, :, None], axis=1), across[:, None], axis=2)
-        rows, columns = np.take_along_axis(alive, down, axis=1), np.take_along_axis(read, across, axis=1)
-        return cls(kept.astype(np.float64), rows.astype(np.float64), columns.astype(np.float64)), some
+            edges[place, :count, :width] = core.edges
+            rows[place, :count], columns[place, :width] = core.rows, core.columns
+        return cls(edges.astype(np.float64), rows * edges.any(axis=2), columns * edges.any(axis=1))
 
     def fans(self) -> tuple[Array, Array]:
         """Number of inputs of every row and of outputs of every column, at least 1, so that a division gives 0 where there is no unit."""
         fan_in = (self.edges @ self.columns[:, :, None])[:, :, 0]
         fan_out = (self.rows[:, None, :] @ self.edges)[:, 0]
         return np.where(fan_in > 0, fan_in, 1.0), np.where(fan_out > 0, fan_out, 1.0)
+
+
+class SharedInputs(NamedTuple):
+    """How many inputs two output units share, summed over all ordered pairs of units, each ``(cores,)``.
+
+    Attributes:
+        squares: sum of the squared numbers.
+        total: sum of the numbers.
+        own, own_squares: the same two sums over the pairs of a unit with itself, which shares its fan-in: numbers, squared numbers.
+    """
+
+    squares: Array
+    total: Array
+    own: Array
+    own_squares: Array
 
 
 def topology_features(edges: Sequence[Array]) -> Array:
@@ -108,23 +106,11 @@ def topology_features(edges: Sequence[Array]) -> Array:
         float64 ``(masks, len(TOPOLOGY_FEATURES))``, finite, zeros where there is no edge.
     """
     found = np.zeros((len(edges), len(TOPOLOGY_FEATURES)))
-    shapes: dict[tuple[int, ...], list[int]] = {}
-    for place, one in enumerate(edges):
-        shapes.setdefault(one.shape, []).append(place)
-    rest: list[int] = []
-    for shape, places in shapes.items():
-        if len(places) < _ENOUGH_EQUAL or max(shape) > MERGED:
-            rest += places
-            continue
-        for part in _divided(places, max(max(shape) - 1, 31).bit_length()):
-            stack, some = Stack.of_equal(np.stack([edges[place] for place in part]))
-            if len(some):
-                found[np.array(part)[some]] = _stacked(stack)
-    cores = {place: _core(edges[place]) for place in rest}
+    cores = [_core(one) for one in edges]
     groups: dict[int, list[int]] = {}
-    for place, core in cores.items():
-        if core.edges.size:
-            groups.setdefault(max(max(core.edges.shape) - 1, 31).bit_length(), []).append(place)
+    for place, core in enumerate(cores):
+        if core.rows.size and core.edges.any():
+            groups.setdefault(max(max(core.edges.shape) - 1, 63).bit_length(), []).append(place)
     for bits, places in groups.items():
         for part in _divided(places, bits):
             found[part] = _stacked(Stack.of([cores[place] for place in part]))
@@ -132,19 +118,18 @@ def topology_features(edges: Sequence[Array]) -> Array:
 
 
 def _divided(places: list[int], bits: int) -> Iterator[list[int]]:
-    """Parts of masks whose sides are below two to the power `bits`, small enough to be read together."""
+    """Parts of masks whose sides are at most two to the power `bits`, small enough to be read together."""
     most = max(_LARGEST_STACK >> 2 * bits, 1)
     return (places[start : start + most] for start in range(0, len(places), most))
 
 
 def _stacked(stack: Stack) -> Array:
-    shared = (stack.edges * stack.columns[:, None]) @ stack.edges.swapaxes(1, 2)
-    parts = (
-        *_distances(stack),
-        *_clustering(stack, shared),
-        *_walk(stack),
-        *_overlap(stack, shared),
+    fans = stack.fans()
+    linked = (stack.columns * (stack.rows[:, None] @ stack.edges)[:, 0] ** 2).sum(axis=1)
+    pairs = SharedInputs(
+        _squares(stack), linked, (stack.rows * fans[0]).sum(axis=1), (stack.rows * fans[0] ** 2).sum(axis=1)
     )
+    parts = (*_distances(stack), *_clustering(stack, fans, pairs), *_walk(stack, fans), *_overlap(stack, pairs))
     return np.stack(parts, axis=1)
 
 
@@ -159,15 +144,11 @@ def full_topology(out: int, inner: int) -> Array:
 
 def _core(edges: Array) -> Core:
     some = edges > 0
-    rows, columns = np.ones(len(some)), np.ones(some.shape[1])
-    if max(some.shape) > MERGED:
-        some, rows, columns = merge_twins(some)
-        down, across = (slice(None, None, -(-size // MERGED)) for size in some.shape)
-        some, rows, columns = some[down, across], rows[down], columns[across]
-    alive, read = some.any(axis=1), some.any(axis=0)
-    if not (alive.all() and read.all()):
-        some, rows, columns = some[np.ix_(alive, read)], rows[alive], columns[read]
-    return Core(some, rows, columns)
+    if max(some.shape) <= MERGED:
+        return Core(some, np.ones(len(some)), np.ones(some.shape[1]))
+    some, rows, columns = merge_twins(some)
+    down, across = (slice(None, None, -(-size // MERGED)) for size in some.shape)
+    return Core(some[down, across], rows[down], columns[across])
 
 
 def merge_twins(edges: NDArray[Any]) -> tuple[NDArray[Any], Array, Array]:
@@ -200,26 +181,33 @@ def _distances(stack: Stack) -> tuple[Array, Array, Array]:
     """Mean and largest number of steps from an output unit to units of both sides, and the share of pairs that are linked."""
     start, weight = _starts(stack)
     cores, count = start.shape
-    near = np.zeros((cores, count, stack.edges.shape[1]), np.bool_)
-    near[np.arange(cores)[:, None], np.arange(count), start] = True
-    far = np.zeros((cores, count, stack.edges.shape[2]), np.bool_)
-    steps, reached, last = np.zeros((3, cores, count))
-    edges = stack.edges.astype(np.float32)
-    turned = edges.swapaxes(1, 2)
-    new = near
-    for step in range(1, sum(stack.edges.shape[1:]) + 1):
-        odd = step % 2
-        seen, side, units = (far, edges, stack.columns) if odd else (near, turned, stack.rows)
-        new = (new.astype(np.float32) @ side > 0) & ~seen
-        found = (new @ units[:, :, None])[:, :, 0]
-        if step == 2:  # distance to an equal unit that was merged with it
-            found = found + np.maximum(weight - 1, 0.0)
-        steps, reached = steps + step * found, reached + found
-        last = np.where(found > 0, step, last)
-        seen |= new
-        if step > 2 and not new.any():
-            break
+    # Single precision is fast, and numbers of units are exact in it.
+    edges, rows, columns = (one.astype(np.float32) for one in (stack.edges, stack.rows, stack.columns))
+    new = np.zeros((cores, count, rows.shape[1]), np.float32)
+    new[np.arange(cores)[:, None], np.arange(count), start] = 1.0
+    sides = [
+        (new == 0, edges.swapaxes(1, 2), rows),
+        (np.ones((cores, count, columns.shape[1]), np.bool_), edges, columns),
+    ]
     pairs = stack.rows.sum(axis=1) + stack.columns.sum(axis=1) - 1
+    missing = count * pairs.sum()
+    founds: list[Array] = []
+    for step in range(1, sum(edges.shape[1:]) + 1):
+        unseen, side, units = sides[step % 2]
+        fresh = new @ side > 0
+        fresh &= unseen
+        unseen ^= fresh
+        new = fresh.astype(np.float32)
+        found = (new @ units[:, :, None])[:, :, 0].astype(np.float64)
+        if step == 2:  # distance to an equal unit that was merged with it
+            found += np.maximum(weight - 1, 0.0)
+        founds.append(found)
+        arrived = found.sum()
+        missing -= arrived
+        if missing <= 0 or (step > 2 and not arrived):
+            break
+    by_step, number = np.array(founds), np.arange(1, len(founds) + 1)[:, None, None]
+    steps, reached, last = (number * by_step).sum(axis=0), by_step.sum(axis=0), (number * (by_step > 0)).max(axis=0)
     total = weight.sum(axis=1)
     return (
         (weight * steps).sum(axis=1) / np.maximum((weight * reached).sum(axis=1), 1.0),
@@ -229,45 +217,52 @@ def _distances(stack: Stack) -> tuple[Array, Array, Array]:
 
 
 def _starts(stack: Stack) -> tuple[NDArray[np.int64], Array]:
-    """Evenly spaced rows of every core ``(cores, rows)``, and the number of units that each stands for; 0 for padding."""
+    """Evenly spaced units of every core ``(cores, rows)``, and the number of units that each stands for; 0 for padding."""
+    alive = np.argsort(stack.rows == 0, axis=1, kind="stable")
     counts = np.count_nonzero(stack.rows, axis=1)
     strides = -(-counts // ROWS)
     start = np.arange(int((-(-counts // strides)).max())) * strides[:, None]
     inside = start < counts[:, None]
-    start = np.where(inside, start, 0)
+    start = np.take_along_axis(alive, np.where(inside, start, 0), axis=1)
     return start, np.where(inside, np.take_along_axis(stack.rows, start, axis=1), 0.0)
 
 
-def _clustering(stack: Stack, shared: Array) -> tuple[Array, Array]:
+def _clustering(stack: Stack, fans: tuple[Array, Array], pairs: SharedInputs) -> tuple[Array, Array]:
     """Share of three-edge paths that close: 4 · four-cycles / three-edge paths; and log(share / density)."""
     rows, columns = stack.rows, stack.columns
-    fan_in, fan_out = stack.fans()
-    twice = shared * (shared - 1)
+    fan_in, fan_out = fans
     # Ordered pairs of outputs and of inputs: four of each cycle.
-    cycles = _form(rows, twice, rows) - (rows * np.diagonal(twice, axis1=1, axis2=2)).sum(axis=1)
+    cycles = pairs.squares - pairs.total - (pairs.own_squares - pairs.own)
     paths = _form(rows * (fan_in - 1), stack.edges, columns * (fan_out - 1))
-    density = (rows * fan_in).sum(axis=1) / (rows.sum(axis=1) * columns.sum(axis=1))
+    density = pairs.own / (rows.sum(axis=1) * columns.sum(axis=1))
     share = np.where(paths > 0, cycles / np.where(paths > 0, paths, 1.0), 0.0)
     return share, np.log((share + 1e-3) / (density + 1e-3))
 
 
-def _walk(stack: Stack) -> tuple[Array, Array]:
+def _walk(stack: Stack, fans: tuple[Array, Array]) -> tuple[Array, Array]:
     """Log expected returns of the random walk between the sides; 0 for a full mask, where the walk forgets its start at once."""
-    fan_in, fan_out = stack.fans()
+    fan_in, fan_out = fans
     walk = np.sqrt(stack.rows / fan_in)[:, :, None] * stack.edges * np.sqrt(stack.columns / fan_out)[:, None]
     turned = walk.swapaxes(1, 2)
     gram = walk @ turned if walk.shape[1] <= walk.shape[2] else turned @ walk  # traces of either are the same
     return np.log(np.trace(gram, axis1=1, axis2=2)), np.log((gram * gram).sum(axis=(1, 2)))
 
 
-def _overlap(stack: Stack, shared: Array) -> tuple[Array, Array]:
+def _overlap(stack: Stack, pairs: SharedInputs) -> tuple[Array, Array]:
     """Effective rank, and variation of the number of inputs that two units share: both follow from the squared numbers."""
-    rows, count = stack.rows, stack.rows.sum(axis=1)
-    squares = _form(rows, shared * shared, rows)
-    trace = (rows * np.diagonal(shared, axis1=1, axis2=2)).sum(axis=1)
-    rank = trace**2 / (squares * np.minimum(count, stack.columns.sum(axis=1)))
-    mean = _form(rows, shared, rows) / count**2
-    return rank, np.sqrt(np.maximum(squares / count**2 - mean * mean, 0.0)) / mean
+    count = stack.rows.sum(axis=1)
+    rank = pairs.own**2 / (pairs.squares * np.minimum(count, stack.columns.sum(axis=1)))
+    mean = pairs.total / count**2
+    return rank, np.sqrt(np.maximum(pairs.squares / count**2 - mean * mean, 0.0)) / mean
+
+
+def _squares(stack: Stack) -> Array:
+    """Sum of the squared numbers of inputs that two output units share; computed on the shorter side, which gives the same."""
+    edges, weights, others = stack.edges, stack.rows, stack.columns
+    if edges.shape[1] > edges.shape[2]:
+        edges, weights, others = edges.swapaxes(1, 2), others, weights
+    shared = (edges * others[:, None]) @ edges.swapaxes(1, 2)
+    return _form(weights, shared * shared, weights)
 
 
 def _form(first: Array, matrix: Array, second: Array) -> Array:
