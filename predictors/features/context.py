@@ -73,8 +73,7 @@ def balance(graph: CanonicalGraph, flow: Flow) -> NDArray[np.float32]:
     networks = flow.networks
     live = np.zeros((1, networks))
     if flow.records:
-        reached = [(record.forward.sum(axis=2) > 0) & (record.backward > 0) for record in flow.records.values()]
-        live = np.array([np.count_nonzero(one, axis=1) for one in reached])
+        live = np.array([record.live.sum(axis=1) for record in flow.records.values()])
     units, least = np.log1p(live.sum(axis=0)), np.log1p(live.min(axis=0))
     paths = np.clip(flow.paths, 0.0, 1e4) / np.maximum(units, 1.0)
     layers = [operator.blocks for operator in graph.operators if len(operator.blocks) == 2]

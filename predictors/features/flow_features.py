@@ -40,7 +40,7 @@ def flow_features(layers: Sequence[Operator], flow: Flow) -> NDArray[np.float64]
     sizes = np.repeat([record.backward.shape[1] for record in records], networks)
     paths = np.concatenate([record.forward.reshape(-1, record.forward.shape[2]) for record in records])
     before, behind = paths.sum(axis=1), np.concatenate([record.backward.ravel() for record in records])
-    live = (before > 0) & (behind > 0)
+    live = np.concatenate([record.live.ravel() for record in records])
     counts = np.add.reduceat(live, np.concatenate(([0], np.cumsum(sizes)[:-1])), dtype=np.int64)
     some = counts > 0
     if not some.any():

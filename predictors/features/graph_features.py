@@ -4,6 +4,7 @@ Shortest and longest paths over groups of operators follow Kadlecová et al. 202
 prediction with neural graph features", arXiv:2404.16551), on canonical classes.
 """
 
+from math import prod
 from operator import add
 
 import numpy as np
@@ -126,8 +127,11 @@ def graph_features(table: NodeTable, flow: Flow, inputs: list[Shape], outputs: l
         *_pools(rows[:, :, FLOW], ("mean", "min")),
         path_features(skeleton(table.kinds.tolist(), windows.tolist(), table.edges.tolist())),
     ]
-    networks = len(table.features)
-    return finite(np.concatenate([np.broadcast_to(part, (networks, part.shape[-1])) for part in parts], axis=1))
+    found, start = np.empty((len(table.features), len(GRAPH_FEATURES))), 0
+    for part in parts:
+        found[:, start : start + part.shape[-1]] = part
+        start += part.shape[-1]
+    return finite(found)
 
 
 def _totals(
@@ -139,7 +143,7 @@ def _totals(
     for row in layers.tolist():
         operator = table.operators[row]
         for block in operator.blocks:
-            owners[block.owner] = (block.counts[table.numbers], int(np.prod(block.shape, dtype=np.int64)))
+            owners[block.owner] = (block.counts[table.numbers], prod(block.shape))
         first, here = operator.blocks[0].owner, table.effective[:, row]
         effective[first] = np.maximum(effective[first], here) if first in effective else here
     networks = len(table.features)
@@ -156,7 +160,7 @@ def _totals(
 
 
 def _elements(shapes: list[Shape]) -> int:
-    return int(sum(np.prod(shape[1:] if len(shape) > 1 else shape, dtype=np.int64) for shape in shapes))
+    return sum(prod(shape[1:] if len(shape) > 1 else shape) for shape in shapes)
 
 
 def _widths(rows: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,5 +1,7 @@
 """Connections of a mask: two channels have one connection for every kernel position that is not masked."""
 
+from math import prod
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,7 +15,7 @@ def connections(mask: NDArray[np.bool_]) -> Array:
     out, inner = mask.shape[:2]
     if mask.size == out * inner:
         return mask.reshape(out, inner).astype(np.float64)
-    positions = int(np.prod(mask.shape[2:]))
+    positions = prod(mask.shape[2:])
     if positions >= _EXACT:
         return np.asarray(np.count_nonzero(mask.reshape(out, inner, -1), axis=2), np.float64)
     found, ones = np.empty((out, inner)), np.ones(positions, np.float32)
@@ -33,7 +35,7 @@ def fours(values: Array) -> Array:
 
 def connections_of_fours(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """Non-zeros among every four inputs at one kernel position, ``(groups, positions)``; an incomplete group of four is not read."""
-    whole, positions = mask.shape[1] // 4 * 4, int(np.prod(mask.shape[2:]))
+    whole, positions = mask.shape[1] // 4 * 4, prod(mask.shape[2:])
     flat = np.ascontiguousarray(mask[:, :whole]).reshape(-1).view(np.uint8)
     if not flat.size:
         return np.zeros((0, positions), np.uint8)

@@ -110,7 +110,7 @@ class _Builder:
         made: Sequence[Array] | None = None
         if len(known) == len(operator.inputs):
             made = self._made(operator, known, after)
-        # Marks that are passed on unchanged were checked before.
+        # All marks in `places` are exact, so those that are passed on unchanged need no check.
         if made is None or not all(one is known[0] or (one.size and _is_exact(one)) for one in made):
             hub = self._hub(operator, known)
             made = [_marked(hub, (1,) * len(shape)) for shape in after]
@@ -150,7 +150,7 @@ class _Builder:
     def _join(self, operator: Operator, places: list[Array], after: list[Shape]) -> Sequence[Array] | None:
         """New units at positions where units of several operators are added or multiplied; if all are the same unit, that unit is kept."""
         rank = len(after[0])
-        if any(one.ndim > rank + 1 for one in places) or not all(map(_is_exact, places)):
+        if any(one.ndim > rank + 1 for one in places):
             return None
         lifted = [one.reshape((1,) * (rank + 1 - one.ndim) + one.shape) for one in places]
         shape = np.broadcast_shapes(*(one.shape[:-1] for one in lifted))
@@ -164,8 +164,7 @@ class _Builder:
 
     def _hub(self, operator: Operator, places: Sequence[Array]) -> Numbers:
         """One unit that all units of the inputs connect to."""
-        exact = [one.reshape(-1, 2) for one in places]
-        sources = np.unique(np.concatenate([one[_exact(one), 0] for one in exact])).astype(np.int32)
+        sources = np.unique(np.concatenate([one[..., 0].ravel() for one in places])).astype(np.int32)
         hub = self.fresh(operator, 1, 2)
         self.connect(sources, np.broadcast_to(hub, sources.shape), np.ones(len(sources)))
         return hub
@@ -293,13 +292,10 @@ def _marked(numbers: Numbers, shape: Shape) -> Array:
     return found
 
 
-def _exact(rows: Array) -> NDArray[np.bool_]:
-    """Whether each mark stands for a single unit, not an average over several: ``(…, 2)`` to bool ``(…)``."""
-    return np.asarray(np.abs(rows[..., 0] ** 2 - rows[..., 1]) < 0.1)
-
-
 def _is_exact(rows: Array) -> bool:
-    return bool(_exact(rows).all())
+    """Whether all marks ``(…, 2)`` stand for single units, not for averages over several."""
+    numbers = rows[..., 0]
+    return bool((np.abs(numbers * numbers - rows[..., 1]) < 0.1).all())
 
 
 def _collapsed(columns: Array) -> Array:

@@ -27,6 +27,7 @@ class Record:
     Attributes:
         forward: number of paths from the sources to every unit, ``(networks, units, sources)``, on its own scale.
         backward: number of paths from every unit to the outputs, ``(networks, units)``, on its own scale.
+        live: units on a path from an input to an output, bool ``(networks, units)``.
         effective: numbers of non-zeros of every block that lie on a path from an input to an output, each int64 ``(networks,)``.
         ends: ends of the live connections of every block.
     """
@@ -35,6 +36,11 @@ class Record:
     backward: Array
     effective: list[NDArray[np.int64]]
     ends: list["Ends"] = field(default_factory=list)
+    live: NDArray[np.bool_] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Find the live units, which several features read."""
+        self.live = self.forward.any(axis=2) & (self.backward > 0)
 
 
 class Ends(NamedTuple):

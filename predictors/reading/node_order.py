@@ -7,6 +7,7 @@ these are equal, digests of the exact features decide. Nodes that are still equa
 
 import hashlib
 from collections.abc import Sequence
+from itertools import groupby, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,8 +43,11 @@ def canonical_order(
     by_depth = np.argsort(depth, kind="stable").tolist()
     on_grid = np.rint(features * _FINENESS) + 0.0  # no −0
     past, future = _surroundings(_digests(kinds, on_grid), by_depth, before, behind)
-    _, exact = _surroundings(_digests(kinds, features + 0.0), by_depth, before, behind)
-    return np.array(_sorted(by_depth, depth.tolist(), (past, future), before, exact), dtype=np.int64)
+    order = _sorted(by_depth, depth.tolist(), past, future, before)
+    if order is None:
+        _, exact = _surroundings(_digests(kinds, features + 0.0), by_depth, before, behind)
+        order = _sorted(by_depth, depth.tolist(), past, future, before, exact)
+    return np.array(order, dtype=np.int64)
 
 
 def _digests(kinds: NDArray[np.int64], features: NDArray[np.float64]) -> list[bytes]:
@@ -68,28 +72,24 @@ def _surroundings(
 def _sorted(
     by_depth: Sequence[int],
     depth: Sequence[int],
-    digests: tuple[Sequence[bytes], Sequence[bytes]],
+    past: Sequence[bytes],
+    future: Sequence[bytes],
     before: Sequence[Sequence[int]],
-    exact: Sequence[bytes],
-) -> list[int]:
-    past, future = digests
+    exact: Sequence[bytes] | None = None,
+) -> list[int] | None:
+    """The nodes in order; None if nodes are equal and there are no digests `exact` that may tell them apart."""
     place: dict[int, int] = {}
-    level: list[int] = []
-
-    def settle() -> None:
-        keys = {
-            node: (past[node], future[node], sorted(place[source] for source in before[node]), exact[node])
-            for node in level
-        }
-        for node in sorted(level, key=lambda one: keys[one]):
+    for _, group in groupby(by_depth, depth.__getitem__):
+        level = list(group)
+        keys = {node: (past[node], future[node], sorted(place[source] for source in before[node])) for node in level}
+        if exact is not None:
+            level.sort(key=lambda node: (*keys[node], exact[node]))
+        else:
+            level.sort(key=keys.__getitem__)
+            if any(keys[one] == keys[two] for one, two in pairwise(level)):
+                return None
+        for node in level:
             place[node] = len(place)
-        level.clear()
-
-    for node in by_depth:
-        if level and depth[level[-1]] != depth[node]:
-            settle()
-        level.append(node)
-    settle()
     return list(place)
 
 
