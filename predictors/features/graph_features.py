@@ -4,6 +4,8 @@ Shortest and longest paths over groups of operators follow Kadlecová et al. 202
 prediction with neural graph features", arXiv:2404.16551), on canonical classes.
 """
 
+from collections.abc import Sequence
+from functools import lru_cache
 from math import prod
 from operator import add
 
@@ -113,19 +115,21 @@ def graph_features(table: NodeTable, flow: Flow, inputs: list[Shape], outputs: l
     layers = np.array([row for row, operator in enumerate(table.operators) if operator.blocks], dtype=np.int64)
     rows = table.features[:, layers]
     counts = np.bincount(table.kinds, minlength=len(CLASSES))
-    windows = _windows(table)
+    operator_paths, skeleton_paths = _all_paths(
+        tuple(table.kinds.tolist()), tuple(_windows(table).tolist()), tuple(map(tuple, table.edges.tolist()))
+    )
     parts = [
         _totals(table, layers, inputs, outputs),
         _widths(rows),
         _paths(table, flow),
         *_profiles(rows),
         _first_layers(rows),
-        _operator_paths(table, windows),
+        operator_paths,
         np.log1p(counts),
         *_pools(rows[:, :, MASK], ("mean", "min", "max")),
         *_pools(table.features[:, _recurrent(table)][:, :, RECURRENT], ("mean",)),
         *_pools(rows[:, :, FLOW], ("mean", "min")),
-        path_features(skeleton(table.kinds.tolist(), windows.tolist(), table.edges.tolist())),
+        skeleton_paths,
     ]
     found, start = np.empty((len(table.features), len(GRAPH_FEATURES))), 0
     for part in parts:
@@ -230,13 +234,23 @@ def _first_layers(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     return found.reshape(len(rows), -1)
 
 
-def _operator_paths(table: NodeTable, windows: NDArray[np.bool_]) -> NDArray[np.float64]:
+@lru_cache(maxsize=256)
+def _all_paths(
+    kinds: tuple[int, ...], windows: tuple[bool, ...], edges: tuple[tuple[int, ...], ...]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Features of the paths through operators and through the skeleton. A search meets the same graph many times, with other sizes."""
+    return _operator_paths(kinds, windows, edges), path_features(skeleton(kinds, windows, edges))
+
+
+def _operator_paths(
+    kinds: Sequence[int], windows: Sequence[bool], edges: Sequence[Sequence[int]]
+) -> NDArray[np.float64]:
     """Fewest and most operators of each group on a path from an input to an output."""
-    member = _MEMBERS[:, table.kinds]
-    weight = np.concatenate([member, (windows & (member[1] > 0))[None]]).T
+    member = _MEMBERS[:, list(kinds)]
+    weight = np.concatenate([member, (np.array(windows, np.bool_) & (member[1] > 0))[None]]).T
     own = weight.tolist()
     before: list[list[int]] = [[] for _ in own]
-    for source, target in zip(*table.edges.tolist(), strict=True):
+    for source, target in zip(*edges, strict=True):
         before[target].append(source)
     least: list[list[float]] = []
     most: list[list[float]] = []
@@ -248,8 +262,8 @@ def _operator_paths(table: NodeTable, windows: NDArray[np.bool_]) -> NDArray[np.
         else:
             least.append(here)
             most.append(here)
-    ends = np.flatnonzero(table.kinds == CLASSES.index("output"))
-    if not len(ends):
+    ends = [node for node, kind in enumerate(kinds) if kind == CLASSES.index("output")]
+    if not ends:
         return np.zeros(2 * weight.shape[1])
     shortest = np.min([least[end] for end in ends], axis=0)
     longest = np.max([most[end] for end in ends], axis=0)
