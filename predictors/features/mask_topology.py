@@ -33,6 +33,10 @@ TOPOLOGY_FEATURES: tuple[str, ...] = (
 MERGED = (
     256  # side above which equal units are merged; if it is still longer afterwards, only evenly spaced units are read
 )
+_SMALL, _ENOUGH_SMALL = (
+    32,
+    8,
+)  # side of small masks; fewer of them are padded to the next size, as a group of their own takes longer
 _LARGEST_STACK = 1 << 20  # entries of cores that are read together
 ROWS = 48  # output units, evenly spaced, from which distances are measured
 
@@ -110,7 +114,10 @@ def topology_features(edges: Sequence[Array]) -> Array:
     groups: dict[int, list[int]] = {}
     for place, core in enumerate(cores):
         if core.rows.size and core.edges.any():
-            groups.setdefault(max(max(core.edges.shape) - 1, 63).bit_length(), []).append(place)
+            groups.setdefault(max(max(core.edges.shape) - 1, _SMALL - 1).bit_length(), []).append(place)
+    small = _SMALL.bit_length() - 1
+    if 0 < len(groups.get(small, [])) < _ENOUGH_SMALL and small + 1 in groups:
+        groups[small + 1] += groups.pop(small)
     for bits, places in groups.items():
         for part in _divided(places, bits):
             found[part] = _stacked(Stack.of([cores[place] for place in part]))
