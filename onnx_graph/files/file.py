@@ -16,6 +16,7 @@ from onnx_graph.files.durable_file import write_durably
 from onnx_graph.files.model_parts import ModelParts
 
 NEWEST_IR_VERSION = 13  # that onnxruntime reads
+_NUMBERS = frozenset({ir.AttributeType.INT, ir.AttributeType.INTS, ir.AttributeType.FLOAT, ir.AttributeType.FLOATS})
 _LEAST_READ = 1 << 20  # bytes: some file systems state no size
 
 
@@ -124,7 +125,7 @@ def _to_memory(proto: onnx.ModelProto, folder: Path | None) -> ir.Model:
     """The model, with external data read from that folder; the protobuf is modified."""
     parts = ModelParts.of(proto)
     limits.check(proto, parts.graphs)
-    soundness.check(proto)
+    in_order = soundness.check(proto)
     arrays = tensor_data.make_plain(proto, parts, folder)
     value_info.infer(proto, arrays)
     try:
@@ -139,7 +140,7 @@ def _to_memory(proto: onnx.ModelProto, folder: Path | None) -> ir.Model:
     if not isinstance(model, ir.Model):
         raise InvalidModelError("holds no model")
     _require_no_files(model)
-    if not soundness.is_sorted(proto.graph):
+    if not in_order:
         model.graph.sort()
     _drop_default_inputs(model)
     _hold_arrays(model, arrays)
@@ -152,6 +153,8 @@ def _require_no_files(model: ir.Model) -> None:
     attributes = [attribute for node in nodes for attribute in node.attributes.values()]
     attributes += [attribute for one in model.functions.values() for attribute in one.attributes.values()]
     for attribute in attributes:
+        if attribute.type in _NUMBERS:
+            continue
         held = attribute.value if isinstance(attribute.value, list | tuple) else (attribute.value,)
         if any(isinstance(tensor, ir.ExternalTensor) for tensor in held):
             raise InvalidModelError(f"attribute {attribute.name!r} lies in another file")
@@ -161,9 +164,12 @@ def _hold_arrays(model: ir.Model, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Give every initializer an array, from `arrays` where it is there: protobuf tensors are decoded again at every access."""
     for name, value in model.graph.initializers.items():
         tensor = value.const_value
-        if tensor is not None and not isinstance(tensor, ir.StringTensor) and tensor.dtype.bitwidth >= 8:
+        if tensor is None or isinstance(tensor, ir.StringTensor):
+            continue
+        dtype = tensor.dtype
+        if dtype.bitwidth >= 8:
             array = arrays[name] if name in arrays else tensor.numpy()
-            value.const_value = ir.Tensor(array, dtype=tensor.dtype, shape=ir.Shape(array.shape), name=tensor.name)
+            value.const_value = ir.Tensor(array, dtype=dtype, shape=ir.Shape(array.shape), name=name)
             value.shape = value.shape or ir.Shape(array.shape)
 
 

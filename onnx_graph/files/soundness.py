@@ -10,19 +10,26 @@ from onnx_graph.errors import InvalidModelError
 from onnx_graph.files.model_parts import graphs_of
 
 
-def check(model: onnx.ModelProto) -> None:
-    """Raise `InvalidModelError` for a model without graph, outputs or operator set, or with invalid names."""
+def check(model: onnx.ModelProto) -> bool:
+    """Raise `InvalidModelError` for a model without graph, outputs or operator set, or with invalid names.
+
+    Returns:
+        Whether the nodes are sorted (`is_sorted`).
+    """
     if not model.HasField("graph") or not (model.graph.output or model.graph.node):
         raise InvalidModelError("it holds no graph")
     if not model.graph.output:
         raise InvalidModelError("its graph has no outputs")
     if not model.opset_import and model.ir_version >= 3:
         raise InvalidModelError("it states no operator set (opset_import), so its operators have no meaning")
-    _check_graph(model.graph, ())
+    return _check_graph(model.graph, ())
 
 
-def _check_graph(graph: onnx.GraphProto, outer: tuple[Set[str], ...]) -> None:
-    """`outer`: names that the graphs around it define, one set per graph, so that deeply nested graphs need no copies."""
+def _check_graph(graph: onnx.GraphProto, outer: tuple[Set[str], ...]) -> bool:
+    """Whether its nodes are sorted.
+
+    `outer`: names that the graphs around it define, one set per graph, so that deeply nested graphs need no copies.
+    """
     held = {tensor.name for tensor in graph.initializer} | {sparse.values.name for sparse in graph.sparse_initializer}
     _unique("input", (value.name for value in graph.input))
     _unique(
@@ -39,11 +46,14 @@ def _check_graph(graph: onnx.GraphProto, outer: tuple[Set[str], ...]) -> None:
     for value in graph.output:
         if value.name not in own and not any(value.name in names for names in outer):
             raise InvalidModelError(f"graph output {value.name!r} is computed by no node")
-    _check_order(graph)
+    in_order = is_sorted(graph)
+    if not in_order:
+        _require_no_cycle(graph)
     for node in graph.node:
         for attribute in node.attribute:
             for inner in graphs_of(attribute):
                 _check_graph(inner, (own, *outer))
+    return in_order
 
 
 def _unique(kind: str, names: Iterable[str]) -> None:
@@ -64,10 +74,8 @@ def is_sorted(graph: onnx.GraphProto) -> bool:
     return True
 
 
-def _check_order(graph: onnx.GraphProto) -> None:
+def _require_no_cycle(graph: onnx.GraphProto) -> None:
     """Raise for a cycle; nodes without a cycle may come in any order, as they can be sorted."""
-    if is_sorted(graph):
-        return
     producers = {name: index for index, node in enumerate(graph.node) for name in node.output if name}
     needs = _needs(graph, frozenset(producers))
     try:
