@@ -4,6 +4,7 @@ They are the last columns of every table of features, so that a predictor that w
 """
 
 from collections.abc import Sequence
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,9 +110,16 @@ def context(graph: StructureGraph) -> NDArray[np.float32]:
 
 def contexts(graphs: Sequence[StructureGraph]) -> NDArray[np.float32]:
     """`context` of every graph, float32 ``(graphs, len(CONTEXT_FEATURES))``."""
-    return (
-        np.stack([context(graph) for graph in graphs]) if graphs else np.zeros((0, len(CONTEXT_FEATURES)), np.float32)
-    )
+    found = np.zeros((len(graphs), len(CONTEXT_FEATURES)), np.float32)
+    for row, graph in enumerate(graphs):
+        if graph not in _ROWS:
+            _ROWS[graph] = context(graph)
+        found[row] = _ROWS[graph]
+    return found
+
+
+_ROWS: WeakKeyDictionary[StructureGraph, NDArray[np.float32]] = WeakKeyDictionary()
+"""Cache: the context of a graph, kept while the graph exists, because several members of an ensemble need it."""
 
 
 def reading(use: InputUse | None, relevance: NDArray[np.float32] | None) -> list[float]:
