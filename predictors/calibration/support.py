@@ -92,15 +92,17 @@ class Support:
             rows=rows,
             low=scaled.min(axis=0),
             high=scaled.max(axis=0),
-            limit=_usual(_nearest(_held(scaled[judged]), rows, apart=group[judged][:, None] == group[kept])),
+            limit=_usual(
+                _nearest(_held(scaled[judged]), *_with_squares(rows), apart=group[judged][:, None] == group[kept])
+            ),
             reach=_usual(_left_out(scaled[order], group[order], _excess)),
             single=_single_limits(features[order], group[order]),
         )
 
     @cached_property
-    def _wide_rows(self) -> NDArray[np.float32]:
-        """The rows in single precision, ready for products."""
-        return self.rows.astype(np.float32)
+    def _wide_rows(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The rows in single precision, ready for products, and their sums of squares."""
+        return _with_squares(self.rows)
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """The fields, each under ``support_…``."""
@@ -129,7 +131,7 @@ class Support:
     def distances(self, features: NDArray[np.floating]) -> Floats:
         """Distance of networks, ``(networks,)``, as a multiple of the largest accepted one: above 1 they are outside."""
         scaled = _scaled(features[:, : len(self.centre)], self.centre, self.spread)
-        near = _nearest(_held(scaled), self._wide_rows) / self.limit
+        near = _nearest(_held(scaled), *self._wide_rows) / self.limit
         beyond = _excess(scaled, self.low, self.high) / self.reach
         new = np.where(self.new_operators(features).any(axis=1), NEW_OPERATOR, 0.0)
         single = self.single_distances(features).max(axis=1, initial=0.0)
@@ -186,18 +188,26 @@ def _distinct(features: NDArray[np.floating]) -> NDArray[np.int64]:
     return np.array(list(found.values()), np.int64)
 
 
+def _with_squares(rows: NDArray[np.float16]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    single = rows.astype(np.float32)
+    return single, (single**2).sum(axis=1)
+
+
 def _nearest(
-    scaled: NDArray[np.float32], rows: NDArray[np.floating], *, apart: NDArray[np.bool_] | None = None
+    scaled: NDArray[np.float32],
+    rows: NDArray[np.float32],
+    row_squares: NDArray[np.float32],
+    *,
+    apart: NDArray[np.bool_] | None = None,
 ) -> Floats:
     """Root mean squared difference to the nearest row over the features, in spreads; pairs that are `apart` are not compared.
 
     A network without a row that it is compared with has no distance and is missing.
     """
-    rows = rows.astype(np.float32, copy=False)
-    squares = (scaled**2).sum(axis=1)[:, None] + (rows**2).sum(axis=1) - 2 * scaled @ rows.T
-    nearest = (
-        np.where(False if apart is None else apart, np.inf, squares).min(axis=1, initial=np.inf).astype(np.float64)
-    )
+    squares = (scaled**2).sum(axis=1)[:, None] + row_squares - 2 * scaled @ rows.T
+    if apart is not None:
+        squares = np.where(apart, np.inf, squares)
+    nearest = squares.min(axis=1, initial=np.inf).astype(np.float64)
     nearest = nearest[np.isfinite(nearest)] if apart is not None else nearest
     return np.asarray(np.sqrt(np.maximum(nearest, 0.0) / max(rows.shape[1], 1)))
 
