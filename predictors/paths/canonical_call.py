@@ -144,7 +144,18 @@ class CanonicalCall:
 
 
 def relation_of(operator: Operator, shapes: Sequence[Shape | None], opset: int, weights: Weights) -> Relation:
-    """How the outputs of an operator depend on its inputs; everything mixes if a shape is not known."""
+    """How the outputs of an operator depend on its inputs; everything mixes if a shape is not known.
+
+    Without weights, it is the same for everything that is followed, so it is found once.
+    """
+    if operator.blocks:
+        return _relation(operator, shapes, opset, weights)
+    if operator.relation is None:
+        operator.relation = _relation(operator, shapes, opset, weights)
+    return operator.relation
+
+
+def _relation(operator: Operator, shapes: Sequence[Shape | None], opset: int, weights: Weights) -> Relation:
     for value in (*operator.inputs, *operator.outputs):
         if shapes[value] is None:
             return UNFIT

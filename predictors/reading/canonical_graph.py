@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from onnx_graph.operators import UNKNOWN
 from onnx_graph.operators import Operator as Facts
+from onnx_graph.propagation import Relation
 from predictors.reading.attributes import Settings, Shape
 
 
@@ -45,6 +46,7 @@ class Operator:
         constants: shapes of its constant float inputs that are not weights.
         results: positions of the outputs among the node's outputs.
         facts: entry of the table of operators.
+        relation: how its outputs depend on its inputs, if it has no weights and `predictors.paths.canonical_call.relation_of` was asked.
     """
 
     kind: str
@@ -64,6 +66,7 @@ class Operator:
     activated: bool = False
     results: list[int] = field(default_factory=lambda: [0])
     facts: Facts = UNKNOWN
+    relation: Relation | None = None
 
 
 @dataclass(slots=True, eq=False)
