@@ -12,6 +12,7 @@ predict its accuracy.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,10 +34,8 @@ TOPOLOGY_FEATURES: tuple[str, ...] = (
 MERGED = (
     256  # side above which equal units are merged; if it is still longer afterwards, only evenly spaced units are read
 )
-_SMALL, _ENOUGH_SMALL = (
-    32,
-    8,
-)  # side of small masks; fewer of them are padded to the next size, as a group of their own takes longer
+_ENOUGH_EQUAL = 8  # masks of one shape that are stacked without padding them to the size of others
+_SMALL = 64  # side up to which masks are padded to one size
 _LARGEST_STACK = 1 << 20  # entries of cores that are read together
 ROWS = 48  # output units, evenly spaced, from which distances are measured
 
@@ -111,23 +110,24 @@ def topology_features(edges: Sequence[Array]) -> Array:
     """
     found = np.zeros((len(edges), len(TOPOLOGY_FEATURES)))
     cores = [_core(one) for one in edges]
-    groups: dict[int, list[int]] = {}
-    for place, core in enumerate(cores):
-        if core.rows.size and core.edges.any():
-            groups.setdefault(max(max(core.edges.shape) - 1, _SMALL - 1).bit_length(), []).append(place)
-    small = _SMALL.bit_length() - 1
-    if 0 < len(groups.get(small, [])) < _ENOUGH_SMALL and small + 1 in groups:
-        groups[small + 1] += groups.pop(small)
-    for bits, places in groups.items():
-        for part in _divided(places, bits):
-            found[part] = _stacked(Stack.of([cores[place] for place in part]))
+    for places in _groups(cores):
+        found[places] = _stacked(Stack.of([cores[place] for place in places]))
     return found
 
 
-def _divided(places: list[int], bits: int) -> Iterator[list[int]]:
-    """Parts of masks whose sides are at most two to the power `bits`, small enough to be read together."""
-    most = max(_LARGEST_STACK >> 2 * bits, 1)
-    return (places[start : start + most] for start in range(0, len(places), most))
+def _groups(cores: Sequence[Core]) -> Iterator[list[int]]:
+    """Positions of the cores that are stacked: many of one shape, or several of similar size; cores without an edge are left out."""
+    shapes: dict[tuple[int, ...], list[int]] = {}
+    for place, core in enumerate(cores):
+        if core.edges.any():
+            shapes.setdefault(core.edges.shape, []).append(place)
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for (out, inner), places in shapes.items():
+        side = 1 << (max(out, inner, _SMALL) - 1).bit_length()
+        groups.setdefault((out, inner) if len(places) >= _ENOUGH_EQUAL else (side, side), []).extend(places)
+    for shape, places in groups.items():
+        most = max(_LARGEST_STACK // prod(shape), 1)
+        yield from (places[start : start + most] for start in range(0, len(places), most))
 
 
 def _stacked(stack: Stack) -> Array:
