@@ -106,20 +106,20 @@ class GuidedPlanner:
         """The leading plan again, and the most promising new plans."""
         config = self.search.config
         leaders = self._leaders(trials)
-        wanted = min(config.round, left)
-        chosen: list[tuple[Candidate, int]] = []
-        cost = 0.0
-        again = next((one for one in leaders if isinstance(one.candidate.mask, LearnedMask)), None)
-        if again is not None:
-            tries = sum(trial.digest == again.candidate.digest for trial in trials)
-            chosen, cost = [(again.candidate, tries)], self._cost(again.candidate, trials)
+        wanted = min(config.round, DISCOVERY * config.trainings - spent(trials) if self._parents(trials) else left)
         known = {trial.digest for trial in trials}
         pool = self._distinct(self._possible_plans(leaders, rng), known, config.screen)
+        again = next((one for one in leaders if isinstance(one.candidate.mask, LearnedMask)), None)
+        reserved = 0.0 if again is None else self._cost(again.candidate, trials)
+        chosen: list[tuple[Candidate, int]] = []
+        cost = 0.0
         for candidate in self._best(pool, rng):
             cost += self._cost(candidate, trials)
-            if cost > wanted and chosen:
+            if chosen and cost + reserved > wanted:
                 break
             chosen.append((candidate, 0))
+        if again is not None and cost < wanted:
+            chosen.append((again.candidate, sum(trial.digest == again.candidate.digest for trial in trials)))
         return self._round(round_, chosen, len(pool))
 
     def _evolution(

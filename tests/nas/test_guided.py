@@ -1,0 +1,157 @@
+"""The guided search: masks that are drawn, learned and inherited, on a few hundred digits and a few epochs."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+import onnx_graph
+from nas.engine.inheritance import NEW, inherit
+from nas.engine.keep import KeepRule
+from nas.engine.plan import resolve
+from nas.study.config import SearchConfig
+from nas.study.constraints import parse_all
+from nas.study.record import Record
+from nas.verbs import search as searches
+from search_spaces import InheritedMask, LearnedMask, MaskRecipe, Signature, SpaceError, create
+from tests.nas.test_engine import outcome
+
+CONFIG = SearchConfig(
+    task="digits",
+    subset=300,
+    strategy="guided",
+    method="auto",
+    predictor="linear",
+    constraint=("nnz<=300",),
+    trainings=20,
+    round=4,
+    screen=12,
+    epochs=8,
+    repeats=2,
+)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A finished run: its engine's plan, its folder, its report and its trials."""
+    folder = tmp_path_factory.mktemp("guided") / "run"
+    report = searches.search(CONFIG, folder)
+    plan = resolve(CONFIG)
+    return folder, report, Record(folder / "journal.log", plan.objectives, plan.constraints, read_only=True).trials
+
+
+@pytest.mark.takes(60, "the run that all of them look at")
+def test_it_begins_by_hand_discovers_and_evolves(finished):
+    _, _, trials = finished
+    kinds = [type(trial.candidate.mask) for trial in trials]
+    first = [trial for trial in trials if trial.round == 0]
+    assert {one.candidate.mask.method for one in first if isinstance(one.candidate.mask, LearnedMask)} >= {
+        "espn",
+        "obd",
+    }
+    assert {LearnedMask, InheritedMask} <= set(kinds)
+    architectures = {json.dumps(dict(trial.candidate.architecture), sort_keys=True) for trial in trials}
+    assert len(architectures) > 2
+    child = next(trial for trial in trials if isinstance(trial.candidate.mask, InheritedMask))
+    known = {f"{trial.digest}-{trial.repeat}" for trial in trials if trial.number < child.number}
+    assert set(child.candidate.mask.parents) <= known
+
+
+@pytest.mark.takes(60, "the run that all of them look at")
+def test_the_budget_counts_epochs_of_all_phases(finished):
+    _, _, trials = finished
+    espn = next(trial for trial in trials if getattr(trial.candidate.mask, "method", "") == "espn" and not trial.failed)
+    assert espn.cost == 2.0
+    spent = sum(trial.cost for trial in trials)
+    assert CONFIG.trainings <= spent <= CONFIG.trainings + CONFIG.round
+    assert all(trial.cost == 0.25 for trial in trials if isinstance(trial.candidate.mask, InheritedMask))
+
+
+@pytest.mark.takes(60, "the run that all of them look at")
+def test_the_winner_meets_the_budget_and_the_report_compares_it_with_what_one_does_by_hand(finished):
+    folder, report, trials = finished
+    assert onnx_graph.count(onnx_graph.load(folder / "best.onnx")).nnz <= 300
+    assert all(trial.metrics["nnz"] <= 300 for trial in trials if not trial.failed)
+    names = list(report["baselines"])
+    winner = next(trial for trial in trials if trial.digest == report["best"]["digest"])
+    assert ("by hand" in names) != (winner.round == 0)
+    assert all(trial.ticket is not None for trial in trials if not trial.failed and not _drawn(trial))
+
+
+def _drawn(trial):
+    return isinstance(trial.candidate.mask, MaskRecipe)
+
+
+@pytest.mark.takes(60, "two searches, one of them killed")
+@pytest.mark.parametrize("after", [1, 6])
+def test_a_killed_search_goes_on_with_the_same_trials(finished, tmp_path, monkeypatch, after):
+    _, report, _ = finished
+    folder, add = tmp_path / "killed", Record.add
+
+    def killed(record, trial):
+        if trial.number == after:
+            raise KeyboardInterrupt
+        add(record, trial)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Record, "add", killed)
+        with pytest.raises(KeyboardInterrupt):
+            searches.search(CONFIG, folder)
+    assert outcome(searches.resume(folder)) == outcome(report)
+
+
+def test_a_joined_space_is_searched_as_one(tmp_path):
+    config = dataclasses.replace(CONFIG, space="mlp+cnn", predictor="none", trainings=4, epochs=1, subset=100)
+    report = searches.search(config, tmp_path / "joined")
+    assert {trial["candidate"]["space"] for trial in report["trials"]} == {"mlp", "cnn"}
+    with pytest.raises(SpaceError, match="vertcies"):
+        searches.checked(dataclasses.replace(config, space_option=("vertcies=[8,16]",)))
+
+
+def test_another_method_alone(tmp_path):
+    config = dataclasses.replace(CONFIG, method="gradual", predictor="none", trainings=3, epochs=1, subset=100)
+    report = searches.search(config, tmp_path / "alone")
+    masks = [trial["candidate"]["mask"] for trial in report["trials"]]
+    assert {mask["learned"]["method"] for mask in masks if "learned" in mask} == {"gradual"}
+
+
+SPACE = create("mlp", Signature(input_shape=(8,), outputs=3), width=[8, 16], depth=[1, 1])
+
+
+def test_a_child_starts_from_the_weights_of_its_parents():
+    rng = np.random.default_rng(0)
+    first, second = (SPACE.build(dataclasses.replace(SPACE.plain()[0])) for _ in range(2))
+    names = [weight.name for weight in onnx_graph.weights(first)]
+    for model, scale in ((first, 1.0), (second, 10.0)):
+        arrays = {
+            weight.name: (scale * rng.uniform(1, 2, weight.stored(np.ones(weight.shape)).shape)).astype(np.float32)
+            for weight in onnx_graph.weights(model)
+        }
+        arrays[names[0]][0, :4] = 0  # connections that the parent does not have
+        if model is second:
+            arrays[names[0]][0, :4] = (20, 20, 0, 0)
+        onnx_graph.set_weights(model, arrays)
+    child = inherit(SPACE.build(SPACE.plain()[0]), [first, second])
+    found = child.graph.initializers[names[0]].const_value.numpy()
+    own = first.graph.initializers[names[0]].const_value.numpy()
+    assert np.array_equal(found[1:], own[1:])
+    assert found[0, :4].tolist() == [20, 20, NEW, NEW]
+
+
+@pytest.mark.parametrize(("bounds", "keep"), [(("nnz<=50",), 50), (("nnz<=25%",), 44), ((), 18), (("nnz<=500",), 176)])
+def test_how_many_weights_are_kept(bounds, keep):
+    rule = KeepRule(SPACE, parse_all(bounds), lambda model, _: model)
+    plain = SPACE.plain()[0]
+    assert rule.most(plain) == keep
+    assert rule.fits(plain) == (keep == 176)
+
+
+def test_bytes_are_met_by_the_number_of_weights():
+    rule = KeepRule(SPACE, parse_all(("bytes<=900",)), lambda model, _: onnx_graph.shrink(model))
+    plain = SPACE.plain()[0]
+    keep = rule.most(plain)
+    assert keep is not None
+    assert 1 <= keep < 176
+    mask = LearnedMask(method="espn", keep=keep)
+    assert rule.costs(dataclasses.replace(plain, mask=mask), ["bytes"])["bytes"] <= 900
