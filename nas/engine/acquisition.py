@@ -1,10 +1,12 @@
 """Chooses the members of a pool that will be trained."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from nas.engine.pool import Pool, Screened
-from nas.study.objectives import losses, main_of, values
+from nas.study.objectives import Objective, losses, main_of, values
 from nas.study.trial import Score
 
 OPTIMISM = (0.0, 0.5, 1.0, 2.0)
@@ -33,16 +35,33 @@ def choose(pool: Pool, count: int, *, explore: float, rng: np.random.Generator) 
 
 
 def _utility(pool: Pool, optimism: float, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Utility of every member: the optimistic accuracy, or with several objectives a random Chebyshev scalarisation.
+    """Utility of every member: the optimistic accuracy, or with several objectives `scalarised`.
 
     The weights on the ranks are random, as in ParEGO (Knowles 2006), so that the choices of a round spread along the front.
     """
     if len(pool.objectives) == 1:
         return pool.fitness(optimism)
-    metric = main_of(pool.objectives)
-    upper = [metric.from_share(share) for share in pool.optimistic(optimism).tolist()]
-    rows = [values(pool.objectives, value, member.metrics) for value, member in zip(upper, pool.members, strict=True)]
-    table = losses(pool.objectives, rows)
+    return scalarised(pool.objectives, pool.optimistic(optimism), [member.metrics for member in pool.members], rng)
+
+
+def scalarised(
+    goals: Sequence[Objective],
+    upper: NDArray[np.float64],
+    metrics: Sequence[Mapping[str, float]],
+    rng: np.random.Generator,
+) -> NDArray[np.float64]:
+    """Utility of several objectives, ``(candidates,)``: a random Chebyshev scalarisation of their ranks.
+
+    Args:
+        goals: the objectives.
+        upper: optimistic predictions on the scale from 0 to 1, ``(candidates,)``.
+        metrics: costs of every candidate.
+        rng: draws the weights.
+    """
+    metric = main_of(goals)
+    shares = [metric.from_share(share) for share in upper.tolist()]
+    rows = [values(goals, value, known) for value, known in zip(shares, metrics, strict=True)]
+    table = losses(goals, rows)
     ranks = table.argsort(axis=0, kind="stable").argsort(axis=0, kind="stable") / max(len(table) - 1, 1)
     weights = rng.dirichlet(np.ones(table.shape[1]))
     worst: NDArray[np.float64] = np.max(weights * ranks, axis=1) + 0.05 * ranks.sum(axis=1)

@@ -14,6 +14,10 @@ UNBOUND = 0.1
 """Share of the weights that is kept where no constraint says how many."""
 LEAST = 0.002
 """Smallest share of the weights that is tried where other costs than the non-zeros are bound."""
+SMALLEST = 0.02
+"""Smallest share of the largest number of weights that is drawn for a front of sizes."""
+LARGEST = 0.5
+"""Largest share of the weights that is drawn for a front of sizes where no constraint says how many."""
 STEPS = 7
 """Halvings of the range of densities."""
 
@@ -23,9 +27,11 @@ Finish = Callable[[ir.Model, Candidate], ir.Model]
 class KeepRule:
     """The number of weights that a method keeps under the constraints on costs."""
 
-    def __init__(self, space: SearchSpace, bounds: Sequence[Constraint], finish: Finish) -> None:
-        """`finish` turns a network into its exported form."""
-        self._space, self._finish = space, finish
+    def __init__(
+        self, space: SearchSpace, bounds: Sequence[Constraint], finish: Finish, *, spread: bool = False
+    ) -> None:
+        """`finish` turns a network into its exported form; `spread`: draw numbers up to the largest, for a front of sizes."""
+        self._space, self._finish, self._spread = space, finish, spread
         self._bounds = [bound for bound in bounds if bound.operator == "<="]
         self._known: dict[str, int | None] = {}
 
@@ -38,6 +44,14 @@ class KeepRule:
         if dense.digest not in self._known:
             self._known[dense.digest] = self._most(dense)
         return self._known[dense.digest]
+
+    def drawn(self, dense: Candidate, rng: np.random.Generator | None) -> int | None:
+        """The number to keep: the largest, or one below it if there is a front of sizes to find."""
+        most = self.most(dense)
+        if most is None or rng is None or not self._spread:
+            return most
+        highest = most if self._bounds else most / UNBOUND * LARGEST
+        return max(1, round(highest * float(np.exp(rng.uniform(np.log(SMALLEST), 0.0)))))
 
     def fits(self, dense: Candidate) -> bool:
         """Whether the whole network meets the constraints on its number of weights."""

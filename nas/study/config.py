@@ -39,7 +39,7 @@ class SearchConfig:
     """All options of a search, checked at creation; the `help` of each field explains it."""
 
     task: str = _option("digits", "task name (see `nas list tasks`), or a .npz or .csv file")
-    space: str = _option("mlp", "search space (see `nas list spaces`)")
+    space: str = _option("mlp", "search space (see `nas list spaces`); several are joined by +, as in mlp+cnn")
     model: str | None = _option(None, "the architecture of the space `onnx`: a .onnx file")
     space_option: tuple[str, ...] = _option((), "option of the space as NAME=VALUE; repeatable")
     data_dir: str | None = _option(None, "folder of the image data sets (default: $NAS_DATA_DIR)")
@@ -74,7 +74,11 @@ class SearchConfig:
     schedule: Literal["cosine", "constant"] = _option("cosine", "learning-rate schedule")
     weight_decay: float = _option(0.0, "decoupled weight decay")
     patience: int | None = _option(None, "stop a training after that many epochs without a better validation metric")
-    method: str = _option("static", "how mask and weights are trained (see `nas list methods`)")
+    method: str = _option(
+        "auto",
+        "how mask and weights are trained (see `nas list methods`); auto: the guided strategy chooses, the others train drawn masks "
+        "as they are",
+    )
     method_option: tuple[str, ...] = _option((), "option of the method as NAME=VALUE; repeatable")
     init: Literal["auto", "fan-in", "keep"] = _option(
         "auto", "initial weights: drawn for the masked fan-in, the model's own, or (auto) own for the space onnx"

@@ -9,7 +9,7 @@ from typing import Any
 import onnx_ir as ir
 
 import onnx_graph
-from nas.engine.plan import data_of, method_of, resolve
+from nas.engine.plan import AUTO, data_of, method_of, resolve
 from nas.engine.search_loop import open_engine
 from nas.errors import RunError, TrainingError, UsageError
 from nas.exporters.onnx_export import Exported, copy_of, export
@@ -99,7 +99,7 @@ def train_file(
         return rows, None
     sign = METRICS.load(task.metric).sign
     best = max((i for i in range(len(rows)) if not dead[i]), key=lambda i: sign * float(rows[i]["validation"]))
-    origin = _origin(path, task, rows, best) | {"method": config.method}
+    origin = _origin(path, task, rows, best) | {"method": "static" if config.method == AUTO else config.method}
     return rows, export(networks[best], out, task=task, origin=origin, keep_dead_units=method.grouped)
 
 

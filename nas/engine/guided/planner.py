@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
-from nas.engine.acquisition import OPTIMISM
+from nas.engine.acquisition import OPTIMISM, scalarised
 from nas.engine.budget import spent
 from nas.engine.guided import proposals, references
 from nas.engine.guided.surrogate import GuidedSurrogate
@@ -25,14 +26,14 @@ from nas.engine.pool import Screened
 from nas.engine.remaining_time import RemainingTime
 from nas.engine.round_training import CHILD_SHARE
 from nas.exporters.onnx_export import as_exported
-from nas.measure.costs import counts
+from nas.measure.costs import COSTS, COUNTED, counts, measure_all
 from nas.seeds import generator
 from nas.study.constraints import on_costs
-from nas.study.trial import Proposal, Score, Trial, results_by_candidate
+from nas.study.trial import CandidateResult, Proposal, Score, Trial, results_by_candidate
 from nas.training.methods.method import MethodError, begin
 from nas.training.methods.registry import create
 from predictors import largest_std
-from search_spaces import Candidate, InheritedMask, LearnedMask
+from search_spaces import Candidate, LearnedMask
 
 REFERENCES, DISCOVERY = 0.35, 0.85
 """Shares of the budget after which references end, and after which masks are evolved."""
@@ -51,6 +52,7 @@ class GuidedPlanner:
     remaining: RemainingTime
     clock: Callable[[], float] = time.perf_counter
     keep: KeepRule = field(init=False)
+    _metrics: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Make the rule for the number of weights to keep."""
@@ -59,6 +61,7 @@ class GuidedPlanner:
             search.space,
             on_costs(search.constraints),
             lambda model, candidate: as_exported(model, search.task, candidate),
+            spread=any(goal.name in COSTS for goal in search.objectives),
         )
 
     @property
@@ -135,7 +138,7 @@ class GuidedPlanner:
         chosen = itertools.islice(self._best(pool, rng), count)
         return self._round(round_, [(one, 0) for one in chosen], len(pool))
 
-    def _leaders(self, trials: Sequence[Trial]):  # type: ignore[no-untyped-def]
+    def _leaders(self, trials: Sequence[Trial]) -> list[CandidateResult]:
         goals = self.search.objectives
         return ranked(goals, feasible(goals, self.search.constraints, results_by_candidate(trials)))
 
@@ -149,7 +152,7 @@ class GuidedPlanner:
                 found.append(max(runs, key=lambda trial: sign * (trial.accuracy or 0.0)))
         return found[: proposals.PARENTS]
 
-    def _possible_plans(self, leaders, rng: np.random.Generator) -> Iterator[Candidate]:  # type: ignore[no-untyped-def]
+    def _possible_plans(self, leaders: Sequence[CandidateResult], rng: np.random.Generator) -> Iterator[Candidate]:
         several = proposals.plans(self.search.space, self.keep, self.methods, leaders, rng)
         return (one for one in several if self._possible(one))
 
@@ -186,12 +189,21 @@ class GuidedPlanner:
                 pick = int(rng.choice(left))
             else:
                 mean, std = scores
-                upper = mean + OPTIMISM[slot % len(OPTIMISM)] * std
+                upper = self._utility(pool, mean + OPTIMISM[slot % len(OPTIMISM)] * std, rng)
                 pick = left[int(np.argmax(upper[left]))]
             left.remove(pick)
             yield pool[pick]
 
-    def _scores(self, pool: Sequence[Candidate]) -> tuple[np.ndarray, np.ndarray]:
+    def _utility(
+        self, pool: Sequence[Candidate], upper: NDArray[np.float64], rng: np.random.Generator
+    ) -> NDArray[np.float64]:
+        """The optimistic prediction, or with several objectives a random scalarisation."""
+        goals = [goal for goal in self.search.objectives if goal.known_before_training]
+        if len(goals) == 1:
+            return upper
+        return scalarised(goals, upper, [self._member(candidate).metrics for candidate in pool], rng)
+
+    def _scores(self, pool: Sequence[Candidate]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Predicted means and limited standard deviations, each ``(candidates,)``."""
         start = self.clock()
         assert self.surrogate.predictor is not None
@@ -216,20 +228,24 @@ class GuidedPlanner:
         return RoundPlan(round_, members, [repeat for _, repeat in chosen], screened)
 
     def _member(self, candidate: Candidate) -> Screened:
-        names = [one.metric for one in on_costs(self.search.constraints)]
-        if isinstance(candidate.mask, LearnedMask):
-            metrics = self.keep.costs(candidate, names)
-        else:
-            metrics = counts(self.search.space.build(candidate))
+        if candidate.digest not in self._metrics:
+            self._metrics[candidate.digest] = self._costs(candidate)
+        metrics = self._metrics[candidate.digest]
         return Screened(Proposal(candidate=candidate), metrics, None)
+
+    def _costs(self, candidate: Candidate) -> dict[str, float]:
+        """All costs that are counted, and those that constraints and objectives name."""
+        names = [one.metric for one in on_costs(self.search.constraints)]
+        names += [goal.name for goal in self.search.objectives if goal.name in COSTS]
+        if isinstance(candidate.mask, LearnedMask):
+            return self.keep.costs(candidate, names)
+        model = self.search.space.build(candidate)
+        further = [name for name in dict.fromkeys(names) if name not in COUNTED]
+        finished = lambda: as_exported(model, self.search.task, candidate)  # noqa: E731
+        return counts(model) | measure_all(further, model, finished)
 
     def _score(self, candidate: Candidate) -> Score | None:
         if self.surrogate.predictor is None:
             return None
         mean, std = self._scores([candidate])
         return Score(float(mean[0]), float(std[0])).in_unit_of(self.search.metric)
-
-
-def is_inherited(candidate: Candidate) -> bool:
-    """Whether a candidate inherits its mask."""
-    return isinstance(candidate.mask, InheritedMask)

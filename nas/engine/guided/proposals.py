@@ -45,7 +45,7 @@ def plans(
             else:
                 proposed = _changed(space, parent, leading, rng)
                 method = _method_of(proposed, method)
-        one = None if proposed is None else learned(space.dense(proposed), method, keep)
+        one = None if proposed is None else learned(space.dense(proposed), method, keep, rng)
         if one is not None:
             yield one
 

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from nas.engine.keep import KeepRule
 from nas.measure.costs import counts
 from search_spaces import Candidate, LearnedMask, SearchSpace
@@ -32,10 +34,13 @@ def small(space: SearchSpace, keep: KeepRule) -> list[Candidate]:
     return list(found.values())
 
 
-def learned(dense: Candidate, method: str, keep: KeepRule) -> Candidate | None:
-    """A dense candidate whose mask is to be learned; None if the whole network fits, or no part of it."""
-    most = keep.most(dense)
-    return None if most is None or keep.fits(dense) else replace(dense, mask=LearnedMask(method=method, keep=most))
+def learned(dense: Candidate, method: str, keep: KeepRule, rng: np.random.Generator | None = None) -> Candidate | None:
+    """A dense candidate whose mask is to be learned; None if the whole network fits, or no part of it.
+
+    `rng` draws the number of weights if there is a front of sizes to find.
+    """
+    wanted = keep.drawn(dense, rng)
+    return None if wanted is None or keep.fits(dense) else replace(dense, mask=LearnedMask(method=method, keep=wanted))
 
 
 def plain_networks(space: SearchSpace, scale: float = 1.0) -> list[Candidate]:
