@@ -12,6 +12,7 @@ from nas.conclusion.final_predictor import fit_and_save
 from nas.conclusion.random_baseline import random_search
 from nas.conclusion.retraining import as_found, measure_and_export, retrain
 from nas.duration import duration
+from nas.engine.budget import spent
 from nas.engine.leaders import best_by_hand, front, winner
 from nas.engine.remaining_time import Work
 from nas.engine.search_loop import Engine
@@ -55,7 +56,7 @@ def conclude(engine: Engine, *, on_stage: Say = lambda text: None) -> Report:
 def _winner(engine: Engine, best: CandidateResult, on_stage: Say) -> NetworkRow:
     """Train the winner again and export it."""
     repeats, random = engine.plan.config.repeats, engine.plan.config.random_baseline
-    left = Work(plain=2 * repeats + (len(engine.record.trials) + repeats if random else 0))
+    left = Work(plain=2 * repeats + (_trainings(engine) + repeats if random else 0))
     on_stage(
         _with_time_left(
             f"training the winner {best.candidate.digest} and its dense reference {repeats} times for the report",
@@ -77,12 +78,17 @@ def _baselines(engine: Engine, best: CandidateResult, on_stage: Say) -> list[Net
     rows = [measure_and_export(engine, dense, "dense", models / "dense.onnx")]
     rows += _by_hand(engine, best)
     if engine.plan.config.random_baseline:
-        count = len(engine.record.trials)
+        count = _trainings(engine)
         text = f"random search with {count} trainings, for comparison"
         on_stage(_with_time_left(text, engine, Work(plain=count + repeats)))
         found = random_search(engine)
         rows.append(measure_and_export(engine, retrain(engine, found.candidate), "random", models / "random.onnx"))
     return rows
+
+
+def _trainings(engine: Engine) -> int:
+    """Trainings that the search took, by their epochs."""
+    return max(1, round(spent(engine.record.trials)))
 
 
 def _by_hand(engine: Engine, best: CandidateResult) -> list[NetworkRow]:

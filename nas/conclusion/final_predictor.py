@@ -10,7 +10,7 @@ def fit_and_save(engine: Engine) -> None:
     """Fit the predictor on all trials and write it into the run folder; does nothing without a predictor."""
     engine.planner.fit(engine.record.trials)
     surrogate = engine.planner.surrogate
-    if surrogate.predictor is None:
+    if surrogate.predictor is None or not surrogate.fitted:
         return
     import predictors
 
@@ -24,5 +24,8 @@ def fit_and_save(engine: Engine) -> None:
         "inputs": shape[-1] if signature.per_step else prod(shape),
         "outputs": signature.outputs,
     }
+    methods = getattr(engine.planner, "methods", ())
+    if methods:
+        provenance["methods"] = list(methods)
     tasks = {} if surrogate.description is None else {task.name: surrogate.description}
     predictors.save(surrogate.predictor, engine.folder.predictor, provenance=provenance, tasks=tasks)

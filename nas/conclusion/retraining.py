@@ -55,7 +55,7 @@ def retrain(
     start = engine.clock()
     trainings = engine.trainer.train([candidate] * repeats, list(numbers), method or engine.plan.method)
     engine.seconds.training += engine.clock() - start
-    engine.remaining.plain += repeats
+    engine.remaining.plain += sum(one.cost for one in trainings)
     kept = [(one.result, one.trained()) for one in trainings if not isinstance(one.result, Exception)]
     if not kept:
         raise TrainingError(f"every retraining of {candidate.digest} failed: {trainings[0].result}")

@@ -42,9 +42,8 @@ def fit(corpus: Corpus, folder: Path, name: str = "ensemble", *, seed: int = 0) 
     encoded = [encode(corpus.model(row)) for row in range(len(corpus))]
     found = examples(corpus, encoded, _dense(corpus), seed=seed)
     methods = sorted({one.learned.method for one in corpus.networks if one.learned is not None})
-    fresh = partial(_fresh, name)
     several = bool(methods) and name in OriginsPredictor.MEMBERS
-    predictor = OriginsPredictor(fresh) if several else fresh(len(found.graphs))
+    predictor: Predictor = OriginsPredictor(partial(_of_question, name)) if several else _fresh(name, len(found.graphs))
     predictor = predictor.fit(found.graphs, found.accuracies, seed=seed)
     provenance: dict[str, Json] = {
         "corpus": {domain: len(corpus.of(domain)) for domain in corpus.domains},
@@ -68,12 +67,26 @@ def descriptions(corpus: Corpus) -> Mapping[str, TaskDescription]:
     return {corpus.domains[name].task: corpus.examples[name].description for name in ascending}
 
 
+def _of_question(name: str, networks: int) -> Predictor:
+    """A predictor for one kind of question; ensembles are small, as there are three of them in one file."""
+    if name != "ensemble" or networks >= MANY:
+        return _fresh(name, networks)
+    return EnsemblePredictor(
+        EnsembleOptions(
+            forest=ForestOptions(trees=60, min_leaf=2),
+            process=GaussianProcessOptions(scaled=600, inducing=350),
+            boosted=BoostedOptions(trees=300),
+            network=GNNOptions(hidden=24, unit_hidden=12, most_steps=1500),
+        )
+    )
+
+
 def _fresh(name: str, networks: int) -> Predictor:
     if name != "ensemble" or networks < MANY:
         return create(name)
     return EnsemblePredictor(
         EnsembleOptions(
-            forest=ForestOptions(trees=80, min_leaf=4),
+            forest=ForestOptions(trees=60, min_leaf=4),
             process=GaussianProcessOptions(scaled=800, inducing=500),
             boosted=BoostedOptions(trees=800),
             network=GNNOptions(hidden=48, unit_hidden=24, most_steps=2500),

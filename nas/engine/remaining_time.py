@@ -43,13 +43,13 @@ class RemainingTime:
 
     Attributes:
         seconds: time spent so far, updated during the run.
-        planned, plain: number of trainings of each kind (see `Work`) in this time.
+        planned, plain: trainings of each kind (see `Work`) in this time, by their epochs.
         last_fit: seconds of the last predictor fit; the report fits the predictor once more.
     """
 
     seconds: Seconds
-    planned: int = 0
-    plain: int = 0
+    planned: float = 0.0
+    plain: float = 0.0
     last_fit: float = 0.0
 
     def of(self, work: Work) -> float | None:
@@ -59,6 +59,6 @@ class RemainingTime:
             return None
         spent = self.seconds
         training = (spent.training + spent.recording) / trained
-        planning = (spent.screening + spent.fitting) / max(self.planned, 1)
+        planning = (spent.screening + spent.fitting) / max(self.planned, 1.0)
         report = REPORT_SECONDS + self.last_fit if work.report else 0.0
         return work.planned * (training + planning) + work.plain * training + report

@@ -11,7 +11,7 @@ from nas.engine.inheritance import inherit
 from nas.engine.network_files import NetworkFiles
 from nas.engine.plan import SearchPlan
 from nas.engine.planner import RoundPlan
-from nas.errors import NasError
+from nas.errors import NasError, RunError
 from nas.training.methods.method import Method
 from nas.training.options import TrainingOptions, TrainingResult
 from search_spaces import Candidate, InheritedMask, LearnedMask
@@ -108,11 +108,18 @@ class Trainer:
             static = create("static")
             if not mask.parents:
                 return _Job("inherited", model, seed, static, None, search.training)
-            model = inherit(model, [onnx_graph.load(self.networks.named(name)) for name in mask.parents])
+            model = inherit(model, [self._parent(name) for name in mask.parents])
             epochs = max(1, round(CHILD_SHARE * search.training.epochs))
             return _Job("child", model, seed, static, None, replace(search.training, epochs=epochs, init="keep"))
         plain = create(method) if isinstance(method, str) else method
         return _Job("drawn", model, seed, plain, None, search.training)
+
+    def _parent(self, name: str) -> ir.Model:
+        """A trained network whose weights are inherited; `RunError` if it is not kept."""
+        path = self.networks.named(name)
+        if not path.exists():
+            raise RunError(f"{path} is not kept: it holds weights that the candidate inherits")
+        return onnx_graph.load(path)
 
     def _train(self, jobs: Sequence[_Job]) -> list[Training]:
         """Train jobs of one key as one population."""

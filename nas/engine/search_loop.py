@@ -107,9 +107,9 @@ class Engine:
         self.seconds.training += trained - start
         self.seconds.recording += self.clock() - trained
         if self.plan.predictor is None:
-            self.remaining.plain += len(trainings)
+            self.remaining.plain += sum(one.cost for one in trainings)
         else:
-            self.remaining.planned += len(trainings)
+            self.remaining.planned += sum(one.cost for one in trainings)
         state.screened += plan.screened
         self._tell(plan, state)
 

@@ -49,6 +49,11 @@ class Surrogate:
         )
 
     @property
+    def fitted(self) -> bool:
+        """Whether the predictor learnt from this run."""
+        return self.predictor is not None
+
+    @property
     def encode(self) -> Callable[[ir.Model], StructureGraph] | None:
         """Function that reads the structure graph of a network; None if no predictor is used."""
         if self.plan.predictor is None:

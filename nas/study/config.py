@@ -56,8 +56,12 @@ class SearchConfig:
     constraint: tuple[str, ...] = _option(
         (), "hard bound such as 'nnz<=600', 'nnz<=10%' (of dense) or 'bytes<=20000'; repeatable"
     )
-    strategy: str = _option("evolution", "how candidates are proposed (see `nas list strategies`)")
-    predictor: str = _option("quick", "what scores candidates before training (see `nas list predictors`), or none")
+    strategy: str = _option("guided", "how candidates are proposed (see `nas list strategies`)")
+    predictor: str = _option(
+        "auto",
+        "what scores candidates before training (see `nas list predictors`), or none; auto: quick-warm for the guided strategy, quick "
+        "for the others",
+    )
     trainings: int = _option(48, "real trainings in all; those before a resume count too")
     timeout: float | None = _option(None, "start no new round after that many seconds")
     round: int = _option(8, "trainings between two refits of the predictor")
@@ -113,6 +117,9 @@ class SearchConfig:
         return replace(
             self,
             epochs=epochs if self.epochs is None else self.epochs,
+            predictor=("quick-warm" if self.strategy == "guided" else "quick")
+            if self.predictor == "auto"
+            else self.predictor,
             task=_absolute(self.task) if self.task.endswith((".npz", ".csv")) else self.task,
             model=None if self.model is None else _absolute(self.model),
             data_dir=None if self.data_dir is None else _absolute(self.data_dir),

@@ -9,6 +9,7 @@ import onnx_ir as ir
 
 import onnx_graph
 from nas.conclusion.conclusion import conclude
+from nas.engine.budget import spent
 from nas.engine.plan import SearchPlan, data_of, resolve
 from nas.engine.preflight import preflight
 from nas.engine.search_loop import open_engine
@@ -162,8 +163,9 @@ def _run(
     with folder.lock():
         folder.models.mkdir(exist_ok=True)
         engine = open_engine(plan, folder, on_progress=on_progress)
-        if plan.config.trainings < len(engine.record.trials):
-            raise UsageError(f"{folder.path} already holds {len(engine.record.trials)} trainings; give a larger total")
+        done, total = spent(engine.record.trials), plan.config.trainings
+        if total < done and total != engine.record.facts.get("trainings"):  # a last round may cost more than was left
+            raise UsageError(f"{folder.path} already holds {done:g} trainings; give a larger total")
         write_text(folder.config_file, plan.config.to_toml())
         engine.run()
         return conclude(engine, on_stage=on_stage).to_json()

@@ -10,7 +10,7 @@ import onnx_ir as ir
 
 import onnx_graph
 from nas.engine.plan import AUTO, data_of, method_of, resolve
-from nas.engine.search_loop import open_engine
+from nas.engine.search_loop import Engine, open_engine
 from nas.errors import RunError, TrainingError, UsageError
 from nas.exporters.onnx_export import Exported, copy_of, export
 from nas.exporters.provenance import of_task, provenance
@@ -155,22 +155,13 @@ def export_trial(path: Path, number: int | None, out: Path) -> Exported:
     if stored.exists():
         model = onnx_graph.load(stored)
     else:
-        from nas.training.single import train
-        from nas.training.trained import apply_result
-
-        model = plan.space.build(trial.candidate)
-        model = apply_result(
-            model,
-            train(
-                model,
-                task,
-                plan.training,
-                method=plan.method,
-                seed=trial.seed,
-                device=plan.config.device,
-            ),
-        )
+        model = _trained_again(engine, trial)
     return export(model, out, task=task, origin=provenance(task, trial.candidate, trial.accuracy or 0.0, trial.seed))
+
+
+def _trained_again(engine: Engine, trial: Trial) -> ir.Model:
+    """The network of a trial that is not kept, trained as in the search."""
+    return engine.trainer.train([trial.candidate], [trial.repeat], engine.plan.method)[0].trained()
 
 
 def _require_writable(out: Path) -> None:

@@ -105,10 +105,10 @@ class BoostedPredictor(TargetPredictor):
         return Scores(mean + boosted.offset, np.full(len(rows), boosted.noise))
 
     def _state(self) -> dict[str, NDArray[np.generic]]:
-        """The fields of `Trees`, and ``offset``, ``noise``, ``training_graphs`` ``()``."""
+        """`Trees.arrays`, and ``offset``, ``noise``, ``training_graphs`` ``()``."""
         boosted = require_fitted(self._boosted, self.name)
         own = {name: np.asarray(getattr(boosted, name)) for name in ("offset", "noise", "training_graphs")}
-        return {**vars(boosted.trees), **own}
+        return {**boosted.trees.arrays(), **own}
 
     @classmethod
     def _from_state(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
@@ -139,7 +139,8 @@ def _grown(
         random_state=seed,
     ).fit(rows, targets)
     trees = flatten([tree.tree_ for tree in model.estimators_[:, 0]])
-    scaled = Trees(**{**vars(trees), "value": trees.value * options.learning_rate})
+    value = (trees.value * options.learning_rate).astype(np.float32).astype(np.float64)
+    scaled = Trees(**{**vars(trees), "value": value})
     return scaled, float(np.ravel(model.init_.constant_)[0])
 
 

@@ -43,6 +43,10 @@ class ForestOptions:
             raise ValueError(f"need trees ≥ 1, min_leaf ≥ 1 and max_features in (0, 1], got {self}")
 
 
+NUMBERS = "numbers"
+"""Name of the array of thresholds and values."""
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Trees:
     """All trees of a forest as flat arrays.
@@ -52,7 +56,7 @@ class Trees:
         feature: column that a node splits on, int32 ``(nodes,)``; −1 marks a leaf.
         threshold: a row goes left where its value is ≤ this, float64 ``(nodes,)``.
         left: the left child, int32 ``(nodes,)``; the right child follows it. Of a leaf: the leaf itself.
-        value: mean target in a node, float64 ``(nodes,)``.
+        value: mean target in a leaf, float64 ``(nodes,)``.
     """
 
     roots: NDArray[np.int32]
@@ -60,6 +64,19 @@ class Trees:
     threshold: NDArray[np.float64]
     left: NDArray[np.int32]
     value: NDArray[np.float64]
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """``roots``, ``feature`` and `NUMBERS`: the threshold of an inner node or the value of a leaf, float32 ``(nodes,)``.
+
+        Children need not be saved, as they follow from the order of the nodes. Trees of an older version whose numbers need double
+        precision are saved as they are.
+        """
+        leaf = self.feature < 0
+        numbers = np.where(leaf, self.value, self.threshold)
+        single = numbers.astype(np.float32)
+        if not np.array_equal(single, numbers):
+            return dict(vars(self))
+        return {"roots": self.roots, "feature": self.feature.astype(np.int16), NUMBERS: single}
 
     def __call__(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         """The prediction of every tree for every row, ``(rows, trees)``."""
@@ -110,9 +127,9 @@ class ForestPredictor(TargetPredictor):
         return Scores(said.mean(axis=1), said.std(axis=1))
 
     def _state(self) -> dict[str, NDArray[np.generic]]:
-        """The fields of `Trees`, and ``training_graphs`` ``()``."""
+        """`Trees.arrays`, and ``training_graphs`` ``()``."""
         trees = require_fitted(self._trees, self.name)
-        return {**vars(trees), "training_graphs": np.asarray(self._training_graphs)}
+        return trees.arrays() | {"training_graphs": np.asarray(self._training_graphs)}
 
     @classmethod
     def _from_state(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
@@ -144,10 +161,22 @@ def _said(trees: Trees, rows: NDArray[np.float32]) -> NDArray[np.float64]:
 
 def trees_from(arrays: dict[str, NDArray[np.generic]], width: int) -> Trees:
     """Saved trees over a number of columns, checked."""
-    nodes = array(arrays, "feature", "i", (None,)).shape
+    roots, feature = (array(arrays, name, "i", (None,)).astype(np.int32) for name in ("roots", "feature"))
+    nodes = feature.shape
+    if NUMBERS in arrays:
+        numbers, leaf = array(arrays, NUMBERS, "f", nodes).astype(np.float64), feature < 0
+        trees = Trees(
+            roots=roots,
+            feature=feature,
+            threshold=np.where(leaf, 0.0, numbers),
+            left=_children(roots, leaf),
+            value=np.where(leaf, numbers, 0.0),
+        )
+        _require_sound(trees, width)
+        return trees
     trees = Trees(
-        roots=array(arrays, "roots", "i", (None,)).astype(np.int32),
-        feature=array(arrays, "feature", "i", nodes).astype(np.int32),
+        roots=roots,
+        feature=feature,
         threshold=array(arrays, "threshold", "f", nodes).astype(np.float64),
         left=array(arrays, "left", "i", nodes).astype(np.int32),
         value=array(arrays, "value", "f", nodes).astype(np.float64),
@@ -194,7 +223,25 @@ def _flatten_tree(tree: object, start: int) -> dict[str, NDArray[np.generic]]:
     leaf = left[order] < 0
     return {
         "feature": np.where(leaf, -1, tree.feature[order]).astype(np.int32),  # type: ignore[attr-defined]
-        "threshold": np.where(leaf, 0.0, tree.threshold[order]),  # type: ignore[attr-defined]
+        "threshold": np.where(leaf, 0.0, _rounded_down(tree.threshold[order])),  # type: ignore[attr-defined]
         "left": (start + np.where(leaf, place[order], place[left[order]])).astype(np.int32),
-        "value": tree.value[order, 0, 0].astype(np.float64),  # type: ignore[attr-defined]
+        "value": np.where(leaf, tree.value[order, 0, 0], 0.0).astype(np.float32).astype(np.float64),  # type: ignore[attr-defined]
     }
+
+
+def _rounded_down(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The largest number of single precision below each: features have single precision, so that no row changes its side."""
+    near = values.astype(np.float32)
+    return np.where(near > values, np.nextafter(near, np.float32(-np.inf)), near).astype(np.float64)
+
+
+def _children(roots: NDArray[np.int32], leaf: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """The left child of every node, as `flatten` numbers them: the children of a tree's inner nodes follow its root in their order."""
+    count = len(leaf)
+    if not len(roots) or roots[0] != 0 or (np.diff(roots) <= 0).any() or roots[-1] >= count:
+        raise InvalidPredictorError("saved forest is damaged: its trees do not follow each other")
+    tree = np.repeat(np.arange(len(roots)), np.diff(np.append(roots, count)))
+    inner = np.cumsum(~leaf) - 1  # number of an inner node among all
+    before = np.concatenate([[0], np.cumsum(~leaf)])[roots]
+    left = roots[tree] + 1 + 2 * (inner - before[tree])
+    return np.where(leaf, np.arange(count), left).astype(np.int32)

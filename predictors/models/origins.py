@@ -25,6 +25,7 @@ from predictors.predictor import Prediction, Predictor, WarmStarted
 from predictors.state import SEPARATOR, check_training, divided, joined, require_fitted
 from predictors.structure_graph import StructureGraph
 
+EXAMPLES = "training_graphs"
 FEWEST = 2
 """A kind of question with fewer networks is not learnt."""
 _ASKED: dict[Question, str] = {
@@ -105,15 +106,18 @@ class OriginsPredictor:
                 one.attach_source(source)
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
-        """The arrays of the members, each under ``question/predictor/array``."""
-        members = require_fitted(self._members, self.name)
-        return joined({question: joined({one.name: one.arrays()}) for question, one in members.items()})
+        """The arrays of the members, each under ``question/predictor/array``; ``training_graphs`` ``()``: examples of all questions."""
+        members = {question: one.arrays() for question, one in require_fitted(self._members, self.name).items()}
+        examples = sum(int(arrays.get(EXAMPLES, np.int64(0))) for arrays in members.values())
+        names = {question: one.name for question, one in (self._members or {}).items()}
+        found = joined({question: joined({names[question]: arrays}) for question, arrays in members.items()})
+        return found | {EXAMPLES: np.asarray(examples)}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
         """The predictor that `arrays` came from."""
         predictor = cls()
-        parts = divided(arrays, get_args(Question))
+        parts = divided({key: value for key, value in arrays.items() if key != EXAMPLES}, get_args(Question))
         predictor._members = {
             question: _member_of(parts[question]) for question in get_args(Question) if parts[question]
         }

@@ -28,6 +28,8 @@ from search_spaces.candidate import Candidate
 CONFIG = SearchConfig(
     task="digits",
     subset=300,
+    strategy="evolution",
+    predictor="quick",
     constraint=("nnz<=400",),
     trainings=14,
     round=4,

@@ -251,7 +251,7 @@ def test_a_name_taken_twice_is_an_error_that_names_both_places(installed, capsys
         match=r"'evolution' is offered by built-in \(nas\.engine\.\S+:RegularizedEvolution\) and by rival 2\.1 \(rival:Evolution\)",
     ):
         strategies.create("evolution")
-    assert main(["search", "--task", "digits", "--dry-run"]) == 2
+    assert main(["search", "--task", "digits", "--dry-run", "--strategy", "evolution"]) == 2
     assert "rival 2.1" in capsys.readouterr().err
     # The others work, and the list says which does not.
     assert main(["search", "--task", "digits", "--dry-run", "--strategy", "random"]) == 0

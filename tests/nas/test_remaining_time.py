@@ -61,6 +61,7 @@ def test_at_every_moment_of_a_run_the_estimate_is_near_what_is_left(tmp_path, mo
     monkeypatch.setattr(population, "train_population", ten_seconds_each)
     config = SearchConfig(
         task="digits",
+        strategy="evolution",
         subset=100,
         constraint=("nnz<=200",),
         predictor="none",
@@ -104,6 +105,7 @@ def test_a_timeout_bounds_the_rest_of_the_search(tmp_path, monkeypatch):
     monkeypatch.setattr(population, "train_population", ten_seconds_each)
     config = SearchConfig(
         task="digits",
+        strategy="evolution",
         subset=100,
         predictor="none",
         trainings=400,

@@ -27,7 +27,8 @@ def test_flat_trees_say_what_scikit_learn_says():
     rows = matrix(graphs)
     model = ExtraTreesRegressor(n_estimators=7, random_state=3).fit(rows[:40], accuracies[:40])
     expected = np.stack([tree.predict(rows) for tree in model.estimators_], axis=1)
-    np.testing.assert_array_equal(flatten([tree.tree_ for tree in model.estimators_])(rows), expected)
+    said = flatten([tree.tree_ for tree in model.estimators_])(rows)
+    np.testing.assert_array_equal(said, expected.astype(np.float32))  # single precision: the same leaves
 
 
 def test_seed_changes_the_forest():
@@ -47,7 +48,7 @@ def test_the_trees_agree_where_they_were_grown_and_not_elsewhere():
 
 @pytest.mark.parametrize(
     ("name", "place", "value"),
-    [("left", 0, 0), ("left", 0, 10**6), ("feature", 0, 10**6), ("feature", 0, -2), ("roots", 0, -1)],
+    [("feature", 0, 30_000), ("feature", 0, -2), ("feature", -1, 3), ("roots", 0, -1), ("roots", 1, 10**6)],
 )
 def test_arrays_that_would_loop_or_leave_are_refused(name, place, value):
     graphs, accuracies = synthetic_graphs(30)
@@ -63,12 +64,39 @@ def test_arrays_that_would_loop_or_leave_are_refused(name, place, value):
 def test_missing_or_misshapen_arrays_are_refused():
     graphs, accuracies = synthetic_graphs(30)
     arrays = ForestPredictor(ForestOptions(trees=3)).fit(graphs, accuracies).arrays()
-    with pytest.raises(InvalidPredictorError, match="lacks array 'value'"):
-        ForestPredictor.from_arrays({name: array for name, array in arrays.items() if name != "value"})
-    with pytest.raises(InvalidPredictorError, match="'threshold' has type"):
-        ForestPredictor.from_arrays({**arrays, "threshold": arrays["threshold"][:-1]})
+    with pytest.raises(InvalidPredictorError, match="lacks array 'feature'"):
+        ForestPredictor.from_arrays({name: array for name, array in arrays.items() if name != "feature"})
+    with pytest.raises(InvalidPredictorError, match="'numbers' has type"):
+        ForestPredictor.from_arrays({**arrays, "numbers": arrays["numbers"][:-1]})
     with pytest.raises(InvalidPredictorError, match="not finite"):
-        ForestPredictor.from_arrays({**arrays, "value": arrays["value"] * np.nan})
+        ForestPredictor.from_arrays({**arrays, "numbers": arrays["numbers"] * np.nan})
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "value"), [("left", 0, 0), ("left", 0, 10**6), ("feature", 0, 10**6), ("roots", 0, -1)]
+)
+def test_arrays_of_older_versions_are_read_and_checked(name, place, value):
+    graphs, accuracies = synthetic_graphs(30)
+    predictor = ForestPredictor(ForestOptions(trees=3)).fit(graphs, accuracies)
+    old = {**vars(predictor._trees), "training_graphs": np.asarray(30)}
+    again = ForestPredictor.from_arrays(old)
+    np.testing.assert_array_equal(again.predict(graphs).mean, predictor.predict(graphs).mean)
+    np.testing.assert_array_equal(
+        ForestPredictor.from_arrays(predictor.arrays()).predict(graphs).mean, predictor.predict(graphs).mean
+    )
+    damaged = {key: array.copy() for key, array in old.items()}
+    damaged[name][place] = value
+    with pytest.raises(InvalidPredictorError, match="forest is damaged"):
+        ForestPredictor.from_arrays(damaged)
+
+
+def test_numbers_that_need_double_precision_are_kept():
+    graphs, accuracies = synthetic_graphs(30)
+    predictor = ForestPredictor(ForestOptions(trees=3)).fit(graphs, accuracies)
+    old = {**vars(predictor._trees), "training_graphs": np.asarray(30)}
+    old["value"] = old["value"] + np.where(old["feature"] < 0, 1e-12, 0)
+    again = ForestPredictor.from_arrays(old)
+    np.testing.assert_array_equal(again.arrays()["value"], old["value"])
 
 
 @pytest.mark.parametrize("wrong", [{"trees": 0}, {"max_features": 0.0}, {"max_features": 1.5}, {"min_leaf": 0}])

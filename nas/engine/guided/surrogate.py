@@ -27,14 +27,17 @@ class GuidedSurrogate:
 
     Attributes:
         predictor: fitted on the trials of `fit`, or the shipped one while there are few; None if the search uses none.
+        fitted: whether the predictor learnt from this run.
     """
 
     plan: SearchPlan
     predictor: Predictor | None = None
+    fitted: bool = False
     _graphs: dict[str, StructureGraph] = field(default_factory=dict)
 
     def fit(self, trials: Sequence[Trial]) -> None:
         """Fit a new predictor on these trials."""
+        self.fitted = False
         if self.plan.predictor is None:
             self.predictor = None
             return
@@ -49,6 +52,7 @@ class GuidedSurrogate:
         config = self.plan.config
         fresh = OriginsPredictor(lambda _: predictors.create(config.predictor))
         self.predictor = fresh.fit(graphs, shares, seed=derive(config.seed, "fit") % 2**31)
+        self.fitted = True
 
     def _examples(self, trials: Sequence[Trial]) -> list[tuple[StructureGraph, float]]:
         """What was asked and measured: a plan counts once, with the mean of its runs; every mask that was found counts too."""
