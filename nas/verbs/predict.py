@@ -117,7 +117,9 @@ def _asked(
     """The questions about one file, its cost, and an explanation for each question; raises the error of a bad file."""
     if isinstance(graph, onnx_graph.GraphError):
         raise graph
-    questions = [one for known in _questions(predictor, model, graph, task) for one in _of_origin(known, origin)]
+    questions = [
+        one for known in _questions(predictor, model, graph, task) for one in _of_origin(predictor, known, origin)
+    ]
     cost = None if calibration is None else _cost(predictor, model, calibration)
     return (
         questions,
@@ -137,12 +139,12 @@ def _questions(predictor: "FittedPredictor", model: str, graph: "StructureGraph"
     return questions
 
 
-def _of_origin(question: Question, origin: "Origin | None") -> list[Question]:
-    """The question for each kind of weights that was not ruled out."""
+def _of_origin(predictor: "FittedPredictor", question: Question, origin: "Origin | None") -> list[Question]:
+    """The question for each kind of weights that was not ruled out and that the predictor knows."""
     if origin is None:
         return [question]
     kinds: list[Literal["own", "fresh"]] = (
-        ["own"] if origin.nnz is not None else [origin.weights] if origin.weights else ["fresh", "own"]
+        ["own"] if origin.nnz is not None else [origin.weights] if origin.weights else list(predictor.weights_known)
     )
     return [
         replace(question, weights=kind, graph=question.graph.of_origin(replace(origin, weights=kind))) for kind in kinds

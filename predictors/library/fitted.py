@@ -137,16 +137,23 @@ class FittedPredictor(SavedPredictor):
         """Whether the predictor was fitted on masks of methods, with their own and with fresh weights."""
         return bool(self.provenance.get(METHODS))
 
+    @property
+    def weights_known(self) -> tuple[Weights, ...]:
+        """The weights whose accuracy the predictor tells, where nobody says which: fresh ones, own ones, or both."""
+        asked = getattr(self.predictor, "questions", ("fresh", "own"))
+        known: tuple[Weights, ...] = tuple(one for one in ("fresh", "own") if one in asked)  # type: ignore[misc]
+        return known or ("fresh",)
+
     def _of_origin(self, graphs: Sequence[StructureGraph], origin: Origin) -> Prediction:
-        """Predictions for masks of that origin; where nobody said which weights, an interval that covers both."""
+        """Predictions for masks of that origin; where nobody said which weights, an interval that covers all that it knows."""
         graphs = [graph if graph.origin is not None else graph.of_origin(origin) for graph in graphs]
         if all(graph.origin is not None and (graph.origin.weights or graph.origin.nnz) for graph in graphs):
             return self.predictor.predict(graphs)
-        kinds: tuple[Weights, ...] = ("fresh", "own")
-        fresh, own = (
-            self.predictor.predict([graph.of_origin(_with(graph.origin, kind)) for graph in graphs]) for kind in kinds
-        )
-        return fresh.joined(own)
+        said = [
+            self.predictor.predict([graph.of_origin(_with(graph.origin, kind)) for graph in graphs])
+            for kind in self.weights_known
+        ]
+        return said[0].joined(said[1]) if len(said) > 1 else said[0]
 
     def _targets(
         self,

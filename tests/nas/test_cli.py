@@ -138,6 +138,11 @@ def test_train_keeps_the_mask_and_writes_a_checked_file(capsys, model, tmp_path)
     assert data["exported"]["largest_error"] <= 1e-4
 
 
+def _again(trial):
+    """Whether a network that is not kept can be trained again: the parents of an inherited one may be gone."""
+    return "inherited" not in trial["candidate"]["mask"]
+
+
 def test_search_report_export_and_predict_hang_together(capsys, tmp_path):
     folder = tmp_path / "run"
     flags = [
@@ -168,7 +173,8 @@ def test_search_report_export_and_predict_hang_together(capsys, tmp_path):
     assert onnx_graph.size(onnx_graph.load(tmp_path / "small.onnx")) == onnx_graph.size(
         onnx_graph.load(folder / "best.onnx")
     )
-    for number in range(len(json.loads(report)["trials"])):
+    trials = json.loads(report)["trials"]
+    for number in (one["number"] for one in trials if one["accuracy"] is not None and _again(one)):
         code, out, _ = run(
             capsys, "export", folder, "--trial", number, "-o", tmp_path / "trial.onnx", "--format", "json"
         )
@@ -260,31 +266,35 @@ def test_a_task_is_described_for_predictors_of_several(capsys, tmp_path):
     assert (code, "not JSON" in line) == (2, True)
 
 
+FRESH = ("--weights", "fresh", "--format", "json")
+"""One row for each file and task, as JSON."""
+
+
 def test_the_shipped_predictor_answers_for_the_tasks_that_a_network_fits(capsys, tmp_path):
     space = search_spaces.create("mlp", load_task("digits").signature, min_density=0.05, max_density=0.2)
     model = tmp_path / "model.onnx"
     onnx_graph.save(space.build(space.sample(np.random.default_rng(1))), model)
-    code, out, _ = run(capsys, "predict", model, "--format", "json")
+    code, out, _ = run(capsys, "predict", model, *FRESH)
     (row,) = json.loads(out)
     assert (code, row["task"], row["outside"]) == (0, "digits", False)
     assert 0 <= row["low"] <= row["score"] <= row["high"] <= 1
-    _, out, _ = run(capsys, "predict", model, "--task", "digits", "--format", "json")
+    _, out, _ = run(capsys, "predict", model, "--task", "digits", *FRESH)
     assert json.loads(out) == [row]
     description = tmp_path / "digits.json"
     description.write_text(run(capsys, "predictor", "describe", "digits")[1])
-    _, out, err = run(capsys, "predict", model, "--task", description, "--format", "json")
+    _, out, err = run(capsys, "predict", model, "--task", description, *FRESH)
     assert json.loads(out) == [{**row, "task": "described"}]
     assert "unseen" not in err
     described = json.loads(description.read_text())
     description.write_text(json.dumps(described | {"samples": 3000}))
-    _, out, err = run(capsys, "predict", model, "--task", description, "--format", "json")
+    _, out, err = run(capsys, "predict", model, "--task", description, *FRESH)
     (other,) = json.loads(out)
     assert other["high"] - other["low"] > row["high"] - row["low"]
     assert (row["unseen"], other["unseen"]) == (False, True)
     assert "unseen: a task" in err
-    assert "unseen" in run(capsys, "predict", model, "--task", description)[1]
+    assert "unseen" in run(capsys, "predict", model, "--task", description, "--weights", "fresh")[1]
     description.write_text(json.dumps(described | {"samples": 2000}))
-    _, out, err = run(capsys, "predict", model, "--task", description, "--format", "json")
+    _, out, err = run(capsys, "predict", model, "--task", description, *FRESH)
     assert (json.loads(out)[0]["unseen"], "unseen" in err) == (False, False)
     code, line = refused(capsys, "predict", model, "--task", "digit")
     assert (code, "knows no task 'digit'; it knows digits" in line) == (2, True)
@@ -296,7 +306,7 @@ def test_a_predictor_of_milliseconds_is_no_predictor_of_accuracy(capsys, tmp_pat
     assert code == 0
     code, line = refused(capsys, "predict", model, "--predictor", tmp_path / "here")
     assert (code, "predicts latency, not accuracy" in line) == (2, True)
-    _, out, _ = run(capsys, "predict", model, "--latency", tmp_path / "here", "--format", "json")
+    _, out, _ = run(capsys, "predict", model, "--latency", tmp_path / "here", *FRESH)
     (row,) = json.loads(out)
     assert row["latency"] > 0
     assert row["bytes"] > 0
