@@ -10,13 +10,10 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from onnx_graph.operators import LAYERS
+from onnx_graph.operators import LAYERS, TABLE
 from predictors.reading.attributes import Shape, integer
 from predictors.reading.canonical_graph import CanonicalGraph, Operator
 from predictors.reading.links import Links
-
-_RISING = frozenset({"Softmax", "LogSoftmax"})
-"""Operators that keep the order of the numbers that they normalise together."""
 
 
 def drop_end_steps(graph: CanonicalGraph) -> None:
@@ -106,15 +103,16 @@ def _is_diagonal(factor: NDArray[np.generic]) -> bool:
 def _last_softmaxes(graph: CanonicalGraph) -> list[Operator]:
     """The softmaxes over the classes whose result is an output and nothing else; a graph without weights has no classes."""
     operators = graph.operators
-    if not any(one.name in _RISING for one in operators) or not any(one.blocks for one in operators):
+    if not any(_rises(one) for one in operators) or not any(one.blocks for one in operators):
         return []
     links = Links(operators)
     makers = [_maker(links, value) for one in operators if one.kind == "output" for value in one.inputs]
-    return [
-        one
-        for one in makers
-        if one is not None and one.name in _RISING and _over_classes(one, graph.shapes, graph.opset)
-    ]
+    return [one for one in makers if one is not None and _rises(one) and _over_classes(one, graph.shapes, graph.opset)]
+
+
+def _rises(operator: Operator) -> bool:
+    """Whether an operator keeps the order of the numbers that it normalises together: every softmax but the hard one."""
+    return operator.name != "Hardmax" and operator.name in TABLE and TABLE[operator.name].kind == "softmax"
 
 
 def _maker(links: Links, value: int) -> Operator | None:

@@ -178,7 +178,7 @@ def test_an_export_is_trained_and_exported_again_from_the_command_line(task, exp
 
 def test_an_export_is_searched_and_exported_again(task, exported, tmp_path):
     flags = ["--subset", "400", "--epochs", "1", "--trainings", "2", "--round", "2", "--screen", "2", "--repeats", "1"]
-    goal = ["--space", "onnx", "--model", str(exported), "--constraint", "nnz<=80%", "--predictor", "none"]
+    goal = ["--space", "onnx", "--model", str(exported), "--constraint", "nnz<=80%", "--strategy", "random"]
     assert main(["search", "--task", "digits", *goal, *flags, "-q", "--out", str(tmp_path / "run")]) == 0
     best = onnx_graph.load(tmp_path / "run" / "best.onnx")
     assert [node.op_type for node in best.graph].count("Sub") == 1

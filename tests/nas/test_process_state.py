@@ -201,6 +201,7 @@ def test_a_search_leaves_the_process_as_it_was(things):
         task="digits",
         subset=120,
         constraint=("nnz<=400",),
+        strategy="evolution",
         trainings=4,
         round=2,
         screen=4,

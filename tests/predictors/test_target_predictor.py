@@ -33,8 +33,9 @@ def small(monkeypatch) -> None:
     """Few penalties of the elastic net, the strong ones, and few trees in the forest of `QuickPredictor`."""
     monkeypatch.setattr("predictors.models.linear.PENALTIES", np.geomspace(1.0, 0.3, 5))
     monkeypatch.setattr(
-        "predictors.models.quick._members",
-        lambda: (GaussianProcessPredictor(), LinearPredictor(), SmallForest()),
+        QuickPredictor,
+        "_fresh",
+        lambda self: (GaussianProcessPredictor(), LinearPredictor(), SmallForest()),
     )
 
 
