@@ -76,7 +76,7 @@ def _of_question(name: str, networks: int) -> Predictor:
             forest=ForestOptions(trees=60, min_leaf=2),
             process=GaussianProcessOptions(scaled=600, inducing=350),
             boosted=BoostedOptions(trees=300),
-            network=GNNOptions(hidden=24, unit_hidden=12, most_steps=1500),
+            network=GNNOptions(hidden=24, unit_hidden=12, most_steps=1500, batch_size=32),
         )
     )
 
@@ -89,6 +89,6 @@ def _fresh(name: str, networks: int) -> Predictor:
             forest=ForestOptions(trees=60, min_leaf=4),
             process=GaussianProcessOptions(scaled=800, inducing=500),
             boosted=BoostedOptions(trees=800),
-            network=GNNOptions(hidden=48, unit_hidden=24, most_steps=2500),
+            network=GNNOptions(hidden=48, unit_hidden=24, most_steps=2500, batch_size=32),
         )
     )

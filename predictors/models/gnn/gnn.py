@@ -51,14 +51,14 @@ class GNNOptions:
     """
 
     members: int = 5
-    hidden: int = 32
+    hidden: int = 64
     layers: int = 3
     unit_hidden: int = 16
     unit_layers: int = 2
     steps: int = 200
     epochs: int = 60
-    most_steps: int = 600
-    batch_size: int = 32
+    most_steps: int = 2000
+    batch_size: int = 16
     learning_rate: float = 5e-3
     weight_decay: float = 1e-2
     dropout: float = 0.1
