@@ -2,6 +2,7 @@
 
 import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from predictors.models.ensemble import EnsembleOptions, EnsemblePredictor
 from predictors.models.forest import ForestOptions
 from predictors.models.gaussian_process import GaussianProcessOptions
 from predictors.models.gnn.gnn import GNNOptions
+from predictors.origin import Origin
 from predictors.structure_graph import StructureGraph
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
@@ -116,3 +118,26 @@ def test_pretraining_tells_what_can_be_computed_and_starts_from_it(benchmark, tw
     assert not np.array_equal(
         network.head[-1].weight.detach().numpy(), start._network(4, start._before).head[-1].weight.detach()
     )
+
+
+@pytest.mark.takes(8, "fits a graph network")
+def test_the_graph_network_without_whole_graph_features_reads_task_and_origin_only(benchmark, two_domains, graphs):
+    module = benchmark("predictors.predictor_gnn")
+    known, unknown = Origin(method="gumbel", weights="own"), Origin(method="static", weights="fresh")
+    told = [graph.of_origin(known if row % 2 else unknown) for row, graph in enumerate(graphs)]
+    fitted = module.WithoutWholeGraph(SMALL.network).fit(told, two_domains.accuracies)
+    asked = told[0]
+    base = fitted.predict([asked]).mean
+    assert fitted.predict([replace(asked, summary=asked.summary + np.float32(0.5))]).mean == base
+    assert fitted.predict([replace(asked, task=told[-1].task)]).mean != base
+    assert fitted.predict([asked.of_origin(known)]).mean != base
+    assert fitted.predict([replace(asked, features=asked.features + np.float32(0.5))]).mean != base
+
+
+def test_labels_structures_and_judged_networks_of_the_graph_network_are_apart(benchmark, two_domains, graphs):
+    module = benchmark("predictors.predictor_gnn")
+    judge = module.Judge(two_domains, graphs, quick=True)
+    for _, division in judge.divisions("left out", 2000):
+        parts = (division.fitted, division.judged, division.structures)
+        rows = np.concatenate(parts)
+        assert len(np.unique(rows)) == len(rows)
