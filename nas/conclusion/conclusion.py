@@ -54,20 +54,13 @@ def conclude(engine: Engine, *, on_stage: Say = lambda text: None) -> Report:
 
 
 def _winner(engine: Engine, best: CandidateResult, on_stage: Say) -> NetworkRow:
-    """Train the winner again and export it."""
+    """Train the winner again, unless it is kept as it was found, and export it."""
     repeats, random = engine.plan.config.repeats, engine.plan.config.random_baseline
-    left = Work(plain=2 * repeats + (_trainings(engine) + repeats if random else 0))
-    on_stage(
-        _with_time_left(
-            f"training the winner {best.candidate.digest} and its dense reference {repeats} times for the report",
-            engine,
-            left,
-        )
-    )
-    if isinstance(best.candidate.mask, MaskRecipe):
-        retrained = retrain(engine, best.candidate)
-    else:
-        retrained = as_found(engine, best.candidate, repeats=repeats)
+    drawn = isinstance(best.candidate.mask, MaskRecipe)
+    left = Work(plain=(1 + drawn) * repeats + (_trainings(engine) + repeats if random else 0))
+    several = f"the winner {best.candidate.digest} and its dense reference" if drawn else "the winner's dense reference"
+    on_stage(_with_time_left(f"training {several} {repeats} times for the report", engine, left))
+    retrained = retrain(engine, best.candidate) if drawn else as_found(engine, best.candidate)
     return measure_and_export(engine, retrained, "winner", engine.folder.best, score=best.score)
 
 
@@ -97,7 +90,7 @@ def _by_hand(engine: Engine, best: CandidateResult) -> list[NetworkRow]:
     found = best_by_hand(plan.objectives, plan.constraints, engine.record.trials)
     if found is None or found.candidate.digest == best.candidate.digest:
         return []
-    networks = as_found(engine, found.candidate, repeats=len(found.accuracies))
+    networks = as_found(engine, found.candidate)
     return [measure_and_export(engine, networks, "by hand", engine.folder.models / "by_hand.onnx")]
 
 

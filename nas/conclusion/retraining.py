@@ -14,7 +14,7 @@ from nas.reports.rows.network_row import NetworkRow
 from nas.study.trial import Score, Trial
 from nas.training.methods.method import Method
 from nas.training.options import TrainingResult
-from search_spaces import Candidate, LearnedMask
+from search_spaces import Candidate
 
 FIRST_RETRAINING = 1000
 """Repeat number of the first retraining, far above the repeat numbers of the search, so that no seed is used twice."""
@@ -68,26 +68,20 @@ def retrain(
     )
 
 
-def as_found(engine: Engine, candidate: Candidate, *, repeats: int) -> Retrained:
-    """The networks that the search found for a candidate whose mask was learned or inherited.
+def as_found(engine: Engine, candidate: Candidate) -> Retrained:
+    """The best network that the search found for a candidate whose mask was learned or inherited, by validation, kept as it is.
 
-    A mask that is learned is learned again until there are `repeats` networks, so that the spread is known. An inherited one is kept
-    as it is: its weights have a history that no second training has.
+    Another training would find another mask, or lose the weights that were inherited.
     """
-    stored = [
-        (trial, path)
-        for trial in engine.record.trials
-        if trial.digest == candidate.digest and not trial.failed
-        for path in [engine.recorder.networks.path(trial.digest, trial.repeat)]
-        if path.exists()
-    ]
-    models = [onnx_graph.load(path) for _, path in stored]
-    results = [_result_of(trial) for trial, _ in stored]
-    missing = repeats - len(models) if isinstance(candidate.mask, LearnedMask) else 0
-    if missing > 0 or not models:
-        more = retrain(engine, candidate, repeats=max(missing, 1))
-        models, results = [*models, *more.models], [*results, *more.results]
-    return Retrained(candidate, results, models, grouped=False, sign=engine.plan.metric.sign)
+    sign, runs = engine.plan.metric.sign, []
+    for trial in engine.record.trials:
+        path = engine.recorder.networks.path(trial.digest, trial.repeat)
+        if trial.digest == candidate.digest and not trial.failed and path.exists():
+            runs.append((trial, path))
+    if not runs:
+        return retrain(engine, candidate, repeats=1)
+    trial, path = max(runs, key=lambda run: sign * (run[0].accuracy or 0.0))
+    return Retrained(candidate, [_result_of(trial)], [onnx_graph.load(path)], grouped=False, sign=sign)
 
 
 def _result_of(trial: Trial) -> TrainingResult:

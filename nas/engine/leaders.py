@@ -9,6 +9,7 @@ from nas.errors import RunError
 from nas.study import objectives
 from nas.study.constraints import Constraint, on_metrics
 from nas.study.trial import CandidateResult, Trial, results_by_candidate
+from search_spaces import MaskRecipe
 
 
 def ranked(goals: Sequence[objectives.Objective], known: Sequence[CandidateResult]) -> list[CandidateResult]:
@@ -38,7 +39,8 @@ def winner(
 ) -> CandidateResult:
     """The candidate to export: the most accurate one, among those trained more than once if there are any.
 
-    A candidate that was trained once may lead only by luck, so it never beats a candidate that was trained again.
+    A drawn mask that was trained once may lead only by luck, so it never beats one that was trained again. Where masks were learned or
+    inherited, the networks themselves are compared, as the winner is kept as it was found: the best training of each candidate counts.
     """
     confirmed = [result for result in known if len(result.accuracies) > 1]
     if not known and any(not trial.failed for trial in tried):
@@ -46,6 +48,8 @@ def winner(
     if not known:
         raise RunError("every training of the run failed; `trials.csv` says why")
     sign = objectives.main_of(goals).sign
+    if any(not isinstance(result.candidate.mask, MaskRecipe) for result in known):
+        return max(known, key=lambda result: (max(sign * one for one in result.accuracies), -result.metrics["nnz"]))
     return max(confirmed or known, key=lambda result: (sign * result.accuracy, -result.metrics["nnz"]))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import onnx_ir as ir
 
 import onnx_graph
-from nas.engine.leaders import best_by_hand, feasible, front, ranked
+from nas.engine.leaders import best_by_hand, feasible, front, ranked, winner
 from nas.engine.network_files import NetworkFiles
 from nas.engine.plan import SearchPlan
 from nas.engine.planner import RoundPlan
@@ -90,6 +90,8 @@ class Recorder:
         known = feasible(goals, self.plan.constraints, results_by_candidate(self.record.trials))
         by_hand = best_by_hand(goals, self.plan.constraints, self.record.trials)
         kept = [*ranked(goals, known)[:KEPT_LEADERS], *front(goals, known), *([] if by_hand is None else [by_hand])]
+        if known:
+            kept.append(winner(goals, known))
         self.networks.keep_only(result.candidate.digest for result in kept)
 
 
