@@ -66,6 +66,7 @@ def _run(args: argparse.Namespace, seed: int) -> dict[str, dict[str, object]]:
     config = SearchConfig(
         task="embedded-reber",
         space="rnn",
+        strategy="evolution",
         constraint=tuple(args.constraint),
         trainings=args.trainings,
         epochs=args.epochs,
