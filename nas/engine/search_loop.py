@@ -191,7 +191,6 @@ def open_engine(
 
 def _planner(plan: SearchPlan, remaining: RemainingTime, clock: Callable[[], float]) -> Planner | GuidedPlanner:
     """The planner of the search's strategy: its own, or the one that lets it fill pools."""
-    own = getattr(plan.strategy, "planner", None)
-    if own is not None:
-        return own(plan, remaining, clock)  # type: ignore[no-any-return]
-    return Planner(plan, Surrogate(plan), remaining, clock)
+    make = getattr(plan.strategy, "planner", None)
+    own: GuidedPlanner | None = None if make is None else make(plan, remaining, clock)
+    return own or Planner(plan, Surrogate(plan), remaining, clock)

@@ -109,6 +109,15 @@ def test_a_joined_space_is_searched_as_one(tmp_path):
         searches.checked(dataclasses.replace(config, space_option=("vertcies=[8,16]",)))
 
 
+def test_where_bytes_are_bound_masks_are_drawn(tmp_path):
+    config = dataclasses.replace(
+        CONFIG, constraint=("bytes<=6000",), predictor="none", trainings=3, round=2, screen=2, epochs=1, subset=100
+    )
+    report = searches.search(config, tmp_path / "bytes")
+    assert all("pattern" in trial["candidate"]["mask"] for trial in report["trials"])
+    assert report["best"]["bytes"] <= 6500
+
+
 def test_another_method_alone(tmp_path):
     config = dataclasses.replace(CONFIG, method="gradual", predictor="none", trainings=3, epochs=1, subset=100)
     report = searches.search(config, tmp_path / "alone")

@@ -1,16 +1,33 @@
 """The strategy ``guided``: it plans whole rounds, and not only what a round chooses from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+import numpy as np
 
 from nas.engine.guided.planner import GuidedPlanner
 from nas.engine.guided.surrogate import GuidedSurrogate
 from nas.engine.plan import SearchPlan
+from nas.engine.pool import Pool
 from nas.engine.remaining_time import RemainingTime
+from nas.engine.strategies.regularized_evolution import RegularizedEvolution
+from nas.study.constraints import on_costs
+from nas.study.trial import Trial
+
+KNOWN_BEFORE = ("nnz", "density")
+"""Costs that a method meets exactly. Bytes or milliseconds of a mask that is still to be learned are known after its training only."""
 
 
 class Guided:
-    """Masks that are learned, inherited and evolved, beside architectures."""
+    """Masks that are learned, inherited and evolved, beside architectures; drawn masks where other costs than non-zeros are bound."""
 
-    def planner(self, plan: SearchPlan, remaining: RemainingTime, clock: Callable[[], float]) -> GuidedPlanner:
-        """The planner of a search."""
+    def planner(self, plan: SearchPlan, remaining: RemainingTime, clock: Callable[[], float]) -> GuidedPlanner | None:
+        """The planner of a search; None if it has to draw masks and `fill` pools."""
+        if any(bound.metric not in KNOWN_BEFORE for bound in on_costs(plan.constraints)):
+            return None
         return GuidedPlanner(plan, GuidedSurrogate(plan), remaining, clock)
+
+    def fill(
+        self, pool: Pool, trials: Sequence[Trial], count: int, *, rng: np.random.Generator, trainings: int
+    ) -> None:
+        """Evolution of drawn masks, see `Strategy.fill`."""
+        RegularizedEvolution().fill(pool, trials, count, rng=rng, trainings=trainings)
