@@ -1,13 +1,14 @@
 """The guided search: masks that are drawn, learned and inherited, on a few hundred digits and a few epochs."""
 
 import dataclasses
+import itertools
 import json
 
 import numpy as np
 import pytest
 
 import onnx_graph
-from nas.engine.inheritance import NEW, inherit
+from nas.engine.inheritance import inherit
 from nas.engine.keep import KeepRule
 from nas.engine.plan import resolve
 from nas.study.config import SearchConfig
@@ -118,6 +119,25 @@ def test_where_bytes_are_bound_masks_are_drawn(tmp_path):
     assert report["best"]["bytes"] <= 6500
 
 
+def test_where_whole_networks_fit_they_are_trained_dense(tmp_path):
+    config = dataclasses.replace(
+        CONFIG, constraint=("nnz<=2000000",), predictor="none", trainings=4, round=2, screen=4, epochs=1, subset=100
+    )
+    report = searches.search(config, tmp_path / "fits")
+    assert {trial["candidate"]["mask"]["density"] for trial in report["trials"]} == {1.0}
+    assert len({trial["digest"] for trial in report["trials"]}) == len(report["trials"]) >= 4
+
+
+def test_attempts_without_a_plan_end(tmp_path, monkeypatch):
+    monkeypatch.setattr("nas.engine.guided.proposals.plans", lambda *_: itertools.repeat(None))
+    config = dataclasses.replace(CONFIG, predictor="none", trainings=4, round=2, screen=4, epochs=1, subset=100)
+    report = searches.search(config, tmp_path / "none")
+    assert all(
+        trial["round"] == 0 or "inherited" in trial["candidate"]["mask"] or trial["repeat"]
+        for trial in report["trials"]
+    )
+
+
 def test_another_method_alone(tmp_path):
     config = dataclasses.replace(CONFIG, method="gradual", predictor="none", trainings=3, epochs=1, subset=100)
     report = searches.search(config, tmp_path / "alone")
@@ -145,7 +165,7 @@ def test_a_child_starts_from_the_weights_of_its_parents():
     found = child.graph.initializers[names[0]].const_value.numpy()
     own = first.graph.initializers[names[0]].const_value.numpy()
     assert np.array_equal(found[1:], own[1:])
-    assert found[0, :4].tolist() == [20, 20, NEW, NEW]
+    assert found[0, :4].tolist() == [20, 20, np.float32(1e-12), np.float32(1e-12)]
 
 
 @pytest.mark.parametrize(("bounds", "keep"), [(("nnz<=50",), 50), (("nnz<=25%",), 44), ((), 18), (("nnz<=500",), 176)])

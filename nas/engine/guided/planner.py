@@ -102,7 +102,7 @@ class GuidedPlanner:
                 break
             chosen.append(one)
         if not chosen:
-            chosen = list(itertools.islice(self._possible_plans([], generator(self.search.config.seed, "guided")), 4))
+            chosen = self._plans([], set(), 4, generator(self.search.config.seed, "guided"))
         return [(one, 0) for one in chosen]
 
     def _discovery(self, round_: int, trials: Sequence[Trial], left: float, rng: np.random.Generator) -> RoundPlan:
@@ -111,7 +111,7 @@ class GuidedPlanner:
         leaders = self._leaders(trials)
         wanted = min(config.round, DISCOVERY * config.trainings - spent(trials) if self._parents(trials) else left)
         known = {trial.digest for trial in trials}
-        pool = self._distinct(self._possible_plans(leaders, rng), known, config.screen)
+        pool = self._plans(leaders, known, config.screen, rng)
         again = next((one for one in leaders if isinstance(one.candidate.mask, LearnedMask)), None)
         reserved = 0.0 if again is None else self._cost(again.candidate, trials)
         chosen: list[tuple[Candidate, int]] = []
@@ -152,14 +152,20 @@ class GuidedPlanner:
                 found.append(max(runs, key=lambda trial: sign * (trial.accuracy or 0.0)))
         return found[: proposals.PARENTS]
 
-    def _possible_plans(self, leaders: Sequence[CandidateResult], rng: np.random.Generator) -> Iterator[Candidate]:
+    def _plans(
+        self, leaders: Sequence[CandidateResult], known: set[str], count: int, rng: np.random.Generator
+    ) -> list[Candidate]:
+        """So many new plans, fewer if the space has no more."""
         several = proposals.plans(self.search.space, self.keep, self.methods, leaders, rng)
-        return (one for one in several if self._possible(one))
+        return self._distinct(
+            (one if one is not None and self._possible(one) else None for one in several), known, count
+        )
 
     def _possible(self, candidate: Candidate) -> bool:
-        """Whether the method can train the network."""
+        """Whether the method, if there is one, can train the network."""
         mask = candidate.mask
-        assert isinstance(mask, LearnedMask)
+        if not isinstance(mask, LearnedMask):
+            return True
         model = self.search.space.build(candidate)
         try:
             begin(create(mask.method), model, mask.keep / counts(model)["weights"], 0, self.search.training)
@@ -167,11 +173,11 @@ class GuidedPlanner:
             return False
         return True
 
-    def _distinct(self, several: Iterator[Candidate], known: set[str], count: int) -> list[Candidate]:
-        """So many different candidates that are not known, fewer if the space has no more."""
+    def _distinct(self, several: Iterator[Candidate | None], known: set[str], count: int) -> list[Candidate]:
+        """So many different candidates that are not known, fewer if `PATIENCE` attempts for each do not give them."""
         found: dict[str, Candidate] = {}
         for one in itertools.islice(several, PATIENCE * count):
-            if one.digest not in known:
+            if one is not None and one.digest not in known:
                 found.setdefault(one.digest, one)
             if len(found) == count:
                 break
@@ -212,9 +218,10 @@ class GuidedPlanner:
         return said.mean, np.minimum(said.std, largest_std(said.mean))
 
     def _cost(self, candidate: Candidate, trials: Sequence[Trial]) -> float:
-        """Expected cost in trainings: that of earlier runs of the method, else 2."""
+        """Expected cost in trainings: 1 of a dense network; of a method that of its earlier runs, else 2."""
         mask = candidate.mask
-        assert isinstance(mask, LearnedMask)
+        if not isinstance(mask, LearnedMask):
+            return 1.0
         costs = [
             trial.cost
             for trial in trials

@@ -29,8 +29,11 @@ def plans(
     methods: Sequence[str],
     leaders: Sequence[CandidateResult],
     rng: np.random.Generator,
-) -> Iterator[Candidate]:
-    """Plans without end, some equal: new architectures, and changes of the leading plans."""
+) -> Iterator[Candidate | None]:
+    """Plans without end, some equal: new architectures, and changes of the leading plans; None where an attempt gave no plan.
+
+    An architecture that fits as a whole is proposed dense.
+    """
     leading = [one.candidate for one in leaders if isinstance(one.candidate.mask, LearnedMask)][:PARENTS]
     leading = leading or [one for dense in plain_networks(space) if (one := learned(dense, methods[0], keep))]
     while True:
@@ -45,9 +48,8 @@ def plans(
             else:
                 proposed = _changed(space, parent, leading, rng)
                 method = _method_of(proposed, method)
-        one = None if proposed is None else learned(space.dense(proposed), method, keep, rng)
-        if one is not None:
-            yield one
+        dense = None if proposed is None else space.dense(proposed)
+        yield dense if dense is None or keep.fits(dense) else learned(dense, method, keep, rng)
 
 
 def _changed(
@@ -66,8 +68,8 @@ def _method_of(candidate: Candidate | None, otherwise: str) -> str:
     return candidate.mask.method if candidate is not None and isinstance(candidate.mask, LearnedMask) else otherwise
 
 
-def children(space: SearchSpace, parents: Sequence[Trial], rng: np.random.Generator) -> Iterator[Candidate]:
-    """Children of the masks of some trials, the best first, without end, some equal and some of them `LIVE` no longer.
+def children(space: SearchSpace, parents: Sequence[Trial], rng: np.random.Generator) -> Iterator[Candidate | None]:
+    """Children of the masks of some trials, the best first, without end, some equal; None for a child with too few `LIVE` weights.
 
     Only relatives are crossed: in masks that were found independently, units of the same number do different things.
     """
@@ -82,8 +84,7 @@ def children(space: SearchSpace, parents: Sequence[Trial], rng: np.random.Genera
             child = space.crossover(first, relatives[int(rng.integers(len(relatives)))], rng)
         for _ in range(int(rng.integers(child is first, MOST_EDITS + 1))):
             child = _edited(space, child, rng)
-        if counts(space.build(child))["nnz"] >= LIVE * live[place]:
-            yield child
+        yield child if counts(space.build(child))["nnz"] >= LIVE * live[place] else None
 
 
 def _edited(space: SearchSpace, child: Candidate, rng: np.random.Generator) -> Candidate:
