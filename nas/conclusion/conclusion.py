@@ -12,7 +12,7 @@ from nas.conclusion.final_predictor import fit_and_save
 from nas.conclusion.random_baseline import random_search
 from nas.conclusion.retraining import as_found, measure_and_export, retrain
 from nas.duration import duration
-from nas.engine.budget import spent
+from nas.engine.budget import trainings
 from nas.engine.leaders import best_by_hand, front, winner
 from nas.engine.remaining_time import Work
 from nas.engine.search_loop import Engine
@@ -57,7 +57,7 @@ def _winner(engine: Engine, best: CandidateResult, on_stage: Say) -> NetworkRow:
     """Train the winner again, unless it is kept as it was found, and export it."""
     repeats, random = engine.plan.config.repeats, engine.plan.config.random_baseline
     drawn = isinstance(best.candidate.mask, MaskRecipe)
-    left = Work(plain=(1 + drawn) * repeats + (_trainings(engine) + repeats if random else 0))
+    left = Work(plain=(1 + drawn) * repeats + (trainings(engine.record.trials) + repeats if random else 0))
     several = f"the winner {best.candidate.digest} and its dense reference" if drawn else "the winner's dense reference"
     on_stage(_with_time_left(f"training {several} {repeats} times for the report", engine, left))
     retrained = retrain(engine, best.candidate) if drawn else as_found(engine, best.candidate)
@@ -71,17 +71,12 @@ def _baselines(engine: Engine, best: CandidateResult, on_stage: Say) -> list[Net
     rows = [measure_and_export(engine, dense, "dense", models / "dense.onnx")]
     rows += _by_hand(engine, best)
     if engine.plan.config.random_baseline:
-        count = _trainings(engine)
+        count = trainings(engine.record.trials)
         text = f"random search with {count} trainings, for comparison"
         on_stage(_with_time_left(text, engine, Work(plain=count + repeats)))
         found = random_search(engine)
         rows.append(measure_and_export(engine, retrain(engine, found.candidate), "random", models / "random.onnx"))
     return rows
-
-
-def _trainings(engine: Engine) -> int:
-    """Trainings that the search took, by their epochs."""
-    return max(1, round(spent(engine.record.trials)))
 
 
 def _by_hand(engine: Engine, best: CandidateResult) -> list[NetworkRow]:

@@ -1,6 +1,6 @@
 """The random baseline: random search with the same constraints and number of trainings, in its own run folder."""
 
-from nas.engine.budget import spent
+from nas.engine.budget import trainings
 from nas.engine.leaders import winner
 from nas.engine.remaining_time import Work
 from nas.engine.search_loop import Engine, open_engine
@@ -10,7 +10,7 @@ from nas.study.trial import CandidateResult
 
 def random_search(engine: Engine) -> CandidateResult:
     """Run random search in a folder inside the run's folder; returns the winner."""
-    plan = engine.plan.random_baseline(max(1, round(spent(engine.record.trials))))
+    plan = engine.plan.random_baseline(trainings(engine.record.trials))
     folder = RunFolder(engine.folder.path / "random")
     if not folder.config_file.exists():
         folder.create(plan.config)

@@ -81,7 +81,9 @@ def as_found(engine: Engine, candidate: Candidate) -> Retrained:
     if not runs:
         return retrain(engine, candidate, repeats=1)
     trial, path = max(runs, key=lambda run: sign * (run[0].accuracy or 0.0))
-    return Retrained(candidate, [_result_of(trial)], [onnx_graph.load(path)], grouped=False, sign=sign)
+    return Retrained(
+        candidate, [_result_of(trial)], [onnx_graph.load(path)], grouped=engine.plan.method.grouped, sign=sign
+    )
 
 
 def _result_of(trial: Trial) -> TrainingResult:

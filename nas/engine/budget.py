@@ -18,6 +18,11 @@ def spent(trials: Sequence[Trial]) -> float:
     return round(sum(trial.cost for trial in trials), 6)
 
 
+def trainings(trials: Sequence[Trial]) -> int:
+    """The same as a whole number, at least 1."""
+    return max(1, round(spent(trials)))
+
+
 def first_round(config: SearchConfig) -> int:
     """Trainings before the first fit: a quarter of the budget, but not more than a predictor needs at first."""
     return min(config.trainings, max(config.round, min(-(-config.trainings // 4), MOST_UNGUIDED), FEWEST_TO_FIT))

@@ -7,10 +7,8 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 import onnx_graph
+from nas.training.methods.method import masked
 from onnx_graph.internals import array_of
-
-NEW = np.float32(1e-12)
-"""Value of a connection that no parent has: a mask is read from the non-zeros, so it must not be 0."""
 
 
 def inherit(model: ir.Model, parents: Sequence[ir.Model]) -> ir.Model:
@@ -19,19 +17,19 @@ def inherit(model: ir.Model, parents: Sequence[ir.Model]) -> ir.Model:
     Args:
         model: the untrained child, non-zero where it has a connection.
         parents: trained networks of the same architecture, at least one. The first one that has a connection gives its weight; a
-            connection of none starts at `NEW`. Everything else, such as biases, comes from the first parent.
+            connection of none starts near 0 (`nas.training.methods.method.masked`). Everything else, such as biases, comes from the
+            first parent.
     """
     values = [_arrays(parent) for parent in parents]
     child = model.clone()
     found = {name: values[0].get(name, own) for name, own in _arrays(child).items()}
     for weight in onnx_graph.weights(model):
-        kept = array_of(model.graph.initializers[weight.name]) != 0
-        inherited = np.zeros(kept.shape, np.float32)
-        for arrays in reversed(values):
+        inherited = values[-1][weight.name]
+        for arrays in reversed(values[:-1]):
             inherited = np.where(arrays[weight.name] != 0, arrays[weight.name], inherited)
-        found[weight.name] = np.where(kept, np.where(inherited == 0, NEW, inherited), np.float32(0)).astype(np.float32)
+        found[weight.name] = inherited
     onnx_graph.set_weights(child, found)
-    return child
+    return masked(child, onnx_graph.masks(model), own_values=True)
 
 
 def _arrays(model: ir.Model) -> dict[str, NDArray[np.float32]]:

@@ -34,6 +34,7 @@ class KeepRule:
         self._space, self._finish, self._spread = space, finish, spread
         self._bounds = [bound for bound in bounds if bound.operator == "<="]
         self._known: dict[str, int | None] = {}
+        self._totals: dict[str, int] = {}
 
     def most(self, dense: Candidate) -> int | None:
         """The largest number of weights of a dense candidate that may be kept; None if no number meets the constraints.
@@ -55,11 +56,16 @@ class KeepRule:
 
     def fits(self, dense: Candidate) -> bool:
         """Whether the whole network meets the constraints on its number of weights."""
-        total = int(counts(self._space.build(dense))["weights"])
-        return bool(self._bounds) and (self.most(dense) or 0) >= total
+        return bool(self._bounds) and (self.most(dense) or 0) >= self._total(dense)
+
+    def _total(self, dense: Candidate) -> int:
+        """Number of weights of a dense candidate; built once."""
+        if dense.digest not in self._totals:
+            self._totals[dense.digest] = int(counts(self._space.build(dense))["weights"])
+        return self._totals[dense.digest]
 
     def _most(self, dense: Candidate) -> int | None:
-        total = int(counts(self._space.build(dense))["weights"])
+        total = self._total(dense)
         on_nnz = [bound for bound in self._bounds if bound.metric == "nnz"]
         others = [bound for bound in self._bounds if bound.metric != "nnz"]
         most = min([total, *(int(bound.bound * (total if bound.relative else 1)) for bound in on_nnz)])
@@ -82,7 +88,7 @@ class KeepRule:
         """Costs of a candidate whose mask is to be learned: those of a drawn mask, with the non-zeros that the method keeps."""
         mask = candidate.mask
         assert isinstance(mask, LearnedMask)
-        total = counts(self._space.build(replace(candidate, mask=MaskRecipe())))["weights"]
+        total = self._total(replace(candidate, mask=MaskRecipe()))
         stand_in = replace(candidate, mask=MaskRecipe(distribution="erk", density=min(1.0, mask.keep / total)))
         model = self._space.build(stand_in)
         found = counts(model)

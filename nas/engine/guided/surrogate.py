@@ -6,7 +6,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-import onnx_ir as ir
 
 from nas.engine.plan import SearchPlan
 from nas.seeds import derive
@@ -70,18 +69,14 @@ class GuidedSurrogate:
         found += [(self.graph_of(candidates[digest]), float(np.mean(values))) for digest, values in plans.items()]
         return found
 
-    def graph_of(self, candidate: Candidate, model: ir.Model | None = None) -> StructureGraph:
-        """The structure graph of a candidate, with what is asked of it; `model` is its network if it is built already."""
+    def graph_of(self, candidate: Candidate) -> StructureGraph:
+        """The structure graph of a candidate, with the task and the origin of its mask."""
         if candidate.digest not in self._graphs:
             from predictors import encode
 
-            model = self.plan.space.build(candidate) if model is None else model
-            self._graphs[candidate.digest] = self.asked(encode(model), candidate)
+            graph = encode(self.plan.space.build(candidate))
+            self._graphs[candidate.digest] = graph.on(self.description).of_origin(origin_of(candidate))
         return self._graphs[candidate.digest]
-
-    def asked(self, graph: StructureGraph, candidate: Candidate) -> StructureGraph:
-        """A structure graph with the task, and with the origin of the candidate's mask."""
-        return graph.on(self.description).of_origin(origin_of(candidate))
 
     @cached_property
     def description(self) -> "TaskDescription":
