@@ -14,6 +14,7 @@ from .network_builder import NetworkBuilder as NetworkBuilder
 from .options import SpaceOptions as SpaceOptions
 from .registry import SPACES as SPACES
 from .registry import create as create
+from .registry import suited as suited
 from .signature import Signature as Signature
 from .space import SearchSpace as SearchSpace
 from .ticket import Ticket as Ticket
@@ -38,4 +39,5 @@ __all__ = [
     "Ticket",
     "UnknownNameError",
     "create",
+    "suited",
 ]

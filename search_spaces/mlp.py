@@ -57,7 +57,7 @@ class MLPOptions(SpaceOptions):
     """
 
     depth: tuple[int, int] = (1, 4)
-    width: tuple[int, int] = (8, 128)
+    width: tuple[int, int] = (8, 300)
     activations: tuple[str, ...] = ("relu", "tanh", "leaky-relu", "elu")
     wirings: tuple[str, ...] = _DRAWN
     vertices: tuple[int, int] = (16, 128)

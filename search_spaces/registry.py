@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from onnx_graph import Registry, unknown_name
 from search_spaces.errors import InvalidOptionError, InvalidPluginError, UnknownNameError
 from search_spaces.signature import Signature
-from search_spaces.space import JOIN, SearchSpace
+from search_spaces.space import AUTO, JOIN, SearchSpace
 
 
 class SpaceType(Protocol):
@@ -42,11 +42,22 @@ SPACES: Registry[SpaceType] = Registry(
 )
 
 
+def suited(signature: Signature) -> str:
+    """Names of the families of this package that suit a signature, joined by ``+``: what the name ``auto`` stands for.
+
+    Perceptrons for every input with one answer an example, convolutional networks for ``(C, H, W)``, recurrent ones for ``(T, F)``.
+    """
+    axes = len(signature.input_shape)
+    families = {"mlp": not signature.per_step, "cnn": axes == 3 and not signature.per_step, "rnn": axes == 2}
+    return JOIN.join(name for name, suits in families.items() if suits) or "rnn"
+
+
 def create(name: str, signature: Signature, **options: object) -> SearchSpace:
     """The space of that name for networks of `signature`.
 
     Args:
-        name: one of `SPACES`, or several joined by ``+``; then an option that only some of them have is given to these.
+        name: one of `SPACES`, or several joined by ``+``; then an option that only some of them have is given to these. ``auto``
+            stands for the families that suit the signature.
         signature: input and output of the networks.
         options: options of the space, JSON values or Python ones; see its options class.
 
@@ -57,6 +68,7 @@ def create(name: str, signature: Signature, **options: object) -> SearchSpace:
     """
     from search_spaces.options import read
 
+    name = suited(signature) if name == AUTO else name
     if JOIN in name:
         return _joined(name.split(JOIN), signature, options)
     space_type = SPACES.load(name)

@@ -10,6 +10,8 @@ from search_spaces.candidate import Candidate
 
 JOIN = "+"
 """Sign between the names of spaces that are searched as one."""
+AUTO = "auto"
+"""Name of the space of all families that suit a signature."""
 
 
 class TrialLike(Protocol):

@@ -15,7 +15,7 @@ from nas.engine.strategies.strategy import Strategy
 from nas.errors import UsageError
 from nas.metrics import Metric
 from nas.study import constraints, objectives
-from nas.study.config import SearchConfig
+from nas.study.config import AUTO, SearchConfig
 from nas.study.constraints import Constraint
 from nas.study.objectives import Objective
 from nas.study.vocabulary import is_cost
@@ -24,15 +24,13 @@ from nas.tasks.task import Task
 from nas.training.options import TrainingOptions
 from onnx_graph import unknown_name
 from predictors import Predictor
-from search_spaces import SearchSpace
+from search_spaces import SearchSpace, suited
 
 if TYPE_CHECKING:
     from nas.training.methods.method import Method
 
 NO_PREDICTOR = "none"
 """Predictor name that turns screening off."""
-AUTO = "auto"
-"""Method name that lets the search choose; strategies of drawn masks train them as they are."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -102,7 +100,7 @@ def resolve(config: SearchConfig, task: Task | None = None) -> SearchPlan:
     if metric != task.metric:
         task = dataclasses.replace(task, metric=metric)
     bounds = constraints.parse_all(config.constraint, metric)
-    config = config.resolved(len(task.train))
+    config = config.resolved(len(task.train), families=suited(task.signature))
     return SearchPlan(
         config=config,
         task=task,

@@ -14,6 +14,9 @@ from nas.ranges import LARGEST_SEED, require_number, require_whole
 from nas.training.options import TrainingOptions
 from onnx_graph import nearest
 
+AUTO = "auto"
+"""Value of the options that choose for themselves."""
+
 ALIASES = {"n_trials": "trainings"}
 """Other names of options, known from Optuna."""
 
@@ -39,7 +42,11 @@ class SearchConfig:
     """All options of a search, checked at creation; the `help` of each field explains it."""
 
     task: str = _option("digits", "task name (see `nas list tasks`), or a .npz or .csv file")
-    space: str = _option("mlp", "search space (see `nas list spaces`); several are joined by +, as in mlp+cnn")
+    space: str = _option(
+        AUTO,
+        "search space (see `nas list spaces`); several are joined by +, as in mlp+cnn; auto: the model of --model, or all families that "
+        "suit the task",
+    )
     model: str | None = _option(None, "the architecture of the space `onnx`: a .onnx file")
     space_option: tuple[str, ...] = _option((), "option of the space as NAME=VALUE; repeatable")
     data_dir: str | None = _option(None, "folder of the image data sets (default: $NAS_DATA_DIR)")
@@ -104,19 +111,25 @@ class SearchConfig:
         require_number("confirm", self.confirm, 0, 1, below=True)
         if self.timeout is not None:
             require_number("timeout in seconds", self.timeout, 0, LONGEST, above=True)
+        if self.space == AUTO and self.model is not None:
+            object.__setattr__(self, "space", "onnx")
         if (self.space == "onnx") != (self.model is not None):
             raise UsageError("the space onnx needs a model (--model FILE.onnx), and only that space takes one")
         if self.init not in ("auto", "fan-in", "keep"):
             raise UsageError(f"init must be auto, fan-in or keep, got {self.init!r}")
         self.training_options()
 
-    def resolved(self, examples: int) -> "SearchConfig":
-        """The configuration with absolute paths and all open choices made, for a training split with `examples` examples."""
+    def resolved(self, examples: int, *, families: str = AUTO) -> "SearchConfig":
+        """The configuration with absolute paths and all open choices made, for a training split with `examples` examples.
+
+        `families` is the space that suits the task, see `search_spaces.suited`.
+        """
         steps = -(-examples // self.batch_size)
         epochs = min(MOST_EPOCHS, max(FEWEST_EPOCHS, round(STEPS / steps)))
         return replace(
             self,
             epochs=epochs if self.epochs is None else self.epochs,
+            space=families if self.space == AUTO else self.space,
             predictor=("quick-warm" if self.strategy == "guided" else "quick")
             if self.predictor == "auto"
             else self.predictor,

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 import search_spaces
-from search_spaces import InvalidOptionError, Signature, UnknownNameError, create
+from search_spaces import InvalidOptionError, Signature, UnknownNameError, create, suited
 from search_spaces.registry import SPACES
 
 SIGNATURE = Signature(input_shape=(8,), outputs=3)
@@ -90,3 +90,13 @@ def test_import_is_light():
     program = "import sys, search_spaces; print(sorted({'onnx_ir', 'networkx', 'numpy', 'torch', 'scipy'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("shape", "per_step", "families"),
+    [((8,), False, "mlp"), ((1, 8, 8), False, "mlp+cnn"), ((9, 4), False, "mlp+rnn"), ((9, 4), True, "rnn")],
+)
+def test_auto_takes_the_families_that_suit_the_inputs(shape, per_step, families):
+    signature = Signature(input_shape=shape, outputs=3, per_step=per_step)
+    assert suited(signature) == families
+    assert create("auto", signature).name == families
