@@ -56,12 +56,8 @@ class Planner:
 
     def fit(self, trials: Sequence[Trial]) -> None:
         """Fit the predictor again and count the time."""
-        start = self.clock()
-        self.surrogate.fit(trials)
-        took = self.clock() - start
-        self.remaining.seconds.fitting += took
-        if self.surrogate.predictor is not None:
-            self.remaining.last_fit = took
+        with self.remaining.fitting(self.clock):
+            self.surrogate.fit(trials)
 
     def _exploration(self, round_: int, trials: Sequence[Trial], count: int) -> RoundPlan:
         """Propose and score new candidates, and choose `count` of them."""

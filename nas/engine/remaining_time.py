@@ -1,5 +1,7 @@
 """Estimates the remaining time of a run: its remaining trainings, including those for the report, at the speed so far."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from nas.study.config import SearchConfig
@@ -51,6 +53,14 @@ class RemainingTime:
     planned: float = 0.0
     plain: float = 0.0
     last_fit: float = 0.0
+
+    @contextmanager
+    def fitting(self, clock: Callable[[], float]) -> Iterator[None]:
+        """Count the time of a predictor fit."""
+        start = clock()
+        yield
+        self.last_fit = clock() - start
+        self.seconds.fitting += self.last_fit
 
     def of(self, work: Work) -> float | None:
         """Estimated seconds for this work; None before the first training."""

@@ -53,6 +53,8 @@ class GuidedPlanner:
     clock: Callable[[], float] = time.perf_counter
     keep: KeepRule = field(init=False)
     _metrics: dict[str, dict[str, float]] = field(default_factory=dict)
+    _screened: dict[str, Score] = field(default_factory=dict)
+    """Scores of the candidates that the predictor of this round has seen, by digest, on its own scale."""
 
     def __post_init__(self) -> None:
         """Make the rule for the number of weights to keep."""
@@ -85,10 +87,9 @@ class GuidedPlanner:
 
     def fit(self, trials: Sequence[Trial]) -> None:
         """Fit the predictor again and count the time."""
-        start = self.clock()
-        self.surrogate.fit(trials)
-        self.remaining.last_fit = self.clock() - start
-        self.remaining.seconds.fitting += self.remaining.last_fit
+        self._screened.clear()
+        with self.remaining.fitting(self.clock):
+            self.surrogate.fit(trials)
 
     def _references(self) -> list[tuple[Candidate, int]]:
         space, budget = self.search.space, self.search.config.trainings
@@ -214,8 +215,12 @@ class GuidedPlanner:
         start = self.clock()
         assert self.surrogate.predictor is not None
         said = self.surrogate.predictor.predict([self.surrogate.graph_of(one) for one in pool])
+        stds = np.minimum(said.std, largest_std(said.mean))
+        self._screened |= {
+            one.digest: Score(float(mean), float(std)) for one, mean, std in zip(pool, said.mean, stds, strict=True)
+        }
         self.remaining.seconds.screening += self.clock() - start
-        return said.mean, np.minimum(said.std, largest_std(said.mean))
+        return said.mean, stds
 
     def _cost(self, candidate: Candidate, trials: Sequence[Trial]) -> float:
         """Expected cost in trainings: 1 of a dense network; of a method that of its earlier runs, else 2."""
@@ -252,7 +257,9 @@ class GuidedPlanner:
         return counts(model) | measure_all(further, model, finished)
 
     def _score(self, candidate: Candidate) -> Score | None:
+        """The prediction of this round, made now if the candidate was not screened."""
         if self.surrogate.predictor is None:
             return None
-        mean, std = self._scores([candidate])
-        return Score(float(mean[0]), float(std[0])).in_unit_of(self.search.metric)
+        if candidate.digest not in self._screened:
+            self._scores([candidate])
+        return self._screened[candidate.digest].in_unit_of(self.search.metric)
