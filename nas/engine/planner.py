@@ -16,6 +16,7 @@ from nas.exporters.onnx_export import as_exported
 from nas.measure.costs import COSTS
 from nas.seeds import generator
 from nas.study.trial import Proposal, Score, Trial, results_by_candidate
+from nas.study.way import Way
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,13 +27,17 @@ class RoundPlan:
         round: number of the round.
         chosen: candidates with their metrics and score.
         repeats: repeat number of each training.
-        screened: number of candidates that were built and checked for this round.
+        way: how the new candidates were found.
+        proposed: number of candidates that were proposed for this round, with those that were refused.
+        screened: number of new candidates that meet the constraints, from which the round was chosen.
     """
 
     round: int
     chosen: list[tuple[Screened, Score | None]]
     repeats: list[int]
-    screened: int
+    way: Way
+    proposed: int = 0
+    screened: int = 0
 
 
 @dataclass(eq=False)
@@ -74,7 +79,11 @@ class Planner:
         ]
         self.remaining.seconds.screening += self.clock() - start
         self.surrogate.keep(member for member, _ in chosen)
-        return RoundPlan(round_, chosen, [0] * len(chosen), len(pool) + pool.refused)
+        return RoundPlan(round_, chosen, [0] * len(chosen), self._way, len(pool) + pool.refused, len(pool))
+
+    @property
+    def _way(self) -> Way:
+        return "random" if self.search.config.strategy == "random" else "drawn"
 
     def _pool(self, trials: Sequence[Trial]) -> Pool:
         return Pool(
@@ -98,7 +107,7 @@ class Planner:
         chosen = (confirmed or leaders)[:count]
         tries = {s.candidate.digest: sum(trial.digest == s.candidate.digest for trial in trials) for s in chosen}
         members = [(Screened(Proposal(candidate=s.candidate), _costs(s.metrics), None), s.score) for s in chosen]
-        return RoundPlan(round_, members, [tries[member.digest] for member, _ in members], 0)
+        return RoundPlan(round_, members, [tries[member.digest] for member, _ in members], self._way)
 
 
 def _costs(metrics: Mapping[str, float]) -> dict[str, float]:

@@ -19,6 +19,7 @@ from nas.study.constraints import Constraint
 from nas.study.journal_file import ChecksumBackend, check, repair
 from nas.study.objectives import Objective, main_of, values
 from nas.study.trial import Proposal, Score, Trial
+from nas.study.way import read_way
 from search_spaces import Candidate, SpaceError, Ticket
 
 STUDY = "search"
@@ -175,6 +176,7 @@ def _from_frozen(frozen: FrozenTrial) -> Trial:
         cost=float(data.get("cost", 1.0)),
         ticket=_ticket(data.get("ticket")),
         error=str(data["error"]),
+        way=read_way(data.get("way"), data["candidate"], int(data["round"])),
         proposal=Proposal(
             candidate=candidate,
             params=frozen.params,

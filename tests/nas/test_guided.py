@@ -57,6 +57,9 @@ def test_it_begins_by_hand_discovers_and_evolves(finished):
         "obd",
     }
     assert {LearnedMask, InheritedMask} <= set(kinds)
+    assert {trial.way for trial in first} == {"reference"}
+    assert {trial.way for trial in trials} == {"reference", "discovery", "evolution"}
+    assert all(len({one.way for one in trials if one.digest == trial.digest}) == 1 for trial in trials)
     architectures = {json.dumps(dict(trial.candidate.architecture), sort_keys=True) for trial in trials}
     assert len(architectures) > 2
     child = next(trial for trial in trials if isinstance(trial.candidate.mask, InheritedMask))

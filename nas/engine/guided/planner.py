@@ -30,6 +30,7 @@ from nas.measure.costs import COSTS, COUNTED, counts, measure_all
 from nas.seeds import generator
 from nas.study.constraints import on_costs
 from nas.study.trial import CandidateResult, Proposal, Score, Trial, results_by_candidate
+from nas.study.way import Way
 from nas.training.methods.method import MethodError, begin
 from nas.training.methods.registry import create
 from predictors import largest_std
@@ -53,6 +54,8 @@ class GuidedPlanner:
     clock: Callable[[], float] = time.perf_counter
     keep: KeepRule = field(init=False)
     _metrics: dict[str, dict[str, float]] = field(default_factory=dict)
+    _proposed: int = 0
+    """Number of proposals for this round, with those that were refused."""
     _screened: dict[str, Score] = field(default_factory=dict)
     """Scores of the candidates that the predictor of this round has seen, by digest, on its own scale."""
 
@@ -77,7 +80,7 @@ class GuidedPlanner:
         budget = self.search.config.trainings
         left = budget - spent(trials)
         if not trials:
-            return self._round(round_, self._references(), 0)
+            return self._round(round_, self._references(), "reference")
         self.fit(trials)
         rng = generator(self.search.config.seed, "guided", round_)
         parents = self._parents(trials)
@@ -124,7 +127,7 @@ class GuidedPlanner:
             chosen.append((candidate, 0))
         if again is not None and cost < wanted:
             chosen.append((again.candidate, sum(trial.digest == again.candidate.digest for trial in trials)))
-        return self._round(round_, chosen, len(pool))
+        return self._round(round_, chosen, "discovery", len(pool))
 
     def _evolution(
         self, round_: int, trials: Sequence[Trial], parents: Sequence[Trial], left: float, rng: np.random.Generator
@@ -137,7 +140,7 @@ class GuidedPlanner:
         )
         count = max(1, int(min(config.round, left) / CHILD_SHARE))
         chosen = itertools.islice(self._best(pool, rng), count)
-        return self._round(round_, [(one, 0) for one in chosen], len(pool))
+        return self._round(round_, [(one, 0) for one in chosen], "evolution", len(pool))
 
     def _leaders(self, trials: Sequence[Trial]) -> list[CandidateResult]:
         goals = self.search.objectives
@@ -177,7 +180,7 @@ class GuidedPlanner:
     def _distinct(self, several: Iterator[Candidate | None], known: set[str], count: int) -> list[Candidate]:
         """So many different candidates that are not known, fewer if `PATIENCE` attempts for each do not give them."""
         found: dict[str, Candidate] = {}
-        for one in itertools.islice(several, PATIENCE * count):
+        for self._proposed, one in enumerate(itertools.islice(several, PATIENCE * count), 1):
             if one is not None and one.digest not in known:
                 found.setdefault(one.digest, one)
             if len(found) == count:
@@ -234,10 +237,15 @@ class GuidedPlanner:
         ]
         return float(np.mean(costs)) if costs else 2.0
 
-    def _round(self, round_: int, chosen: Sequence[tuple[Candidate, int]], screened: int) -> RoundPlan:
-        """The plan, with what is known of its candidates."""
+    def _round(
+        self, round_: int, chosen: Sequence[tuple[Candidate, int]], way: Way, screened: int | None = None
+    ) -> RoundPlan:
+        """The plan, with what is known of its candidates; without a pool all that was proposed is trained."""
         members = [(self._member(candidate), self._score(candidate)) for candidate, _ in chosen]
-        return RoundPlan(round_, members, [repeat for _, repeat in chosen], screened)
+        repeats, count = [repeat for _, repeat in chosen], len(chosen)
+        return RoundPlan(
+            round_, members, repeats, way, count if screened is None else self._proposed, screened or count
+        )
 
     def _member(self, candidate: Candidate) -> Screened:
         if candidate.digest not in self._metrics:

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from nas.errors import RunError
 from nas.percent import percent
 from nas.reports.fields import Fields
 from nas.reports.rows.cell import Cell, Cells
 from nas.study.trial import Score, Trial, further
+from nas.study.way import Way, read_way
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +29,7 @@ class TrialRow:
     error: str
     candidate: Mapping[str, Any]
     cost: float = 1.0
+    way: Way = "drawn"
 
     @classmethod
     def of(cls, trial: Trial) -> "TrialRow":
@@ -47,6 +50,7 @@ class TrialRow:
             "candidate": Cell.label(self.digest[:8]),
             "round": Cell.count(self.round),
             "repeat": Cell.count(self.repeat),
+            "way": Cell.label(self.way),
             "measured": failed if self.accuracy is None else Cell(percent(self.accuracy), self.accuracy),
             "predicted": Cell.score(self.score),
             "non-zeros": Cell.count(self.nnz),
@@ -80,4 +84,14 @@ class TrialRow:
             error=fields.text("error"),
             candidate=fields.mapping("candidate"),
             cost=fields.number("cost", low=0.0) if "cost" in fields else 1.0,
+            way=_way(fields, place),
         )
+
+
+def _way(fields: Fields, place: str) -> Way:
+    """The way of searching; inferred in a report of an earlier version."""
+    stored = fields.value("way") if "way" in fields else None
+    try:
+        return read_way(stored, fields.mapping("candidate"), fields.count("round"))
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise RunError(f"{place} is damaged: 'way' must be a way of searching ({error})") from None
