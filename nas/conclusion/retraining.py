@@ -54,8 +54,10 @@ def retrain(
     numbers = range(FIRST_RETRAINING, FIRST_RETRAINING + repeats)
     start = engine.clock()
     trainings = engine.trainer.train([candidate] * repeats, list(numbers), method or engine.plan.method)
-    engine.seconds.training += engine.clock() - start
-    engine.remaining.plain += sum(one.cost for one in trainings)
+    took = engine.clock() - start
+    engine.seconds.training += took
+    pace = engine.remaining.pace(None)
+    pace.trainings, pace.seconds = pace.trainings + sum(one.cost for one in trainings), pace.seconds + took
     kept = [(one.result, one.trained()) for one in trainings if not isinstance(one.result, Exception)]
     if not kept:
         raise TrainingError(f"every retraining of {candidate.digest} failed: {trainings[0].result}")

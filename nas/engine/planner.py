@@ -59,6 +59,10 @@ class Planner:
         count = min(first_round(config) if not trials else config.round, left - reserve if left > reserve else left)
         return self._exploration(round_, trials, count)
 
+    def ahead(self, trials: Sequence[Trial]) -> Mapping[Way, float]:
+        """Trainings that the search will still spend, by way of searching."""
+        return {self._way: max(0.0, self.search.config.trainings - spent(trials))}
+
     def fit(self, trials: Sequence[Trial]) -> None:
         """Fit the predictor again and count the time."""
         with self.remaining.fitting(self.clock):
@@ -71,13 +75,11 @@ class Planner:
         self.fit(trials)
         pool = self._pool(trials)
         wanted = max(config.screen, count) if self.surrogate.predictor is not None else count
-        start = self.clock()
         self.search.strategy.fill(pool, trials, wanted, rng=rng, trainings=config.trainings)
         chosen = [
             (member, None if score is None else score.in_unit_of(self.search.metric))
             for member, score in acquisition.choose(pool, count, explore=config.explore, rng=rng)
         ]
-        self.remaining.seconds.screening += self.clock() - start
         self.surrogate.keep(member for member, _ in chosen)
         return RoundPlan(round_, chosen, [0] * len(chosen), self._way, len(pool) + pool.refused, len(pool))
 

@@ -8,7 +8,7 @@
 
 import itertools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -87,6 +87,13 @@ class GuidedPlanner:
         if parents and spent(trials) >= DISCOVERY * budget:
             return self._evolution(round_, trials, parents, left, rng)
         return self._discovery(round_, trials, left, rng)
+
+    def ahead(self, trials: Sequence[Trial]) -> Mapping[Way, float]:
+        """Trainings that the search will still spend, by way of searching."""
+        budget = self.search.config.trainings
+        done = spent(trials) or sum(self._cost(candidate, ()) for candidate, _ in self._references())
+        ahead: dict[Way, float] = {"discovery": max(0.0, DISCOVERY * budget - done)}
+        return ahead | {"evolution": max(0.0, budget - done - ahead["discovery"])}
 
     def fit(self, trials: Sequence[Trial]) -> None:
         """Fit the predictor again and count the time."""
@@ -215,14 +222,12 @@ class GuidedPlanner:
 
     def _scores(self, pool: Sequence[Candidate]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Predicted means and limited standard deviations, each ``(candidates,)``."""
-        start = self.clock()
         assert self.surrogate.predictor is not None
         said = self.surrogate.predictor.predict([self.surrogate.graph_of(one) for one in pool])
         stds = np.minimum(said.std, largest_std(said.mean))
         self._screened |= {
             one.digest: Score(float(mean), float(std)) for one, mean, std in zip(pool, said.mean, stds, strict=True)
         }
-        self.remaining.seconds.screening += self.clock() - start
         return said.mean, stds
 
     def _cost(self, candidate: Candidate, trials: Sequence[Trial]) -> float:
