@@ -59,9 +59,9 @@ class Planner:
         count = min(first_round(config) if not trials else config.round, left - reserve if left > reserve else left)
         return self._exploration(round_, trials, count)
 
-    def ahead(self, trials: Sequence[Trial]) -> Mapping[Way, float]:
-        """Trainings that the search will still spend, by way of searching."""
-        return {self._way: max(0.0, self.search.config.trainings - spent(trials))}
+    def ahead(self, done: float) -> Mapping[Way, float]:
+        """Trainings that are spent on each way of searching after the first `done` ones."""
+        return {self._way: max(0.0, self.search.config.trainings - done)}
 
     def fit(self, trials: Sequence[Trial]) -> None:
         """Fit the predictor again and count the time."""

@@ -158,7 +158,7 @@ class Engine:
         after = self.remaining.of(self.after)
         if after is None:
             return None
-        work = Work(rounds=self.planner.ahead(self.record.trials), report=False)
+        work = Work(rounds=self.planner.ahead(spent(self.record.trials)), report=False)
         guided = self.plan.predictor is not None
         search = self.remaining.of(work, round_=self.plan.config.round, guided=guided) or 0.0
         if self.plan.config.timeout is not None:
@@ -185,7 +185,7 @@ def open_engine(
     if remaining is None:
         remaining = RemainingTime(Seconds())
         remaining.learn(record.trials)
-    planner = _planner(plan, remaining, clock)
+    planner = planner_of(plan, remaining, clock)
     return Engine(
         plan=plan,
         folder=folder,
@@ -201,7 +201,9 @@ def open_engine(
     )
 
 
-def _planner(plan: SearchPlan, remaining: RemainingTime, clock: Callable[[], float]) -> Planner | GuidedPlanner:
+def planner_of(
+    plan: SearchPlan, remaining: RemainingTime, clock: Callable[[], float] = time.perf_counter
+) -> Planner | GuidedPlanner:
     """The planner of the search's strategy: its own, or the one that lets it fill pools."""
     make = getattr(plan.strategy, "planner", None)
     own: GuidedPlanner | None = None if make is None else make(plan, remaining, clock)

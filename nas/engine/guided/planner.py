@@ -80,7 +80,7 @@ class GuidedPlanner:
         budget = self.search.config.trainings
         left = budget - spent(trials)
         if not trials:
-            return self._round(round_, self._references(), "reference")
+            return self._round(round_, self.references(), "reference")
         self.fit(trials)
         rng = generator(self.search.config.seed, "guided", round_)
         parents = self._parents(trials)
@@ -88,10 +88,9 @@ class GuidedPlanner:
             return self._evolution(round_, trials, parents, left, rng)
         return self._discovery(round_, trials, left, rng)
 
-    def ahead(self, trials: Sequence[Trial]) -> Mapping[Way, float]:
-        """Trainings that the search will still spend, by way of searching."""
+    def ahead(self, done: float) -> Mapping[Way, float]:
+        """Trainings that are spent on each way of searching after the first `done` ones, those of the references included."""
         budget = self.search.config.trainings
-        done = spent(trials) or sum(self._cost(candidate, ()) for candidate, _ in self._references())
         ahead: dict[Way, float] = {"discovery": max(0.0, DISCOVERY * budget - done)}
         return ahead | {"evolution": max(0.0, budget - done - ahead["discovery"])}
 
@@ -101,7 +100,8 @@ class GuidedPlanner:
         with self.remaining.fitting(self.clock):
             self.surrogate.fit(trials)
 
-    def _references(self) -> list[tuple[Candidate, int]]:
+    def references(self) -> list[tuple[Candidate, int]]:
+        """The first round: what an expert would run first, each with its repeat number."""
         space, budget = self.search.space, self.search.config.trainings
         small = references.small(space, self.keep)
         pruned = [one for one in references.pruned(space, self.keep, self.methods) if self._possible(one)]
