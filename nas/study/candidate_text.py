@@ -45,5 +45,7 @@ def mask_text(candidate: Mapping[str, Any]) -> str:
     elif mask.get("density") == 1:
         told = "dense"
     else:
-        told = f"{mask.get('distribution')} {mask.get('pattern')}, density {mask.get('density', 0):.2%}"
+        density = mask.get("density")
+        told = f"{mask.get('distribution')} {mask.get('pattern')}"
+        told += f", density {density:.2%}" if isinstance(density, int | float) else ""
     return f"{told}, edited by {', '.join(edits)}" if edits else told

@@ -10,6 +10,7 @@ from nas.reports.fields import Fields
 from nas.reports.rows.cell import Cell, Cells
 from nas.study.trial import Score, Trial, further
 from nas.study.way import Way, read_way
+from search_spaces import Candidate, SpaceError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +83,7 @@ class TrialRow:
             seconds=fields.number("seconds", low=0.0),
             seed=fields.count("seed"),
             error=fields.text("error"),
-            candidate=fields.mapping("candidate"),
+            candidate=_candidate(fields, place),
             cost=fields.number("cost", low=0.0) if "cost" in fields else 1.0,
             way=_way(fields, place),
         )
@@ -92,6 +93,16 @@ def _way(fields: Fields, place: str) -> Way:
     """The way of searching; inferred in a report of an earlier version."""
     stored = fields.value("way") if "way" in fields else None
     try:
-        return read_way(stored, fields.mapping("candidate"), fields.count("round"))
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        return read_way(stored, _candidate(fields, place), fields.count("round"))
+    except ValueError as error:
         raise RunError(f"{place} is damaged: 'way' must be a way of searching ({error})") from None
+
+
+def _candidate(fields: Fields, place: str) -> Mapping[str, Any]:
+    """A candidate as JSON, checked."""
+    data = fields.mapping("candidate")
+    try:
+        Candidate.from_json(data)
+    except SpaceError as error:
+        raise RunError(f"{place} is damaged: 'candidate': {error}") from None
+    return data
