@@ -101,7 +101,7 @@ def describe(progress: Progress) -> str:
     if progress.best is not None:
         parts.append(f"best {percent(progress.best)}{_mean(progress)} with {progress.best_nnz:,} non-zeros")
     if progress.agreement is not None:
-        parts.append(f"predictor {progress.agreement}")
+        parts.append(f"predictor: {progress.agreement}")
     left = "" if progress.left is None else f", about {duration(progress.left)} left"
     parts.append(duration(progress.elapsed) + left)
     return " · ".join(parts)

@@ -27,6 +27,8 @@ def show(args: argparse.Namespace, report: Report, out: Path, *, pages: Path | N
     output.table(_texts(report.family), title="Where the winner comes from")
     output.table(_texts(report.networks), title=f"{metric.capitalize()} on the test split, read for this report only")
     output.line(report.sentence)
+    if report.agreement.trials:
+        output.line(f"Scores before the trainings against what was then measured: {report.agreement}.")
     if report.leaders:
         output.line(report.leaders)
     output.line()

@@ -19,6 +19,7 @@ from nas.reports.rows.trial_row import TrialRow
 from nas.reports.rows.way_row import WayRow
 from nas.reports.sentence import headline, sentence
 from nas.reports.worth import leaders, worth
+from nas.study.agreement import Agreement
 from nas.tasks.task import Task
 
 VERSION = 1
@@ -126,6 +127,11 @@ class Report:
         )
         return found if self.random is None else (*found, self.random)
 
+    @cached_property
+    def agreement(self) -> Agreement:
+        """How well the scores ranked the candidates."""
+        return Agreement.of(self.trials)
+
     @property
     def verdict(self) -> str:
         """One sentence that says whether the search was worth it."""
@@ -160,6 +166,7 @@ class Report:
             "family": [row.to_json() for row in self.family],
             "ways": [row.to_json() for row in self.ways],
             "random": None if self.random is None else self.random.to_json(),
+            "agreement": self.agreement.to_json(),
             "verdict": self.verdict,
             "leaders": self.leaders,
             "seconds": {row.part: row.seconds for row in self.seconds},

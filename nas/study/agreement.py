@@ -54,11 +54,15 @@ class Agreement:
         measured, predicted = zip(*pairs, strict=True)
         return cls(len(pairs), kendall(measured, predicted), spearman(measured, predicted))
 
+    def to_json(self) -> dict[str, float | None]:
+        """As plain JSON values."""
+        return {"trials": self.trials, "kendall": self.kendall, "spearman": self.spearman}
+
     def __str__(self) -> str:
-        """In words, such as ``τ .52, ρ .67 on 9 trials``."""
+        """In words, such as ``τ .52, ρ .67 on 9 scored trials``."""
         if self.kendall is None or self.spearman is None:
-            return f"too few trials ({self.trials})"
-        return f"τ {_short(self.kendall)}, ρ {_short(self.spearman)} on {self.trials} trials"
+            return f"not judged yet, {self.trials} of at least {FEWEST} scored trials"
+        return f"τ {_short(self.kendall)}, ρ {_short(self.spearman)} on {self.trials} scored trials"
 
 
 def _short(value: float) -> str:

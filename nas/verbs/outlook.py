@@ -146,9 +146,10 @@ class _Times:
         several = any(self.methods.values())
         what = "Each method on a plain network" if several else "A plain network"
         rest = " and a few seconds for every choice by the predictor" if self._plan.predictor is not None else ""
+        few, many = BATCHES
         return (
-            f"{what} was trained on {BATCHES} batches for up to {EPOCHS} epochs, and the time was scaled to whole trainings, with those "
-            f"for the report{rest}. This is right within a factor of about two while the machine is as busy as now"
+            f"{what} was trained on {few} and on {many} batches for up to {EPOCHS} epochs, and the time was scaled to whole trainings, "
+            f"with those for the report{rest}. This is right within a factor of about two while the machine is as busy as now"
         )
 
 

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from nas.cli.main import main
-from nas.engine.timed_training import timed
+from nas.engine.timed_training import _extended, timed
 from nas.study.candidate_text import architecture_text, mask_text
 from nas.study.config import SearchConfig
 from nas.training.methods.registry import create
@@ -59,17 +59,29 @@ def test_drawn_masks_have_no_references():
     assert [(row["spent on"], row["trainings"]) for row in told.budget] == [("random search", 12)]
 
 
-def test_a_short_training_tells_the_time_of_a_whole_one():
-    plan = checked(dataclasses.replace(CONFIG, subset=None, epochs=40))[0]
-    model = plan.space.build(plan.space.plain()[0])
-    timed(plan, model, create("static"))
-    guess = timed(plan, model, create("static")).seconds
+@pytest.mark.takes(15, "a whole training by each of two methods")
+@pytest.mark.parametrize("method", ["static", "obd"])
+def test_short_trainings_tell_the_time_of_a_whole_one(monkeypatch, method):
     from nas.training.single import train
 
+    # Processor time: other work on the machine does not count.
+    monkeypatch.setattr(time, "perf_counter", time.process_time)
+    plan = checked(dataclasses.replace(CONFIG, subset=None, epochs=40))[0]
+    model, density = plan.space.build(plan.space.plain()[0]), 0.02
+    timed(plan, model, create(method), density)
+    guess = timed(plan, model, create(method), density)
     start = time.process_time()
-    train(model, plan.task, plan.training, method="static")
-    # Processor time: other work on the machine does not count. 17 batches of 40 epochs, told by 2 batches of 20.
-    assert guess > (time.process_time() - start) / 3
+    result = train(model, plan.task, plan.training, method=method, density=density)
+    took = time.process_time() - start
+    assert took / 2 < guess.seconds < 2 * took
+    assert guess.cost == pytest.approx(len(result.losses) / 40, rel=0.1)
+
+
+def test_the_part_that_does_not_depend_on_examples_is_not_multiplied():
+    # 1 s of preparation and 0.5 s for each batch.
+    assert _extended([(1, 1.5), (4, 3.0)], 20) == 11
+    assert _extended([(1, 3.0), (4, 3.0)], 20) == 15
+    assert _extended([(2, 3.0), (2, 3.0)], 2) == 3
 
 
 @pytest.mark.takes(15, "every method is timed")

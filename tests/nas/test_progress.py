@@ -74,20 +74,20 @@ def test_the_round_is_told_with_what_it_was_chosen_from():
 def test_the_predictor_is_judged_by_first_trainings_with_a_score(make_trial):
     accuracies = [0.5, 0.6, 0.7, 0.8, 0.9, 0.95]
     trials = [make_trial(n, accuracy, score=Score(accuracy / 2, 0.1)) for n, accuracy in enumerate(accuracies)]
-    assert str(Agreement.of(trials)) == "τ 1.00, ρ 1.00 on 6 trials"
+    assert str(Agreement.of(trials)) == "τ 1.00, ρ 1.00 on 6 scored trials"
     # Two neighbours exchanged: 14 of 15 pairs agree, so that τ = 13 / 15.
     exchanged = [*trials[:4], make_trial(4, 0.95, score=trials[4].score), make_trial(5, 0.9, score=trials[5].score)]
-    assert str(Agreement.of(exchanged)) == "τ .87, ρ .94 on 6 trials"
+    assert str(Agreement.of(exchanged)) == "τ .87, ρ .94 on 6 scored trials"
     others = [
         make_trial(6, None),
         make_trial(7, 0.1, score=None),
         make_trial(8, 0.1, score=Score(0.9, 0.1), repeat=1),
     ]
-    assert str(Agreement.of(trials + others)) == "τ 1.00, ρ 1.00 on 6 trials"
-    assert str(Agreement.of(trials[:5] + others)) == "too few trials (5)"
+    assert str(Agreement.of(trials + others)) == "τ 1.00, ρ 1.00 on 6 scored trials"
+    assert str(Agreement.of(trials[:5] + others)) == "not judged yet, 5 of at least 6 scored trials"
 
 
 def test_a_constant_score_ranks_nothing(make_trial):
     trials = [make_trial(n, 0.5 + n / 100) for n in range(8)]
-    assert str(Agreement.of(trials)) == "τ .00, ρ .00 on 8 trials"
-    assert "predictor τ .00, ρ .00 on 8 trials" in describe(progress(agreement=Agreement.of(trials)))
+    assert str(Agreement.of(trials)) == "τ .00, ρ .00 on 8 scored trials"
+    assert "predictor: τ .00, ρ .00 on 8 scored trials" in describe(progress(agreement=Agreement.of(trials)))

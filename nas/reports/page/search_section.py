@@ -5,7 +5,6 @@ from nas.reports.charts.predicted import Forecasts, predicted
 from nas.reports.markup import Markup, joined, tag
 from nas.reports.page.html_table import table
 from nas.reports.report import Report
-from nas.study.agreement import Agreement
 from nas.study.run_folder import RunFolder
 
 
@@ -43,7 +42,7 @@ def _predictions(report: Report) -> Markup | None:
     forecasts = Forecasts.of(report)
     if not forecasts.pairs:
         return None
-    ranks = f"Ranking of the candidates by their predictions: {Agreement.of(report.trials)}."
+    ranks = f"Ranking of the candidates by their predictions: {report.agreement}."
     caption = f"Each dot is one candidate; on the dashed line the prediction was right. {forecasts} {ranks}"
     legend = tag("ul", tag("li", tag("i", class_="second"), "candidate"), class_="legend")
     return tag("figure", tag("h3", "Predictions"), legend, predicted(report, forecasts), tag("figcaption", caption))
