@@ -194,10 +194,7 @@ class Report:
                 FrontRow.from_json(row, f"{place}, row {number} of 'front'")
                 for number, row in enumerate(fields.items("front"))
             ),
-            trials=tuple(
-                TrialRow.from_json(row, f"{place}, row {number} of 'trials'")
-                for number, row in enumerate(fields.items("trials", least=1))
-            ),
+            trials=TrialRow.all_from_json(fields.items("trials", least=1), place),
             seconds=tuple(TimeRow(part, seconds) for part, seconds in fields.numbers("seconds").items()),
             random=WayRow.from_json(fields.value("random"), f"{place}, 'random'") if "random" in fields else None,
             confusion=Confusion.from_json(fields.value("confusion"), f"{place}, 'confusion'")

@@ -1,6 +1,6 @@
 """The ways of searching: how a candidate was found. Every trial knows the way of its candidate."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, get_args
 
 Way = Literal["reference", "discovery", "evolution", "random", "drawn"]
@@ -23,6 +23,15 @@ def read_way(value: object, candidate: Mapping[str, Any], round_: int) -> Way:
         if value == way:
             return way
     raise ValueError(f"{value!r} is no way of searching; there are {', '.join(WAYS)}")
+
+
+def of_first_trainings(trials: Iterable[tuple[str, Way]]) -> list[Way]:
+    """The way of each trial, given by ``(digest, way)``: that of the first training of its candidate.
+
+    Earlier versions do not say that a reference is trained again in a later round.
+    """
+    first: dict[str, Way] = {}
+    return [first.setdefault(digest, way) for digest, way in trials]
 
 
 def _inferred(mask: Mapping[str, Any], round_: int) -> Way:

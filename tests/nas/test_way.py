@@ -1,6 +1,7 @@
 """Every trial knows how its candidate was found, in records of earlier versions too."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -32,6 +33,18 @@ def test_a_trial_comes_back_with_its_way(tmp_path, make_trial):
 )
 def test_earlier_records_have_no_way_and_it_is_inferred(mask, round_, way):
     assert read_way(None, {"mask": mask}, round_) == way
+
+
+def test_a_reference_that_is_trained_again_stays_a_reference(tmp_path, make_trial):
+    journal = tmp_path / "journal.log"
+    record = Record(journal, GOALS)
+    first = make_trial(0, way="reference")
+    record.add(first)
+    record.add(replace(make_trial(1, way="discovery"), candidate=first.candidate, repeat=1))
+    record.add(make_trial(2, way="discovery"))
+    assert [trial.way for trial in Record(journal, GOALS).trials] == ["reference", "reference", "discovery"]
+    rows = TrialRow.all_from_json([TrialRow.of(trial).to_json() for trial in record.trials], "it")
+    assert [row.way for row in rows] == ["reference", "reference", "discovery"]
 
 
 def test_a_stored_way_wins_and_is_checked():

@@ -1,7 +1,7 @@
 """A row of the table of trials: one training of the search."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from nas.errors import RunError
@@ -9,7 +9,7 @@ from nas.percent import percent
 from nas.reports.fields import Fields
 from nas.reports.rows.cell import Cell, Cells
 from nas.study.trial import Score, Trial, further
-from nas.study.way import Way, read_way
+from nas.study.way import Way, of_first_trainings, read_way
 from search_spaces import Candidate, SpaceError
 
 
@@ -37,6 +37,13 @@ class TrialRow:
         """The row of a trial."""
         told = {name: value for name, value in trial.to_json().items() if name != "ticket"}
         return cls(**told | {"score": trial.score})
+
+    @classmethod
+    def all_from_json(cls, data: Sequence[object], place: str) -> "tuple[TrialRow, ...]":
+        """Read the rows of a whole search."""
+        rows = [cls.from_json(row, f"{place}, row {number} of 'trials'") for number, row in enumerate(data)]
+        ways = of_first_trainings((row.digest, row.way) for row in rows)
+        return tuple(replace(row, way=way) for row, way in zip(rows, ways, strict=True))
 
     @property
     def nnz(self) -> int:
