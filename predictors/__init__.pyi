@@ -1,5 +1,7 @@
 from .calibration.ranking import attainable_tau as attainable_tau
+from .calibration.ranking import kendall as kendall
 from .calibration.ranking import kendall_inside as kendall_inside
+from .calibration.ranking import spearman as spearman
 from .errors import InvalidMasksError as InvalidMasksError
 from .errors import InvalidOriginError as InvalidOriginError
 from .errors import InvalidTaskError as InvalidTaskError
@@ -75,6 +77,7 @@ __all__ = [
     "encode_each",
     "fit",
     "fit_table",
+    "kendall",
     "kendall_inside",
     "largest_std",
     "load",
@@ -82,4 +85,5 @@ __all__ = [
     "require_free",
     "save",
     "screen",
+    "spearman",
 ]

@@ -11,7 +11,17 @@ from nas.cli.output import remark
 from nas.duration import duration
 from nas.percent import percent
 from nas.study.progress import Progress
+from nas.study.way import Way
 from nas.visible import visible
+
+WAYS: dict[Way, str] = {
+    "reference": "by hand",
+    "discovery": "discovery",
+    "evolution": "evolution",
+    "random": "random search",
+    "drawn": "drawn masks",
+}
+"""What a round does."""
 
 
 class Display(Protocol):
@@ -29,7 +39,7 @@ class LineDisplay:
 
     def __init__(self) -> None:
         """Nothing is shown yet."""
-        self._last = -1
+        self._last = -1.0
 
     def progress(self, progress: Progress) -> None:
         """See `Display`."""
@@ -39,7 +49,7 @@ class LineDisplay:
 
     def stage(self, text: str) -> None:
         """See `Display`."""
-        self._last = -1
+        self._last = -1.0
         remark(text)
 
 
@@ -79,19 +89,31 @@ def paced(display: Display, *, seconds: float = 5.0) -> Callable[[str], None]:
 
 
 def describe(progress: Progress) -> str:
-    """One line: round, trainings, screened, best so far, time spent and remaining time."""
+    """One line: round, trainings, what was chosen from what, best so far, the predictor's ranking, time spent and remaining time."""
+    epochs = progress.epochs
     parts = [
-        f"round {progress.round}",
-        f"{progress.trainings}/{progress.budget} trainings",
-        f"{progress.screened:,} screened",
+        f"round {progress.round}: {WAYS[progress.way]}",
+        f"{progress.trainings:g}/{progress.budget} trainings ({progress.trainings * epochs:,.0f}/{progress.budget * epochs:,} epochs)",
+        _choice(progress),
     ]
     if progress.failed:
         parts.append(f"{progress.failed} failed")
     if progress.best is not None:
         parts.append(f"best {percent(progress.best)}{_mean(progress)} with {progress.best_nnz:,} non-zeros")
+    if progress.agreement is not None:
+        parts.append(f"predictor: {progress.agreement}")
     left = "" if progress.left is None else f", about {duration(progress.left)} left"
     parts.append(duration(progress.elapsed) + left)
     return " · ".join(parts)
+
+
+def _choice(progress: Progress) -> str:
+    """How many candidates were proposed, screened and chosen in the round."""
+    again = f"{progress.again} trained again" if progress.again else ""
+    if not progress.chosen:
+        return again
+    many = f"{progress.proposed:,} proposed, {progress.screened:,} screened, {progress.chosen:,} chosen"
+    return f"{many} and {again}" if again else many
 
 
 def _mean(progress: Progress) -> str:

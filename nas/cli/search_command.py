@@ -6,6 +6,7 @@ from pathlib import Path
 from nas.cli import output
 from nas.cli.progress_display import display
 from nas.cli.search_flags import add_flags, config_of
+from nas.duration import duration
 from nas.study.config import SearchConfig
 
 EXAMPLES = """\
@@ -24,7 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="FILE", help="TOML file with the names of the flags; flags win over it")
     parser.add_argument("--out", "-o", metavar="FOLDER", help="folder of the run (default: runs/TASK-SPACE-SEED)")
     parser.add_argument(
-        "--dry-run", action="store_true", help="check everything, show the sizes of the space, train nothing"
+        "--dry-run",
+        action="store_true",
+        help="check everything, show what would be tried first and how long it takes, write nothing",
     )
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress")
     output.add_format(parser)
@@ -63,13 +66,25 @@ def quieten_optuna(*, verbose: bool) -> None:
 
 
 def _dry_run(args: argparse.Namespace, config: SearchConfig) -> int:
-    """The pre-flight table: smallest, middle and largest candidate, and the share that meets the constraints."""
-    from nas.verbs.search import checked, sizes
+    """What the search would do: sizes, what is tried first, methods, space, budget and time. No folder is written."""
+    from nas.verbs.outlook import outlook
+    from nas.verbs.search import checked
 
     plan, remark = checked(config)
     if remark and not args.quiet:
         output.remark(remark)
-    rows = sizes(plan)
-    data = {"config": config.to_json(), "sizes": rows}
-    output.emit(args, data, rows, title=f"candidates of {config.space} on {plan.task.name}")
+    found = outlook(plan)
+    where = f"{config.space} on {plan.task.name}"
+    output.emit(
+        args, {"config": config.to_json()} | found.to_json(), found.sizes, title=f"random candidates of {where}"
+    )
+    if args.format == "json":
+        return 0
+    output.table(found.plain, title=f"plain networks of {where}, without a mask")
+    if found.references:
+        output.table(found.references, title="tried first, as an expert would")
+    output.table(found.methods, title="methods, with their costs")
+    output.table(found.space, title="the space")
+    output.table(found.budget, title=f"budget: {config.trainings} trainings of {plan.training.epochs} epochs")
+    output.line(f"Estimated time: {duration(found.seconds)}. {found.how}.")
     return 0

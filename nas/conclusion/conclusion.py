@@ -8,6 +8,7 @@ import onnx_ir as ir
 
 import onnx_graph
 from nas import __version__
+from nas.conclusion.figures import Figures
 from nas.conclusion.final_predictor import fit_and_save
 from nas.conclusion.random_baseline import random_search
 from nas.conclusion.retraining import as_found, measure_and_export, retrain
@@ -24,6 +25,7 @@ from nas.reports.rows.front_row import FrontRow
 from nas.reports.rows.network_row import NetworkRow
 from nas.reports.rows.time_row import TimeRow
 from nas.reports.rows.trial_row import TrialRow
+from nas.reports.rows.way_row import WayRow
 from nas.study.run_folder import write_text
 from nas.study.trial import CandidateResult
 from nas.tasks.task import Task
@@ -41,19 +43,19 @@ def conclude(engine: Engine, *, on_stage: Say = lambda text: None) -> Report:
     trials = engine.record.trials
     known = engine.feasible(trials)
     best = winner(engine.plan.objectives, known, tried=trials)
-    measured = _winner(engine, best, on_stage)
-    baselines = _baselines(engine, best, on_stage)
+    measured, figures = _winner(engine, best, on_stage)
+    baselines, random = _baselines(engine, best, figures, on_stage)
     on_stage(_with_time_left("writing the report", engine, Work()))
     rows = [_front_row(engine, result) for result in front(engine.plan.objectives, known)]
     fit_and_save(engine)
     engine.seconds.total = engine.clock() - engine.begun
-    report = _report(engine, measured, baselines, rows)
+    report = _report(engine, measured, baselines, rows, random)
     write_text(folder.report, json.dumps(report.to_json(), indent=1, allow_nan=False) + "\n")
     render(folder, report)
     return report
 
 
-def _winner(engine: Engine, best: CandidateResult, on_stage: Say) -> NetworkRow:
+def _winner(engine: Engine, best: CandidateResult, on_stage: Say) -> tuple[NetworkRow, Figures]:
     """Train the winner again, unless it is kept as it was found, and export it."""
     repeats, random = engine.plan.config.repeats, engine.plan.config.random_baseline
     drawn = isinstance(best.candidate.mask, MaskRecipe)
@@ -64,29 +66,41 @@ def _winner(engine: Engine, best: CandidateResult, on_stage: Say) -> NetworkRow:
     return measure_and_export(engine, retrained, "winner", engine.folder.best, score=best.score)
 
 
-def _baselines(engine: Engine, best: CandidateResult, on_stage: Say) -> list[NetworkRow]:
-    """The winner's architecture without a mask, and, if requested, the winner of random search."""
+def _baselines(
+    engine: Engine, best: CandidateResult, figures: Figures, on_stage: Say
+) -> tuple[list[NetworkRow], WayRow | None]:
+    """The winner's architecture without a mask, the best by hand, and, if requested, the winner of random search and its costs."""
     models, repeats = engine.folder.models, engine.plan.config.repeats
     dense = retrain(engine, engine.plan.space.dense(best.candidate), "static")
-    rows = [measure_and_export(engine, dense, "dense", models / "dense.onnx")]
-    rows += _by_hand(engine, best)
-    if engine.plan.config.random_baseline:
-        count = trainings(engine.record.trials)
-        text = f"random search with {count} trainings, for comparison"
-        on_stage(_with_time_left(text, engine, Work(plain=count + repeats)))
-        found = random_search(engine)
-        rows.append(measure_and_export(engine, retrain(engine, found.candidate), "random", models / "random.onnx"))
-    return rows
+    rows = [measure_and_export(engine, dense, "dense", models / "dense.onnx", winner=figures)[0]]
+    rows += _by_hand(engine, figures)
+    if not engine.plan.config.random_baseline:
+        return rows, None
+    count = trainings(engine.record.trials)
+    text = f"random search with {count} trainings, for comparison"
+    on_stage(_with_time_left(text, engine, Work(plain=count + repeats)))
+    found, trials = random_search(engine)
+    again = retrain(engine, found.candidate)
+    row, _ = measure_and_export(engine, again, "random", models / "random.onnx", winner=figures)
+    spent = WayRow.of(
+        "random baseline",
+        tuple(map(TrialRow.of, trials)),
+        epochs=engine.plan.training.epochs,
+        sign=engine.plan.metric.sign,
+        networks=[row],
+    )
+    return [*rows, row], spent
 
 
-def _by_hand(engine: Engine, best: CandidateResult) -> list[NetworkRow]:
-    """The best reference of a guided search, if it is not the winner."""
+def _by_hand(engine: Engine, figures: Figures) -> list[NetworkRow]:
+    """The best reference of a guided search, also if it is the winner; none if the search ran no references."""
     plan = engine.plan
     found = best_by_hand(plan.objectives, plan.constraints, engine.record.trials)
-    if found is None or found.candidate.digest == best.candidate.digest:
+    if found is None:
         return []
-    networks = as_found(engine, found.candidate)
-    return [measure_and_export(engine, networks, "by hand", engine.folder.models / "by_hand.onnx")]
+    networks = as_found(engine, found.candidate, first=True)
+    path = engine.folder.models / "by_hand.onnx"
+    return [measure_and_export(engine, networks, "by hand", path, winner=figures)[0]]
 
 
 def _with_time_left(text: str, engine: Engine, work: Work) -> str:
@@ -106,7 +120,13 @@ def _front_row(engine: Engine, result: CandidateResult) -> FrontRow:
     return FrontRow.of(result, bytes_=onnx_graph.size(model), latency=result.metrics.get("latency") or latency(model))
 
 
-def _report(engine: Engine, best: NetworkRow, baselines: Sequence[NetworkRow], rows: Sequence[FrontRow]) -> Report:
+def _report(
+    engine: Engine,
+    best: NetworkRow,
+    baselines: Sequence[NetworkRow],
+    rows: Sequence[FrontRow],
+    random: WayRow | None,
+) -> Report:
     return Report(
         version=__version__,
         task=TaskFacts.of(engine.plan.task),
@@ -116,6 +136,7 @@ def _report(engine: Engine, best: NetworkRow, baselines: Sequence[NetworkRow], r
         front=tuple(rows),
         trials=tuple(map(TrialRow.of, engine.record.trials)),
         seconds=TimeRow.all(engine.seconds),
+        random=random,
         confusion=_confusion(onnx_graph.load(engine.folder.best), engine.plan.task),
     )
 

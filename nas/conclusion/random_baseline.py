@@ -5,11 +5,11 @@ from nas.engine.leaders import winner
 from nas.engine.remaining_time import Work
 from nas.engine.search_loop import Engine, open_engine
 from nas.study.run_folder import RunFolder
-from nas.study.trial import CandidateResult
+from nas.study.trial import CandidateResult, Trial
 
 
-def random_search(engine: Engine) -> CandidateResult:
-    """Run random search in a folder inside the run's folder; returns the winner."""
+def random_search(engine: Engine) -> tuple[CandidateResult, list[Trial]]:
+    """Run random search in a folder inside the run's folder; returns the winner and all trials."""
     plan = engine.plan.random_baseline(trainings(engine.record.trials))
     folder = RunFolder(engine.folder.path / "random")
     if not folder.config_file.exists():
@@ -23,4 +23,4 @@ def random_search(engine: Engine) -> CandidateResult:
         clock=engine.clock,
     )
     trials = baseline.run()
-    return winner(plan.objectives, baseline.feasible(trials), tried=trials)
+    return winner(plan.objectives, baseline.feasible(trials), tried=trials), trials

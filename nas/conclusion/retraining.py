@@ -6,6 +6,7 @@ from pathlib import Path
 import onnx_ir as ir
 
 import onnx_graph
+from nas.conclusion.figures import Figures
 from nas.engine.search_loop import Engine
 from nas.errors import TrainingError
 from nas.exporters.onnx_export import export
@@ -54,8 +55,10 @@ def retrain(
     numbers = range(FIRST_RETRAINING, FIRST_RETRAINING + repeats)
     start = engine.clock()
     trainings = engine.trainer.train([candidate] * repeats, list(numbers), method or engine.plan.method)
-    engine.seconds.training += engine.clock() - start
-    engine.remaining.plain += sum(one.cost for one in trainings)
+    took = engine.clock() - start
+    engine.seconds.training += took
+    pace = engine.remaining.pace(None)
+    pace.trainings, pace.seconds = pace.trainings + sum(one.cost for one in trainings), pace.seconds + took
     kept = [(one.result, one.trained()) for one in trainings if not isinstance(one.result, Exception)]
     if not kept:
         raise TrainingError(f"every retraining of {candidate.digest} failed: {trainings[0].result}")
@@ -68,15 +71,21 @@ def retrain(
     )
 
 
-def as_found(engine: Engine, candidate: Candidate) -> Retrained:
+def as_found(engine: Engine, candidate: Candidate, *, first: bool = False) -> Retrained:
     """The best network that the search found for a candidate whose mask was learned or inherited, by validation, kept as it is.
 
     Another training would find another mask, or lose the weights that were inherited.
+
+    Args:
+        engine: the search.
+        candidate: the candidate.
+        first: whether only its first training counts.
     """
     sign, runs = engine.plan.metric.sign, []
     for trial in engine.record.trials:
         path = engine.recorder.networks.path(trial.digest, trial.repeat)
-        if trial.digest == candidate.digest and not trial.failed and path.exists():
+        wanted = trial.digest == candidate.digest and not (first and trial.repeat)
+        if wanted and not trial.failed and path.exists():
             runs.append((trial, path))
     if not runs:
         return retrain(engine, candidate, repeats=1)
@@ -101,13 +110,23 @@ def _result_of(trial: Trial) -> TrainingResult:
 
 
 def measure_and_export(
-    engine: Engine, retrained: Retrained, name: str, path: Path, *, score: Score | None = None
-) -> NetworkRow:
-    """Measure every training on the test split and export the network that is best on the validation split."""
-    from nas.training.single import evaluate
+    engine: Engine,
+    retrained: Retrained,
+    name: str,
+    path: Path,
+    *,
+    score: Score | None = None,
+    winner: Figures | None = None,
+) -> tuple[NetworkRow, Figures]:
+    """Measure every training on the test split and export the network that is best on the validation split.
 
-    task, results = engine.plan.task, retrained.results
-    accuracies = tuple(evaluate(model, task, task.test, device=engine.plan.config.device) for model in retrained.models)
+    `winner` are the figures of the winner, if another network is to be compared with it.
+    """
+    from nas.training.single import answers
+
+    task, results, device = engine.plan.task, retrained.results, engine.plan.config.device
+    figures = Figures.of([answers(model, task, task.test, device=device) for model in retrained.models], task)
+    accuracies = figures.values
     index = retrained.best
     origin = provenance(task, retrained.candidate, results[index].accuracy, results[index].seed)
     exported = export(
@@ -117,7 +136,7 @@ def measure_and_export(
         origin=origin | {"test_" + task.metric: f"{accuracies[index]:.6f}"},
         keep_dead_units=retrained.grouped,
     )
-    return NetworkRow(
+    row = NetworkRow(
         name=name,
         digest=retrained.candidate.digest,
         candidate=retrained.candidate.to_json(),
@@ -130,4 +149,7 @@ def measure_and_export(
         largest_error=exported.largest_error,
         file=str(path.relative_to(engine.folder.path)),
         score=score,
+        interval=figures.interval,
+        error=None if winner is None else winner.error_against(figures),
     )
+    return row, figures

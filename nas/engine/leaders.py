@@ -60,7 +60,7 @@ def best_by_hand(
 
     Later trainings of a reference do not count.
     """
-    first = [trial for trial in trials if trial.round == 0 and trial.reference]
+    first = [trial for trial in trials if trial.way == "reference" and trial.repeat == 0]
     found = ranked(goals, feasible(goals, bounds, results_by_candidate(first)))
     return found[0] if found else None
 

@@ -16,6 +16,7 @@ from nas.exporters.onnx_export import as_exported
 from nas.measure.costs import COSTS
 from nas.seeds import generator
 from nas.study.trial import Proposal, Score, Trial, results_by_candidate
+from nas.study.way import Way
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,13 +27,17 @@ class RoundPlan:
         round: number of the round.
         chosen: candidates with their metrics and score.
         repeats: repeat number of each training.
-        screened: number of candidates that were built and checked for this round.
+        way: how the new candidates were found.
+        proposed: number of candidates that were proposed for this round, with those that were refused.
+        screened: number of new candidates that meet the constraints, from which the round was chosen.
     """
 
     round: int
     chosen: list[tuple[Screened, Score | None]]
     repeats: list[int]
-    screened: int
+    way: Way
+    proposed: int = 0
+    screened: int = 0
 
 
 @dataclass(eq=False)
@@ -54,14 +59,14 @@ class Planner:
         count = min(first_round(config) if not trials else config.round, left - reserve if left > reserve else left)
         return self._exploration(round_, trials, count)
 
+    def ahead(self, done: float) -> Mapping[Way, float]:
+        """Trainings that are spent on each way of searching after the first `done` ones."""
+        return {self._way: max(0.0, self.search.config.trainings - done)}
+
     def fit(self, trials: Sequence[Trial]) -> None:
         """Fit the predictor again and count the time."""
-        start = self.clock()
-        self.surrogate.fit(trials)
-        took = self.clock() - start
-        self.remaining.seconds.fitting += took
-        if self.surrogate.predictor is not None:
-            self.remaining.last_fit = took
+        with self.remaining.fitting(self.clock):
+            self.surrogate.fit(trials)
 
     def _exploration(self, round_: int, trials: Sequence[Trial], count: int) -> RoundPlan:
         """Propose and score new candidates, and choose `count` of them."""
@@ -70,15 +75,17 @@ class Planner:
         self.fit(trials)
         pool = self._pool(trials)
         wanted = max(config.screen, count) if self.surrogate.predictor is not None else count
-        start = self.clock()
         self.search.strategy.fill(pool, trials, wanted, rng=rng, trainings=config.trainings)
         chosen = [
             (member, None if score is None else score.in_unit_of(self.search.metric))
             for member, score in acquisition.choose(pool, count, explore=config.explore, rng=rng)
         ]
-        self.remaining.seconds.screening += self.clock() - start
         self.surrogate.keep(member for member, _ in chosen)
-        return RoundPlan(round_, chosen, [0] * len(chosen), len(pool) + pool.refused)
+        return RoundPlan(round_, chosen, [0] * len(chosen), self._way, len(pool) + pool.refused, len(pool))
+
+    @property
+    def _way(self) -> Way:
+        return "random" if self.search.config.strategy == "random" else "drawn"
 
     def _pool(self, trials: Sequence[Trial]) -> Pool:
         return Pool(
@@ -102,7 +109,7 @@ class Planner:
         chosen = (confirmed or leaders)[:count]
         tries = {s.candidate.digest: sum(trial.digest == s.candidate.digest for trial in trials) for s in chosen}
         members = [(Screened(Proposal(candidate=s.candidate), _costs(s.metrics), None), s.score) for s in chosen]
-        return RoundPlan(round_, members, [tries[member.digest] for member, _ in members], 0)
+        return RoundPlan(round_, members, [tries[member.digest] for member, _ in members], self._way)
 
 
 def _costs(metrics: Mapping[str, float]) -> dict[str, float]:

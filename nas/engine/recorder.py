@@ -17,6 +17,7 @@ from nas.study.constraints import on_costs
 from nas.study.record import Record
 from nas.study.run_folder import RunFolder
 from nas.study.trial import Trial, results_by_candidate
+from nas.study.way import Way
 from search_spaces import MaskRecipe, Ticket
 
 KEPT_LEADERS = 10
@@ -40,7 +41,7 @@ class Recorder:
         """Add the trials that the record lacks. A network is saved before its trial is recorded."""
         first = sum(trial.round < plan.round for trial in self.record.trials)
         for index, training in enumerate(trainings):
-            trial = _trial(plan, index, first + index, training)
+            trial = replace(_trial(plan, index, first + index, training), way=self._way(plan, index))
             if trial.number < len(self.record.trials):
                 continue
             if not trial.failed:
@@ -54,6 +55,11 @@ class Recorder:
             self.record.add(trial)
         self._keep_leaders()
         self.folder.write_trials(self.record.trials)
+
+    def _way(self, plan: RoundPlan, index: int) -> Way:
+        """How the candidate was found: a candidate that is trained again keeps its way."""
+        digest = plan.chosen[index][0].digest
+        return next((trial.way for trial in self.record.trials if trial.digest == digest), plan.way)
 
     def _measured(self, trial: Trial, model: ir.Model) -> Trial:
         """The trial with the costs of the trained network; a failed trial if they break a constraint.

@@ -1,12 +1,22 @@
-"""Estimates the remaining time of a run: its remaining trainings, including those for the report, at the speed so far."""
+"""Estimates the remaining time of a run: its remaining trainings, including those for the report, at the speed so far.
 
-from dataclasses import dataclass
+Ways of searching differ in speed: a child that inherits its weights is trained without a method, a plan with one, and every way plans
+its rounds differently. So the speed of each way is known by itself, and that of all ways together serves for a way that is new.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from nas.study.config import SearchConfig
 from nas.study.seconds import Seconds
+from nas.study.trial import Trial
+from nas.study.way import Way
 
 REPORT_SECONDS = 4.0
 """Rough time for the exports, the explanation of the winner's prediction and the page."""
+PLANNING_SECONDS = 4.0
+"""Rough time to propose, score and choose the candidates of a round by a predictor, as long as no such round was planned."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,27 +24,50 @@ class Work:
     """Remaining work of a run.
 
     Attributes:
-        planned: number of trainings that a predictor chooses; they also need time to propose, score and refit.
-        plain: number of other trainings: random search, and retraining of the winner and the baselines.
+        rounds: trainings that the rounds of each way of searching will cost.
+        plain: other trainings: those of the winner and the baselines, and random search.
         report: whether the report is still to be written.
     """
 
-    planned: int = 0
-    plain: int = 0
+    rounds: Mapping[Way, float] = field(default_factory=dict)
+    plain: float = 0.0
     report: bool = True
 
-    def __add__(self, other: "Work") -> "Work":
-        """The sum of both."""
-        return Work(
-            planned=self.planned + other.planned, plain=self.plain + other.plain, report=self.report or other.report
-        )
 
+def after_search(config: SearchConfig, *, kept: bool = False) -> Work:
+    """Work after the search: trainings of the winner and of the dense reference, and random search if it is requested.
 
-def after_search(config: SearchConfig) -> Work:
-    """Work after the search: trainings of the winner and of the dense reference, and random search if it is requested."""
-    retrainings = 2 * config.repeats
+    `kept`: the winner is kept as it was found, and only the dense reference is trained.
+    """
+    retrainings = config.repeats if kept else 2 * config.repeats
     random = config.trainings + config.repeats if config.random_baseline else 0
     return Work(plain=retrainings + random)
+
+
+@dataclass(eq=False)
+class Pace:
+    """What was spent on one kind of training.
+
+    Attributes:
+        trainings: trainings, by their epochs.
+        seconds: seconds for training and recording.
+        planned: number of rounds that were planned by a predictor.
+        planning: seconds for planning them.
+    """
+
+    trainings: float = 0.0
+    seconds: float = 0.0
+    planned: int = 0
+    planning: float = 0.0
+
+    def __add__(self, other: "Pace") -> "Pace":
+        """Both together."""
+        return Pace(
+            self.trainings + other.trainings,
+            self.seconds + other.seconds,
+            self.planned + other.planned,
+            self.planning + other.planning,
+        )
 
 
 @dataclass(eq=False)
@@ -43,22 +76,61 @@ class RemainingTime:
 
     Attributes:
         seconds: time spent so far, updated during the run.
-        planned, plain: trainings of each kind (see `Work`) in this time, by their epochs.
+        paces: what was spent on each way of searching, and under None on plain trainings.
         last_fit: seconds of the last predictor fit; the report fits the predictor once more.
     """
 
     seconds: Seconds
-    planned: float = 0.0
-    plain: float = 0.0
+    paces: dict[Way | None, Pace] = field(default_factory=dict)
     last_fit: float = 0.0
 
-    def of(self, work: Work) -> float | None:
-        """Estimated seconds for this work; None before the first training."""
-        trained = self.planned + self.plain
-        if trained == 0:
+    @contextmanager
+    def fitting(self, clock: Callable[[], float]) -> Iterator[None]:
+        """Count the time of a predictor fit."""
+        start = clock()
+        yield
+        self.last_fit = clock() - start
+        self.seconds.fitting += self.last_fit
+
+    def pace(self, way: Way | None) -> Pace:
+        """The pace of a way of searching, to be counted up; None: of plain trainings."""
+        return self.paces.setdefault(way, Pace())
+
+    def learn(self, trials: Sequence[Trial]) -> None:
+        """Begin with the training times of earlier trials, those of a run that is resumed."""
+        for trial in trials:
+            if not trial.failed:
+                pace = self.pace(trial.way)
+                pace.trainings += trial.cost
+                pace.seconds += trial.seconds
+
+    def of(self, work: Work, *, round_: float = 1.0, guided: bool = False) -> float | None:
+        """Estimated seconds for this work; None before the first training.
+
+        Args:
+            work: the remaining work.
+            round_: trainings of one round.
+            guided: whether a predictor plans the rounds.
+        """
+        together = sum(self.paces.values(), Pace())
+        if together.trainings == 0:
             return None
-        spent = self.seconds
-        training = (spent.training + spent.recording) / trained
-        planning = (spent.screening + spent.fitting) / max(self.planned, 1.0)
-        report = REPORT_SECONDS + self.last_fit if work.report else 0.0
-        return work.planned * (training + planning) + work.plain * training + report
+        total = work.plain * _speed(self.paces.get(None), together)
+        for way, trainings in work.rounds.items():
+            pace = self.paces.get(way)
+            total += trainings * _speed(pace, together)
+            if guided:
+                total += -(-trainings // round_) * _planning(pace, together)
+        return total + (REPORT_SECONDS + self.last_fit if work.report else 0.0)
+
+
+def _speed(pace: Pace | None, together: Pace) -> float:
+    """Seconds of a training."""
+    known = pace if pace is not None and pace.trainings > 0 else together
+    return known.seconds / known.trainings
+
+
+def _planning(pace: Pace | None, together: Pace) -> float:
+    """Seconds of planning a round."""
+    known = pace if pace is not None and pace.planned else together
+    return known.planning / known.planned if known.planned else PLANNING_SECONDS

@@ -7,7 +7,7 @@ it stopped: the unfinished round is planned and trained again, and only the miss
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from nas.engine.budget import spent
 from nas.engine.guided.planner import GuidedPlanner
@@ -20,6 +20,7 @@ from nas.engine.remaining_time import RemainingTime, Work, after_search
 from nas.engine.round_training import Trainer
 from nas.engine.run_identity import require_unchanged
 from nas.engine.surrogate import Surrogate
+from nas.study.agreement import Agreement
 from nas.study.progress import Fall, Progress
 from nas.study.record import Record
 from nas.study.run_folder import RunFolder
@@ -64,10 +65,10 @@ class Engine:
     def run(self) -> list[Trial]:
         """Train until the budget of trainings or time is spent; returns all trials, including earlier ones."""
         trials = self.record.trials
-        state = _State(begun=self.clock())
+        begun = self.clock()
         round_ = self._open_round()
-        while spent(trials) < self.plan.config.trainings and not self._out_of_time(state):
-            plan = self.planner.plan(round_, [trial for trial in trials if trial.round < round_])
+        while spent(trials) < self.plan.config.trainings and not self._out_of_time(begun):
+            plan = self._planned(round_)
             if not plan.chosen:
                 log.warning(
                     "no further candidate of the space meets the constraints: %g trainings of %d",
@@ -76,9 +77,21 @@ class Engine:
                 )
                 break
             if sum(trial.round == round_ for trial in trials) < len(plan.chosen):
-                self._do(plan, state)
+                self._do(plan, begun)
             round_ += 1
         return trials
+
+    def _planned(self, round_: int) -> RoundPlan:
+        """Plan a round, and count the time."""
+        seconds = self.seconds
+        start, fitting = self.clock(), seconds.fitting
+        plan = self.planner.plan(round_, [trial for trial in self.record.trials if trial.round < round_])
+        took = self.clock() - start
+        seconds.screening += took - (seconds.fitting - fitting)
+        if self.plan.predictor is not None and plan.screened > len(plan.chosen):
+            pace = self.remaining.pace(plan.way)
+            pace.planned, pace.planning = pace.planned + 1, pace.planning + took
+        return plan
 
     def _open_round(self) -> int:
         """The round to plan first: the last recorded one, which may be unfinished.
@@ -92,44 +105,48 @@ class Engine:
             self.record.remember("trainings", self.plan.config.trainings)
         return max(last, int(self.record.facts["planned_from"]))
 
-    def _out_of_time(self, state: "_State") -> bool:
+    def _out_of_time(self, begun: float) -> bool:
         """Whether the time is over. The first round always starts, because a report needs at least one trial."""
         timeout = self.plan.config.timeout
-        return timeout is not None and bool(self.record.trials) and self.clock() - state.begun > timeout
+        return timeout is not None and bool(self.record.trials) and self.clock() - begun > timeout
 
-    def _do(self, plan: RoundPlan, state: "_State") -> None:
+    def _do(self, plan: RoundPlan, begun: float) -> None:
         """Train and record a round."""
-        self._tell(plan, state)
+        self._tell(plan, begun)
         start = self.clock()
         trainings = self.trainer.train_round(plan, self.plan.method)
         trained = self.clock()
         self.recorder.add(plan, trainings)
         self.seconds.training += trained - start
         self.seconds.recording += self.clock() - trained
-        if self.plan.predictor is None:
-            self.remaining.plain += sum(one.cost for one in trainings)
-        else:
-            self.remaining.planned += sum(one.cost for one in trainings)
-        state.screened += plan.screened
-        self._tell(plan, state)
+        pace = self.remaining.pace(plan.way)
+        pace.trainings += sum(one.cost for one in trainings)
+        pace.seconds += self.clock() - start
+        self._tell(plan, begun)
 
-    def _tell(self, plan: RoundPlan, state: "_State") -> None:
+    def _tell(self, plan: RoundPlan, begun: float) -> None:
         """Call `on_progress`."""
         trials = self.record.trials
         goals = self.plan.objectives
         now = ranked(goals, self.feasible(trials))
         before = ranked(goals, self.feasible([trial for trial in trials if trial.round < plan.round]))
-        elapsed = self.clock() - state.begun
+        elapsed = self.clock() - begun
         self.on_progress(
             Progress(
                 round=plan.round,
-                trainings=round(spent(trials)),
+                trainings=spent(trials),
                 budget=self.plan.config.trainings,
-                screened=state.screened,
+                epochs=self.plan.training.epochs,
+                way=plan.way,
+                proposed=plan.proposed,
+                screened=plan.screened,
+                chosen=plan.repeats.count(0),
+                again=len(plan.repeats) - plan.repeats.count(0),
                 failed=sum(trial.failed for trial in trials),
                 best=now[0].accuracy if now else None,
                 best_nnz=int(now[0].metrics["nnz"]) if now else None,
                 best_trainings=len(now[0].accuracies) if now else 0,
+                agreement=None if self.plan.predictor is None else Agreement.of(trials),
                 fall=Fall.between(before, now, self.plan.metric),
                 elapsed=elapsed,
                 left=self._left(elapsed),
@@ -138,23 +155,15 @@ class Engine:
 
     def _left(self, elapsed: float) -> float | None:
         """Estimated seconds until the run ends."""
-        count = max(0, round(self.plan.config.trainings - spent(self.record.trials)))
-        guided = self.plan.predictor is not None
-        search = self.remaining.of(Work(planned=count if guided else 0, plain=0 if guided else count, report=False))
         after = self.remaining.of(self.after)
-        if search is None or after is None:
+        if after is None:
             return None
+        work = Work(rounds=self.planner.ahead(spent(self.record.trials)), report=False)
+        guided = self.plan.predictor is not None
+        search = self.remaining.of(work, round_=self.plan.config.round, guided=guided) or 0.0
         if self.plan.config.timeout is not None:
             search = min(search, max(self.plan.config.timeout - elapsed, 0.0))
         return search + after
-
-
-@dataclass
-class _State:
-    """State of a search in this process: its start time, and the number of candidates built and checked."""
-
-    begun: float
-    screened: int = field(default=0)
 
 
 def open_engine(
@@ -173,23 +182,28 @@ def open_engine(
     """
     record = Record(folder.journal, plan.objectives, plan.constraints, read_only=read_only)
     require_unchanged(record, plan.config, plan.task, folder)
-    remaining = remaining or RemainingTime(Seconds())
+    if remaining is None:
+        remaining = RemainingTime(Seconds())
+        remaining.learn(record.trials)
+    planner = planner_of(plan, remaining, clock)
     return Engine(
         plan=plan,
         folder=folder,
         record=record,
-        planner=_planner(plan, remaining, clock),
+        planner=planner,
         trainer=Trainer(plan, NetworkFiles(folder.models)),
         recorder=Recorder(record, folder, plan),
         remaining=remaining,
-        after=after_search(plan.config) if after is None else after,
+        after=after_search(plan.config, kept=isinstance(planner, GuidedPlanner)) if after is None else after,
         begun=clock(),
         on_progress=on_progress,
         clock=clock,
     )
 
 
-def _planner(plan: SearchPlan, remaining: RemainingTime, clock: Callable[[], float]) -> Planner | GuidedPlanner:
+def planner_of(
+    plan: SearchPlan, remaining: RemainingTime, clock: Callable[[], float] = time.perf_counter
+) -> Planner | GuidedPlanner:
     """The planner of the search's strategy: its own, or the one that lets it fill pools."""
     make = getattr(plan.strategy, "planner", None)
     own: GuidedPlanner | None = None if make is None else make(plan, remaining, clock)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,15 @@ from nas.input_file import read_json
 from nas.metrics import METRICS
 from nas.reports.confusion import Confusion
 from nas.reports.fields import Fields
+from nas.reports.rows.family_row import FamilyRow
 from nas.reports.rows.front_row import FrontRow
 from nas.reports.rows.network_row import NetworkRow
 from nas.reports.rows.time_row import TimeRow
 from nas.reports.rows.trial_row import TrialRow
+from nas.reports.rows.way_row import WayRow
 from nas.reports.sentence import headline, sentence
+from nas.reports.worth import leaders, worth
+from nas.study.agreement import Agreement
 from nas.tasks.task import Task
 
 VERSION = 1
@@ -85,6 +90,7 @@ class Report:
         front: the Pareto front, the most accurate first.
         trials: all trainings of the search.
         seconds: times by kind of work.
+        random: what random search spent and found, if it was requested.
         confusion: confusion matrix of ``best.onnx`` on the test split; None if several answers may be right, or in an older report.
     """
 
@@ -96,12 +102,45 @@ class Report:
     front: tuple[FrontRow, ...]
     trials: tuple[TrialRow, ...]
     seconds: tuple[TimeRow, ...] = field(repr=False)
+    random: WayRow | None = None
     confusion: Confusion | None = None
 
     @property
     def networks(self) -> tuple[NetworkRow, ...]:
         """The winner and the baselines."""
         return (self.best, *self.baselines)
+
+    @cached_property
+    def family(self) -> tuple[FamilyRow, ...]:
+        """Where the winner comes from: its own training first, then those from which it descends."""
+        return FamilyRow.all(self.trials, self.best)
+
+    @cached_property
+    def ways(self) -> tuple[WayRow, ...]:
+        """What each way of searching spent and found."""
+        epochs = self.config.get("epochs")
+        found = WayRow.all(
+            self.trials,
+            self.networks,
+            epochs=epochs if isinstance(epochs, int) else 1,
+            sign=self.task.sign,
+        )
+        return found if self.random is None else (*found, self.random)
+
+    @cached_property
+    def agreement(self) -> Agreement:
+        """How well the scores ranked the candidates."""
+        return Agreement.of(self.trials)
+
+    @property
+    def verdict(self) -> str:
+        """One sentence that says whether the search was worth it."""
+        return worth(self.best, self.baselines, self.trials, test=self.task.test, sign=self.task.sign)
+
+    @property
+    def leaders(self) -> str:
+        """One sentence on the leaders that cannot be told apart; empty if there are none."""
+        return leaders(self.best, self.trials, validation=self.task.validation, sign=self.task.sign)
 
     @property
     def headline(self) -> str:
@@ -124,6 +163,12 @@ class Report:
             "baselines": {baseline.name: baseline.to_json() for baseline in self.baselines},
             "front": [row.to_json() for row in self.front],
             "trials": [row.to_json() for row in self.trials],
+            "family": [row.to_json() for row in self.family],
+            "ways": [row.to_json() for row in self.ways],
+            "random": None if self.random is None else self.random.to_json(),
+            "agreement": self.agreement.to_json(),
+            "verdict": self.verdict,
+            "leaders": self.leaders,
             "seconds": {row.part: row.seconds for row in self.seconds},
             "headline": self.headline,
             "sentence": self.sentence,
@@ -149,11 +194,9 @@ class Report:
                 FrontRow.from_json(row, f"{place}, row {number} of 'front'")
                 for number, row in enumerate(fields.items("front"))
             ),
-            trials=tuple(
-                TrialRow.from_json(row, f"{place}, row {number} of 'trials'")
-                for number, row in enumerate(fields.items("trials", least=1))
-            ),
+            trials=TrialRow.all_from_json(fields.items("trials", least=1), place),
             seconds=tuple(TimeRow(part, seconds) for part, seconds in fields.numbers("seconds").items()),
+            random=WayRow.from_json(fields.value("random"), f"{place}, 'random'") if "random" in fields else None,
             confusion=Confusion.from_json(fields.value("confusion"), f"{place}, 'confusion'")
             if "confusion" in fields
             else None,

@@ -41,8 +41,10 @@ def size_remark(best: NetworkRow, baselines: Sequence[NetworkRow]) -> str:
 
 def _against(verdict: Verdict, other: str) -> str:
     points = f"{abs(verdict.difference) * 100:.1f} points"
+    if verdict.kind == "same":
+        return f"which is {other}"
     if verdict.kind == "within noise":
-        return f"as good as {other} within the noise of the trainings"
+        return f"as good as {other} within the noise"
     if verdict.kind == "unknown":
         return f"{points} {'above' if verdict.difference >= 0 else 'below'} {other} in single trainings"
     return f"{points} {verdict.kind} than {other}"

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nas.metrics import Metric
+from nas.study.agreement import Agreement
 from nas.study.trial import CandidateResult
+from nas.study.way import Way
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,26 +44,38 @@ class Progress:
 
     Attributes:
         round: number of the current round.
-        trainings: number of finished trainings, including those before a resume.
-        budget: number of trainings of the whole search.
-        screened: number of candidates that this process built and checked.
+        trainings: finished trainings by their epochs, including those before a resume.
+        budget: trainings of the whole search.
+        epochs: epochs of one training.
+        way: way of searching of the current round.
+        proposed: number of candidates that were proposed in the current round, with those that were refused.
+        screened: number of these that are new and meet the constraints.
+        chosen: number of these that are trained in the round.
+        again: number of earlier candidates that are trained again in the round.
         failed: number of trainings without an accuracy.
         best: best validation accuracy so far, a mean if the candidate was trained several times; None before the first training.
         best_nnz: non-zeros of the best candidate.
         best_trainings: number of trainings in the mean `best`.
         fall: the fall of `best` since the last round, or None.
+        agreement: how well the scores of the run ranked its candidates; None without a predictor.
         elapsed: seconds since this process began to search.
         left: estimated seconds until the whole run ends, including the report; None before the first round.
     """
 
     round: int
-    trainings: int
+    trainings: float
     budget: int
+    epochs: int
+    way: Way
+    proposed: int
     screened: int
+    chosen: int
+    again: int = 0
     failed: int
     best: float | None
     best_nnz: int | None
     best_trainings: int = 0
     fall: Fall | None = None
+    agreement: Agreement | None = None
     elapsed: float
     left: float | None

@@ -4,6 +4,7 @@ Samplers work on copies in memory, so the journal never holds a running trial, a
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import DecimalException
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from nas.study.constraints import Constraint
 from nas.study.journal_file import ChecksumBackend, check, repair
 from nas.study.objectives import Objective, main_of, values
 from nas.study.trial import Proposal, Score, Trial
+from nas.study.way import of_first_trainings, read_way
 from search_spaces import Candidate, SpaceError, Ticket
 
 STUDY = "search"
@@ -66,9 +68,9 @@ class Record:
             raise _not_ours(path, error) from error
         if len(frozen) != len(lines):
             raise RunError(f"{path} is damaged: it holds {len(lines)} trials, of which {len(frozen)} are of the search")
-        self.trials: list[Trial] = [
-            _checked_trial(f"{path}, line {line}", one) for line, one in zip(lines, frozen, strict=True)
-        ]
+        trials = [_checked_trial(f"{path}, line {line}", one) for line, one in zip(lines, frozen, strict=True)]
+        ways = of_first_trainings((trial.digest, trial.way) for trial in trials)
+        self.trials: list[Trial] = [replace(trial, way=way) for trial, way in zip(trials, ways, strict=True)]
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -175,6 +177,7 @@ def _from_frozen(frozen: FrozenTrial) -> Trial:
         cost=float(data.get("cost", 1.0)),
         ticket=_ticket(data.get("ticket")),
         error=str(data["error"]),
+        way=read_way(data.get("way"), data["candidate"], int(data["round"])),
         proposal=Proposal(
             candidate=candidate,
             params=frozen.params,

@@ -6,12 +6,14 @@ from typing import Any
 
 from nas.measure.costs import COSTS
 from nas.metrics import METRICS, Metric
-from search_spaces import Candidate, InheritedMask, MaskRecipe, Ticket
+from nas.study.way import Way
+from search_spaces import Candidate, Ticket
 
 COLUMNS = (
     "number",
     "round",
     "repeat",
+    "way",
     "digest",
     "accuracy",
     "score",
@@ -63,6 +65,7 @@ class Trial:
         dead_units: number of units that have no input or no output because of the mask.
         cost: epochs of all phases of the training, in trainings of the search's length.
         error: reason of a failed training; empty if it did not fail.
+        way: how the candidate was found; all trainings of a candidate have the same way.
         ticket: the masks that the training ended with, if it found or inherited them.
         proposal: Optuna parameters, distributions and system attributes, if a sampler proposed the candidate.
     """
@@ -79,6 +82,7 @@ class Trial:
     dead_units: int = 0
     cost: float = 1.0
     error: str = ""
+    way: Way = "drawn"
     ticket: Ticket | None = None
     proposal: "Proposal | None" = None
 
@@ -86,15 +90,6 @@ class Trial:
     def digest(self) -> str:
         """The digest of the candidate."""
         return self.candidate.digest
-
-    @property
-    def reference(self) -> bool:
-        """Whether this is what one would run by hand: a method on a plain network, or a small dense network.
-
-        Drawn masks that are sparse are not.
-        """
-        mask = self.candidate.mask
-        return not isinstance(mask, InheritedMask) and (not isinstance(mask, MaskRecipe) or mask.density == 1)
 
     @property
     def failed(self) -> bool:
@@ -116,6 +111,7 @@ class Trial:
             "seed": self.seed,
             "cost": self.cost,
             "error": self.error,
+            "way": self.way,
             "ticket": None if self.ticket is None else vars(self.ticket),
             "candidate": self.candidate.to_json(),
         }

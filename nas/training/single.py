@@ -1,17 +1,19 @@
 """Sparse training of one network by a mask method."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import onnx_ir as ir
+import torch
 
-from nas.metrics import METRICS
+from nas.metrics import METRICS, Answers
 from nas.tasks.task import Split, Task
 from nas.training.dead_network import why_dead
 from nas.training.device import arithmetic, threads_for, torch_device
 from nas.training.inputs import with_any_batch, without_normalisation
-from nas.training.loop.batches import examples
+from nas.training.loop.batches import Examples, examples
 from nas.training.loop.history import History
 from nas.training.loop.session import Session, measured
 from nas.training.methods.method import Method, begin
@@ -91,6 +93,21 @@ def evaluate(model: ir.Model, task: Task, split: Split, *, metric: str | None = 
         UsageError: the model does not fit the task, an unknown metric, or a device that is not available.
     """
     chosen = METRICS.load(metric or task.metric)
+    with _opened(model, task, split, device) as (stack, data):
+        return measured(chosen, stack, data, _EVALUATED)[0]
+
+
+def answers(model: ir.Model, task: Task, split: Split, *, device: str = "cpu") -> Answers:
+    """The answers of a trained model for a whole split, on the CPU; arguments and errors are those of `evaluate`."""
+    with _opened(model, task, split, device) as (stack, data):
+        starts = range(0, len(data), _EVALUATED)
+        logits = [stack.predict(data.x[start : start + _EVALUATED]).cpu() for start in starts]
+        return Answers(torch.cat(logits), data.y.cpu(), None if data.legal is None else data.legal.cpu())
+
+
+@contextmanager
+def _opened(model: ir.Model, task: Task, split: Split, device: str) -> Iterator[tuple[Stack, Examples]]:
+    """The model and the examples, prepared as the model wants them, on the device."""
     bare, fitting = without_normalisation(model, task)
     if fitting is not task and fitting.normalisation is not None:
         split = replace(split, x=fitting.normalisation.apply(task.raw(split)))
@@ -99,8 +116,7 @@ def evaluate(model: ir.Model, task: Task, split: Split, *, metric: str | None = 
     where = torch_device(device)
     member = Member.of(model, 0)
     with arithmetic(where, threads_for(member.shape.cost * _EVALUATED)):
-        stack = Stack([member], fresh=False, device=where)
-        return measured(chosen, stack, examples(split, where), _EVALUATED)[0]
+        yield Stack([member], fresh=False, device=where), examples(split, where)
 
 
 def result_of(history: History, model: ir.Model, task: Task, seconds: float) -> TrainingResult:

@@ -125,7 +125,7 @@ def test_the_page_stands_alone(finished):
     folder, report = finished
     page = (folder / "report.html").read_text()
     assert html.escape(report["headline"]) in page
-    assert page.count("<svg") == 4
+    assert page.count("<svg") == 5
     assert page.count("<script") == 1
     assert all(source.startswith("data:image/png;base64,") for source in re.findall(r' src="([^"]*)"', page))
     assert "http:" not in page

@@ -8,13 +8,18 @@ import numpy as np
 import pytest
 
 import onnx_graph
+from nas.engine.guided.planner import GuidedPlanner
+from nas.engine.guided.surrogate import GuidedSurrogate
 from nas.engine.inheritance import inherit
 from nas.engine.keep import KeepRule
 from nas.engine.plan import resolve
+from nas.engine.remaining_time import RemainingTime
 from nas.study.config import SearchConfig
 from nas.study.constraints import parse_all
 from nas.study.record import Record
+from nas.study.seconds import Seconds
 from nas.verbs import search as searches
+from predictors import Prediction
 from search_spaces import InheritedMask, LearnedMask, MaskRecipe, Signature, SpaceError, create
 from tests.nas.test_engine import outcome
 
@@ -52,6 +57,9 @@ def test_it_begins_by_hand_discovers_and_evolves(finished):
         "obd",
     }
     assert {LearnedMask, InheritedMask} <= set(kinds)
+    assert {trial.way for trial in first} == {"reference"}
+    assert {trial.way for trial in trials} == {"reference", "discovery", "evolution"}
+    assert all(len({one.way for one in trials if one.digest == trial.digest}) == 1 for trial in trials)
     architectures = {json.dumps(dict(trial.candidate.architecture), sort_keys=True) for trial in trials}
     assert len(architectures) > 2
     child = next(trial for trial in trials if isinstance(trial.candidate.mask, InheritedMask))
@@ -168,7 +176,10 @@ def test_a_child_starts_from_the_weights_of_its_parents():
     assert found[0, :4].tolist() == [20, 20, np.float32(1e-12), np.float32(1e-12)]
 
 
-@pytest.mark.parametrize(("bounds", "keep"), [(("nnz<=50",), 50), (("nnz<=25%",), 44), ((), 18), (("nnz<=500",), 176)])
+@pytest.mark.parametrize(
+    ("bounds", "keep"),
+    [(("nnz<=50",), 50), (("nnz<=25%",), 44), (("density<=0.25",), 44), ((), 18), (("nnz<=500",), 176)],
+)
 def test_how_many_weights_are_kept(bounds, keep):
     rule = KeepRule(SPACE, parse_all(bounds), lambda model, _: model)
     plain = SPACE.plain()[0]
@@ -176,11 +187,37 @@ def test_how_many_weights_are_kept(bounds, keep):
     assert rule.fits(plain) == (keep == 176)
 
 
-def test_bytes_are_met_by_the_number_of_weights():
-    rule = KeepRule(SPACE, parse_all(("bytes<=900",)), lambda model, _: onnx_graph.shrink(model))
-    plain = SPACE.plain()[0]
-    keep = rule.most(plain)
-    assert keep is not None
-    assert 1 <= keep < 176
-    mask = LearnedMask(method="espn", keep=keep)
-    assert rule.costs(dataclasses.replace(plain, mask=mask), ["bytes"])["bytes"] <= 900
+class Counting:
+    """A predictor that says 0.5, and counts the networks that it is asked about."""
+
+    asked = 0
+
+    def predict(self, graphs):
+        self.asked += len(graphs)
+        return Prediction(mean=np.linspace(0.4, 0.6, len(graphs)), std=np.full(len(graphs), 0.1))
+
+
+@pytest.mark.takes(60, "the run that all of them look at")
+def test_a_candidate_of_a_pool_is_scored_once(finished, monkeypatch):
+    _, _, trials = finished
+    predictor, plan = Counting(), resolve(dataclasses.replace(CONFIG, trainings=60, explore=0.0))
+    planner = GuidedPlanner(plan, GuidedSurrogate(plan), RemainingTime(Seconds()))
+    monkeypatch.setattr(GuidedSurrogate, "fit", lambda self, _: setattr(self, "predictor", predictor))
+    chosen = planner.plan(trials[-1].round + 1, trials).chosen
+    assert len(chosen) > 1
+    assert chosen[0][1].mean == 0.6
+    # The leading plan, which is trained again, is not in the pool.
+    assert predictor.asked == CONFIG.screen + 1
+
+
+def test_the_shipped_predictor_is_read_once(monkeypatch):
+    import predictors
+
+    read, load = [], predictors.load
+    monkeypatch.setattr(predictors, "load", lambda name: read.append(name) or load(name))
+    surrogate = GuidedSurrogate(resolve(CONFIG))
+    surrogate.fit([])
+    surrogate.fit([])
+    assert read == ["default"]
+    assert surrogate.predictor is not None
+    assert not surrogate.fitted

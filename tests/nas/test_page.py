@@ -134,7 +134,7 @@ def test_the_first_paragraph_is_a_sentence_and_the_figures_are_a_table(folder, t
     reader = read(page(report_of(trials), folder))
     assert reader.texts["h1"] == (
         "A network with 300 non-zero weights reaches 91.0% accuracy on digits: as good as its dense reference "
-        "within the noise of the trainings, and as good as random search within the noise of the trainings."
+        "within the noise, and as good as random search within the noise."
     )
     assert [attrs["aria-label"] for tag, attrs in reader.tags if tag == "svg"] == [
         "accuracy against non-zero weights of all trials",

@@ -3,8 +3,9 @@
 import pytest
 
 from nas.duration import duration
+from nas.engine.guided.surrogate import GuidedSurrogate
 from nas.engine.plan import resolve
-from nas.engine.remaining_time import REPORT_SECONDS, RemainingTime, Work, after_search
+from nas.engine.remaining_time import PLANNING_SECONDS, REPORT_SECONDS, Pace, RemainingTime, Work, after_search
 from nas.study.config import SearchConfig
 from nas.study.run_folder import RunFolder
 from nas.study.seconds import Seconds
@@ -14,19 +15,38 @@ def test_nothing_is_said_before_the_first_training():
     assert RemainingTime(Seconds()).of(Work(plain=3)) is None
 
 
-def test_planned_trainings_cost_planning_too():
-    spent = RemainingTime(Seconds(training=30.0, recording=10.0, screening=6.0, fitting=2.0), planned=4, plain=4)
-    # A training takes (30 + 10) / 8 = 5 s, its planning (6 + 2) / 4 = 2 s.
-    assert spent.of(Work(plain=3, report=False)) == 15
-    assert spent.of(Work(planned=3, report=False)) == 21
-    assert spent.of(Work()) == REPORT_SECONDS
-    spent.last_fit = 40.0
-    assert spent.of(Work()) == REPORT_SECONDS + 40
+def test_every_way_of_searching_has_its_own_speed():
+    times = RemainingTime(Seconds())
+    times.paces = {"reference": Pace(4, 40.0), "discovery": Pace(4, 20.0, planned=2, planning=6.0)}
+    rest = {"report": False}
+    assert times.of(Work(rounds={"discovery": 3}, **rest)) == 15
+    # Two rounds of at most two trainings, each planned in 3 s.
+    assert times.of(Work(rounds={"discovery": 3}, **rest), round_=2, guided=True) == 15 + 2 * 3
+    # A way that is new is as fast as all others together: 60 s for 8 trainings.
+    assert times.of(Work(rounds={"evolution": 2}, **rest)) == 15
+    assert times.of(Work(plain=2, **rest)) == 15
+    times.pace(None).trainings, times.pace(None).seconds = 2, 2.0
+    assert times.of(Work(plain=2, **rest)) == 2
+    assert times.of(Work()) == REPORT_SECONDS
+    times.last_fit = 40.0
+    assert times.of(Work()) == REPORT_SECONDS + 40
+
+
+def test_before_a_round_was_planned_a_rough_time_is_taken():
+    times = RemainingTime(Seconds(), {"reference": Pace(4, 40.0)})
+    assert times.of(Work(rounds={"discovery": 2}, report=False), round_=2, guided=True) == 20 + PLANNING_SECONDS
+
+
+def test_a_resumed_run_begins_with_the_times_of_its_trials(make_trial):
+    times = RemainingTime(Seconds())
+    times.learn([make_trial(0, cost=2.0, seconds=8.0, way="reference"), make_trial(1, None)])
+    assert times.of(Work(plain=1, report=False)) == 4
 
 
 def test_winner_dense_reference_and_random_baseline_follow_the_search():
     config = SearchConfig(trainings=20, round=4, screen=8, repeats=3)
     assert after_search(config) == Work(plain=6)
+    assert after_search(config, kept=True) == Work(plain=3)
     assert after_search(SearchConfig(trainings=20, repeats=3, random_baseline=True)) == Work(plain=6 + 20 + 3)
 
 
@@ -122,3 +142,58 @@ def test_a_timeout_bounds_the_rest_of_the_search(tmp_path, monkeypatch):
     engine.run()
     # The first round of 24 trainings took 240 s: 60 s of search are left, then 2 trainings and the report.
     assert told[1].left == pytest.approx(60 + 20 + REPORT_SECONDS)
+
+
+SECONDS = {"ESPN": 3.0, "Prune": 1.5, "Gumbel": 2.0}
+"""Seconds of an epoch by method; others take one."""
+
+
+@pytest.mark.takes(30, "a whole guided search")
+def test_the_estimate_of_a_guided_search_is_right_within_a_factor_of_two(tmp_path, monkeypatch):
+    import nas.training.population as population
+    from nas.conclusion.conclusion import conclude
+    from nas.engine.search_loop import open_engine
+
+    clock, real, fit = Clock(), population.train_population, GuidedSurrogate.fit
+
+    def by_method(models, *arguments, method, **further):
+        results = real(models, *arguments, method=method, **further)
+        for result in results:
+            epochs = 0 if isinstance(result, Exception) else len(result.losses)
+            clock.now += 0.5 + epochs * SECONDS.get(type(method).__name__, 1.0)
+        return results
+
+    def slow_fit(self, trials):
+        clock.now += 7.0
+        fit(self, trials)
+
+    monkeypatch.setattr(population, "train_population", by_method)
+    monkeypatch.setattr(GuidedSurrogate, "fit", slow_fit)
+    config = SearchConfig(
+        task="digits",
+        subset=100,
+        constraint=("nnz<=200",),
+        predictor="linear",
+        trainings=16,
+        round=4,
+        screen=8,
+        epochs=4,
+        repeats=2,
+    )
+    folder = RunFolder(tmp_path / "run")
+    folder.create(config)
+    told = []
+    engine = open_engine(
+        resolve(config),
+        folder,
+        on_progress=lambda progress: told.append((clock.now, progress.left)),
+        clock=clock,
+    )
+    trials = engine.run()
+    conclude(engine)
+    assert {trial.way for trial in trials} == {"reference", "discovery", "evolution"}
+    assert len({trial.cost for trial in trials}) > 2
+    assert told[0][1] is None
+    for moment, left in told[1:]:
+        truth = clock.now - moment + REPORT_SECONDS
+        assert truth / 2 <= left <= truth * 2

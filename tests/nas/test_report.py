@@ -60,7 +60,7 @@ def report(make_trial):
             (0.94, 0.95, 0.96),
             (0.93, 0.94, 0.95),
             "within noise",
-            "a difference of 1.00 points, within the noise of the trainings",
+            "a difference of 1.00 points, within the noise",
         ),
         ((0.95,), (0.90,), "unknown", "+5.00 points for the winner, of single trainings: the noise is not known"),
     ],
@@ -82,7 +82,7 @@ def test_the_headline_says_what_was_found_and_whether_it_beats_the_baselines():
     dense, random = network("dense", (0.95, 0.94, 0.96)), network("random", (0.89, 0.90, 0.91))
     assert headline(best, [dense, random], "digits", "accuracy") == (
         "A network with 600 non-zero weights reaches 95.0% accuracy on digits: "
-        "as good as its dense reference within the noise of the trainings, and 5.0 points better than random search."
+        "as good as its dense reference within the noise, and 5.0 points better than random search."
     )
     assert headline(best, [], "digits", "accuracy").endswith("reaches 95.0% accuracy on digits.")
 

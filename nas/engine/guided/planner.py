@@ -8,7 +8,7 @@
 
 import itertools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -30,6 +30,7 @@ from nas.measure.costs import COSTS, COUNTED, counts, measure_all
 from nas.seeds import generator
 from nas.study.constraints import on_costs
 from nas.study.trial import CandidateResult, Proposal, Score, Trial, results_by_candidate
+from nas.study.way import Way
 from nas.training.methods.method import MethodError, begin
 from nas.training.methods.registry import create
 from predictors import largest_std
@@ -53,6 +54,10 @@ class GuidedPlanner:
     clock: Callable[[], float] = time.perf_counter
     keep: KeepRule = field(init=False)
     _metrics: dict[str, dict[str, float]] = field(default_factory=dict)
+    _proposed: int = 0
+    """Number of proposals for this round, with those that were refused."""
+    _screened: dict[str, Score] = field(default_factory=dict)
+    """Scores of the candidates that the predictor of this round has seen, by digest, on its own scale."""
 
     def __post_init__(self) -> None:
         """Make the rule for the number of weights to keep."""
@@ -75,7 +80,7 @@ class GuidedPlanner:
         budget = self.search.config.trainings
         left = budget - spent(trials)
         if not trials:
-            return self._round(round_, self._references(), 0)
+            return self._round(round_, self.references(), "reference")
         self.fit(trials)
         rng = generator(self.search.config.seed, "guided", round_)
         parents = self._parents(trials)
@@ -83,14 +88,20 @@ class GuidedPlanner:
             return self._evolution(round_, trials, parents, left, rng)
         return self._discovery(round_, trials, left, rng)
 
+    def ahead(self, done: float) -> Mapping[Way, float]:
+        """Trainings that are spent on each way of searching after the first `done` ones, those of the references included."""
+        budget = self.search.config.trainings
+        ahead: dict[Way, float] = {"discovery": max(0.0, DISCOVERY * budget - done)}
+        return ahead | {"evolution": max(0.0, budget - done - ahead["discovery"])}
+
     def fit(self, trials: Sequence[Trial]) -> None:
         """Fit the predictor again and count the time."""
-        start = self.clock()
-        self.surrogate.fit(trials)
-        self.remaining.last_fit = self.clock() - start
-        self.remaining.seconds.fitting += self.remaining.last_fit
+        self._screened.clear()
+        with self.remaining.fitting(self.clock):
+            self.surrogate.fit(trials)
 
-    def _references(self) -> list[tuple[Candidate, int]]:
+    def references(self) -> list[tuple[Candidate, int]]:
+        """The first round: what an expert would run first, each with its repeat number."""
         space, budget = self.search.space, self.search.config.trainings
         small = references.small(space, self.keep)
         pruned = [one for one in references.pruned(space, self.keep, self.methods) if self._possible(one)]
@@ -123,7 +134,7 @@ class GuidedPlanner:
             chosen.append((candidate, 0))
         if again is not None and cost < wanted:
             chosen.append((again.candidate, sum(trial.digest == again.candidate.digest for trial in trials)))
-        return self._round(round_, chosen, len(pool))
+        return self._round(round_, chosen, "discovery", len(pool))
 
     def _evolution(
         self, round_: int, trials: Sequence[Trial], parents: Sequence[Trial], left: float, rng: np.random.Generator
@@ -136,7 +147,7 @@ class GuidedPlanner:
         )
         count = max(1, int(min(config.round, left) / CHILD_SHARE))
         chosen = itertools.islice(self._best(pool, rng), count)
-        return self._round(round_, [(one, 0) for one in chosen], len(pool))
+        return self._round(round_, [(one, 0) for one in chosen], "evolution", len(pool))
 
     def _leaders(self, trials: Sequence[Trial]) -> list[CandidateResult]:
         goals = self.search.objectives
@@ -176,7 +187,7 @@ class GuidedPlanner:
     def _distinct(self, several: Iterator[Candidate | None], known: set[str], count: int) -> list[Candidate]:
         """So many different candidates that are not known, fewer if `PATIENCE` attempts for each do not give them."""
         found: dict[str, Candidate] = {}
-        for one in itertools.islice(several, PATIENCE * count):
+        for self._proposed, one in enumerate(itertools.islice(several, PATIENCE * count), 1):
             if one is not None and one.digest not in known:
                 found.setdefault(one.digest, one)
             if len(found) == count:
@@ -211,11 +222,13 @@ class GuidedPlanner:
 
     def _scores(self, pool: Sequence[Candidate]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Predicted means and limited standard deviations, each ``(candidates,)``."""
-        start = self.clock()
         assert self.surrogate.predictor is not None
         said = self.surrogate.predictor.predict([self.surrogate.graph_of(one) for one in pool])
-        self.remaining.seconds.screening += self.clock() - start
-        return said.mean, np.minimum(said.std, largest_std(said.mean))
+        stds = np.minimum(said.std, largest_std(said.mean))
+        self._screened |= {
+            one.digest: Score(float(mean), float(std)) for one, mean, std in zip(pool, said.mean, stds, strict=True)
+        }
+        return said.mean, stds
 
     def _cost(self, candidate: Candidate, trials: Sequence[Trial]) -> float:
         """Expected cost in trainings: 1 of a dense network; of a method that of its earlier runs, else 2."""
@@ -229,10 +242,15 @@ class GuidedPlanner:
         ]
         return float(np.mean(costs)) if costs else 2.0
 
-    def _round(self, round_: int, chosen: Sequence[tuple[Candidate, int]], screened: int) -> RoundPlan:
-        """The plan, with what is known of its candidates."""
+    def _round(
+        self, round_: int, chosen: Sequence[tuple[Candidate, int]], way: Way, screened: int | None = None
+    ) -> RoundPlan:
+        """The plan, with what is known of its candidates; without a pool all that was proposed is trained."""
         members = [(self._member(candidate), self._score(candidate)) for candidate, _ in chosen]
-        return RoundPlan(round_, members, [repeat for _, repeat in chosen], screened)
+        repeats, count = [repeat for _, repeat in chosen], len(chosen)
+        return RoundPlan(
+            round_, members, repeats, way, count if screened is None else self._proposed, screened or count
+        )
 
     def _member(self, candidate: Candidate) -> Screened:
         if candidate.digest not in self._metrics:
@@ -252,7 +270,9 @@ class GuidedPlanner:
         return counts(model) | measure_all(further, model, finished)
 
     def _score(self, candidate: Candidate) -> Score | None:
+        """The prediction of this round, made now if the candidate was not screened."""
         if self.surrogate.predictor is None:
             return None
-        mean, std = self._scores([candidate])
-        return Score(float(mean[0]), float(std[0])).in_unit_of(self.search.metric)
+        if candidate.digest not in self._screened:
+            self._scores([candidate])
+        return self._screened[candidate.digest].in_unit_of(self.search.metric)

@@ -6,6 +6,7 @@ import numpy as np
 
 from nas.engine.guided.planner import GuidedPlanner
 from nas.engine.guided.surrogate import GuidedSurrogate
+from nas.engine.keep import EXACT
 from nas.engine.plan import SearchPlan
 from nas.engine.pool import Pool
 from nas.engine.remaining_time import RemainingTime
@@ -13,16 +14,13 @@ from nas.engine.strategies.regularized_evolution import RegularizedEvolution
 from nas.study.constraints import on_costs
 from nas.study.trial import Trial
 
-KNOWN_BEFORE = ("nnz", "density")
-"""Costs that a method meets exactly. Bytes or milliseconds of a mask that is still to be learned are known after its training only."""
-
 
 class Guided:
     """Masks that are learned, inherited and evolved, beside architectures; drawn masks where other costs than non-zeros are bound."""
 
     def planner(self, plan: SearchPlan, remaining: RemainingTime, clock: Callable[[], float]) -> GuidedPlanner | None:
         """The planner of a search; None if it has to draw masks and `fill` pools."""
-        if any(bound.metric not in KNOWN_BEFORE for bound in on_costs(plan.constraints)):
+        if any(bound.metric not in EXACT for bound in on_costs(plan.constraints)):
             return None
         return GuidedPlanner(plan, GuidedSurrogate(plan), remaining, clock)
 

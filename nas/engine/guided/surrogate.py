@@ -45,7 +45,7 @@ class GuidedSurrogate:
         asked = self._examples(trials)
         graphs = [graph for graph, _ in asked]
         if len(graphs) < FEWEST_TO_FIT:
-            self.predictor = predictors.load("default").predictor
+            self.predictor = self._shipped
             return
         shares = np.array([self.plan.metric.to_share(accuracy) for _, accuracy in asked])
         config = self.plan.config
@@ -77,6 +77,13 @@ class GuidedSurrogate:
             graph = encode(self.plan.space.build(candidate))
             self._graphs[candidate.digest] = graph.on(self.description).of_origin(origin_of(candidate))
         return self._graphs[candidate.digest]
+
+    @cached_property
+    def _shipped(self) -> Predictor:
+        """The predictor of the package; read once."""
+        import predictors
+
+        return predictors.load("default").predictor
 
     @cached_property
     def description(self) -> "TaskDescription":

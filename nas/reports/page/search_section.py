@@ -16,8 +16,11 @@ def search(report: Report) -> Markup:
         tag("div", _course(report), _predictions(report), class_="grid"),
         tag(
             "div",
+            tag("h3", "What each way of searching spent and found"),
+            table([row.cells() for row in report.ways]),
             tag("h3", "Pareto front"),
             table([row.cells() for row in report.front]),
+            tag("p", report.leaders, class_="note") if report.leaders else None,
             tag("h3", "Where the time went"),
             tag("div", table([row.cells() for row in report.seconds]), class_="narrow"),
             class_="stack",
@@ -39,7 +42,8 @@ def _predictions(report: Report) -> Markup | None:
     forecasts = Forecasts.of(report)
     if not forecasts.pairs:
         return None
-    caption = f"Each dot is one candidate; on the dashed line the prediction was right. {forecasts}"
+    ranks = f"Ranking of the candidates by their predictions: {report.agreement}."
+    caption = f"Each dot is one candidate; on the dashed line the prediction was right. {forecasts} {ranks}"
     legend = tag("ul", tag("li", tag("i", class_="second"), "candidate"), class_="legend")
     return tag("figure", tag("h3", "Predictions"), legend, predicted(report, forecasts), tag("figcaption", caption))
 

@@ -68,6 +68,8 @@ svg.network{display:block;margin:0 auto}
 .network .end{fill:var(--ground);stroke:var(--pale)}
 .network .step{fill:var(--ground);stroke:var(--pale)}
 .network .track{fill:var(--line)}.network .kept{fill:var(--accent)}
+.family .winner-box{stroke:var(--winner);stroke-width:2}
+p.verdict{font-size:1.05rem}
 .network .link{fill:none;stroke:var(--pale);stroke-width:1.4}
 img.mask{width:100%;height:9rem;image-rendering:pixelated;border:1px solid var(--line);background:var(--raised);display:block}
 .masks{grid-template-columns:repeat(auto-fill,minmax(min(100%,15rem),1fr));gap:1.25rem}

@@ -8,8 +8,12 @@ from nas.reports.rows.network_row import NetworkRow
 from nas.reports.sentence import size_remark
 from nas.reports.verdict import Verdict
 
-NAMES = {"winner": "Winner", "dense": "Dense", "random": "Random"}
-MEANINGS = {"dense": "the same architecture without a mask", "random": "the best of random search"}
+NAMES = {"winner": "Winner", "dense": "Dense", "by hand": "By hand", "random": "Random"}
+MEANINGS = {
+    "dense": "the same architecture without a mask",
+    "by hand": "the best of what an expert would run first",
+    "random": "the best of random search",
+}
 COLUMNS = {"measured": "measured", "non-zeros": "non-zeros", "bytes": "bytes", "latency ms": "ms"}
 """Columns of a row that are shown here, with their headers."""
 
@@ -29,6 +33,7 @@ def summary(report: Report) -> Markup:
         "header",
         tag("p", eyebrow, class_="eyebrow"),
         tag("h1", report.headline),
+        tag("p", report.verdict, class_="verdict"),
         tag("div", facts, _picture(report), class_="grid"),
     )
 
@@ -44,6 +49,8 @@ def _networks(report: Report) -> Markup:
 def _network(report: Report, row: NetworkRow) -> Markup:
     cells: Cells = row.cells()
     trainings = "1 training" if len(row.accuracies) == 1 else f"mean of {len(row.accuracies)} trainings"
+    if row.interval is not None:
+        trainings += f", 95 % interval {row.between}"
     winner = row is report.best
     meaning = f"{MEANINGS[row.name]}, " if row.name in MEANINGS else ""
     remark = trainings if winner else f"{meaning}{trainings}; {Verdict.of(report.best, row, report.task.sign)}"

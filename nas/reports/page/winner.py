@@ -13,6 +13,7 @@ from nas.reports.drawing.network import drawing
 from nas.reports.explained import feature_rows, layer_rows
 from nas.reports.markup import Markup, joined, tag
 from nas.reports.page.confusion_table import confusion_matrix
+from nas.reports.page.family_tree import family_tree
 from nas.reports.page.html_table import table
 from nas.reports.report import Report
 from nas.reports.rows.cell import Cell, Cells
@@ -36,7 +37,24 @@ def winner(report: Report, folder: RunFolder, model: ir.Model) -> Markup:
             None if confusion is None else tag("div", tag("h3", "Confusion matrix"), confusion_matrix(confusion)),
             class_="grid",
         ),
+        _family(report),
         tag("div", tag("h3", "Weights"), _layers(folder), _masks(model), _explained(folder), class_="stack"),
+    )
+
+
+def _family(report: Report) -> Markup | None:
+    """Where the winner comes from: a drawing and a table."""
+    if not report.family:
+        return None
+    drawn = family_tree(report.family)
+    caption = "Every training below those whose masks and weights it inherits; the winner is the last. Metric on the validation split."
+    figure = None if drawn is None else tag("figure", tag("div", drawn, class_="drawing"), tag("figcaption", caption))
+    return tag(
+        "div",
+        tag("h3", "Where it comes from"),
+        figure,
+        table([row.cells() for row in report.family]),
+        class_="stack",
     )
 
 

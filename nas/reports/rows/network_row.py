@@ -29,6 +29,9 @@ class NetworkRow:
         largest_error: largest error of the export against the trained network.
         file: path of the export, relative to the run's folder.
         score: prediction before its first training; None for the baselines and without a predictor.
+        interval: 95 % interval of the mean test metric over test examples of the same kind; None in a report of an earlier version.
+        error: standard error, over the test examples, of the difference between the winner and this network; None for the winner
+            and in a report of an earlier version.
     """
 
     name: str
@@ -43,6 +46,8 @@ class NetworkRow:
     largest_error: float
     file: str
     score: Score | None = None
+    interval: tuple[float, float] | None = None
+    error: float | None = None
 
     @cached_property
     def mean(self) -> float:
@@ -59,11 +64,18 @@ class NetworkRow:
         """Mean test metric with its spread, for people."""
         return percent(self.mean, self.std)
 
+    @property
+    def between(self) -> str:
+        """The interval for people; empty if there is none."""
+        return "" if self.interval is None else f"{100 * self.interval[0]:.1f} to {100 * self.interval[1]:.1f} %"
+
     def cells(self) -> Cells:
         """The row for people."""
+        between = {} if self.interval is None else {"95 % interval": Cell(self.between, self.interval[0])}
         return {
             "network": Cell.label(self.name),
             "measured": Cell(self.measured, self.mean),
+            **between,
             "trainings": Cell.count(len(self.accuracies)),
             "non-zeros": Cell.count(self.nnz),
             "bytes": Cell.count(self.bytes),
@@ -75,7 +87,8 @@ class NetworkRow:
         """As plain JSON values, with the mean and spread of the test metric under ``test``."""
         lists = {name: list(getattr(self, name)) for name in ("accuracies", "validation", "seeds")}
         test = {"mean": self.mean, "std": self.std, "trainings": len(self.accuracies)}
-        return asdict(self) | lists | {"test": test}
+        interval = None if self.interval is None else list(self.interval)
+        return asdict(self) | lists | {"interval": interval, "test": test}
 
     @classmethod
     def from_json(cls, data: object, place: str) -> "NetworkRow":
@@ -94,4 +107,13 @@ class NetworkRow:
             largest_error=fields.number("largest_error", low=0.0),
             file=fields.text("file"),
             score=fields.score("score"),
+            interval=_interval(fields),
+            error=fields.number("error", low=0.0) if "error" in fields else None,
         )
+
+
+def _interval(fields: Fields) -> tuple[float, float] | None:
+    if "interval" not in fields:
+        return None
+    low, high = (fields.values("interval") * 2)[:2]
+    return min(low, high), max(low, high)
