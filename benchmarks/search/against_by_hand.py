@@ -21,7 +21,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import mean, stdev
@@ -198,13 +198,12 @@ def _small_dense(config: nas.SearchConfig) -> dict[str, float]:
 
 def _random(config: nas.SearchConfig) -> dict[str, float]:
     bench = Bench(config)
-    proposed: Iterator[Candidate] = plans(
-        bench.plan.space, bench.keep, METHODS, [], generator(config.seed, "benchmark, random")
-    )
+    proposed = plans(bench.plan.space, bench.keep, METHODS, [], generator(config.seed, "benchmark, random"))
     for candidate in proposed:
         if bench.spent >= config.trainings:
             break
-        bench.run(candidate, [0], config.trainings)
+        if candidate is not None:
+            bench.run(candidate, [0], config.trainings)
     return bench.result()
 
 

@@ -48,7 +48,7 @@ class QuickPredictor(TargetPredictor):
         left_out = [member.fit_left_out(graphs, targets, seed=seed) for member in members]
         self._support = Support.of(structure_matrix(graphs), np.random.default_rng(seed), left_out_together(graphs))
         self._members = members
-        return _joined(left_out)
+        return _joined(left_out, self._weights())
 
     def _candidates(
         self, graphs: Sequence[StructureGraph], targets: NDArray[np.float64], seed: int
@@ -63,7 +63,8 @@ class QuickPredictor(TargetPredictor):
 
     def predict_targets(self, graphs: Sequence[StructureGraph]) -> Scores:
         """Mean of the members' means; variance: the members' mean variance plus the variance of their means."""
-        return _joined([one.predict_targets(graphs) for one in self._members])
+        said = [one.predict_targets(graphs) for one in self._members]
+        return _joined(said, self._weights())
 
     @property
     def support(self) -> Support:
@@ -93,6 +94,10 @@ class QuickPredictor(TargetPredictor):
         predictor._support = Support.from_arrays(arrays)
         return predictor
 
+    def _weights(self) -> NDArray[np.float64]:
+        """Weights of the fitted members, ``(members,)``."""
+        return np.ones(len(self._members))
+
     def _fresh(self) -> tuple[TargetPredictor, ...]:
         """The members, not fitted."""
         return (
@@ -102,6 +107,7 @@ class QuickPredictor(TargetPredictor):
         )
 
 
-def _joined(said: Sequence[Scores]) -> Scores:
+def _joined(said: Sequence[Scores], weights: NDArray[np.float64]) -> Scores:
     means, stds = (np.stack(part) for part in zip(*said, strict=True))
-    return Scores(means.mean(axis=0), np.sqrt((stds**2).mean(axis=0) + means.var(axis=0)))
+    mean = np.average(means, axis=0, weights=weights)
+    return Scores(mean, np.sqrt(np.average(stds**2 + (means - mean) ** 2, axis=0, weights=weights)))

@@ -98,6 +98,11 @@ class TransferPredictor(TargetPredictor):
         return self._source
 
     @property
+    def training_graphs(self) -> int:
+        """Number of networks of the fit."""
+        return require_fitted(self._line, self.name).training_graphs
+
+    @property
     def source_digest(self) -> bytes:
         """Digest of the source, known also before the source of a loaded predictor is attached."""
         return self._saved_digest if self._source is None and self._saved_digest is not None else digest(self.source)

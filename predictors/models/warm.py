@@ -15,6 +15,9 @@ from predictors.predictor import Predictor
 from predictors.state import check_training
 from predictors.structure_graph import StructureGraph
 
+TRUST = 20
+"""What the shipped predictor knows, as a number of measured networks: a handful of them does not tell architectures apart."""
+
 
 class WarmPredictor(EnsemblePredictor):
     """The ensemble with one more member. Its networks must state their task, which the shipped predictor needs to know."""
@@ -39,7 +42,7 @@ class WarmPredictor(EnsemblePredictor):
 
 
 class QuickWarmPredictor(QuickPredictor):
-    """`quick` with one more member, which counts as one of four.
+    """`quick` with one more member: it counts as much as all others where `TRUST` networks were measured, more with fewer of them.
 
     A guided search fits it every round, from the first trainings on. Its networks must state their task.
     """
@@ -52,6 +55,11 @@ class QuickWarmPredictor(QuickPredictor):
         """Not fitted yet. `source`: a fitted predictor; `predictors.create` gives the shipped one."""
         self._source = source
         super().__init__()
+
+    def _weights(self) -> NDArray[np.float64]:
+        *own, source = self._members
+        assert isinstance(source, TransferPredictor)
+        return np.array([*[source.training_graphs / len(own)] * len(own), TRUST])
 
     def _fresh(self) -> tuple[TargetPredictor, ...]:
         return (*super()._fresh(), TransferPredictor(self._source))

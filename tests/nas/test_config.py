@@ -57,7 +57,7 @@ def test_flags_and_file_spell_names_either_way():
         ({"timeout": 0}, "timeout"),
         ({"timeout": float("nan")}, "timeout"),
         ({"space": "onnx"}, "needs a model"),
-        ({"model": "a.onnx"}, "needs a model"),
+        ({"space": "mlp", "model": "a.onnx"}, "needs a model"),
         ({"screen": 2, "round": 8}, "screen must be at least 8"),
         ({"constraint": [600]}, "constraint must be a list of texts"),
     ],

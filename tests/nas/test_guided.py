@@ -25,6 +25,7 @@ from tests.nas.test_engine import outcome
 
 CONFIG = SearchConfig(
     task="digits",
+    space="mlp",
     subset=300,
     strategy="guided",
     method="auto",

@@ -1,8 +1,9 @@
 """Plans the rounds of a guided search. Every round depends only on the configuration and the earlier trials.
 
 1. References: what an expert would run first, for at most `REFERENCES` of the budget.
-2. Discovery, until `DISCOVERY` of the budget is spent: plans of architecture and method, those that the predictor expects most of;
-   one place of a round runs the leading plan again with another seed, as an expert would.
+2. Discovery, until `DISCOVERY` of the budget is spent: plans of architecture and method, those that the predictor expects most of.
+   They are bred for `GENERATIONS` by its answers alone, before any of them is trained. After `AGAIN` of the budget, one place of a
+   round runs the leading plan again with another seed, as an expert would.
 3. Evolution: children of the best masks, which inherit weights and are trained for a part of a training.
 """
 
@@ -14,13 +15,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.engine.acquisition import OPTIMISM, scalarised
+from nas.engine.acquisition import scalarised
 from nas.engine.budget import spent
 from nas.engine.guided import proposals, references
 from nas.engine.guided.surrogate import GuidedSurrogate
 from nas.engine.keep import KeepRule
 from nas.engine.leaders import feasible, ranked
-from nas.engine.plan import AUTO, SearchPlan
+from nas.engine.plan import SearchPlan
 from nas.engine.planner import RoundPlan
 from nas.engine.pool import Screened
 from nas.engine.remaining_time import RemainingTime
@@ -28,6 +29,7 @@ from nas.engine.round_training import CHILD_SHARE
 from nas.exporters.onnx_export import as_exported
 from nas.measure.costs import COSTS, COUNTED, counts, measure_all
 from nas.seeds import generator
+from nas.study.config import AUTO
 from nas.study.constraints import on_costs
 from nas.study.trial import CandidateResult, Proposal, Score, Trial, results_by_candidate
 from nas.study.way import Way
@@ -36,8 +38,16 @@ from nas.training.methods.registry import create
 from predictors import largest_std
 from search_spaces import Candidate, LearnedMask
 
-REFERENCES, DISCOVERY = 0.35, 0.85
-"""Shares of the budget after which references end, and after which masks are evolved."""
+REFERENCES, AGAIN, DISCOVERY = 0.25, 0.5, 0.9
+"""Shares of the budget after which references end, the leading plan is run again in every round, and masks are evolved."""
+ROUNDS, FEWEST = 8, 4.0
+"""Least number of rounds, unless a round would have fewer trainings than this: a predictor that learns often chooses better."""
+GENERATIONS = 2
+"""Generations of plans that are bred in a round by the predictor's answers."""
+OPTIMISM = (0.0, 0.3)
+"""Standard deviations added to the predicted mean, in turn for each choice. A plan of which nothing is known costs whole trainings."""
+TOURNAMENT = 0.25
+"""Share of the pool from which every choice but the first is made, so that the plans of a round differ."""
 PATIENCE = 20
 """Proposals for each wanted one; a small space may have no more."""
 SCREENED_CHILDREN = 4
@@ -101,38 +111,57 @@ class GuidedPlanner:
             self.surrogate.fit(trials)
 
     def references(self) -> list[tuple[Candidate, int]]:
-        """The first round: what an expert would run first, each with its repeat number."""
+        """The first round: what an expert would run first, each with its repeat number.
+
+        On every plain network the method of which the shipped predictor expects most, small dense networks, and then further methods that
+        may be as good, as long as the share of the budget lasts.
+        """
         space, budget = self.search.space, self.search.config.trainings
         small = references.small(space, self.keep)
         pruned = [one for one in references.pruned(space, self.keep, self.methods) if self._possible(one)]
-        first = pruned[: max(1, len(references.plain_networks(space)))]
+        first, further = self._by_promise(pruned)
         chosen, cost = [*first, *small], float(2 * len(first) + len(small))
-        for one in pruned[len(first) :]:
+        for one in further:
             cost += 2
             if cost > REFERENCES * budget:
                 break
             chosen.append(one)
         if not chosen:
-            chosen = self._plans([], set(), 4, generator(self.search.config.seed, "guided"))
+            several = self._plans([], set(), PATIENCE, generator(self.search.config.seed, "guided"))
+            chosen = [one for one in several if self._possible(one)][:4]
         return [(one, 0) for one in chosen]
 
+    def _by_promise(self, pruned: Sequence[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
+        """The most promising method on every plain network, and the others that may be as good; without a predictor in their order."""
+        self.fit([])
+        mean, std = np.zeros(len(pruned)), np.zeros(len(pruned))
+        if self.surrogate.predictor is not None and pruned:
+            mean, std = self._scores(pruned)
+        first: dict[str, int] = {}
+        order = np.argsort(-mean, kind="stable").tolist()
+        for place in order:
+            first.setdefault(self.search.space.dense(pruned[place]).digest, place)
+        least = max((mean[place] for place in first.values()), default=0.0)
+        further = [place for place in order if place not in first.values() and mean[place] + std[place] >= least]
+        return [pruned[place] for place in first.values()], [pruned[place] for place in further]
+
     def _discovery(self, round_: int, trials: Sequence[Trial], left: float, rng: np.random.Generator) -> RoundPlan:
-        """The leading plan again, and the most promising new plans."""
-        config = self.search.config
-        leaders = self._leaders(trials)
-        wanted = min(config.round, DISCOVERY * config.trainings - spent(trials) if self._parents(trials) else left)
-        known = {trial.digest for trial in trials}
-        pool = self._plans(leaders, known, config.screen, rng)
+        """The most promising new plans, and after half of the budget the leading plan again."""
+        budget, leaders = self.search.config.trainings, self._leaders(trials)
+        wanted = min(self._length, DISCOVERY * budget - spent(trials) if self._parents(trials) else left)
+        known = {proposals.niche(trial.candidate) for trial in trials}
+        pool = self._bred([one.candidate for one in leaders], known, rng)
         again = next((one for one in leaders if isinstance(one.candidate.mask, LearnedMask)), None)
+        again = again if spent(trials) >= AGAIN * budget else None
         reserved = 0.0 if again is None else self._cost(again.candidate, trials)
         chosen: list[tuple[Candidate, int]] = []
-        cost = 0.0
-        for candidate in self._best(pool, rng):
+        cost = reserved
+        for candidate in filter(self._possible, self._best(pool, rng)):
             cost += self._cost(candidate, trials)
-            if chosen and cost + reserved > wanted:
+            if chosen and cost > wanted:
                 break
             chosen.append((candidate, 0))
-        if again is not None and cost < wanted:
+        if again is not None and reserved < wanted:
             chosen.append((again.candidate, sum(trial.digest == again.candidate.digest for trial in trials)))
         return self._round(round_, chosen, "discovery", len(pool))
 
@@ -145,7 +174,7 @@ class GuidedPlanner:
         pool = self._distinct(
             proposals.children(self.search.space, parents, rng), known, SCREENED_CHILDREN * config.screen
         )
-        count = max(1, int(min(config.round, left) / CHILD_SHARE))
+        count = max(1, int(min(self._length, left) / CHILD_SHARE))
         chosen = itertools.islice(self._best(pool, rng), count)
         return self._round(round_, [(one, 0) for one in chosen], "evolution", len(pool))
 
@@ -163,14 +192,36 @@ class GuidedPlanner:
                 found.append(max(runs, key=lambda trial: sign * (trial.accuracy or 0.0)))
         return found[: proposals.PARENTS]
 
+    @property
+    def _length(self) -> float:
+        """Trainings of a round."""
+        config = self.search.config
+        return min(config.round, max(FEWEST, config.trainings / ROUNDS))
+
+    def _bred(self, leaders: Sequence[Candidate], known: set[str], rng: np.random.Generator) -> list[Candidate]:
+        """New plans, and those bred from the ones of which the predictor expects most."""
+        screen = self.search.config.screen
+        pool = self._plans(leaders, known, screen, rng)
+        proposed = self._proposed
+        for _ in range(GENERATIONS if self.surrogate.predictor is not None and pool else 0):
+            expected = self._utility(pool, self._scores(pool)[0], rng)
+            parents = [pool[place] for place in np.argsort(-expected)[: proposals.PARENTS]]
+            pool += self._plans(parents, known | set(map(proposals.niche, pool)), screen // 2, rng, fresh=0.0)
+            proposed += self._proposed
+        self._proposed = proposed
+        return pool
+
     def _plans(
-        self, leaders: Sequence[CandidateResult], known: set[str], count: int, rng: np.random.Generator
+        self,
+        leaders: Sequence[Candidate],
+        known: set[str],
+        count: int,
+        rng: np.random.Generator,
+        fresh: float = proposals.FRESH,
     ) -> list[Candidate]:
-        """So many new plans, fewer if the space has no more."""
-        several = proposals.plans(self.search.space, self.keep, self.methods, leaders, rng)
-        return self._distinct(
-            (one if one is not None and self._possible(one) else None for one in several), known, count
-        )
+        """So many plans of different niches that are not known, fewer if the space has no more."""
+        several = proposals.plans(self.search.space, self.keep, self.methods, leaders, rng, fresh)
+        return self._distinct(several, known, count, proposals.niche)
 
     def _possible(self, candidate: Candidate) -> bool:
         """Whether the method, if there is one, can train the network."""
@@ -184,12 +235,18 @@ class GuidedPlanner:
             return False
         return True
 
-    def _distinct(self, several: Iterator[Candidate | None], known: set[str], count: int) -> list[Candidate]:
-        """So many different candidates that are not known, fewer if `PATIENCE` attempts for each do not give them."""
+    def _distinct(
+        self,
+        several: Iterator[Candidate | None],
+        known: set[str],
+        count: int,
+        key: Callable[[Candidate], str] = lambda one: one.digest,
+    ) -> list[Candidate]:
+        """So many candidates of different keys that are not known, fewer if `PATIENCE` attempts for each do not give them."""
         found: dict[str, Candidate] = {}
         for self._proposed, one in enumerate(itertools.islice(several, PATIENCE * count), 1):
-            if one is not None and one.digest not in known:
-                found.setdefault(one.digest, one)
+            if one is not None and (name := key(one)) not in known:
+                found.setdefault(name, one)
             if len(found) == count:
                 break
         return list(found.values())
@@ -197,7 +254,7 @@ class GuidedPlanner:
     def _best(self, pool: Sequence[Candidate], rng: np.random.Generator) -> Iterator[Candidate]:
         """The candidates in the order in which they are to be trained; at random without a predictor.
 
-        A share `explore` of the places is drawn at random. The other places alternate between greedy and optimistic choices.
+        A share `explore` of the places is drawn at random. The first of the others is the best of all; the next ones win tournaments.
         """
         left, explore = list(range(len(pool))), self.search.config.explore
         scores = None if self.surrogate.predictor is None else self._scores(pool)
@@ -207,7 +264,8 @@ class GuidedPlanner:
             else:
                 mean, std = scores
                 upper = self._utility(pool, mean + OPTIMISM[slot % len(OPTIMISM)] * std, rng)
-                pick = left[int(np.argmax(upper[left]))]
+                some = left if slot == 0 else rng.choice(left, max(1, int(TOURNAMENT * len(left))), replace=False)
+                pick = int(some[int(np.argmax(upper[some]))])
             left.remove(pick)
             yield pool[pick]
 
@@ -222,13 +280,15 @@ class GuidedPlanner:
 
     def _scores(self, pool: Sequence[Candidate]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Predicted means and limited standard deviations, each ``(candidates,)``."""
-        assert self.surrogate.predictor is not None
-        said = self.surrogate.predictor.predict([self.surrogate.graph_of(one) for one in pool])
-        stds = np.minimum(said.std, largest_std(said.mean))
-        self._screened |= {
-            one.digest: Score(float(mean), float(std)) for one, mean, std in zip(pool, said.mean, stds, strict=True)
-        }
-        return said.mean, stds
+        new = [one for one in pool if one.digest not in self._screened]
+        if new:
+            said = self.surrogate.predict(new)
+            stds = np.minimum(said.std, largest_std(said.mean))
+            self._screened |= {
+                one.digest: Score(float(mean), float(std)) for one, mean, std in zip(new, said.mean, stds, strict=True)
+            }
+        scores = [self._screened[one.digest] for one in pool]
+        return np.array([one.mean for one in scores]), np.array([one.std for one in scores])
 
     def _cost(self, candidate: Candidate, trials: Sequence[Trial]) -> float:
         """Expected cost in trainings: 1 of a dense network; of a method that of its earlier runs, else 2."""
@@ -273,6 +333,5 @@ class GuidedPlanner:
         """The prediction of this round, made now if the candidate was not screened."""
         if self.surrogate.predictor is None:
             return None
-        if candidate.digest not in self._screened:
-            self._scores([candidate])
+        self._scores([candidate])
         return self._screened[candidate.digest].in_unit_of(self.search.metric)

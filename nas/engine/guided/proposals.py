@@ -1,5 +1,7 @@
 """Candidates to choose from: new plans of architecture and method, and children of the masks that were found."""
 
+import json
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -8,7 +10,7 @@ from nas.engine.guided.references import learned, plain_networks
 from nas.engine.guided.surrogate import ticket_of
 from nas.engine.keep import KeepRule
 from nas.measure.costs import counts
-from nas.study.trial import CandidateResult, Trial
+from nas.study.trial import Trial
 from search_spaces import Candidate, InheritedMask, LearnedMask, SearchSpace, SpaceError
 
 FRESH, SWITCHED = 0.35, 0.3
@@ -27,29 +29,45 @@ def plans(
     space: SearchSpace,
     keep: KeepRule,
     methods: Sequence[str],
-    leaders: Sequence[CandidateResult],
+    leaders: Sequence[Candidate],
     rng: np.random.Generator,
+    fresh: float = FRESH,
 ) -> Iterator[Candidate | None]:
     """Plans without end, some equal: new architectures, and changes of the leading plans; None where an attempt gave no plan.
 
-    An architecture that fits as a whole is proposed dense.
+    An architecture that fits as a whole is proposed dense. `fresh` is the share of new architectures.
     """
-    leading = [one.candidate for one in leaders if isinstance(one.candidate.mask, LearnedMask)][:PARENTS]
+    leading = [one for one in leaders if isinstance(one.mask, LearnedMask)][:PARENTS]
     leading = leading or [one for dense in plain_networks(space) if (one := learned(dense, methods[0], keep))]
     while True:
         method = methods[int(rng.integers(len(methods)))]
         draw = rng.random()
-        if draw < FRESH or not leading:
+        if draw < fresh or not leading:
             proposed: Candidate | None = space.sample(rng)
         else:
             parent = leading[int(rng.integers(len(leading)))]
-            if draw < FRESH + SWITCHED:
+            if draw < fresh + SWITCHED:
                 proposed = parent
             else:
                 proposed = _changed(space, parent, leading, rng)
                 method = _method_of(proposed, method)
         dense = None if proposed is None else space.dense(proposed)
         yield dense if dense is None or keep.fits(dense) else learned(dense, method, keep, rng)
+
+
+def niche(candidate: Candidate) -> str:
+    """What a plan has in common with those that differ from it too little to be tried beside it: whole numbers within a factor of √2."""
+    mask = candidate.mask
+    method = mask.method if isinstance(mask, LearnedMask) else ""
+    genes = {
+        name: round(2 * math.log2(gene)) if isinstance(gene, int) and gene > 2 else gene
+        for name, gene in candidate.architecture.items()
+    }
+    return json.dumps([candidate.space, method, _size(mask), genes], sort_keys=True)
+
+
+def _size(mask: object) -> int:
+    return round(2 * math.log2(mask.keep)) if isinstance(mask, LearnedMask) else 0
 
 
 def _changed(

@@ -10,7 +10,7 @@ import numpy as np
 from nas.engine.plan import SearchPlan
 from nas.seeds import derive
 from nas.study.trial import Trial
-from predictors import Origin, OriginsPredictor, Predictor, StructureGraph
+from predictors import Origin, OriginsPredictor, Prediction, Predictor, StructureGraph
 from search_spaces import Candidate, InheritedMask, LearnedMask
 
 if TYPE_CHECKING:
@@ -69,14 +69,29 @@ class GuidedSurrogate:
         found += [(self.graph_of(candidates[digest]), float(np.mean(values))) for digest, values in plans.items()]
         return found
 
+    def predict(self, candidates: Sequence[Candidate]) -> Prediction:
+        """Predictions for candidates; what this run has not measured yet, such as dense networks, the shipped predictor answers."""
+        assert self.predictor is not None
+        graphs = [self.graph_of(one) for one in candidates]
+        own = self.predictor
+        known = np.array([not isinstance(own, OriginsPredictor) or own.learnt(graph) for graph in graphs])
+        parts = []
+        for measured in (True, False):
+            rows = np.flatnonzero(known == measured).tolist()
+            if rows:
+                answers = own if measured else self._shipped
+                parts.append((rows, answers.predict([graphs[row] for row in rows])))
+        return Prediction.merged(parts, len(graphs))
+
     def graph_of(self, candidate: Candidate) -> StructureGraph:
         """The structure graph of a candidate, with the task and the origin of its mask."""
-        if candidate.digest not in self._graphs:
+        learned = isinstance(candidate.mask, LearnedMask)
+        built = self.plan.space.dense(candidate) if learned else candidate  # plans of one architecture have one graph
+        if built.digest not in self._graphs:
             from predictors import encode
 
-            graph = encode(self.plan.space.build(candidate))
-            self._graphs[candidate.digest] = graph.on(self.description).of_origin(origin_of(candidate))
-        return self._graphs[candidate.digest]
+            self._graphs[built.digest] = encode(self.plan.space.build(built)).on(self.description)
+        return self._graphs[built.digest].of_origin(origin_of(candidate))
 
     @cached_property
     def _shipped(self) -> Predictor:
