@@ -82,9 +82,12 @@ def test_the_winner_meets_the_budget_and_the_report_compares_it_with_what_one_do
     folder, report, trials = finished
     assert onnx_graph.count(onnx_graph.load(folder / "best.onnx")).nnz <= 300
     assert all(trial.metrics["nnz"] <= 300 for trial in trials if not trial.failed)
-    names = list(report["baselines"])
-    winner = next(trial for trial in trials if trial.digest == report["best"]["digest"])
-    assert ("by hand" in names) != (winner.round == 0)
+    by_hand = report["baselines"]["by hand"]
+    first = max((one for one in trials if one.round == 0 and not one.failed), key=lambda one: one.accuracy)
+    assert (by_hand["digest"], by_hand["seeds"]) == (first.digest, [first.seed])
+    assert report["verdict"].startswith("Verdict: ")
+    assert report["family"][0]["trial"] in {one.number for one in trials if one.digest == report["best"]["digest"]}
+    assert sum(row["trainings"] for row in report["ways"]) == pytest.approx(sum(one.cost for one in trials))
     assert all(trial.ticket is not None for trial in trials if not trial.failed and not _drawn(trial))
 
 

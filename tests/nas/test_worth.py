@@ -19,8 +19,10 @@ from nas.reports.rows.trial_row import TrialRow
 from nas.reports.rows.way_row import WayRow
 from nas.reports.verdict import Verdict
 from nas.reports.worth import leaders, worth
+from nas.study.config import SearchConfig
 from nas.study.seconds import Seconds
 from nas.tasks import load_task
+from nas.verbs.search import search
 from search_spaces import Candidate, InheritedMask, LearnedMask, MaskEdit, MaskRecipe, Ticket
 
 
@@ -247,6 +249,21 @@ def test_an_interval_of_another_metric_is_that_of_resampled_examples():
     legal = None if task.test.legal is None else torch.from_numpy(task.test.legal)
     figures = Figures.of([Answers(logits, y, legal)], task)
     assert figures.interval[0] < figures.values[0] < figures.interval[1]
+
+
+@pytest.mark.takes(20, "a search")
+def test_a_search_of_references_alone_says_so_and_shows_them(tmp_path):
+    config = SearchConfig(
+        subset=150, constraint=("nnz<=200",), trainings=2, round=2, epochs=2, predictor="none", repeats=1
+    )
+    told = search(config, tmp_path / "run")
+    assert {row["way"] for row in told["ways"]} <= {"by hand", "small dense"}
+    by_hand = told["baselines"]["by hand"]
+    assert (by_hand["digest"], by_hand["accuracies"]) == (told["best"]["digest"], told["best"]["accuracies"])
+    assert by_hand["error"] == 0.0
+    assert told["verdict"].startswith(
+        "Verdict: the search found nothing better than what an expert would have run first"
+    )
 
 
 @pytest.mark.takes(20, "a search")
