@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from nas.engine.guided.planner import GuidedPlanner
 from nas.engine.guided.references import plain_networks
-from nas.engine.plan import AUTO, SearchPlan
+from nas.engine.plan import SearchPlan
 from nas.engine.preflight import preflight
 from nas.engine.remaining_time import Pace, RemainingTime, Work, after_search
 from nas.engine.search_loop import planner_of
@@ -17,7 +17,7 @@ from nas.engine.timed_training import BATCHES, EPOCHS, Timed, timed
 from nas.errors import TrainingError, UsageError
 from nas.measure.costs import counts
 from nas.study.candidate_text import architecture_text
-from nas.study.config import SearchConfig
+from nas.study.config import AUTO, SearchConfig
 from nas.study.seconds import Seconds
 from nas.study.way import Way
 from nas.training.methods.registry import create, facts

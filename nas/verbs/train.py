@@ -9,7 +9,7 @@ from typing import Any
 import onnx_ir as ir
 
 import onnx_graph
-from nas.engine.plan import AUTO, data_of, method_of, resolve
+from nas.engine.plan import data_of, method_of, resolve
 from nas.engine.search_loop import Engine, open_engine
 from nas.errors import RunError, TrainingError, UsageError
 from nas.exporters.onnx_export import Exported, copy_of, export
@@ -19,7 +19,7 @@ from nas.measure.costs import counts_in_file
 from nas.measure.device_check import require_device
 from nas.metrics import METRICS
 from nas.seeds import derive
-from nas.study.config import SearchConfig
+from nas.study.config import AUTO, SearchConfig
 from nas.study.run_folder import RunFolder
 from nas.study.trial import Trial
 from nas.tasks.task import Task

@@ -254,7 +254,7 @@ def test_an_interval_of_another_metric_is_that_of_resampled_examples():
 @pytest.mark.takes(20, "a search")
 def test_a_search_of_references_alone_says_so_and_shows_them(tmp_path):
     config = SearchConfig(
-        subset=150, constraint=("nnz<=200",), trainings=2, round=2, epochs=2, predictor="none", repeats=1
+        space="mlp", subset=150, constraint=("nnz<=200",), trainings=2, round=2, epochs=2, predictor="none", repeats=1
     )
     told = search(config, tmp_path / "run")
     assert {row["way"] for row in told["ways"]} <= {"by hand", "small dense"}
@@ -268,7 +268,7 @@ def test_a_search_of_references_alone_says_so_and_shows_them(tmp_path):
 
 @pytest.mark.takes(20, "a search")
 def test_a_search_ends_with_its_verdict(tmp_path, capsys):
-    words = ["--task", "digits", "--subset", "150", "--constraint", "nnz<=200", "--trainings", "6", "--epochs", "2"]
+    words = ["--task", "digits", "--space", "mlp", "--subset", "150", "--constraint", "nnz<=200", "--trainings", "6", "--epochs", "2"]
     assert main(["search", *words, "--predictor", "none", "--repeats", "1", "-q", "--out", str(tmp_path / "run")]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1].startswith("Verdict: ")

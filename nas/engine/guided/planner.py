@@ -20,7 +20,7 @@ from nas.engine.guided import proposals, references
 from nas.engine.guided.surrogate import GuidedSurrogate
 from nas.engine.keep import KeepRule
 from nas.engine.leaders import feasible, ranked
-from nas.engine.plan import AUTO, SearchPlan
+from nas.engine.plan import SearchPlan
 from nas.engine.planner import RoundPlan
 from nas.engine.pool import Screened
 from nas.engine.remaining_time import RemainingTime
@@ -28,6 +28,7 @@ from nas.engine.round_training import CHILD_SHARE
 from nas.exporters.onnx_export import as_exported
 from nas.measure.costs import COSTS, COUNTED, counts, measure_all
 from nas.seeds import generator
+from nas.study.config import AUTO
 from nas.study.constraints import on_costs
 from nas.study.trial import CandidateResult, Proposal, Score, Trial, results_by_candidate
 from nas.study.way import Way
