@@ -25,6 +25,7 @@ from tests.nas.test_engine import outcome
 
 CONFIG = SearchConfig(
     task="digits",
+    space="mlp",
     subset=300,
     strategy="guided",
     method="auto",
@@ -211,6 +212,19 @@ def test_a_candidate_of_a_pool_is_scored_once(finished, monkeypatch):
     assert chosen[0][1].mean == 0.6
     # The leading plan, which is trained again, is not in the pool.
     assert predictor.asked == CONFIG.screen + 1
+
+
+def test_the_shipped_predictor_answers_what_a_run_has_not_asked_yet():
+    plan = resolve(dataclasses.replace(CONFIG, space="mlp"))
+    surrogate, plans_only = GuidedSurrogate(plan), Counting()
+    plans_only.questions = ("plan",)
+    dense = plan.space.plain()[0]
+    learned = dataclasses.replace(dense, mask=LearnedMask(method="espn", keep=300))
+    surrogate.predictor = plans_only
+    said = surrogate.predict([dense, learned])
+    assert plans_only.asked == 1
+    assert said.mean[1] == 0.4
+    assert said.mean[0] == surrogate._shipped.predict([surrogate.graph_of(dense)]).mean[0]
 
 
 def test_the_shipped_predictor_is_read_once(monkeypatch):

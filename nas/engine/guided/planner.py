@@ -223,8 +223,7 @@ class GuidedPlanner:
 
     def _scores(self, pool: Sequence[Candidate]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Predicted means and limited standard deviations, each ``(candidates,)``."""
-        assert self.surrogate.predictor is not None
-        said = self.surrogate.predictor.predict([self.surrogate.graph_of(one) for one in pool])
+        said = self.surrogate.predict(pool)
         stds = np.minimum(said.std, largest_std(said.mean))
         self._screened |= {
             one.digest: Score(float(mean), float(std)) for one, mean, std in zip(pool, said.mean, stds, strict=True)

@@ -10,7 +10,7 @@ import numpy as np
 from nas.engine.plan import SearchPlan
 from nas.seeds import derive
 from nas.study.trial import Trial
-from predictors import Origin, OriginsPredictor, Predictor, StructureGraph
+from predictors import Origin, OriginsPredictor, Prediction, Predictor, StructureGraph
 from search_spaces import Candidate, InheritedMask, LearnedMask
 
 if TYPE_CHECKING:
@@ -68,6 +68,22 @@ class GuidedSurrogate:
                 plans.setdefault(trial.digest, []).append(trial.accuracy)
         found += [(self.graph_of(candidates[digest]), float(np.mean(values))) for digest, values in plans.items()]
         return found
+
+    def predict(self, candidates: Sequence[Candidate]) -> Prediction:
+        """What the candidates will reach.
+
+        The shipped predictor answers the questions that this run has not asked yet, such as small dense networks before any was trained.
+        """
+        assert self.predictor is not None
+        graphs = [self.graph_of(one) for one in candidates]
+        learnt = getattr(self.predictor, "questions", None)
+        known = [learnt is None or (graph.origin or Origin()).question in learnt for graph in graphs]
+        parts = []
+        for answers, predictor in ((True, self.predictor), (False, None)):
+            rows = [row for row, one in enumerate(known) if one == answers]
+            if rows:
+                parts.append((rows, (predictor or self._shipped).predict([graphs[row] for row in rows])))
+        return Prediction.merged(parts, len(graphs))
 
     def graph_of(self, candidate: Candidate) -> StructureGraph:
         """The structure graph of a candidate, with the task and the origin of its mask."""
