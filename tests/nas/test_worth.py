@@ -268,7 +268,20 @@ def test_a_search_of_references_alone_says_so_and_shows_them(tmp_path):
 
 @pytest.mark.takes(20, "a search")
 def test_a_search_ends_with_its_verdict(tmp_path, capsys):
-    words = ["--task", "digits", "--space", "mlp", "--subset", "150", "--constraint", "nnz<=200", "--trainings", "6", "--epochs", "2"]
+    words = [
+        "--task",
+        "digits",
+        "--space",
+        "mlp",
+        "--subset",
+        "150",
+        "--constraint",
+        "nnz<=200",
+        "--trainings",
+        "6",
+        "--epochs",
+        "2",
+    ]
     assert main(["search", *words, "--predictor", "none", "--repeats", "1", "-q", "--out", str(tmp_path / "run")]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1].startswith("Verdict: ")
