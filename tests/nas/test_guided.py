@@ -204,7 +204,7 @@ class Counting:
 @pytest.mark.takes(60, "the run that all of them look at")
 def test_a_candidate_of_a_pool_is_scored_once(finished, monkeypatch):
     _, _, trials = finished
-    predictor, plan = Counting(), resolve(dataclasses.replace(CONFIG, trainings=60, explore=0.0))
+    predictor, plan = Counting(), resolve(dataclasses.replace(CONFIG, trainings=80, round=12, explore=0.0))
     planner = GuidedPlanner(plan, GuidedSurrogate(plan), RemainingTime(Seconds()))
     monkeypatch.setattr(GuidedSurrogate, "fit", lambda self, _: setattr(self, "predictor", predictor))
     chosen = planner.plan(trials[-1].round + 1, trials).chosen
