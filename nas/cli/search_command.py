@@ -74,7 +74,7 @@ def _dry_run(args: argparse.Namespace, config: SearchConfig) -> int:
     if remark and not args.quiet:
         output.remark(remark)
     found = outlook(plan)
-    where = f"{config.space} on {plan.task.name}"
+    where = f"{plan.space.name} on {plan.task.name}"
     output.emit(
         args, {"config": config.to_json()} | found.to_json(), found.sizes, title=f"random candidates of {where}"
     )

@@ -196,8 +196,8 @@ def _space(options: Mapping[str, object], space: str = "") -> list[Row]:
         if isinstance(value, Mapping):
             rows += _space(value, f"{name}: ")
         elif isinstance(value, list | tuple) and value:
-            numbers = all(isinstance(one, int | float) for one in value)
-            text = " to ".join(map(str, value)) if numbers else ", ".join(map(str, value))
+            between = len(value) == 2 and all(isinstance(one, int | float) for one in value)
+            text = (" to " if between else ", ").join(map(str, value))
             rows.append({"drawn from": space + name.replace("_", " "), "values": text})
     return rows
 

@@ -27,6 +27,7 @@ from search_spaces.candidate import Candidate
 
 CONFIG = SearchConfig(
     task="digits",
+    space="mlp",
     subset=300,
     strategy="evolution",
     predictor="quick",

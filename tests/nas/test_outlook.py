@@ -13,7 +13,7 @@ from nas.training.methods.registry import create
 from nas.verbs.outlook import outlook
 from nas.verbs.search import checked
 
-CONFIG = SearchConfig(task="digits", subset=300, constraint=("nnz<=300",), trainings=12, epochs=10)
+CONFIG = SearchConfig(task="digits", space="mlp", subset=300, constraint=("nnz<=300",), trainings=12, epochs=10)
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,20 @@ def test_the_part_that_does_not_depend_on_examples_is_not_multiplied():
 @pytest.mark.takes(15, "every method is timed")
 def test_the_command_tells_time_and_budget_and_writes_nothing(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    words = ["--task", "digits", "--subset", "100", "--constraint", "nnz<=100", "--trainings", "8", "--epochs", "2"]
+    words = [
+        "--task",
+        "digits",
+        "--space",
+        "mlp",
+        "--subset",
+        "100",
+        "--constraint",
+        "nnz<=100",
+        "--trainings",
+        "8",
+        "--epochs",
+        "2",
+    ]
     assert main(["search", *words, "--dry-run"]) == 0
     out = capsys.readouterr().out
     assert "tried first, as an expert would" in out

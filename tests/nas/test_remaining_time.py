@@ -171,6 +171,7 @@ def test_the_estimate_of_a_guided_search_is_right_within_a_factor_of_two(tmp_pat
     monkeypatch.setattr(GuidedSurrogate, "fit", slow_fit)
     config = SearchConfig(
         task="digits",
+        space="mlp",
         subset=100,
         constraint=("nnz<=200",),
         predictor="linear",

@@ -19,8 +19,10 @@ from nas.reports.rows.trial_row import TrialRow
 from nas.reports.rows.way_row import WayRow
 from nas.reports.verdict import Verdict
 from nas.reports.worth import leaders, worth
+from nas.study.config import SearchConfig
 from nas.study.seconds import Seconds
 from nas.tasks import load_task
+from nas.verbs.search import search
 from search_spaces import Candidate, InheritedMask, LearnedMask, MaskEdit, MaskRecipe, Ticket
 
 
@@ -250,8 +252,36 @@ def test_an_interval_of_another_metric_is_that_of_resampled_examples():
 
 
 @pytest.mark.takes(20, "a search")
+def test_a_search_of_references_alone_says_so_and_shows_them(tmp_path):
+    config = SearchConfig(
+        space="mlp", subset=150, constraint=("nnz<=200",), trainings=2, round=2, epochs=2, predictor="none", repeats=1
+    )
+    told = search(config, tmp_path / "run")
+    assert {row["way"] for row in told["ways"]} <= {"by hand", "small dense"}
+    by_hand = told["baselines"]["by hand"]
+    assert (by_hand["digest"], by_hand["accuracies"]) == (told["best"]["digest"], told["best"]["accuracies"])
+    assert by_hand["error"] == 0.0
+    assert told["verdict"].startswith(
+        "Verdict: the search found nothing better than what an expert would have run first"
+    )
+
+
+@pytest.mark.takes(20, "a search")
 def test_a_search_ends_with_its_verdict(tmp_path, capsys):
-    words = ["--task", "digits", "--subset", "150", "--constraint", "nnz<=200", "--trainings", "6", "--epochs", "2"]
+    words = [
+        "--task",
+        "digits",
+        "--space",
+        "mlp",
+        "--subset",
+        "150",
+        "--constraint",
+        "nnz<=200",
+        "--trainings",
+        "6",
+        "--epochs",
+        "2",
+    ]
     assert main(["search", *words, "--predictor", "none", "--repeats", "1", "-q", "--out", str(tmp_path / "run")]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1].startswith("Verdict: ")
