@@ -81,10 +81,6 @@ class OriginsPredictor:
         """The kinds of questions that it learnt."""
         return tuple(require_fitted(self._members, self.name))
 
-    def learnt(self, graph: StructureGraph) -> bool:
-        """Whether the question of a network was learnt."""
-        return _question(graph) in require_fitted(self._members, self.name)
-
     def answering(self, graph: StructureGraph) -> Predictor:
         """The predictor that answers for a network; `InvalidOriginError` if its question was not learnt."""
         return self._member(_question(graph))

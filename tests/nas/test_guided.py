@@ -53,10 +53,9 @@ def test_it_begins_by_hand_discovers_and_evolves(finished):
     _, _, trials = finished
     kinds = [type(trial.candidate.mask) for trial in trials]
     first = [trial for trial in trials if trial.round == 0]
-    assert {one.candidate.mask.method for one in first if isinstance(one.candidate.mask, LearnedMask)} >= {
-        "espn",
-        "obd",
-    }
+    methods = [one.candidate.mask.method for one in first if isinstance(one.candidate.mask, LearnedMask)]
+    assert methods[0] == "espn"
+    assert len(set(methods)) > 1
     assert {LearnedMask, InheritedMask} <= set(kinds)
     assert {trial.way for trial in first} == {"reference"}
     assert {trial.way for trial in trials} == {"reference", "discovery", "evolution"}
@@ -210,8 +209,7 @@ def test_a_candidate_of_a_pool_is_scored_once(finished, monkeypatch):
     chosen = planner.plan(trials[-1].round + 1, trials).chosen
     assert len(chosen) > 1
     assert chosen[0][1].mean == 0.6
-    # The leading plan, which is trained again, is not in the pool.
-    assert predictor.asked == CONFIG.screen + 1
+    assert predictor.asked == len(planner._screened) > CONFIG.screen
 
 
 def test_the_shipped_predictor_answers_what_a_run_has_not_asked_yet():

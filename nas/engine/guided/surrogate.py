@@ -73,13 +73,13 @@ class GuidedSurrogate:
         """Predictions for candidates; what this run has not measured yet, such as dense networks, the shipped predictor answers."""
         assert self.predictor is not None
         graphs = [self.graph_of(one) for one in candidates]
-        own = self.predictor
-        known = np.array([not isinstance(own, OriginsPredictor) or own.learnt(graph) for graph in graphs])
+        learnt = getattr(self.predictor, "questions", None)
+        known = [learnt is None or (graph.origin or Origin()).question in learnt for graph in graphs]
         parts = []
         for measured in (True, False):
-            rows = np.flatnonzero(known == measured).tolist()
+            rows = [row for row, one in enumerate(known) if one == measured]
             if rows:
-                answers = own if measured else self._shipped
+                answers = self.predictor if measured else self._shipped
                 parts.append((rows, answers.predict([graphs[row] for row in rows])))
         return Prediction.merged(parts, len(graphs))
 
