@@ -36,6 +36,11 @@ class JoinedSpace:
         """A random candidate of a random space."""
         return list(self.spaces.values())[int(rng.integers(len(self.spaces)))].sample(rng)
 
+    def sample_dense(self, rng: np.random.Generator) -> Candidate:
+        """A random architecture of a random space, without a mask."""
+        space = list(self.spaces.values())[int(rng.integers(len(self.spaces)))]
+        return space.sample_dense(rng) if isinstance(space, MaskedSpace) else space.dense(space.sample(rng))
+
     def suggest(self, trial: TrialLike) -> Candidate:
         """The candidate that a trial proposes; its first gene is the space."""
         return self.spaces[str(trial.suggest_categorical("space", list(self.spaces)))].suggest(trial)

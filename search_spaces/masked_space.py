@@ -119,6 +119,10 @@ class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
             candidate = self._propose(trial)
         return candidate
 
+    def sample_dense(self, rng: np.random.Generator) -> Candidate:
+        """A random architecture without a mask, whatever its number of weights."""
+        return self._unmasked(RandomTrial(rng))
+
     def suggest(self, trial: TrialLike) -> Candidate:
         """The candidate that an Optuna trial proposes."""
         return self._propose(trial)
@@ -189,7 +193,7 @@ class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
                 name: max(1, round(gene * scale)) if name.startswith(self.sizes) and isinstance(gene, int) else gene
                 for name, gene in preferred.items()
             }
-            candidate = self.dense(self._propose(PreferredTrial(sized)))
+            candidate = self._unmasked(PreferredTrial(sized))
             found.setdefault(candidate.digest, candidate)
         return list(found.values())
 
@@ -200,6 +204,13 @@ class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
     def options(self) -> dict[str, object]:
         """The resolved options as JSON values."""
         return to_json(self.settings)
+
+    def _unmasked(self, trial: TrialLike) -> Candidate:
+        """The architecture with the trial's genes, dense."""
+        recorder = Recorder(trial)
+        design = self.design(recorder)
+        architecture = self.unstructured(design) if self.network(design).structure else recorder.genes
+        return Candidate(space=self.name, architecture=architecture, mask=MaskRecipe())
 
     def _propose(self, trial: TrialLike, edits: tuple[MaskEdit, ...] = ()) -> Candidate:
         """A candidate with the trial's genes, made to fit the budget."""
@@ -296,7 +307,7 @@ class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
 
     def _to_be_learned(self, trial: TrialLike, source: LearnedMask) -> Candidate:
         """The architecture of a trial, dense, with a mask that is still to be learned."""
-        return replace(self.dense(self._propose(trial)), mask=source)
+        return replace(self._unmasked(trial), mask=source)
 
     def _changed(self, candidate: Candidate, rng: np.random.Generator) -> Candidate:
         """The candidate with one gene changed, of the architecture or of the recipe with probability 1/2 each."""

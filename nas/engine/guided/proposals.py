@@ -43,7 +43,7 @@ def plans(
         method = methods[int(rng.integers(len(methods)))]
         draw = rng.random()
         if draw < fresh or not leading:
-            proposed: Candidate | None = space.sample(rng)
+            proposed: Candidate | None = _architecture(space, rng)
         else:
             parent = leading[int(rng.integers(len(leading)))]
             if draw < fresh + SWITCHED:
@@ -53,6 +53,13 @@ def plans(
                 method = _method_of(proposed, method)
         dense = None if proposed is None else space.dense(proposed)
         yield dense if dense is None or keep.fits(dense) else learned(dense, method, keep, rng)
+
+
+def _architecture(space: SearchSpace, rng: np.random.Generator) -> Candidate:
+    """A random architecture; a space that can draw one only with a mask draws it so."""
+    draw = getattr(space, "sample_dense", space.sample)
+    found: Candidate = draw(rng)
+    return found
 
 
 def niche(candidate: Candidate) -> str:
