@@ -43,7 +43,10 @@ class JoinedSpace:
 
     def suggest(self, trial: TrialLike) -> Candidate:
         """The candidate that a trial proposes; its first gene is the space."""
-        return self.spaces[str(trial.suggest_categorical("space", list(self.spaces)))].suggest(trial)
+        name = str(trial.suggest_categorical("space", list(self.spaces)))
+        if name not in self.spaces:
+            raise InvalidCandidateError(f"a trial proposes the space {name!r}; there are {' and '.join(self.spaces)}")
+        return self.spaces[name].suggest(trial)
 
     def mutate(self, candidate: Candidate, rng: np.random.Generator) -> Candidate:
         """A neighbour in the candidate's space."""
