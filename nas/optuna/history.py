@@ -7,7 +7,7 @@ from typing import Any
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from nas.optuna.asked_trial import AskedTrial, Param
+from nas.engine.strategies.asked_trial import AskedTrial, Param
 from nas.optuna.trial_space import TrialSpace
 from search_spaces import Candidate, RecordedTrial, SpaceError
 

@@ -9,7 +9,7 @@ import onnx_ir as ir
 from optuna.distributions import BaseDistribution
 
 import onnx_graph
-from nas.optuna.asked_trial import AskedTrial, Param
+from nas.engine.strategies.asked_trial import AskedTrial, Param
 from nas.optuna.trial_space import TrialSpace
 from search_spaces import Candidate, InheritedTrial
 
