@@ -5,10 +5,11 @@ alternates between greedy and optimistic choices (`nas.engine.acquisition`). Sev
 (Knowles 2006). A running trial counts as one of middling value, a constant liar (Ginsbourger et al. 2010).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import onnx_ir as ir
 from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, TPESampler
@@ -25,7 +26,7 @@ from nas.optuna.trial_space import TrialSpace
 from nas.ranges import require_number, require_whole
 from nas.seeds import derive, generator
 from nas.tasks.task import Task
-from predictors import Predictor, TaskDescription, needs_task
+from predictors import Predictor, StructureGraph, TaskDescription, needs_task
 
 PARENTS = 5
 """Number of the best finished trials whose parameters are changed."""
@@ -52,6 +53,7 @@ class PredictorSampler(BaseSampler):
         candidates: number of candidates built and scored before a trial.
         explore: probability of a trial that is drawn at random among the candidates.
         fallback: sampler of the parameters that the space does not ask for; None takes Optuna's `TPESampler`.
+        encode: reads the structure graph of a network, such as a cache of your own does; None takes `predictors.encode`.
         seed: seed of everything random; a trial's draws depend on it and on the trial's number. None takes one from the system.
 
     Raises:
@@ -68,6 +70,7 @@ class PredictorSampler(BaseSampler):
         candidates: int = 32,
         explore: float = 0.125,
         fallback: BaseSampler | None = None,
+        encode: Callable[[ir.Model], StructureGraph] | None = None,
         seed: int | None = None,
     ) -> None:
         """See the class."""
@@ -78,7 +81,7 @@ class PredictorSampler(BaseSampler):
             raise UsageError(f"predictor {name!r} knows several tasks: say which by task=, a name or a description")
         self._space, self._candidates, self._explore, self._fallback = space, candidates, explore, fallback
         self._reader = CandidateReader(space)
-        self._scores = StructureScores(space, name, _described(task))
+        self._scores = StructureScores(space, name, _described(task), encode)
         self._seed = _fresh_seed() if seed is None else seed
         self._proposed: dict[tuple[str, int], Proposed] = {}
 

@@ -1,6 +1,6 @@
 """Scores of candidates from their structure: encoded once, and predicted by a predictor that learnt from finished trials."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,11 +20,13 @@ class StructureScores:
         space: builds the candidates.
         predictor: name of the predictor.
         task: the task of the networks; with it the shipped predictor answers while few trials are finished.
+        reader: function that reads the structure graph of a network; None takes `predictors.encode`.
     """
 
     space: TrialSpace
     predictor: str
     task: TaskDescription | None = None
+    reader: Callable[[ir.Model], StructureGraph] | None = None
     _graphs: dict[str, StructureGraph] = field(default_factory=dict)
     _fitted: tuple[Mapping[str, float], int, Predictor] | None = None
 
@@ -32,7 +34,7 @@ class StructureScores:
         """The structure graph of a network, with the task."""
         import predictors
 
-        return predictors.encode(model).on(self.task)
+        return (self.reader or predictors.encode)(model).on(self.task)
 
     def keep(self, candidate: Candidate, graph: StructureGraph) -> None:
         """Remember the structure graph of a candidate whose training will be learnt from."""
