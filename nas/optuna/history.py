@@ -52,7 +52,7 @@ class CandidateReader:
                 self._known[key] = None
         return self._known[key]
 
-    def told(self, study: Study, state: TrialState) -> list[Told]:
-        """The study's trials in this state that propose a candidate, in order."""
-        trials = study.get_trials(deepcopy=False, states=(state,))
+    def told(self, study: Study, *states: TrialState) -> list[Told]:
+        """The study's trials in one of these states that propose a candidate, in order."""
+        trials = study.get_trials(deepcopy=False, states=states)
         return [Told(trial, *known) for trial in trials if (known := self.read(trial.params)) is not None]

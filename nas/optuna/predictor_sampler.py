@@ -41,7 +41,8 @@ class PredictorSampler(BaseSampler):
 
     Before each trial it draws candidates of the space, at random and as changes of the best finished ones, reads their structure,
     predicts them by a predictor that learnt from the finished trials of the study, and takes one. It keeps no state of its own: a study
-    that is loaded again goes on. Failed, pruned and foreign trials are not learnt from; running ones are not proposed again.
+    that is loaded again goes on. Failed, pruned and foreign trials are not learnt from. No network is
+    proposed twice, also none that runs, failed or was pruned.
 
     The predictor sees the network only. Parameters that the space does not ask for, such as a learning rate, come from `fallback`.
 
@@ -139,8 +140,9 @@ class PredictorSampler(BaseSampler):
         """The next candidate; None if there is no new one."""
         finished = self._reader.told(study, TrialState.COMPLETE)
         running = self._reader.told(study, TrialState.RUNNING)
+        given_up = self._reader.told(study, TrialState.FAIL, TrialState.PRUNED)
         values = self._values(study, finished)
-        predictor = self._fitted(study, finished, running)
+        predictor = self._fitted(finished, values, running)
         best = np.argsort(-values, kind="stable")[:PARENTS]
         rng = generator(self._seed, "candidates", trial.number)
         pool = propose(
@@ -148,7 +150,7 @@ class PredictorSampler(BaseSampler):
             1 if predictor is None else self._candidates,
             [finished[place].params for place in best],
             fixed=trial.system_attrs.get(FIXED, {}),
-            taken={one.candidate.digest for one in (*finished, *running)} | self._under_way(study),
+            taken={one.candidate.digest for one in (*finished, *running, *given_up)} | self._under_way(study),
             rng=rng,
         )
         if not pool:
@@ -173,12 +175,13 @@ class PredictorSampler(BaseSampler):
         rng = generator(self._seed, "objectives", _learnt_from(len(finished)))
         return shares.of_trials([one.trial for one in finished], study.directions, rng)
 
-    def _fitted(self, study: Study, finished: Sequence[Told], running: Sequence[Told]) -> Predictor | None:
+    def _fitted(
+        self, finished: Sequence[Told], values: NDArray[np.float64], running: Sequence[Told]
+    ) -> Predictor | None:
         """A predictor that learnt from finished trials, and from running ones as if they had the median value."""
         learnt = finished[: _learnt_from(len(finished))]
         measured: dict[str, list[float]] = {}
-        values = self._values(study, finished)[: len(learnt)]
-        for one, value in zip(learnt, values.tolist(), strict=True):
+        for one, value in zip(learnt, values.tolist(), strict=False):
             measured.setdefault(one.candidate.digest, []).append(value)
         if learnt:
             for one in running:

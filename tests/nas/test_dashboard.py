@@ -26,7 +26,20 @@ PATIENCE = 60
 def run(tmp_path_factory):
     """A search of four short trainings for accuracy and size."""
     path = tmp_path_factory.mktemp("runs") / "run"
-    search = ["search", "--task", "digits", "--subset", "200", "--epochs", "1", "--repeats", "1", "-q"]
+    search = [
+        "search",
+        "--task",
+        "digits",
+        "--space",
+        "mlp",
+        "--subset",
+        "200",
+        "--epochs",
+        "1",
+        "--repeats",
+        "1",
+        "-q",
+    ]
     goals = ["--objective", "accuracy", "--objective=-nnz", "--constraint", "nnz<=300", "--strategy", "tpe"]
     assert main([*search, *goals, "--trainings", "4", "--round", "2", "--screen", "4", "--out", str(path)]) == 0
     return path

@@ -131,6 +131,39 @@ def test_no_network_is_proposed_twice():
     assert max(Counter(digests).values()) == 1
 
 
+def test_a_network_whose_training_failed_is_not_proposed_again():
+    space = mlp()
+    study = study_of(sampler(space, explore=0.0))
+    digests = []
+
+    def objective(trial):
+        digests.append(space.suggest(trial).digest)
+        if trial.number > 9:
+            raise ValueError("a training that diverged")
+        return trial.number / 10
+
+    study.optimize(objective, n_trials=16, catch=(ValueError,))
+    assert len(set(digests)) == 16
+
+
+def test_several_spaces_as_one_and_a_pruner_that_divides_the_study():
+    signature = search_spaces.Signature(input_shape=(1, 8, 8), outputs=3)
+    space = search_spaces.create("mlp+cnn", signature, max_nnz=100, depth=(1, 2))
+    study = study_of(sampler(space), pruner=optuna.pruners.HyperbandPruner(min_resource=1, max_resource=9))
+
+    def objective(trial):
+        value = onnx_graph.count(space.build(space.suggest(trial))).nnz / 100
+        for step in range(9):
+            trial.report(value, step)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+        return value
+
+    study.optimize(objective, n_trials=24)
+    assert {trial.params["space"] for trial in study.trials} == {"mlp", "cnn"}
+    assert {trial.state for trial in study.trials} <= {TrialState.COMPLETE, TrialState.PRUNED}
+
+
 def test_failed_pruned_and_foreign_trials_are_not_learnt_from():
     space, one = mlp(), sampler()
     study = study_of(one)

@@ -68,6 +68,19 @@ def measured(name, accuracy, count, pool=plain_pool):
     return trials
 
 
+def two_spaces():
+    """Perceptrons and convolutional networks, which both have a wiring, of other kinds."""
+    signature = search_spaces.Signature(input_shape=(1, 8, 8), outputs=3)
+    space = search_spaces.create("mlp+cnn", signature, max_nnz=60)
+    return Pool(space, (), objectives.parse(["accuracy"]))
+
+
+@pytest.mark.parametrize("name", ["tpe", "nsga2", "nsga3", "cma-es", "local"])
+def test_several_spaces_as_one(name):
+    trials = measured(name, lambda architecture: len(architecture) / 100, 24, two_spaces)
+    assert {trial.candidate.space for trial in trials} == {"mlp", "cnn"}
+
+
 def test_cma_es_finds_the_numbers_where_accuracy_peaks():
     """The best networks have widths 24 and 10; nothing else counts."""
 
