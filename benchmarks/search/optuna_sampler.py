@@ -2,9 +2,10 @@
 
 The objective is a table, NAS-Bench-201 (CIFAR-10, 200 epochs, mean validation accuracy over seeds), so that no network is trained and the
 best of all 15,625 codes is known. Regret is what the best network found so far lacks to it, in points. Every sampler gets the same six
-categorical parameters, the operations of the cell's edges. The predictor knows nothing of the task beforehand.
+categorical parameters, the operations of the cell's edges. The predictor knows nothing of the task beforehand. The predictor `constant`
+prefers no network: it shows what the sampler's proposals are worth by themselves.
 
-Usage: python -m benchmarks.search.optuna_sampler [--predictors quick] [--seeds 10] [--trials 100] [--quick] [--print]
+Usage: python -m benchmarks.search.optuna_sampler [--predictors quick constant] [--seeds 5] [--trials 100] [--quick] [--print]
 """
 
 import argparse
@@ -129,8 +130,8 @@ def show(answer: Answer) -> None:
 def main() -> None:
     """Run the studies, print the table and write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--predictors", nargs="+", default=["quick"], help="predictors of the sampler")
-    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--predictors", nargs="+", default=["quick", "constant"], help="of the sampler")
+    parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--trials", type=int, default=100)
     parser.add_argument("--quick", action="store_true", help="a smoke test: two seeds, 12 trials, gp")
     parser.add_argument("--print", action="store_true", help="only print the stored answer")
