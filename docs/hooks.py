@@ -25,6 +25,8 @@ def _names(package: str) -> str:
 def _reference(package: str, name: str, value: object) -> str:
     """The block of one name. It names the module where the code stands: the name in the root is made when it is asked for."""
     if isinstance(value, ModuleType):
+        if hasattr(value, "__path__"):  # a package, whose names are made when they are asked for
+            return _names(value.__name__)
         return f"::: {value.__name__}\n    options: {{show_root_full_path: false, members: true}}\n"
     module = getattr(value, "__module__", None)
     if module is None or not hasattr(value, "__qualname__"):

@@ -1,4 +1,5 @@
 from . import errors as errors
+from . import optuna as optuna
 from .corpus.corpus import Corpus as Corpus
 from .exporters.export_format import ExportFormat as ExportFormat
 from .exporters.onnx_export import Exported as Exported
@@ -53,6 +54,7 @@ __all__ = [
     "load_task",
     "masked_model",
     "method",
+    "optuna",
     "resume",
     "search",
     "train",

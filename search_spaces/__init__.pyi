@@ -9,6 +9,8 @@ from .errors import InvalidOptionError as InvalidOptionError
 from .errors import InvalidPluginError as InvalidPluginError
 from .errors import SpaceError as SpaceError
 from .errors import UnknownNameError as UnknownNameError
+from .genes import InheritedTrial as InheritedTrial
+from .genes import RecordedTrial as RecordedTrial
 from .masked_space import MaskedSpace as MaskedSpace
 from .network_builder import NetworkBuilder as NetworkBuilder
 from .options import SpaceOptions as SpaceOptions
@@ -17,11 +19,13 @@ from .registry import create as create
 from .registry import suited as suited
 from .signature import Signature as Signature
 from .space import SearchSpace as SearchSpace
+from .space import TrialLike as TrialLike
 from .ticket import Ticket as Ticket
 
 __all__ = [
     "Candidate",
     "InheritedMask",
+    "InheritedTrial",
     "InvalidCandidateError",
     "InvalidOptionError",
     "InvalidPluginError",
@@ -31,12 +35,14 @@ __all__ = [
     "MaskRecipe",
     "MaskedSpace",
     "NetworkBuilder",
+    "RecordedTrial",
     "SPACES",
     "SearchSpace",
     "Signature",
     "SpaceError",
     "SpaceOptions",
     "Ticket",
+    "TrialLike",
     "UnknownNameError",
     "create",
     "suited",

@@ -207,6 +207,28 @@ class Recorder:
         return value
 
 
+class PrefixedTrial:
+    """Passes questions on under names with a prefix: genes of different spaces may have the same name and other choices."""
+
+    def __init__(self, prefix: str, trial: TrialLike) -> None:
+        """`trial` gives the answers."""
+        self._prefix, self._trial = prefix, trial
+
+    def suggest_float(
+        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+    ) -> float:
+        """The trial's answer."""
+        return self._trial.suggest_float(self._prefix + name, low, high, step=step, log=log)
+
+    def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
+        """The trial's answer."""
+        return self._trial.suggest_int(self._prefix + name, low, high, step=step, log=log)
+
+    def suggest_categorical(self, name: str, choices: Sequence[Gene]) -> Gene:
+        """The trial's answer."""
+        return self._trial.suggest_categorical(self._prefix + name, choices)
+
+
 def cross(first: Mapping[str, Gene], second: Mapping[str, Gene], rng: np.random.Generator) -> dict[str, Gene]:
     """Every gene from one of the parents by chance; a gene that only one has is taken from it."""
     child = {**second, **first}

@@ -7,6 +7,7 @@ import onnx_ir as ir
 
 from search_spaces.candidate import Candidate
 from search_spaces.errors import InvalidCandidateError
+from search_spaces.genes import PrefixedTrial
 from search_spaces.masked_space import MaskedSpace
 from search_spaces.space import JOIN, SearchSpace, TrialLike
 
@@ -42,8 +43,11 @@ class JoinedSpace:
         return space.sample_dense(rng) if isinstance(space, MaskedSpace) else space.dense(space.sample(rng))
 
     def suggest(self, trial: TrialLike) -> Candidate:
-        """The candidate that a trial proposes; its first gene is the space."""
-        return self.spaces[str(trial.suggest_categorical("space", list(self.spaces)))].suggest(trial)
+        """The candidate that a trial proposes; its first gene is the space, whose name precedes the names of the others."""
+        name = str(trial.suggest_categorical("space", list(self.spaces)))
+        if name not in self.spaces:
+            raise InvalidCandidateError(f"a trial proposes the space {name!r}; there are {' and '.join(self.spaces)}")
+        return self.spaces[name].suggest(PrefixedTrial(f"{name}_", trial))
 
     def mutate(self, candidate: Candidate, rng: np.random.Generator) -> Candidate:
         """A neighbour in the candidate's space."""

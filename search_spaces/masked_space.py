@@ -6,6 +6,7 @@ A space adds its genes (`design`) and its graph (`network`).
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from threading import get_ident
 from typing import ClassVar, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -93,7 +94,7 @@ class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
         """Raises `InvalidOptionError` where the space has no network of that signature."""
         self.signature = signature
         self.settings = settings
-        self._drafted: _Draft | None = None
+        self._drafted: dict[int, _Draft] = {}  # the last one of each thread, which may change the model that it gets
 
     @abstractmethod
     def design(self, trial: TrialLike) -> DesignT:
@@ -173,7 +174,7 @@ class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
     def build(self, candidate: Candidate) -> ir.Model:
         """The untrained masked network, trimmed."""
         model = self._draft(candidate).model
-        self._drafted = None  # a model is handed out once: the caller may change it
+        self._drafted.pop(get_ident(), None)  # a model is handed out once: the caller may change it
         return model
 
     def dense(self, candidate: Candidate) -> Candidate:
@@ -246,18 +247,19 @@ class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
             if denser.live > budget.limit:
                 break
             draft, recipe = denser, replace(recipe, density=density)
-        self._drafted = draft
+        self._drafted[get_ident()] = draft
         return draft.candidate
 
     def _draft(self, candidate: Candidate) -> _Draft:
         """Build and trim; the last draft is kept, since a candidate that was just made is built next."""
-        if self._drafted is None or self._drafted.candidate != candidate:
+        draft = self._drafted.get(get_ident())
+        if draft is None or draft.candidate != candidate:
             network = self._open(candidate)
             model = network.model(_masks(network, candidate.mask, candidate.edits))
             cut = onnx_graph.trim(model)
             live = onnx_graph.count(model).nnz
-            self._drafted = _Draft(candidate, model, kept=live + cut, live=live)
-        return self._drafted
+            draft = self._drafted[get_ident()] = _Draft(candidate, model, kept=live + cut, live=live)
+        return draft
 
     def _is_alive(self, draft: _Draft) -> bool:
         """Whether every output depends on the input and a share `min_live` of the kept weights lies on a path between them."""

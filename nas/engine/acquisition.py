@@ -1,6 +1,6 @@
 """Chooses the members of a pool that will be trained."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,13 +25,32 @@ def choose(pool: Pool, count: int, *, explore: float, rng: np.random.Generator) 
     left = list(range(len(pool.members)))
     chosen: list[tuple[Screened, Score | None]] = []
     for slot in range(min(count, len(left))):
-        if rng.random() < explore:
-            pick = int(rng.choice(left))
-        else:
-            pick = left[int(np.argmax(_utility(pool, OPTIMISM[slot % len(OPTIMISM)], rng)[left]))]
-        left.remove(pick)
-        chosen.append((pool.members[pick], scores[pick]))
+        place = pick(left, slot, lambda optimism: _utility(pool, optimism, rng), explore=explore, rng=rng)
+        left.remove(place)
+        chosen.append((pool.members[place], scores[place]))
     return chosen
+
+
+def pick(
+    left: Sequence[int],
+    slot: int,
+    utility: Callable[[float], NDArray[np.float64]],
+    *,
+    explore: float,
+    rng: np.random.Generator,
+) -> int:
+    """One of the places in `left`: at random with probability `explore`, else that of the greatest utility.
+
+    Args:
+        left: places of the candidates that can be chosen.
+        slot: number of the choice, which says how optimistic it is (`OPTIMISM`).
+        utility: gives the utility of all candidates ``(candidates,)`` for standard deviations added to the mean.
+        explore: probability of a random choice.
+        rng: draws the random choices.
+    """
+    if rng.random() < explore:
+        return int(rng.choice(left))
+    return left[int(np.argmax(utility(OPTIMISM[slot % len(OPTIMISM)])[left]))]
 
 
 def _utility(pool: Pool, optimism: float, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -61,7 +80,14 @@ def scalarised(
     metric = main_of(goals)
     shares = [metric.from_share(share) for share in upper.tolist()]
     rows = [values(goals, value, known) for value, known in zip(shares, metrics, strict=True)]
-    table = losses(goals, rows)
+    return chebyshev(losses(goals, rows), rng)
+
+
+def chebyshev(table: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+    """Utility ``(candidates,)`` of losses ``(candidates, objectives)``, less is better: the augmented Chebyshev norm of their ranks.
+
+    The weights on the ranks are random, as in ParEGO (Knowles 2006).
+    """
     ranks = table.argsort(axis=0, kind="stable").argsort(axis=0, kind="stable") / max(len(table) - 1, 1)
     weights = rng.dirichlet(np.ones(table.shape[1]))
     worst: NDArray[np.float64] = np.max(weights * ranks, axis=1) + 0.05 * ranks.sum(axis=1)

@@ -5,6 +5,7 @@ Samplers work on copies in memory, so the journal never holds a running trial, a
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from decimal import DecimalException
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,10 @@ from nas.study.way import of_first_trainings, read_way
 from search_spaces import Candidate, SpaceError, Ticket
 
 STUDY = "search"
-
+METRIC_NAMES = "study:metric_names"
+"""Where Optuna keeps the names of a study's values, which its dashboard and its figures show."""
+LONGEST = 1e9
+"""Seconds from which on a training's time is not believed; a journal may hold any number."""
 
 STRANGE = (
     *(ArithmeticError, AssertionError, AttributeError, DecimalException, LookupError, MemoryError, RecursionError),
@@ -112,7 +116,10 @@ def _open(path: Path, objectives: Sequence[Objective], *, read_only: bool) -> op
     storage = JournalStorage(JournalFileBackend(str(path)) if read_only else ChecksumBackend(path))
     if read_only or STUDY in optuna.get_all_study_names(storage):
         return optuna.load_study(study_name=STUDY, storage=storage)
-    return optuna.create_study(study_name=STUDY, storage=storage, directions=[o.direction for o in objectives])
+    study = optuna.create_study(study_name=STUDY, storage=storage, directions=[o.direction for o in objectives])
+    # `study.set_metric_names` does the same, and warns that it is experimental.
+    storage.set_study_system_attr(storage.get_study_id_from_name(STUDY), METRIC_NAMES, [o.name for o in objectives])
+    return study
 
 
 def to_frozen(trial: Trial, objectives: Sequence[Objective], constraints: Sequence[Constraint] = ()) -> FrozenTrial:
@@ -120,7 +127,7 @@ def to_frozen(trial: Trial, objectives: Sequence[Objective], constraints: Sequen
     proposal = trial.proposal or Proposal(candidate=trial.candidate)
     attributes = {name: value for name, value in trial.to_json().items() if name not in ("number", "digest")}
     attributes["digest"] = trial.digest
-    return optuna.trial.create_trial(
+    frozen = optuna.trial.create_trial(
         state=TrialState.FAIL if trial.accuracy is None else TrialState.COMPLETE,
         values=None if trial.accuracy is None else values(objectives, trial.accuracy, trial.metrics),
         params=dict(proposal.params),
@@ -129,6 +136,9 @@ def to_frozen(trial: Trial, objectives: Sequence[Objective], constraints: Sequen
         system_attrs=dict(proposal.system_attrs),
         constraints=_excesses(trial, objectives, constraints) or None,
     )
+    if frozen.datetime_complete is not None and 0 <= trial.seconds < LONGEST:
+        frozen.datetime_start = frozen.datetime_complete - timedelta(seconds=trial.seconds)
+    return frozen
 
 
 def _excesses(trial: Trial, objectives: Sequence[Objective], constraints: Sequence[Constraint]) -> dict[str, float]:

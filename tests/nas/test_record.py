@@ -52,6 +52,15 @@ def test_the_journal_is_an_optuna_study_of_measured_values_only(journal, make_tr
     assert [t.state.name for t in study.trials] == ["COMPLETE", "FAIL"]
 
 
+def test_the_journal_names_the_values_and_keeps_the_time_of_a_training(journal, make_trial):
+    record = Record(journal, GOALS)
+    record.add(make_trial(0, seconds=90.0))
+    record.add(make_trial(1, seconds=float("inf")))  # a damaged journal may hold any number
+    (study,) = study_in(journal)
+    assert study.metric_names == ["accuracy", "nnz"]
+    assert [trial.duration.total_seconds() for trial in study.trials] == [90.0, 0.0]
+
+
 def test_a_torn_last_line_is_cut_off_and_the_rest_kept(journal, make_trial):
     record = Record(journal, GOALS)
     record.add(make_trial(0))
@@ -93,7 +102,7 @@ STRANGE_LINES = [
 def test_a_line_without_a_checksum_after_one_that_has_it_is_an_error(journal, make_trial, line):
     Record(journal, GOALS).add(make_trial(0))
     journal.write_bytes(journal.read_bytes() + line + b"\n")
-    with pytest.raises(RunError, match=r"journal\.log is damaged in line 3: its checksum is missing"):
+    with pytest.raises(RunError, match=r"journal\.log is damaged in line 4: its checksum is missing"):
         Record(journal, GOALS)
 
 
@@ -132,13 +141,18 @@ def test_lost_and_exchanged_lines_are_noticed(journal, make_trial):
     for number in range(3):
         record.add(make_trial(number))
     lines = journal.read_bytes().splitlines(keepends=True)
-    for changed in (lines[:1] + lines[2:], [lines[0], lines[2], lines[1], lines[3]], [*lines[:3], lines[2], lines[3]]):
+    assert len(lines) == 5, "the study, the names of its values, three trials"
+    for changed in (
+        lines[:2] + lines[3:],
+        [*lines[:2], lines[3], lines[2], lines[4]],
+        [*lines[:4], lines[3], lines[4]],
+    ):
         journal.write_bytes(b"".join(changed))
         with pytest.raises(
-            RunError, match=r"damaged in line [234]: it is not what was written .*keep its first [123] lines"
+            RunError, match=r"damaged in line [345]: it is not what was written .*keep its first [234] lines"
         ):
             Record(journal, GOALS)
-    journal.write_bytes(b"".join(lines[:3]))
+    journal.write_bytes(b"".join(lines[:4]))
     assert len(Record(journal, GOALS).trials) == 2
 
 
@@ -181,7 +195,7 @@ def test_a_last_line_without_its_end_is_complete(journal, make_trial):
     assert len(Record(journal, GOALS).trials) == 1
     assert journal.read_bytes() == whole
     journal.write_bytes(whole[:-1] + b"\x0b")  # one bit of the end of line changed: no kill does that
-    with pytest.raises(RunError, match="damaged in line 2: its end of line is gone"):
+    with pytest.raises(RunError, match="damaged in line 3: its end of line is gone"):
         Record(journal, GOALS)
 
 

@@ -1,5 +1,7 @@
 """Multilayer perceptrons: the graph of worked candidates, random-graph wiring, errors."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -217,3 +219,14 @@ def test_candidate_of_another_space_is_refused():
 def test_output_per_time_step_is_refused():
     with pytest.raises(InvalidOptionError, match="take 'rnn'"):
         create("mlp", Signature(input_shape=(5, 3), outputs=2, per_step=True))
+
+
+def test_threads_that_build_the_same_candidates_get_networks_of_their_own():
+    space = create("mlp", Signature(input_shape=(8,), outputs=3), max_nnz=60)
+    rng = np.random.default_rng(0)
+    candidates = [space.sample(rng) for _ in range(20)]
+    expected = [onnx_graph.count(space.build(candidate)) for candidate in candidates]
+    with ThreadPoolExecutor(4) as pool:
+        several = list(pool.map(lambda _: [space.build(candidate) for candidate in candidates], range(4)))
+    assert all([onnx_graph.count(model) for model in models] == expected for models in several)
+    assert len({id(model) for models in several for model in models}) == 80

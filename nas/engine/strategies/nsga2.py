@@ -19,7 +19,12 @@ class NSGA2:
         """See `Strategy.fill`."""
         from optuna.samplers import NSGAIISampler
 
-        size = max(4, min(50, trainings // 5))
+        size = population_size(trainings)
         optuna_sampler.fill(
             pool, trials, min(count, LIMIT), rng, lambda seed: NSGAIISampler(population_size=size, seed=seed)
         )
+
+
+def population_size(trainings: int) -> int:
+    """A population with which a search of so many trainings sees several generations."""
+    return max(4, min(50, trainings // 5))

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.engine.pool import Pool
+from nas.engine.strategies.measured_fitness import measured_fitness
 from nas.engine.strategies.random_search import RandomSearch
 from nas.engine.strategies.strategy import patience
-from nas.study.objectives import fronts, losses, main_of, values
-from nas.study.trial import CandidateResult, Proposal, Trial, results_by_candidate
+from nas.study.trial import Proposal, Trial, results_by_candidate
 from search_spaces import Candidate
 
 CROSSOVER = 0.25
@@ -38,7 +38,7 @@ class RegularizedEvolution:
         if len(population) < 4:
             RandomSearch().fill(pool, trials, count, rng=rng, trainings=trainings)
             return
-        fitness = _fitness(pool, population)
+        fitness = measured_fitness(pool, population)
         parents = [result.candidate for result in population]
         scored = pool.scores is not None
         bred = count // (GENERATIONS + 1) if scored else count
@@ -83,13 +83,3 @@ def _tournament(fitness: NDArray[np.float64], rng: np.random.Generator) -> int:
     size = min(len(fitness), max(3, len(fitness) // 4))
     entrants = rng.choice(len(fitness), size=size, replace=False)
     return int(entrants[np.argmax(fitness[entrants])])
-
-
-def _fitness(pool: Pool, population: Sequence[CandidateResult]) -> NDArray[np.float64]:
-    """Measured fitness: the accuracy, or minus the non-dominated rank, with ties ordered by accuracy."""
-    metric = main_of(pool.objectives)
-    accuracies = np.array([metric.to_share(result.accuracy) for result in population])
-    if len(pool.objectives) == 1:
-        return accuracies
-    rows = [values(pool.objectives, s.accuracy, s.metrics) for s in population]
-    return -fronts(losses(pool.objectives, rows)) + 0.5 * accuracies
