@@ -42,11 +42,13 @@ class LearnedMask:
         method: name of the mask method.
         keep: number of weights to keep, at least 1.
         options: options of the method by name.
+        length: length of the training, as a share of the search's number of epochs; above 0, at most 1.
     """
 
     method: str
     keep: int
     options: Mapping[str, Json] = field(default_factory=dict)
+    length: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse impossible values with a `TypeError` or a `ValueError`."""
@@ -54,6 +56,8 @@ class LearnedMask:
             raise TypeError(f"a method to find {self.keep!r} weights by {self.method!r}")
         if self.keep < 1:
             raise ValueError(f"{self.keep} weights to keep")
+        if not isinstance(self.length, float) or not 0 < self.length <= 1:
+            raise ValueError(f"a training of the length {self.length!r}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,6 +156,8 @@ def _mask_to_json(mask: MaskSource) -> dict[str, Json]:
     }
     if not isinstance(mask, InheritedMask):
         plain["options"] = dict(mask.options)  # fails for what is no mapping
+    if isinstance(mask, LearnedMask) and mask.length == 1:
+        del plain["length"]  # digests of earlier versions, which knew no other length
     key = next((key for key, kind in _KEYS.items() if isinstance(mask, kind)), None)
     return plain if key is None else {key: plain}
 

@@ -103,7 +103,8 @@ class Trainer:
         if isinstance(mask, LearnedMask):
             chosen = create(mask.method, {name: str(value) for name, value in mask.options.items()})
             density = mask.keep / sum(one.size for one in onnx_graph.masks(model).values())
-            return _Job(repr(chosen), model, seed, chosen, density, search.training)
+            options = replace(search.training, epochs=max(1, round(mask.length * search.training.epochs)))
+            return _Job(f"{chosen!r} {options.epochs}", model, seed, chosen, density, options)
         if isinstance(mask, InheritedMask):
             static = create("static")
             if not mask.parents:

@@ -2,15 +2,16 @@
 
 1. References: what an expert would run first, for at most `REFERENCES` of the budget.
 2. Discovery, until `DISCOVERY` of the budget is spent: plans of architecture and method, those that the predictor expects most of.
-   They are bred for `GENERATIONS` by its answers alone, before any of them is trained. After `AGAIN` of the budget, one place of a
-   round runs the leading plan again with another seed, as an expert would.
+   They are bred for `GENERATIONS` by its answers alone, before any of them is trained, and are trained for `SHORT` of a training
+   first. One place of a round goes to the leading plan: at full length if it was short (successive halving, arXiv:1502.07943), else,
+   after `AGAIN` of the budget, with another seed, as an expert would.
 3. Evolution: children of the best masks, which inherit weights and are trained for a part of a training.
 """
 
 import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,8 @@ REFERENCES, AGAIN, DISCOVERY = 0.25, 0.5, 0.9
 """Shares of the budget after which references end, the leading plan is run again in every round, and masks are evolved."""
 ROUNDS, FEWEST = 8, 4.0
 """Least number of rounds, unless a round would have fewer trainings than this: a predictor that learns often chooses better."""
+SHORT = 0.5
+"""Length of a plan's first training, as a share of a whole one."""
 GENERATIONS = 2
 """Generations of plans that are bred in a round by the predictor's answers."""
 OPTIMISM = (0.0, 0.3)
@@ -146,14 +149,13 @@ class GuidedPlanner:
         return [pruned[place] for place in first.values()], [pruned[place] for place in further]
 
     def _discovery(self, round_: int, trials: Sequence[Trial], left: float, rng: np.random.Generator) -> RoundPlan:
-        """The most promising new plans, and after half of the budget the leading plan again."""
+        """The most promising new plans, and the leading plan at full length or again."""
         budget, leaders = self.search.config.trainings, self._leaders(trials)
         wanted = min(self._length, DISCOVERY * budget - spent(trials) if self._parents(trials) else left)
         known = {proposals.niche(trial.candidate) for trial in trials}
         pool = self._bred([one.candidate for one in leaders], known, rng)
-        again = next((one for one in leaders if isinstance(one.candidate.mask, LearnedMask)), None)
-        again = again if spent(trials) >= AGAIN * budget else None
-        reserved = 0.0 if again is None else self._cost(again.candidate, trials)
+        again = self._again(leaders, trials)
+        reserved = 0.0 if again is None else self._cost(again, trials)
         chosen: list[tuple[Candidate, int]] = []
         cost = reserved
         for candidate in filter(self._possible, self._best(pool, rng)):
@@ -162,8 +164,18 @@ class GuidedPlanner:
                 break
             chosen.append((candidate, 0))
         if again is not None and reserved < wanted:
-            chosen.append((again.candidate, sum(trial.digest == again.candidate.digest for trial in trials)))
+            chosen.append((again, sum(trial.digest == again.digest for trial in trials)))
         return self._round(round_, chosen, "discovery", len(pool))
+
+    def _again(self, leaders: Sequence[CandidateResult], trials: Sequence[Trial]) -> Candidate | None:
+        """The leading plan, at full length if only a short training was measured; None if it has to wait."""
+        found = next((one.candidate for one in leaders if isinstance(one.candidate.mask, LearnedMask)), None)
+        if found is None:
+            return None
+        whole = _of_length(found, 1.0)
+        if all(trial.digest != whole.digest for trial in trials):
+            return whole
+        return found if spent(trials) >= AGAIN * self.search.config.trainings else None
 
     def _evolution(
         self, round_: int, trials: Sequence[Trial], parents: Sequence[Trial], left: float, rng: np.random.Generator
@@ -220,7 +232,8 @@ class GuidedPlanner:
         fresh: float = proposals.FRESH,
     ) -> list[Candidate]:
         """So many plans of different niches that are not known, fewer if the space has no more."""
-        several = proposals.plans(self.search.space, self.keep, self.methods, leaders, rng, fresh)
+        length = SHORT if self.search.training.epochs >= 2 / SHORT else 1.0
+        several = proposals.plans(self.search.space, self.keep, self.methods, leaders, rng, fresh=fresh, length=length)
         return self._distinct(several, known, count, proposals.niche)
 
     def _possible(self, candidate: Candidate) -> bool:
@@ -291,16 +304,16 @@ class GuidedPlanner:
         return np.array([one.mean for one in scores]), np.array([one.std for one in scores])
 
     def _cost(self, candidate: Candidate, trials: Sequence[Trial]) -> float:
-        """Expected cost in trainings: 1 of a dense network; of a method that of its earlier runs, else 2."""
+        """Expected cost in trainings: 1 of a dense network; of a method that of its earlier runs, else 2, for its length."""
         mask = candidate.mask
         if not isinstance(mask, LearnedMask):
             return 1.0
         costs = [
-            trial.cost
+            trial.cost / other.length
             for trial in trials
-            if isinstance(trial.candidate.mask, LearnedMask) and trial.candidate.mask.method == mask.method
+            if isinstance(other := trial.candidate.mask, LearnedMask) and other.method == mask.method
         ]
-        return float(np.mean(costs)) if costs else 2.0
+        return mask.length * (float(np.mean(costs)) if costs else 2.0)
 
     def _round(
         self, round_: int, chosen: Sequence[tuple[Candidate, int]], way: Way, screened: int | None = None
@@ -335,3 +348,8 @@ class GuidedPlanner:
             return None
         self._scores([candidate])
         return self._screened[candidate.digest].in_unit_of(self.search.metric)
+
+
+def _of_length(candidate: Candidate, length: float) -> Candidate:
+    assert isinstance(candidate.mask, LearnedMask)
+    return replace(candidate, mask=replace(candidate.mask, length=length))

@@ -31,11 +31,14 @@ def plans(
     methods: Sequence[str],
     leaders: Sequence[Candidate],
     rng: np.random.Generator,
+    *,
     fresh: float = FRESH,
+    length: float = 1.0,
 ) -> Iterator[Candidate | None]:
     """Plans without end, some equal: new architectures, and changes of the leading plans; None where an attempt gave no plan.
 
-    An architecture that fits as a whole is proposed dense. `fresh` is the share of new architectures.
+    An architecture that fits as a whole is proposed dense. `fresh` is the share of new architectures, `length`
+    that of a whole training.
     """
     leading = [one for one in leaders if isinstance(one.mask, LearnedMask)][:PARENTS]
     leading = leading or [one for dense in plain_networks(space) if (one := learned(dense, methods[0], keep))]
@@ -52,7 +55,7 @@ def plans(
                 proposed = _changed(space, parent, leading, rng)
                 method = _method_of(proposed, method)
         dense = None if proposed is None else space.dense(proposed)
-        yield dense if dense is None or keep.fits(dense) else learned(dense, method, keep, rng)
+        yield dense if dense is None or keep.fits(dense) else learned(dense, method, keep, rng, length)
 
 
 def _architecture(space: SearchSpace, rng: np.random.Generator) -> Candidate:

@@ -34,13 +34,17 @@ def small(space: SearchSpace, keep: KeepRule) -> list[Candidate]:
     return list(found.values())
 
 
-def learned(dense: Candidate, method: str, keep: KeepRule, rng: np.random.Generator | None = None) -> Candidate | None:
+def learned(
+    dense: Candidate, method: str, keep: KeepRule, rng: np.random.Generator | None = None, length: float = 1.0
+) -> Candidate | None:
     """A dense candidate whose mask is to be learned; None if the whole network fits, or no part of it.
 
-    `rng` draws the number of weights if there is a front of sizes to find.
+    `rng` draws the number of weights if there is a front of sizes to find; `length` is a share of a whole training.
     """
     wanted = keep.drawn(dense, rng)
-    return None if wanted is None or keep.fits(dense) else replace(dense, mask=LearnedMask(method=method, keep=wanted))
+    if wanted is None or keep.fits(dense):
+        return None
+    return replace(dense, mask=LearnedMask(method=method, keep=wanted, length=length))
 
 
 def plain_networks(space: SearchSpace, scale: float = 1.0) -> list[Candidate]:
