@@ -170,7 +170,7 @@ class Engine:
             return None
         work = Work(rounds=self.planner.ahead(spent(self.record.trials)), report=False, space=space)
         guided = self.plan.predictor is not None
-        search = self.remaining.of(work, round_=self.plan.config.round, guided=guided) or 0.0
+        search = self.remaining.of(work, round_=self.planner.length, guided=guided) or 0.0
         if self.plan.config.timeout is not None:
             search = min(search, max(self.plan.config.timeout - elapsed, 0.0))
         return search + after
