@@ -59,7 +59,8 @@ def _winner(engine: Engine, best: CandidateResult, on_stage: Say) -> tuple[Netwo
     """Train the winner again, unless it is kept as it was found, and export it."""
     repeats, random = engine.plan.config.repeats, engine.plan.config.random_baseline
     drawn = isinstance(best.candidate.mask, MaskRecipe)
-    left = Work(plain=(1 + drawn) * repeats + (trainings(engine.record.trials) + repeats if random else 0))
+    plain = (1 + drawn) * repeats + (trainings(engine.record.trials) + repeats if random else 0)
+    left = Work(plain=plain, space=best.candidate.space)
     several = f"the winner {best.candidate.digest} and its dense reference" if drawn else "the winner's dense reference"
     on_stage(_with_time_left(f"training {several} {repeats} times for the report", engine, left))
     retrained = retrain(engine, best.candidate) if drawn else as_found(engine, best.candidate)

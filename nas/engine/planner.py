@@ -63,6 +63,11 @@ class Planner:
         """Trainings that are spent on each way of searching after the first `done` ones."""
         return {self._way: max(0.0, self.search.config.trainings - done)}
 
+    @property
+    def length(self) -> float:
+        """Trainings of a round."""
+        return self.search.config.round
+
     def fit(self, trials: Sequence[Trial]) -> None:
         """Fit the predictor again and count the time."""
         with self.remaining.fitting(self.clock):

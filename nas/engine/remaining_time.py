@@ -1,12 +1,14 @@
 """Estimates the remaining time of a run: its remaining trainings, including those for the report, at the speed so far.
 
 Ways of searching differ in speed: a child that inherits its weights is trained without a method, a plan with one, and every way plans
-its rounds differently. So the speed of each way is known by itself, and that of all ways together serves for a way that is new.
+its rounds differently. So the speed of each way is known by itself. For a way that is new, the speed of each space serves: a
+convolution takes ten times as long as a small perceptron.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from statistics import mean
 
 from nas.study.config import SearchConfig
 from nas.study.seconds import Seconds
@@ -27,11 +29,13 @@ class Work:
         rounds: trainings that the rounds of each way of searching will cost.
         plain: other trainings: those of the winner and the baselines, and random search.
         report: whether the report is still to be written.
+        space: space of the leading candidate, whose children and dense reference are still to be trained; empty if not known.
     """
 
     rounds: Mapping[Way, float] = field(default_factory=dict)
     plain: float = 0.0
     report: bool = True
+    space: str = ""
 
 
 def after_search(config: SearchConfig, *, kept: bool = False) -> Work:
@@ -77,11 +81,13 @@ class RemainingTime:
     Attributes:
         seconds: time spent so far, updated during the run.
         paces: what was spent on each way of searching, and under None on plain trainings.
+        spaces: the training of the candidates of each space.
         last_fit: seconds of the last predictor fit; the report fits the predictor once more.
     """
 
     seconds: Seconds
     paces: dict[Way | None, Pace] = field(default_factory=dict)
+    spaces: dict[str, Pace] = field(default_factory=dict)
     last_fit: float = 0.0
 
     @contextmanager
@@ -103,6 +109,12 @@ class RemainingTime:
                 pace = self.pace(trial.way)
                 pace.trainings += trial.cost
                 pace.seconds += trial.seconds
+                self.trained(trial.candidate.space, trial.cost, trial.seconds)
+
+    def trained(self, space: str, cost: float, seconds: float) -> None:
+        """Count the training of a candidate of a space; its `cost` is in trainings."""
+        pace = self.spaces.setdefault(space, Pace())
+        pace.trainings, pace.seconds = pace.trainings + cost, pace.seconds + seconds
 
     def of(self, work: Work, *, round_: float = 1.0, guided: bool = False) -> float | None:
         """Estimated seconds for this work; None before the first training.
@@ -115,19 +127,23 @@ class RemainingTime:
         together = sum(self.paces.values(), Pace())
         if together.trainings == 0:
             return None
-        total = work.plain * _speed(self.paces.get(None), together)
+        total = work.plain * self._speed(None, work.space, together)
         for way, trainings in work.rounds.items():
             pace = self.paces.get(way)
-            total += trainings * _speed(pace, together)
+            total += trainings * self._speed(way, work.space, together)
             if guided:
                 total += -(-trainings // round_) * _planning(pace, together)
         return total + (REPORT_SECONDS + self.last_fit if work.report else 0.0)
 
-
-def _speed(pace: Pace | None, together: Pace) -> float:
-    """Seconds of a training."""
-    known = pace if pace is not None and pace.trainings > 0 else together
-    return known.seconds / known.trainings
+    def _speed(self, way: Way | None, space: str, together: Pace) -> float:
+        """Seconds of a training: of this way, else of the leading space if the way stays there, else the mean of all spaces."""
+        pace = self.paces.get(way)
+        if pace is not None and pace.trainings > 0:
+            return pace.seconds / pace.trainings
+        known = {name: one.seconds / one.trainings for name, one in self.spaces.items() if one.seconds > 0}
+        if way in ("evolution", None) and space in known:
+            return known[space]
+        return mean(known.values()) if known else together.seconds / together.trainings
 
 
 def _planning(pace: Pace | None, together: Pace) -> float:

@@ -7,7 +7,7 @@ it stopped: the unfinished round is planned and trained again, and only the miss
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nas.engine.budget import spent
 from nas.engine.guided.planner import GuidedPlanner
@@ -17,7 +17,7 @@ from nas.engine.plan import SearchPlan
 from nas.engine.planner import Planner, RoundPlan
 from nas.engine.recorder import Recorder
 from nas.engine.remaining_time import RemainingTime, Work, after_search
-from nas.engine.round_training import Trainer
+from nas.engine.round_training import Trainer, Training
 from nas.engine.run_identity import require_unchanged
 from nas.engine.surrogate import Surrogate
 from nas.study.agreement import Agreement
@@ -121,8 +121,18 @@ class Engine:
         self.seconds.recording += self.clock() - trained
         pace = self.remaining.pace(plan.way)
         pace.trainings += sum(one.cost for one in trainings)
-        pace.seconds += self.clock() - start
+        took = self.clock() - start
+        pace.seconds += took
+        self._count_spaces(plan, trainings, took)
         self._tell(plan, begun)
+
+    def _count_spaces(self, plan: RoundPlan, trainings: Sequence[Training], took: float) -> None:
+        """Divide the time of a round among the spaces of its candidates, in proportion to the times of the trainings."""
+        parts = [0.0 if isinstance(one.result, Exception) else one.result.seconds for one in trainings]
+        total = sum(parts)
+        for (member, _), one, part in zip(plan.chosen, trainings, parts, strict=True):
+            if part:
+                self.remaining.trained(member.proposal.candidate.space, one.cost, took * part / total)
 
     def _tell(self, plan: RoundPlan, begun: float) -> None:
         """Call `on_progress`."""
@@ -149,18 +159,18 @@ class Engine:
                 agreement=None if self.plan.predictor is None else Agreement.of(trials),
                 fall=Fall.between(before, now, self.plan.metric),
                 elapsed=elapsed,
-                left=self._left(elapsed),
+                left=self._left(elapsed, now[0].candidate.space if now else ""),
             )
         )
 
-    def _left(self, elapsed: float) -> float | None:
-        """Estimated seconds until the run ends."""
-        after = self.remaining.of(self.after)
+    def _left(self, elapsed: float, space: str) -> float | None:
+        """Estimated seconds until the run ends; `space` is that of the leading candidate."""
+        after = self.remaining.of(replace(self.after, space=space))
         if after is None:
             return None
-        work = Work(rounds=self.planner.ahead(spent(self.record.trials)), report=False)
+        work = Work(rounds=self.planner.ahead(spent(self.record.trials)), report=False, space=space)
         guided = self.plan.predictor is not None
-        search = self.remaining.of(work, round_=self.plan.config.round, guided=guided) or 0.0
+        search = self.remaining.of(work, round_=self.planner.length, guided=guided) or 0.0
         if self.plan.config.timeout is not None:
             search = min(search, max(self.plan.config.timeout - elapsed, 0.0))
         return search + after

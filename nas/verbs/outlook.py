@@ -100,6 +100,7 @@ class _Times:
     def __init__(self, plan: SearchPlan, guided: GuidedPlanner | None) -> None:
         """Measures them."""
         self._plan, self._guided = plan, guided is not None
+        self._length = plan.config.round if guided is None else guided.length
         self.plain = plain_networks(plan.space) or [_any(plan)]
         static = create("static")
         models = [plan.space.build(candidate) for candidate in self.plain]
@@ -137,7 +138,7 @@ class _Times:
             learned = way in ("reference", "discovery")
             remaining.paces[way] = Pace(1.0, self._static * (slower if learned else 1.0))
         work = Work(rounds=rounds, plain=after_search(plan.config, kept=self._guided).plain)
-        found = remaining.of(work, round_=plan.config.round, guided=plan.predictor is not None)
+        found = remaining.of(work, round_=self._length, guided=plan.predictor is not None)
         return found or 0.0
 
     @property

@@ -32,6 +32,15 @@ def test_every_way_of_searching_has_its_own_speed():
     assert times.of(Work()) == REPORT_SECONDS + 40
 
 
+def test_a_new_way_stays_in_the_leading_space_or_goes_to_all():
+    times = RemainingTime(Seconds(), {"reference": Pace(6, 63.0)})
+    times.trained("cnn", 4.0, 60.0)  # 15 s a training
+    times.trained("mlp", 2.0, 2.0)  # 1 s a training
+    assert times.of(Work(rounds={"evolution": 2}, plain=3, space="mlp", report=False)) == 2 + 3
+    assert times.of(Work(rounds={"discovery": 2}, space="mlp", report=False)) == 16
+    assert times.of(Work(rounds={"reference": 2}, space="mlp", report=False)) == 21
+
+
 def test_before_a_round_was_planned_a_rough_time_is_taken():
     times = RemainingTime(Seconds(), {"reference": Pace(4, 40.0)})
     assert times.of(Work(rounds={"discovery": 2}, report=False), round_=2, guided=True) == 20 + PLANNING_SECONDS
@@ -67,6 +76,7 @@ class Clock:
         return self.now
 
 
+@pytest.mark.takes(20, "a whole search and random search")
 def test_at_every_moment_of_a_run_the_estimate_is_near_what_is_left(tmp_path, monkeypatch):
     import nas.training.population as population
     from nas.conclusion.conclusion import conclude

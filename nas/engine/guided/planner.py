@@ -151,7 +151,7 @@ class GuidedPlanner:
     def _discovery(self, round_: int, trials: Sequence[Trial], left: float, rng: np.random.Generator) -> RoundPlan:
         """The most promising new plans, and the leading plan at full length or again."""
         budget, leaders = self.search.config.trainings, self._leaders(trials)
-        wanted = min(self._length, DISCOVERY * budget - spent(trials) if self._parents(trials) else left)
+        wanted = min(self.length, DISCOVERY * budget - spent(trials) if self._parents(trials) else left)
         known = {proposals.niche(trial.candidate) for trial in trials}
         pool = self._bred([one.candidate for one in leaders], known, rng)
         again = self._again(leaders, trials)
@@ -186,7 +186,7 @@ class GuidedPlanner:
         pool = self._distinct(
             proposals.children(self.search.space, parents, rng), known, SCREENED_CHILDREN * config.screen
         )
-        count = max(1, int(min(self._length, left) / CHILD_SHARE))
+        count = max(1, int(min(self.length, left) / CHILD_SHARE))
         chosen = itertools.islice(self._best(pool, rng), count)
         return self._round(round_, [(one, 0) for one in chosen], "evolution", len(pool))
 
@@ -205,7 +205,7 @@ class GuidedPlanner:
         return found[: proposals.PARENTS]
 
     @property
-    def _length(self) -> float:
+    def length(self) -> float:
         """Trainings of a round."""
         config = self.search.config
         return min(config.round, max(FEWEST, config.trainings / ROUNDS))
