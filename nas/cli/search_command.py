@@ -15,6 +15,7 @@ examples:
   nas search --task embedded-reber --space rnn --objective accuracy --objective -nnz --out runs/reber
   nas search --task data.csv --target label --constraint "bytes<=20000" --out runs/mine
   nas search --task digits --space onnx --model model.onnx --constraint "nnz<=10%" --out runs/pruned
+  nas search --space nasbench201 --table nb201.csv.gz --column cifar10_val_200ep --trainings 100 --out runs/table
   nas search --config run.toml --seed 3 --out runs/three
   nas search --task digits --constraint "nnz<=600" --dry-run
 """
@@ -44,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     from nas.verbs.search import search
 
     quieten_optuna(verbose=args.verbose)
-    out = Path(args.out or f"runs/{Path(config.task).stem}-{config.space}-{config.seed}")
+    out = Path(args.out or f"runs/{config.column or Path(config.task).stem}-{config.space}-{config.seed}")
     with display(quiet=args.quiet) as shown:
         report = search(
             config,

@@ -7,10 +7,10 @@ import onnx_ir as ir
 
 import onnx_graph
 from nas.engine.leaders import best_by_hand, feasible, front, ranked, winner
+from nas.engine.measurer import Training
 from nas.engine.network_files import NetworkFiles
 from nas.engine.plan import SearchPlan
 from nas.engine.planner import RoundPlan
-from nas.engine.round_training import Training
 from nas.exporters.onnx_export import as_exported
 from nas.measure.costs import COSTS, counts_in_file, measure_all
 from nas.study.constraints import on_costs
@@ -44,7 +44,7 @@ class Recorder:
             trial = replace(_trial(plan, index, first + index, training), way=self._way(plan, index))
             if trial.number < len(self.record.trials):
                 continue
-            if not trial.failed:
+            if not trial.failed and training.model is not None:
                 model = training.trained()
                 found = not isinstance(trial.candidate.mask, MaskRecipe)
                 if found:
