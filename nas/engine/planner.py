@@ -86,7 +86,9 @@ class Planner:
 
     @property
     def _way(self) -> Way:
-        return "random" if self.search.config.strategy == "random" else "drawn"
+        if self.search.config.strategy == "random":
+            return "random"
+        return "drawn" if has_masks(self.search.space) else "discovery"
 
     def _pool(self, trials: Sequence[Trial]) -> Pool:
         return Pool(

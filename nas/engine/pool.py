@@ -102,9 +102,10 @@ class Pool:
         if self._screened is None:
             return self._screen(proposal)
         digest = proposal.candidate.digest
-        if digest not in self._screened:
-            self._screened[digest] = self._screen(proposal)
-        found = self._screened[digest]
+        try:
+            found = self._screened[digest]
+        except KeyError:
+            found = self._screened[digest] = self._screen(proposal)
         return None if found is None else replace(found, proposal=proposal)
 
     def _screen(self, proposal: Proposal) -> Screened | None:

@@ -41,7 +41,7 @@ class Recorder:
         """Add the trials that the record lacks. A network is saved before its trial is recorded."""
         first = sum(trial.round < plan.round for trial in self.record.trials)
         for index, training in enumerate(trainings):
-            trial = replace(_trial(plan, index, first + index, training), way=self._way(plan, index))
+            trial = replace(trial_of(plan, index, first + index, training), way=self._way(plan, index))
             if trial.number < len(self.record.trials):
                 continue
             if not trial.failed and training.model is not None:
@@ -101,8 +101,8 @@ class Recorder:
         self.networks.keep_only(result.candidate.digest for result in kept)
 
 
-def _trial(plan: RoundPlan, index: int, number: int, training: Training) -> Trial:
-    """The trial for one training of a plan."""
+def trial_of(plan: RoundPlan, index: int, number: int, training: Training) -> Trial:
+    """The trial for one training of a plan: the candidate at `index`, as trial `number` of the run."""
     member, score = plan.chosen[index]
     result = training.result
     if isinstance(result, Exception):
