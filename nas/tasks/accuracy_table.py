@@ -188,14 +188,16 @@ def open_table(path: Path) -> OpenTable:
     if not path.name.lower().endswith(SUFFIXES):
         raise DataError(f"{path}: a table is a file that ends in {', '.join(SUFFIXES)}")
     with opened(path) as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = hashlib.sha256()
+        while part := file.read(1 << 20):
+            digest.update(part)
     if path.suffix.lower() == ".npz":
         arrays: dict[str, Sequence[Any]] = {name: array for name, array in read_npz(path).items() if array.ndim}  # type: ignore[misc]
         if not arrays:
             raise DataError(f"{path}: expected arrays with a row for each network, found none")
-        return OpenTable(path=path, columns=arrays, lines=(), digest=digest)
+        return OpenTable(path=path, columns=arrays, lines=(), digest=digest.hexdigest())
     table = read_csv(path)
-    return OpenTable(path=path, columns=table.columns, lines=table.lines, digest=digest)
+    return OpenTable(path=path, columns=table.columns, lines=table.lines, digest=digest.hexdigest())
 
 
 def _signature(column: str) -> Signature:

@@ -9,7 +9,7 @@ import pytest
 
 import search_spaces
 from nas.errors import DataError, UsageError
-from nas.tasks import accuracy_table, csv_file
+from nas.tasks import csv_file
 from nas.tasks.accuracy_table import open_table
 from search_spaces import Signature
 
@@ -94,12 +94,12 @@ def test_the_fingerprint_changes_with_file_and_columns(path):
 
 def test_an_unknown_column_lists_the_columns(path):
     with pytest.raises(
-        UsageError, match="'cifar10_vla'; did you mean 'cifar10_val'.*Known: code, cifar10_val, cifar10_test, note"
+        UsageError, match=r"'cifar10_vla'; did you mean 'cifar10_val'.*Known: code, cifar10_val, cifar10_test, note"
     ):
         open_table(path).task("cifar10_vla", None)
     with pytest.raises(UsageError, match="the columns are code, cifar10_val"):
         open_table(path).task(None, None)
-    with pytest.raises(UsageError, match="unknown column of table.csv 'nothing'"):
+    with pytest.raises(UsageError, match=r"unknown column of table\.csv 'nothing'"):
         open_table(path).task("cifar10_val", "nothing")
 
 
@@ -137,7 +137,7 @@ def test_a_packed_file_is_read_within_a_limit(tmp_path, monkeypatch):
 def test_a_damaged_packed_file_is_one_line(tmp_path, content):
     path = tmp_path / "table.csv.gz"
     path.write_bytes(content)
-    with pytest.raises(DataError, match="gz file|empty file"):
+    with pytest.raises(DataError, match=r"gz file|empty file"):
         open_table(path)
 
 
