@@ -25,8 +25,9 @@ def show(args: argparse.Namespace, report: Report, out: Path, *, pages: Path | N
     output.emit(args, report.to_json(), _texts(report.front), title=f"Pareto front, {metric} {where}")
     if args.format == "json":
         return
-    output.table(_texts(report.ways), title="What each way of searching spent and found")
-    output.table(_texts(report.family), title="Where the winner comes from")
+    if not looked_up:
+        output.table(_texts(report.ways), title="What each way of searching spent and found")
+        output.table(_texts(report.family), title="Where the winner comes from")
     where = (
         "in the test column, looked up, not trained" if looked_up else "on the test split, read for this report only"
     )

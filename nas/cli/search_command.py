@@ -2,12 +2,17 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nas.cli import output
 from nas.cli.progress_display import display
 from nas.cli.search_flags import add_flags, config_of
 from nas.duration import duration
 from nas.study.config import SearchConfig
+
+if TYPE_CHECKING:
+    from nas.engine.plan import SearchPlan
+    from nas.tasks.accuracy_table import AccuracyTable
 
 EXAMPLES = """\
 examples:
@@ -74,6 +79,8 @@ def _dry_run(args: argparse.Namespace, config: SearchConfig) -> int:
     plan, remark = checked(config)
     if remark and not args.quiet:
         output.remark(remark)
+    if plan.table is not None:
+        return _dry_lookup(args, plan, plan.table)
     found = outlook(plan)
     where = f"{plan.space.name} on {plan.task.name}"
     output.emit(
@@ -88,4 +95,14 @@ def _dry_run(args: argparse.Namespace, config: SearchConfig) -> int:
     output.table(found.space, title="the space")
     output.table(found.budget, title=f"budget: {config.trainings} trainings of {plan.training.epochs} epochs")
     output.line(f"Estimated time: {duration(found.seconds)}. {found.how}.")
+    return 0
+
+
+def _dry_lookup(args: argparse.Namespace, plan: "SearchPlan", table: "AccuracyTable") -> int:
+    """The sizes of networks of a table, and how many there are. Nothing is trained, so that there is no time to measure."""
+    from nas.verbs.search import sizes
+
+    rows, count = sizes(plan), len(table.candidates)
+    data = {"config": plan.config.to_json(), "sizes": rows, "networks": count}
+    output.emit(args, data, rows, title=f"random networks of {count:,} to look up: {table}")
     return 0

@@ -116,12 +116,16 @@ class Report:
 
     @cached_property
     def family(self) -> tuple[FamilyRow, ...]:
-        """Where the winner comes from: its own training first, then those from which it descends."""
+        """Where the winner comes from: its own training first, then those from which it descends; nothing if it was looked up."""
+        if self.task.looked_up:
+            return ()
         return FamilyRow.all(self.trials, self.best)
 
     @cached_property
     def ways(self) -> tuple[WayRow, ...]:
-        """What each way of searching spent and found."""
+        """What each way of searching spent and found; nothing if accuracies were looked up, since nothing was spent."""
+        if self.task.looked_up:
+            return ()
         epochs = self.config.get("epochs")
         found = WayRow.all(
             self.trials,

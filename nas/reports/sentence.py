@@ -48,7 +48,9 @@ def looked_up_verdict(best: NetworkRow, baselines: Sequence[NetworkRow]) -> str:
     """The comparison with random search in the same table, if there was one."""
     random = next((row for row in baselines if row.name == "random"), None)
     if random is None:
-        return "Verdict: accuracies were looked up, and there is nothing to compare the winner with (--random-baseline)."
+        return (
+            "Verdict: accuracies were looked up, and there is nothing to compare the winner with (--random-baseline)."
+        )
     points = 100 * (best.validation[0] - random.validation[0])
     return f"Verdict: accuracies were looked up; the winner is {points:+.2f} points above that of random search in validation accuracy."
 

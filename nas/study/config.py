@@ -137,8 +137,8 @@ class SearchConfig:
     def resolved(self, examples: int, *, families: str = AUTO) -> "SearchConfig":
         """The configuration with absolute paths and all open choices made, for a training split with `examples` examples.
 
-        `families` is the space that suits the task, see `search_spaces.suited`. What is looked up in a table is the same each time, so that nothing
-        is measured again.
+        `families` is the space that suits the task, see `search_spaces.suited`. What is looked up in a table is the same each time, so
+        that nothing is measured again.
         """
         if self.table is not None:
             looked_up: dict[str, Any] = {"table": _absolute(self.table), "task": self.column or self.task}

@@ -193,7 +193,13 @@ def test_the_sizes_of_a_table_are_shown(table, capsys):
     assert main([*words, "--format", "json"]) == 0
     shown = json.loads(capsys.readouterr().out)
     assert shown["config"]["column"] == "cifar10_val_9ep"
+    assert shown["networks"] == len(resolve(config(table)).table.candidates)
     assert shown["sizes"][0]["nnz"] < shown["sizes"][-1]["nnz"]
+
+
+def test_equal_networks_of_a_table_are_one(table):
+    # 0-2 is 'none' and so are the edges from vertex 1 and 2 for some codes: several codes give one network.
+    assert len(resolve(config(table)).table.candidates) < len(CODES)
 
 
 def test_a_pool_builds_a_network_once(monkeypatch):
@@ -206,6 +212,18 @@ def test_a_pool_builds_a_network_once(monkeypatch):
         assert pool.offer(Proposal(candidate=candidate, params={"note": note}))
         assert pool.members[0].proposal.params == {"note": note}
     assert len(built) == 1
+
+
+@pytest.mark.takes(20, "four trainings, and three of the winner")
+def test_cells_are_trained_where_there_is_no_table(tmp_path):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "images.npz", x=rng.normal(size=(40, 3, 8, 8)).astype(np.float32), y=np.arange(40) % 2)
+    given = {"space": "nasbench201", "task": str(tmp_path / "images.npz"), "predictor": "none", "trainings": 3}
+    report = searches.search(SearchConfig(**given, round=3, screen=3, epochs=1, repeats=1), tmp_path / "run")
+    assert {trial["way"] for trial in report["trials"]} == {"discovery"}
+    assert report["baselines"] == {}
+    assert "nas.weights" not in onnx_graph.load(tmp_path / "run" / "best.onnx").metadata_props
+    assert report["headline"].startswith("A network with")
 
 
 @pytest.mark.takes(15, "networks of tens of millions of weights")
