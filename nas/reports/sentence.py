@@ -30,7 +30,7 @@ def sentence(best: NetworkRow, baselines: Sequence[NetworkRow], task: str, metri
 
 def looked_up_headline(best: NetworkRow, metric: str, count: int) -> str:
     """One sentence with the result of a search in a table."""
-    return f"The best of {count:,} networks looked up has {best.mean:.2%} test {metric}; nothing was trained."
+    return f"The best of {count:,} networks looked up has {_looked_up(best, metric)}; nothing was trained."
 
 
 def looked_up_sentence(best: NetworkRow, baselines: Sequence[NetworkRow], table: str, metric: str) -> str:
@@ -56,6 +56,9 @@ def looked_up_verdict(best: NetworkRow, baselines: Sequence[NetworkRow]) -> str:
 
 
 def _looked_up(row: NetworkRow, metric: str) -> str:
+    """Both accuracies; one of them where the table has no other."""
+    if row.mean == row.validation[0]:
+        return f"{row.mean:.2%} {metric}"
     return f"{row.mean:.2%} test {metric} ({row.validation[0]:.2%} validation)"
 
 
