@@ -12,6 +12,8 @@ from .errors import UnknownNameError as UnknownNameError
 from .genes import InheritedTrial as InheritedTrial
 from .genes import RecordedTrial as RecordedTrial
 from .masked_space import MaskedSpace as MaskedSpace
+from .nasbench.network101 import nasbench101_network as nasbench101_network
+from .nasbench.network201 import nasbench201_network as nasbench201_network
 from .network_builder import NetworkBuilder as NetworkBuilder
 from .options import SpaceOptions as SpaceOptions
 from .registry import SPACES as SPACES
@@ -19,7 +21,9 @@ from .registry import create as create
 from .registry import suited as suited
 from .signature import Signature as Signature
 from .space import SearchSpace as SearchSpace
+from .space import TabularSpace as TabularSpace
 from .space import TrialLike as TrialLike
+from .space import has_masks as has_masks
 from .ticket import Ticket as Ticket
 
 __all__ = [
@@ -41,9 +45,13 @@ __all__ = [
     "Signature",
     "SpaceError",
     "SpaceOptions",
+    "TabularSpace",
     "Ticket",
     "TrialLike",
     "UnknownNameError",
     "create",
+    "has_masks",
+    "nasbench101_network",
+    "nasbench201_network",
     "suited",
 ]

@@ -9,7 +9,7 @@ from search_spaces.candidate import Candidate
 from search_spaces.errors import InvalidCandidateError
 from search_spaces.genes import PrefixedTrial
 from search_spaces.masked_space import MaskedSpace
-from search_spaces.space import JOIN, SearchSpace, TrialLike
+from search_spaces.space import JOIN, SearchSpace, TrialLike, has_masks
 
 
 class JoinedSpace:
@@ -24,6 +24,11 @@ class JoinedSpace:
         """`spaces` have different names."""
         self.spaces = {space.name: space for space in spaces}
         self.name = JOIN.join(self.spaces)
+
+    @property
+    def masked(self) -> bool:
+        """Whether candidates of one of the spaces can have masks."""
+        return any(has_masks(space) for space in self.spaces.values())
 
     def of(self, candidate: Candidate) -> SearchSpace:
         """The space of a candidate; `InvalidCandidateError` if it is none of these."""

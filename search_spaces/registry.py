@@ -34,6 +34,8 @@ SPACES: Registry[SpaceType] = Registry(
         "rnn": "search_spaces.rnn:RNNSpace",
         "cnn": "search_spaces.cnn:CNNSpace",
         "onnx": "search_spaces.onnx_model:ONNXSpace",
+        "nasbench101": "search_spaces.nasbench.nasbench101:NASBench101Space",
+        "nasbench201": "search_spaces.nasbench.nasbench201:NASBench201Space",
     },
     "search_spaces",
     fault=_fault,

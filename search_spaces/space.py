@@ -1,7 +1,7 @@
 """The interface of a search space."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 import onnx_ir as ir
@@ -56,3 +56,28 @@ class SearchSpace(Protocol):
 
     def options(self) -> Mapping[str, object]:
         """The resolved options, JSON values, from which `search_spaces.create` makes the same space again."""
+
+
+@runtime_checkable
+class TabularSpace(SearchSpace, Protocol):
+    """A space whose networks a table of measurements may list; its networks are dense."""
+
+    def rows(self, table: Mapping[str, Sequence[Any]]) -> list[tuple[int, Candidate]]:
+        """The distinct networks of a table, each with its row.
+
+        Of several rows that describe one network, it is the one written in the space's own form, or else the first.
+
+        Args:
+            table: columns by name, of equal lengths.
+
+        Raises:
+            InvalidOptionError: the columns that describe networks are missing, or a row describes none.
+        """
+
+    def within(self, candidates: Sequence[Candidate]) -> Self:
+        """The same space with these candidates only, at least one; they are drawn with equal probabilities."""
+
+
+def has_masks(space: SearchSpace) -> bool:
+    """Whether the candidates of a space can have masks; those of a space that does not say (``masked``) can."""
+    return bool(getattr(space, "masked", True))

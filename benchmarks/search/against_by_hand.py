@@ -39,9 +39,10 @@ from benchmarks.support.places import RESULTS
 from nas.engine.guided.proposals import plans
 from nas.engine.guided.references import METHODS, learned, pruned, small
 from nas.engine.keep import KeepRule
+from nas.engine.measurer import Training
 from nas.engine.network_files import NetworkFiles
 from nas.engine.plan import SearchPlan, resolve
-from nas.engine.round_training import Trainer, Training
+from nas.engine.round_training import Trainer
 from nas.seeds import generator
 from nas.study.constraints import on_costs
 from search_spaces import Candidate, LearnedMask

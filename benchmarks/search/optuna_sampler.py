@@ -26,9 +26,10 @@ from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 
 import nas
 import predictors
-from benchmarks.support import encoding_cache, nasbench, nasbench_data
+from benchmarks.support import encoding_cache, nasbench_data
 from benchmarks.support.places import RESULTS
-from search_spaces import Candidate, TrialLike
+from search_spaces import Candidate, TrialLike, nasbench201_network
+from search_spaces.nasbench.network201 import EDGES, OPERATIONS
 
 CHECKED = (25, 50, 100)
 """Trials after which the regret is noted."""
@@ -58,7 +59,7 @@ class Cells:
 
     def suggest(self, trial: TrialLike) -> Candidate:
         """The cell whose operations a trial proposes."""
-        names = {f"edge_{source}_{target}": nasbench.OPERATIONS_201 for source, target in nasbench.EDGES_201}
+        names = {f"edge_{source}_{target}": OPERATIONS for source, target in EDGES}
         return Candidate(
             space="nasbench201",
             architecture={name: str(trial.suggest_categorical(name, choices)) for name, choices in names.items()},
@@ -73,7 +74,7 @@ class Cells:
         """The structure graph of the network that `build` stands for."""
         code = str(model.graph.name)
         if code not in self.encoded:
-            self.encoded[code] = predictors.encode(nasbench.nasbench201(code))
+            self.encoded[code] = predictors.encode(nasbench201_network(code))
         return self.encoded[code]
 
     def accuracy(self, trial: optuna.Trial) -> float:
@@ -83,7 +84,7 @@ class Cells:
 
 def code_of(candidate: Candidate) -> str:
     """One digit for every edge."""
-    return "".join(str(nasbench.OPERATIONS_201.index(str(name))) for name in candidate.architecture.values())
+    return "".join(str(OPERATIONS.index(str(name))) for name in candidate.architecture.values())
 
 
 def samplers(cells: Cells, names: list[str]) -> Iterator[tuple[str, Callable[[int], BaseSampler]]]:

@@ -30,6 +30,8 @@ PINNED = ("predictors", "onnx_graph")
 
 Spec = tuple[object, ...]
 Arrays = Mapping[str, NDArray[np.generic]]
+Piece = tuple[NDArray[np.generic], NDArray[np.generic] | None]
+"""An array; or the numbers of its rows, and the distinct rows."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -62,16 +64,50 @@ def graphs(
     Shards are divided as for all networks, so that a network is encoded only once even if more are requested later.
     """
     number = len(networks.specs) if number is None else number
+    shards = shard_paths(networks, number)
+    write_missing(networks, shards, workers, told)
+    return [graph for path in shards for graph in load(path)][:number]
+
+
+def shard_paths(networks: Networks, number: int) -> dict[Path, Sequence[Spec]]:
+    """The shards of the first `number` networks, with their specs."""
     folder = CACHE / networks.key
     folder.mkdir(parents=True, exist_ok=True)
     shards = {}
     for start in range(0, number, SHARD):
         specs = networks.specs[start : start + SHARD]
         shards[folder / f"{networks.name}-{start:05}-{_digest(repr(list(specs)))[:8]}.npz"] = specs
+    return shards
+
+
+def write_missing(
+    networks: Networks, shards: Mapping[Path, Sequence[Spec]], workers: int, told: Callable[[str], None]
+) -> None:
+    """Encode the shards that are not in the cache."""
     missing = {path: specs for path, specs in shards.items() if not path.exists()}
     for place, path in enumerate(_encoded(networks.build, missing, workers), 1):
         told(f"encoded {path.stem}, {place} of {len(missing)} shards")
-    return [graph for path in shards for graph in load(path)][:number]
+
+
+class Stored(Sequence[StructureGraph]):
+    """The graphs of all networks, each unpacked anew when it is asked for: they take a tenth of the memory of `graphs`."""
+
+    def __init__(self, networks: Networks, workers: int = 1, told: Callable[[str], None] = print) -> None:
+        """Networks that are missing in the cache are encoded."""
+        paths = shard_paths(networks, len(networks.specs))
+        write_missing(networks, paths, workers, told)
+        self._pieces: list[dict[str, Piece]] = []
+        for path in paths:
+            with np.load(path, allow_pickle=False) as file:
+                self._pieces += _pieces({name: file[name] for name in file.files})
+
+    def __len__(self) -> int:
+        """Number of networks."""
+        return len(self._pieces)
+
+    def __getitem__(self, place: int) -> StructureGraph:  # type: ignore[override]
+        """The graph of a network."""
+        return StructureGraph.from_arrays({name: _array(piece) for name, piece in self._pieces[place].items()})
 
 
 def _encoded(build: Callable[..., ir.Model], shards: Mapping[Path, Sequence[Spec]], workers: int) -> Iterator[Path]:
@@ -129,15 +165,27 @@ def _distinct(rows: NDArray[np.generic]) -> tuple[NDArray[np.generic], NDArray[n
 
 
 def _unpacked(packed: Arrays) -> list[StructureGraph]:
-    parts: list[dict[str, NDArray[np.generic]]] = [{} for _ in packed["summary/lengths"]]
+    return [
+        StructureGraph.from_arrays({name: _array(piece) for name, piece in part.items()}) for part in _pieces(packed)
+    ]
+
+
+def _array(piece: Piece) -> NDArray[np.generic]:
+    numbers, rows = piece
+    return numbers if rows is None else rows[numbers]
+
+
+def _pieces(packed: Arrays) -> list[dict[str, Piece]]:
+    """The pieces of every graph by name."""
+    parts: list[dict[str, Piece]] = [{} for _ in packed["summary/lengths"]]
     for name in (name for name in packed if "/" not in name):
         lengths = packed[f"{name}/lengths"].astype(np.int64)
         present = np.flatnonzero(lengths >= 0)
         pieces = np.split(packed[name], np.cumsum(lengths[present])[:-1], axis=-1)
         rows = packed.get(f"{name}/rows")
         for place, piece in zip(present.tolist(), pieces, strict=True):
-            parts[place][name] = piece if rows is None else rows[piece]
-    return [StructureGraph.from_arrays(part) for part in parts]
+            parts[place][name] = piece, rows
+    return parts
 
 
 @cache

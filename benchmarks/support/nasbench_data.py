@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.support import nasbench
 from benchmarks.support.encoding_cache import Networks, Spec
+from search_spaces import nasbench101_network, nasbench201_network
 
 Floats = NDArray[np.float64]
 
@@ -43,8 +43,8 @@ def nasbench201_table(data: Path) -> Table:
     return Table(
         name="nb201",
         specs=[(row["code"],) for row in rows],
-        build=nasbench.nasbench201,
-        sources=("benchmarks.support.nasbench",),
+        build=nasbench201_network,
+        sources=("search_spaces.nasbench.network201",),
         accuracies=accuracies,
         sizes=sizes,
     )
@@ -62,8 +62,8 @@ def nasbench101_table(data: Path) -> Table:
     return Table(
         name="nb101",
         specs=specs,
-        build=nasbench.nasbench101,
-        sources=("benchmarks.support.nasbench",),
+        build=nasbench101_network,
+        sources=("search_spaces.nasbench.network101",),
         accuracies={"test": found["test_acc"].astype(np.float64)},
         sizes=found["params"].astype(np.float64)[:, None],
     )

@@ -20,12 +20,18 @@ def show(args: argparse.Namespace, report: Report, out: Path, *, pages: Path | N
     `pages` is the folder of page and picture if they are not in `out`.
     """
     metric = report.task.metric
-    output.emit(args, report.to_json(), _texts(report.front), title=f"Pareto front, {metric} on the validation split")
+    looked_up = bool(report.task.looked_up)
+    where = "in the table, looked up" if looked_up else "on the validation split"
+    output.emit(args, report.to_json(), _texts(report.front), title=f"Pareto front, {metric} {where}")
     if args.format == "json":
         return
-    output.table(_texts(report.ways), title="What each way of searching spent and found")
-    output.table(_texts(report.family), title="Where the winner comes from")
-    output.table(_texts(report.networks), title=f"{metric.capitalize()} on the test split, read for this report only")
+    if not looked_up:
+        output.table(_texts(report.ways), title="What each way of searching spent and found")
+        output.table(_texts(report.family), title="Where the winner comes from")
+    where = (
+        "in the test column, looked up, not trained" if looked_up else "on the test split, read for this report only"
+    )
+    output.table(_texts(report.networks), title=f"{metric.capitalize()} {where}")
     output.line(report.sentence)
     if report.agreement.trials:
         output.line(f"Scores before the trainings against what was then measured: {report.agreement}.")

@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nas.cli import output
 from nas.cli.progress_display import display
@@ -9,12 +10,17 @@ from nas.cli.search_flags import add_flags, config_of
 from nas.duration import duration
 from nas.study.config import SearchConfig
 
+if TYPE_CHECKING:
+    from nas.engine.plan import SearchPlan
+    from nas.tasks.accuracy_table import AccuracyTable
+
 EXAMPLES = """\
 examples:
   nas search --task digits --space mlp --constraint "nnz<=600" --trainings 48 --out runs/digits
   nas search --task embedded-reber --space rnn --objective accuracy --objective -nnz --out runs/reber
   nas search --task data.csv --target label --constraint "bytes<=20000" --out runs/mine
   nas search --task digits --space onnx --model model.onnx --constraint "nnz<=10%" --out runs/pruned
+  nas search --space nasbench201 --table nb201.csv.gz --column cifar10_val_200ep --trainings 100 --out runs/table
   nas search --config run.toml --seed 3 --out runs/three
   nas search --task digits --constraint "nnz<=600" --dry-run
 """
@@ -44,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     from nas.verbs.search import search
 
     quieten_optuna(verbose=args.verbose)
-    out = Path(args.out or f"runs/{Path(config.task).stem}-{config.space}-{config.seed}")
+    out = Path(args.out or f"runs/{config.column or Path(config.task).stem}-{config.space}-{config.seed}")
     with display(quiet=args.quiet) as shown:
         report = search(
             config,
@@ -73,6 +79,8 @@ def _dry_run(args: argparse.Namespace, config: SearchConfig) -> int:
     plan, remark = checked(config)
     if remark and not args.quiet:
         output.remark(remark)
+    if plan.table is not None:
+        return _dry_lookup(args, plan, plan.table)
     found = outlook(plan)
     where = f"{plan.space.name} on {plan.task.name}"
     output.emit(
@@ -87,4 +95,14 @@ def _dry_run(args: argparse.Namespace, config: SearchConfig) -> int:
     output.table(found.space, title="the space")
     output.table(found.budget, title=f"budget: {config.trainings} trainings of {plan.training.epochs} epochs")
     output.line(f"Estimated time: {duration(found.seconds)}. {found.how}.")
+    return 0
+
+
+def _dry_lookup(args: argparse.Namespace, plan: "SearchPlan", table: "AccuracyTable") -> int:
+    """The sizes of networks of a table, and how many there are. Nothing is trained, so that there is no time to measure."""
+    from nas.verbs.search import sizes
+
+    rows, count = sizes(plan), len(table.candidates)
+    data = {"config": plan.config.to_json(), "sizes": rows, "networks": count}
+    output.emit(args, data, rows, title=f"random networks of {count:,} to look up: {table}")
     return 0

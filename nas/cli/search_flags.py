@@ -8,7 +8,19 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from nas.study.config import ALIASES, SearchConfig, read
 
 GROUPS = {
-    "what": ("task", "space", "model", "preprocessing", "space_option", "data_dir", "target", "subset"),
+    "what": (
+        "task",
+        "space",
+        "model",
+        "preprocessing",
+        "space_option",
+        "data_dir",
+        "target",
+        "subset",
+        "table",
+        "column",
+        "test_column",
+    ),
     "goal": ("objective", "constraint"),
     "search": (
         "strategy",

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import onnx_ir as ir
@@ -10,6 +11,7 @@ import onnx_graph
 from nas import __version__
 from nas.conclusion.figures import Figures
 from nas.conclusion.final_predictor import fit_and_save
+from nas.conclusion.looked_up import front_row, untrained_row
 from nas.conclusion.random_baseline import random_search
 from nas.conclusion.retraining import as_found, measure_and_export, retrain
 from nas.duration import duration
@@ -28,8 +30,9 @@ from nas.reports.rows.trial_row import TrialRow
 from nas.reports.rows.way_row import WayRow
 from nas.study.run_folder import write_text
 from nas.study.trial import CandidateResult
+from nas.tasks.accuracy_table import AccuracyTable
 from nas.tasks.task import Task
-from search_spaces import MaskRecipe
+from search_spaces import Candidate, MaskRecipe, has_masks
 
 Say = Callable[[str], None]
 
@@ -43,8 +46,11 @@ def conclude(engine: Engine, *, on_stage: Say = lambda text: None) -> Report:
     trials = engine.record.trials
     known = engine.feasible(trials)
     best = winner(engine.plan.objectives, known, tried=trials)
-    measured, figures = _winner(engine, best, on_stage)
-    baselines, random = _baselines(engine, best, figures, on_stage)
+    if engine.plan.table is not None:
+        measured, baselines, random = _looked_up(engine, engine.plan.table, best, on_stage)
+    else:
+        measured, figures = _winner(engine, best, on_stage)
+        baselines, random = _baselines(engine, best, figures, on_stage)
     on_stage(_with_time_left("writing the report", engine, Work()))
     rows = [_front_row(engine, result) for result in front(engine.plan.objectives, known)]
     fit_and_save(engine)
@@ -71,18 +77,41 @@ def _baselines(
     engine: Engine, best: CandidateResult, figures: Figures, on_stage: Say
 ) -> tuple[list[NetworkRow], WayRow | None]:
     """The winner's architecture without a mask, the best by hand, and, if requested, the winner of random search and its costs."""
-    models, repeats = engine.folder.models, engine.plan.config.repeats
-    dense = retrain(engine, engine.plan.space.dense(best.candidate), "static")
-    rows = [measure_and_export(engine, dense, "dense", models / "dense.onnx", winner=figures)[0]]
-    rows += _by_hand(engine, figures)
+    models, rows = engine.folder.models, list[NetworkRow]()
+    if has_masks(engine.plan.space):
+        dense = retrain(engine, engine.plan.space.dense(best.candidate), "static")
+        rows = [measure_and_export(engine, dense, "dense", models / "dense.onnx", winner=figures)[0]]
+        rows += _by_hand(engine, figures)
     if not engine.plan.config.random_baseline:
         return rows, None
+    row, spent = _random(
+        engine,
+        lambda found, path: measure_and_export(engine, retrain(engine, found), "random", path, winner=figures)[0],
+        on_stage,
+    )
+    return [*rows, row], spent
+
+
+def _looked_up(
+    engine: Engine, table: AccuracyTable, best: CandidateResult, on_stage: Say
+) -> tuple[NetworkRow, list[NetworkRow], WayRow | None]:
+    """The winner and, if requested, that of random search, by their accuracies in the table; nothing is trained."""
+    row = untrained_row(engine, table, best.candidate, "winner", engine.folder.best, score=best.score)
+    if not engine.plan.config.random_baseline:
+        return row, [], None
+    other, spent = _random(engine, lambda found, path: untrained_row(engine, table, found, "random", path), on_stage)
+    return row, [other], spent
+
+
+def _random(
+    engine: Engine, row_of: Callable[[Candidate, Path], NetworkRow], on_stage: Say
+) -> tuple[NetworkRow, WayRow]:
+    """The winner of random search, and what random search spent."""
     count = trainings(engine.record.trials)
     text = f"random search with {count} trainings, for comparison"
-    on_stage(_with_time_left(text, engine, Work(plain=count + repeats)))
+    on_stage(_with_time_left(text, engine, Work(plain=count + engine.plan.config.repeats)))
     found, trials = random_search(engine)
-    again = retrain(engine, found.candidate)
-    row, _ = measure_and_export(engine, again, "random", models / "random.onnx", winner=figures)
+    row = row_of(found.candidate, engine.folder.models / "random.onnx")
     spent = WayRow.of(
         "random baseline",
         tuple(map(TrialRow.of, trials)),
@@ -90,7 +119,7 @@ def _baselines(
         sign=engine.plan.metric.sign,
         networks=[row],
     )
-    return [*rows, row], spent
+    return row, spent
 
 
 def _by_hand(engine: Engine, figures: Figures) -> list[NetworkRow]:
@@ -111,6 +140,8 @@ def _with_time_left(text: str, engine: Engine, work: Work) -> str:
 
 def _front_row(engine: Engine, result: CandidateResult) -> FrontRow:
     """A row of the front. If training can change the mask, it uses the stored trained network, if there is one."""
+    if engine.plan.table is not None:
+        return front_row(engine, result)
     stored = engine.recorder.networks.path(result.candidate.digest, 0)
     moves = engine.plan.method.moves or not isinstance(result.candidate.mask, MaskRecipe)
     trained = moves and stored.exists()
@@ -128,9 +159,10 @@ def _report(
     rows: Sequence[FrontRow],
     random: WayRow | None,
 ) -> Report:
+    table = engine.plan.table
     return Report(
         version=__version__,
-        task=TaskFacts.of(engine.plan.task),
+        task=TaskFacts.of(engine.plan.task, looked_up="" if table is None else str(table)),
         config=engine.plan.config.to_json(),
         best=best,
         baselines=tuple(baselines),
@@ -138,7 +170,7 @@ def _report(
         trials=tuple(map(TrialRow.of, engine.record.trials)),
         seconds=TimeRow.all(engine.seconds),
         random=random,
-        confusion=_confusion(onnx_graph.load(engine.folder.best), engine.plan.task),
+        confusion=None if table is not None else _confusion(onnx_graph.load(engine.folder.best), engine.plan.task),
     )
 
 

@@ -19,12 +19,13 @@ from nas.study.config import AUTO, SearchConfig
 from nas.study.constraints import Constraint
 from nas.study.objectives import Objective
 from nas.study.vocabulary import is_cost
+from nas.tasks.accuracy_table import AccuracyTable, open_table
 from nas.tasks.registry import load_task
 from nas.tasks.task import Task
 from nas.training.options import TrainingOptions
 from onnx_graph import unknown_name
 from predictors import Predictor
-from search_spaces import SearchSpace, suited
+from search_spaces import SPACES, SearchSpace, TabularSpace, suited
 
 if TYPE_CHECKING:
     from nas.training.methods.method import Method
@@ -47,6 +48,7 @@ class SearchPlan:
         predictor: class of the predictor that screens candidates before training; None without screening.
         method: method that trains mask and weights.
         training: options of one training.
+        table: accuracies that are looked up in the place of trainings; None if candidates are trained.
     """
 
     config: SearchConfig
@@ -58,6 +60,7 @@ class SearchPlan:
     predictor: type[Predictor] | None
     method: "Method"
     training: TrainingOptions
+    table: AccuracyTable | None = None
 
     @property
     def metric(self) -> Metric:
@@ -101,21 +104,30 @@ def resolve(config: SearchConfig, task: Task | None = None) -> SearchPlan:
         task = dataclasses.replace(task, metric=metric)
     bounds = constraints.parse_all(config.constraint, metric)
     config = config.resolved(len(task.train), families=suited(task.signature))
-    return SearchPlan(
+    space, table = space_of(config, task, bounds), None
+    if config.table is not None:
+        space, table = _looked_up(config, space)
+    plan = SearchPlan(
         config=config,
         task=task,
-        space=space_of(config, task, bounds),
+        space=space,
         objectives=objectives.parse(config.objective, metric),
         constraints=bounds,
         strategy=strategies.create(config.strategy),
         predictor=predictor_of(config),
         method=method_of(config),
         training=config.training_options(),
+        table=table,
     )
+    if table is not None:
+        _require_accuracy_only(plan)
+    return plan
 
 
 def data_of(config: SearchConfig) -> Task:
-    """The data that a configuration names, normalised by the task."""
+    """The data that a configuration names, normalised by the task; for a table the task without its data."""
+    if config.table is not None:
+        return open_table(Path(config.table)).task(config.column, config.test_column)
     data_dir = None if config.data_dir is None else Path(config.data_dir)
     return load_task(config.task, data_dir=data_dir, subset=config.subset, target=config.target)
 
@@ -124,11 +136,41 @@ def space_of(config: SearchConfig, task: Task, bounds: Sequence[Constraint]) -> 
     """The space with the options of the configuration and with the bounds on nnz of the constraints."""
     import search_spaces
 
-    options: dict[str, object] = dict(constraints.nnz_options(bounds))
+    options: dict[str, object] = dict(constraints.nnz_options(bounds)) if _draws_masks(config.space) else {}
     if config.model is not None:
         options["model"] = config.model
     options |= {name.replace("-", "_"): _json(value) for name, value in _pairs("space", config.space_option).items()}
     return search_spaces.create(config.space, task.signature, **options)
+
+
+def _draws_masks(space: str) -> bool:
+    """Whether a space, or one of several, draws masks and so takes bounds on their non-zeros."""
+    return any(name not in SPACES or getattr(SPACES.load(name), "masked", True) for name in space.split("+"))
+
+
+def _looked_up(config: SearchConfig, space: SearchSpace) -> tuple[SearchSpace, AccuracyTable]:
+    """The part of the space that the table of the configuration holds, and its accuracies."""
+    assert config.table is not None
+    if not isinstance(space, TabularSpace):
+        raise UsageError(
+            f"a table lists networks of a space such as nasbench201 or nasbench101, not of {config.space}; give --space"
+        )
+    table = open_table(Path(config.table)).accuracies(space, config.column, config.test_column)
+    return space.within(table.candidates), table
+
+
+def _require_accuracy_only(plan: SearchPlan) -> None:
+    """`UsageError` for what a table cannot answer: other metrics, methods, and predictors that read the data."""
+    config = plan.config
+    named = [plan.metric.name, *plan.further_metrics]
+    if named != ["accuracy"]:
+        raise UsageError(f"a table holds accuracies only; leave {', '.join(n for n in named if n != 'accuracy')} out")
+    if config.method != AUTO:
+        raise UsageError(f"nothing is trained where a table is looked up; leave the method {config.method} out")
+    if getattr(plan.predictor, "needs_task", False):
+        raise UsageError(
+            f"the predictor {config.predictor} reads the data of a task, and a table has none; take gp or quick"
+        )
 
 
 def method_of(config: SearchConfig) -> "Method":

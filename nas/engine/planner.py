@@ -17,6 +17,7 @@ from nas.measure.costs import COSTS
 from nas.seeds import generator
 from nas.study.trial import Proposal, Score, Trial, results_by_candidate
 from nas.study.way import Way
+from search_spaces import has_masks
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +91,9 @@ class Planner:
 
     @property
     def _way(self) -> Way:
-        return "random" if self.search.config.strategy == "random" else "drawn"
+        if self.search.config.strategy == "random":
+            return "random"
+        return "drawn" if has_masks(self.search.space) else "discovery"
 
     def _pool(self, trials: Sequence[Trial]) -> Pool:
         return Pool(
@@ -101,6 +104,7 @@ class Planner:
             encode=self.surrogate.encode,
             taken={trial.digest for trial in trials},
             finish=lambda model, candidate: as_exported(model, self.search.task, candidate),
+            screened=None if has_masks(self.search.space) else self.surrogate.screened,
         )
 
     def _confirmation(self, round_: int, trials: Sequence[Trial], left: int) -> RoundPlan:

@@ -1,8 +1,8 @@
 """The pool of a round: candidates that are built, counted, checked against the constraints and scored, but not trained."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, MutableMapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx_ir as ir
@@ -48,6 +48,8 @@ class Pool:
         encode: function that reads the structure graph of a network; None if the search uses no predictor.
         taken: digests of candidates that were already trained.
         finish: function that turns a network into its exported form, to measure its bytes and latency.
+        screened: results of earlier pools of the same search by digest, None for a refused candidate: these networks are not built
+            again, and results are added. None: nothing is kept.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Pool:
         encode: Callable[[ir.Model], StructureGraph] | None = None,
         taken: Iterable[str] = (),
         finish: Callable[[ir.Model, Candidate], ir.Model] = lambda model, candidate: onnx_graph.shrink(model),
+        screened: MutableMapping[str, Screened | None] | None = None,
     ) -> None:
         """Creates an empty pool."""
         self.space = space
@@ -71,6 +74,7 @@ class Pool:
         self.seconds = 0.0
         self._predictor, self._encode, self._finish = predictor, encode, finish
         self._seen = set(taken)
+        self._screened = screened
         self._means, self._stds = np.zeros(0), np.zeros(0)
 
     def __len__(self) -> int:
@@ -85,13 +89,24 @@ class Pool:
             return False
         self._seen.add(digest)
         start = time.perf_counter()
-        member = self._screen(proposal)
+        member = self._known(proposal)
         self.seconds += time.perf_counter() - start
         if member is None:
             self.refused += 1
             return False
         self.members.append(member)
         return True
+
+    def _known(self, proposal: Proposal) -> Screened | None:
+        """`_screen`, or its earlier result."""
+        if self._screened is None:
+            return self._screen(proposal)
+        digest = proposal.candidate.digest
+        try:
+            found = self._screened[digest]
+        except KeyError:
+            found = self._screened[digest] = self._screen(proposal)
+        return None if found is None else replace(found, proposal=proposal)
 
     def _screen(self, proposal: Proposal) -> Screened | None:
         model = self.space.build(proposal.candidate)

@@ -7,10 +7,10 @@ import onnx_ir as ir
 
 import onnx_graph
 from nas.engine.leaders import best_by_hand, feasible, front, ranked, winner
+from nas.engine.measurer import Training
 from nas.engine.network_files import NetworkFiles
 from nas.engine.plan import SearchPlan
 from nas.engine.planner import RoundPlan
-from nas.engine.round_training import Training
 from nas.exporters.onnx_export import as_exported
 from nas.measure.costs import COSTS, counts_in_file, measure_all
 from nas.study.constraints import on_costs
@@ -41,10 +41,10 @@ class Recorder:
         """Add the trials that the record lacks. A network is saved before its trial is recorded."""
         first = sum(trial.round < plan.round for trial in self.record.trials)
         for index, training in enumerate(trainings):
-            trial = replace(_trial(plan, index, first + index, training), way=self._way(plan, index))
+            trial = replace(trial_of(plan, index, first + index, training), way=self._way(plan, index))
             if trial.number < len(self.record.trials):
                 continue
-            if not trial.failed:
+            if not trial.failed and training.model is not None:
                 model = training.trained()
                 found = not isinstance(trial.candidate.mask, MaskRecipe)
                 if found:
@@ -101,8 +101,8 @@ class Recorder:
         self.networks.keep_only(result.candidate.digest for result in kept)
 
 
-def _trial(plan: RoundPlan, index: int, number: int, training: Training) -> Trial:
-    """The trial for one training of a plan."""
+def trial_of(plan: RoundPlan, index: int, number: int, training: Training) -> Trial:
+    """The trial for one training of a plan: the candidate at `index`, as trial `number` of the run."""
     member, score = plan.chosen[index]
     result = training.result
     if isinstance(result, Exception):

@@ -8,6 +8,7 @@ import onnx_ir as ir
 import onnx_graph
 from nas.engine.budget import training_seed
 from nas.engine.inheritance import inherit
+from nas.engine.measurer import Training
 from nas.engine.network_files import NetworkFiles
 from nas.engine.plan import SearchPlan
 from nas.engine.planner import RoundPlan
@@ -18,30 +19,6 @@ from search_spaces import Candidate, InheritedMask, LearnedMask
 
 CHILD_SHARE = 0.25
 """Length of the training of a child that inherits weights, as a share of a whole training."""
-
-
-@dataclass(frozen=True, eq=False)
-class Training:
-    """One finished training.
-
-    Attributes:
-        seed: seed of the training.
-        model: untrained network; `trained` returns it with its trained weights.
-        result: result of the training, or the error that ended it.
-        cost: epochs of all phases, in trainings of the search's length.
-    """
-
-    seed: int
-    model: ir.Model
-    result: TrainingResult | Exception
-    cost: float = 1.0
-
-    def trained(self) -> ir.Model:
-        """The network with its trained weights; raises the error of a failed training."""
-        if isinstance(self.result, Exception):
-            raise self.result
-        onnx_graph.set_weights(self.model, dict(self.result.weights))
-        return self.model
 
 
 @dataclass(frozen=True, eq=False)

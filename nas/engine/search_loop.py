@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from nas.engine.budget import spent
 from nas.engine.guided.planner import GuidedPlanner
 from nas.engine.leaders import feasible, ranked
+from nas.engine.measurer import Measurer
 from nas.engine.network_files import NetworkFiles
 from nas.engine.plan import SearchPlan
 from nas.engine.planner import Planner, RoundPlan
@@ -20,6 +21,7 @@ from nas.engine.remaining_time import RemainingTime, Work, after_search
 from nas.engine.round_training import Trainer, Training
 from nas.engine.run_identity import require_unchanged
 from nas.engine.surrogate import Surrogate
+from nas.engine.table_lookup import TableLookup
 from nas.study.agreement import Agreement
 from nas.study.progress import Fall, Progress
 from nas.study.record import Record
@@ -45,7 +47,7 @@ class Engine:
     folder: RunFolder
     record: Record
     planner: Planner | GuidedPlanner
-    trainer: Trainer
+    trainer: Measurer
     recorder: Recorder
     remaining: RemainingTime
     after: Work
@@ -201,7 +203,7 @@ def open_engine(
         folder=folder,
         record=record,
         planner=planner,
-        trainer=Trainer(plan, NetworkFiles(folder.models)),
+        trainer=_measurer(plan, folder),
         recorder=Recorder(record, folder, plan),
         remaining=remaining,
         after=after_search(plan.config, kept=isinstance(planner, GuidedPlanner)) if after is None else after,
@@ -209,6 +211,13 @@ def open_engine(
         on_progress=on_progress,
         clock=clock,
     )
+
+
+def _measurer(plan: SearchPlan, folder: RunFolder) -> Measurer:
+    """What measures candidates: the table of the search, or trainings."""
+    if plan.table is not None:
+        return TableLookup(plan.table, plan.config.seed)
+    return Trainer(plan, NetworkFiles(folder.models))
 
 
 def planner_of(

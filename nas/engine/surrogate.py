@@ -27,10 +27,12 @@ class Surrogate:
 
     Attributes:
         predictor: predictor fitted on the trials of `fit`; None if the search has none or there are too few trials.
+        screened: candidates that a pool built before, by digest; used where architectures have no masks and come again.
     """
 
     plan: SearchPlan
     predictor: Predictor | None = None
+    screened: "dict[str, Screened | None]" = field(default_factory=dict)
     _graphs: dict[str, StructureGraph] = field(default_factory=dict)
 
     def fit(self, trials: Sequence[Trial]) -> None:

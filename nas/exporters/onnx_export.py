@@ -105,6 +105,23 @@ def export(
     )
 
 
+def export_untrained(model: ir.Model, path: Path, *, task: Task, origin: Mapping[str, str]) -> Exported:
+    """Write a network with untrained weights; its metadata say so. Nothing is compared, since nothing was trained.
+
+    Raises:
+        ExportError: onnxruntime refuses the model.
+        OSError: the file cannot be written.
+    """
+    finished = _finished(model, task)
+    said = {**origin, **interface(finished, task), "weights": "untrained"}
+    finished.metadata_props.update({f"nas.{name}": value for name, value in said.items()})
+    count, milliseconds = onnx_graph.count(finished), latency(finished)
+    written = format_of(path).write(finished, path, np.zeros((1, *task.signature.input_shape), np.float32))
+    return Exported(
+        path=path, bytes=written, latency=milliseconds, largest_error=0.0, nnz=count.nnz, weights=count.weights
+    )
+
+
 def as_exported(model: ir.Model, task: Task, candidate: Candidate, *, keep_dead_units: bool = False) -> ir.Model:
     """The untrained network in its exported form with metadata, for measuring ``bytes`` and ``latency``."""
     finished = _finished(model, task, keep_dead_units=keep_dead_units)

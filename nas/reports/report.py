@@ -17,7 +17,7 @@ from nas.reports.rows.network_row import NetworkRow
 from nas.reports.rows.time_row import TimeRow
 from nas.reports.rows.trial_row import TrialRow
 from nas.reports.rows.way_row import WayRow
-from nas.reports.sentence import headline, sentence
+from nas.reports.sentence import headline, looked_up_headline, looked_up_sentence, looked_up_verdict, sentence
 from nas.reports.worth import leaders, worth
 from nas.study.agreement import Agreement
 from nas.tasks.task import Task
@@ -31,6 +31,7 @@ class TaskFacts:
 
     Attributes:
         direction: direction of the metric, ``maximize`` or ``minimize``.
+        looked_up: the columns and the table in which accuracies were looked up; empty if networks were trained.
     """
 
     name: str
@@ -41,6 +42,7 @@ class TaskFacts:
     validation: int
     test: int
     direction: str = "maximize"
+    looked_up: str = ""
 
     @property
     def sign(self) -> float:
@@ -48,7 +50,7 @@ class TaskFacts:
         return -1.0 if self.direction == "minimize" else 1.0
 
     @classmethod
-    def of(cls, task: Task) -> "TaskFacts":
+    def of(cls, task: Task, *, looked_up: str = "") -> "TaskFacts":
         """The facts of a task."""
         return cls(
             name=task.name,
@@ -59,6 +61,7 @@ class TaskFacts:
             validation=len(task.validation),
             test=len(task.test),
             direction=METRICS.load(task.metric).direction,
+            looked_up=looked_up,
         )
 
     @classmethod
@@ -74,6 +77,7 @@ class TaskFacts:
             validation=fields.count("validation"),
             test=fields.count("test"),
             direction=fields.text("direction") if "direction" in fields else "maximize",
+            looked_up=fields.text("looked_up") if "looked_up" in fields else "",
         )
 
 
@@ -112,12 +116,16 @@ class Report:
 
     @cached_property
     def family(self) -> tuple[FamilyRow, ...]:
-        """Where the winner comes from: its own training first, then those from which it descends."""
+        """Where the winner comes from: its own training first, then those from which it descends; nothing if it was looked up."""
+        if self.task.looked_up:
+            return ()
         return FamilyRow.all(self.trials, self.best)
 
     @cached_property
     def ways(self) -> tuple[WayRow, ...]:
-        """What each way of searching spent and found."""
+        """What each way of searching spent and found; nothing if accuracies were looked up, since nothing was spent."""
+        if self.task.looked_up:
+            return ()
         epochs = self.config.get("epochs")
         found = WayRow.all(
             self.trials,
@@ -135,6 +143,8 @@ class Report:
     @property
     def verdict(self) -> str:
         """One sentence that says whether the search was worth it."""
+        if self.task.looked_up:
+            return looked_up_verdict(self.best, self.baselines)
         return worth(self.best, self.baselines, self.trials, test=self.task.test, sign=self.task.sign)
 
     @property
@@ -145,11 +155,15 @@ class Report:
     @property
     def headline(self) -> str:
         """One sentence with the result and whether it beats the baselines."""
+        if self.task.looked_up:
+            return looked_up_headline(self.best, self.task.metric, len(self.trials))
         return headline(self.best, self.baselines, self.task.name, self.task.metric, self.task.sign)
 
     @property
     def sentence(self) -> str:
         """One sentence with all figures."""
+        if self.task.looked_up:
+            return looked_up_sentence(self.best, self.baselines, self.task.looked_up, self.task.metric)
         return sentence(self.best, self.baselines, self.task.name, self.task.metric, self.task.sign)
 
     def to_json(self) -> dict[str, Any]:

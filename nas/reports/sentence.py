@@ -28,6 +28,40 @@ def sentence(best: NetworkRow, baselines: Sequence[NetworkRow], task: str, metri
     return text + "." + size_remark(best, baselines)
 
 
+def looked_up_headline(best: NetworkRow, metric: str, count: int) -> str:
+    """One sentence with the result of a search in a table."""
+    return f"The best of {count:,} networks looked up has {_looked_up(best, metric)}; nothing was trained."
+
+
+def looked_up_sentence(best: NetworkRow, baselines: Sequence[NetworkRow], table: str, metric: str) -> str:
+    """All figures of a search in a table."""
+    text = f"Looked up, not trained ({table}): the winner has {_looked_up(best, metric)}"
+    for other in baselines:
+        text += f"; {_FOUND.get(other.name, other.name)} {_looked_up(other, metric)}"
+    return (
+        f"{text}. It has {best.nnz:,} weights, {best.bytes:,} bytes and takes {best.latency:.3f} ms; the weights in "
+        f"{best.file} are untrained."
+    )
+
+
+def looked_up_verdict(best: NetworkRow, baselines: Sequence[NetworkRow]) -> str:
+    """The comparison with random search in the same table, if there was one."""
+    random = next((row for row in baselines if row.name == "random"), None)
+    if random is None:
+        return (
+            "Verdict: accuracies were looked up, and there is nothing to compare the winner with (--random-baseline)."
+        )
+    points = 100 * (best.validation[0] - random.validation[0])
+    return f"Verdict: accuracies were looked up; the winner is {points:+.2f} points above that of random search in validation accuracy."
+
+
+def _looked_up(row: NetworkRow, metric: str) -> str:
+    """Both accuracies; one of them where the table has no other."""
+    if row.mean == row.validation[0]:
+        return f"{row.mean:.2%} {metric}"
+    return f"{row.mean:.2%} test {metric} ({row.validation[0]:.2%} validation)"
+
+
 def size_remark(best: NetworkRow, baselines: Sequence[NetworkRow]) -> str:
     """Remark for a file that did not become smaller, because dense tensors store zeros; else empty."""
     dense = next((baseline for baseline in baselines if baseline.name == "dense"), None)

@@ -3,88 +3,30 @@
 A column of numbers is one feature, standardised by the training part. A column of texts becomes one feature for each text,
 in sorted order: 1 where the cell is that text, else 0; `Task.features` names them ``column=text``. Nothing is guessed in a
 column of mostly numbers: missing values and texts are errors that name column and line.
-The delimiter is comma, semicolon or tab, whichever is most frequent in the header.
 """
 
-import csv
-import io
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from sys import getsizeof
-from typing import TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nas.errors import DataError, UsageError
-from nas.input_file import opened
+from nas.tasks.csv_file import LONGEST_NAME, read_csv, short, some
 from nas.tasks.labels import number_classes, number_texts
 from nas.tasks.memory_limit import require_memory
 from nas.tasks.preparation import prepare, standard_normalisation
 from nas.tasks.split import Examples, divide
 from nas.tasks.task import Normalisation, Task
 
-MOST_OF_A_ROW = 1 << 24
-"""Most characters in one row: a file without line ends must not be read into memory as one row."""
 MOST_COMPARED = 1_000
 """Most column names to compare a misspelt target with."""
 MISSING = frozenset(("", "na", "nan", "n/a", "null", "?"))
 MAX_CATEGORIES = 100
-LONGEST_NAME = 1_000
-"""Most characters of a column name or of a text that becomes a feature: both are written into every exported file."""
-MOST_SHOWN = 20
-"""Most column names in an error."""
 BYTES_OF_A_VALUE = 36
 """Bytes of one feature in one row: float64, its parts, float32, the average."""
-
-
-@dataclass(frozen=True, eq=False)
-class Table:
-    """The cells of a csv file, column by column.
-
-    Attributes:
-        columns: texts by column name, one per row. `load_table_file` takes them out one by one to free their memory.
-        lines: line of the file on which each row ends.
-    """
-
-    columns: dict[str, list[str]]
-    lines: list[int]
-
-
-class Rows:
-    """The rows of a csv file as lists of texts; a row longer than `MOST_OF_A_ROW` is a `DataError`."""
-
-    def __init__(self, path: Path, text: TextIO, delimiter: str) -> None:
-        """Begin at the current position of `text`."""
-        self._path, self._text = path, text
-        self._length = 0
-        self._reader = csv.reader(iter(self._next_line, ""), delimiter=delimiter, strict=True)
-
-    def __iter__(self) -> "Rows":
-        """This iterator itself."""
-        return self
-
-    def __next__(self) -> list[str]:
-        """The next row."""
-        self._length = 0
-        return next(self._reader)
-
-    @property
-    def line(self) -> int:
-        """The line on which the last row ended, from 1."""
-        return self._reader.line_num
-
-    def _next_line(self) -> str:
-        line = self._text.readline(MOST_OF_A_ROW + 1)
-        self._length += len(line)
-        if self._length > MOST_OF_A_ROW:
-            raise DataError(
-                f"{self._path}: line {self._reader.line_num + 1} begins a row of more than {MOST_OF_A_ROW:,} characters"
-            )
-        return line
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,11 +51,11 @@ def load_table_file(path: Path, *, name: str, target: str | None, subset: int | 
         DataError: any fault of the file, in one line that names the file, column and line.
         UsageError: the target column does not exist, or the subset is too small.
     """
-    table = _read(path)
+    table = read_csv(path)
     columns = table.columns
     if target is None:
         raise UsageError(
-            f"{path}: say which column holds the classes, --target COLUMN; the columns are {_some(columns)}"
+            f"{path}: say which column holds the classes, --target COLUMN; the columns are {some(columns)}"
         )
     _require_column(path, target, columns)
     for column, values in columns.items():
@@ -138,84 +80,20 @@ def load_table_file(path: Path, *, name: str, target: str | None, subset: int | 
     )
 
 
-def _read(path: Path) -> Table:
-    """All cells, without the blanks around them."""
-    try:
-        with opened(path) as file:
-            text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
-            delimiter = max(",;\t", key=text.readline(MOST_OF_A_ROW).count)
-            text.seek(0)
-            rows = Rows(path, text, delimiter)
-            header = [column.strip() for column in next(rows, [])]
-            _check_header(path, header)
-            return _cells(path, header, rows)
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not a text file in UTF-8 (byte {error.start}: {error.reason})") from None
-    except csv.Error as error:
-        raise DataError(f"{path}: not a csv file: {error}") from None
-
-
-def _check_header(path: Path, header: Sequence[str]) -> None:
-    if not header:
-        raise DataError(f"{path}: expected a header and rows, found an empty file")
-    counts = Counter(header)
-    repeated = next((column for column in header if counts[column] > 1 or not column), None)
-    if repeated is not None:
-        raise DataError(
-            f"{path}: the column name {_short(repeated)} is {'there twice' if repeated else 'empty'}; each column needs its own"
-        )
-    longest = max(header, key=len)
-    if len(longest) > LONGEST_NAME:
-        raise DataError(
-            f"{path}: the column name {_short(longest)} has {len(longest):,} characters, expected at most {LONGEST_NAME:,}"
-        )
-
-
-def _cells(path: Path, header: Sequence[str], rows: Rows) -> Table:
-    columns: list[list[str]] = [[] for _ in header]
-    lines: list[int] = []
-    memory = checked = 0
-    for row in rows:
-        if not row:
-            continue
-        if len(row) != len(header):
-            raise DataError(f"{path}: line {rows.line} has {len(row)} values, expected {len(header)} as in the header")
-        cells = [cell.strip() for cell in row]
-        memory += sum(map(getsizeof, cells)) + 8 * len(cells)
-        if memory > checked + (1 << 24):
-            require_memory(f"{path}: the table up to line {rows.line:,}", memory)
-            checked = memory
-        for column, cell in zip(columns, cells, strict=True):
-            column.append(cell)
-        lines.append(rows.line)
-    if not lines:
-        raise DataError(f"{path}: expected a header and rows, found a header only")
-    return Table(dict(zip(header, columns, strict=True)), lines)
-
-
 def _require_column(path: Path, target: str, columns: Mapping[str, object]) -> None:
     """`UsageError` with the nearest names; it does not compare all names, which would take minutes for 100,000."""
     if target not in columns:
         near = get_close_matches(target[:LONGEST_NAME], list(columns)[:MOST_COMPARED], n=1, cutoff=0)
         raise UsageError(
-            f"unknown target column of {path.name} {_short(target)}; did you mean {near[0]!r}? Known: {_some(columns)}"
+            f"unknown target column of {path.name} {short(target)}; did you mean {near[0]!r}? Known: {some(columns)}"
         )
-
-
-def _some(columns: Mapping[str, object]) -> str:
-    more = len(columns) - MOST_SHOWN
-    return ", ".join(list(columns)[:MOST_SHOWN]) + (f" and {more:,} more" if more > 0 else "")
-
-
-def _short(text: str) -> str:
-    return repr(text) if len(text) <= 80 else f"{text[:80]!r}…"
 
 
 def _refuse_missing(path: Path, column: str, values: Sequence[str], lines: Sequence[int]) -> None:
     missing = [line for value, line in zip(values, lines, strict=True) if value.lower() in MISSING]
     if missing:
         raise DataError(
-            f"{path}: column {_short(column)} has {len(missing)} missing values, the first in line {missing[0]}; fill or drop them"
+            f"{path}: column {short(column)} has {len(missing)} missing values, the first in line {missing[0]}; fill or drop them"
         )
 
 
@@ -236,7 +114,7 @@ def _labels(path: Path, column: str, values: Sequence[str]) -> tuple[NDArray[np.
     broken = next((number for number in known if not number.is_integer() or abs(number) > 1e15), None)
     if broken is not None:
         raise DataError(
-            f"{path}: target column {_short(column)} holds numbers such as {broken:g}; expected classes (regression is not supported)"
+            f"{path}: target column {short(column)} holds numbers such as {broken:g}; expected classes (regression is not supported)"
         )
     numbered, classes = number_classes({column: np.array(known).astype(np.int64)}, str(path))
     return numbered[column], classes
@@ -250,23 +128,23 @@ def _encode(path: Path, column: str, values: Sequence[str], lines: Sequence[int]
         wrong = np.flatnonzero(~np.isfinite(array))
         if len(wrong):
             raise DataError(
-                f"{path}: column {_short(column)}, line {lines[wrong[0]]}: {_short(values[wrong[0]])} is not finite"
+                f"{path}: column {short(column)}, line {lines[wrong[0]]}: {short(values[wrong[0]])} is not finite"
             )
         return Column((column,), numbers=array)
     if len(strange) * 2 < len(values):
         raise DataError(
-            f"{path}: column {_short(column)}, line {lines[strange[0]]}: {_short(values[strange[0]])} is not a number, "
+            f"{path}: column {short(column)}, line {lines[strange[0]]}: {short(values[strange[0]])} is not a number, "
             "unlike most of the column"
         )
     categories = sorted(set(values))
     if len(categories) > MAX_CATEGORIES or (len(categories) > 10 and len(categories) * 2 > len(values)):
         raise DataError(
-            f"{path}: column {_short(column)} has {len(categories)} different texts, too many for one feature each; drop or group them"
+            f"{path}: column {short(column)} has {len(categories)} different texts, too many for one feature each; drop or group them"
         )
     longest = max(categories, key=len)
     if len(longest) > LONGEST_NAME:
         raise DataError(
-            f"{path}: column {_short(column)} holds a text of {len(longest):,} characters, {_short(longest)}; "
+            f"{path}: column {short(column)} holds a text of {len(longest):,} characters, {short(longest)}; "
             f"expected numbers, or categories of at most {LONGEST_NAME:,}"
         )
     numbers_of = {category: number for number, category in enumerate(categories)}

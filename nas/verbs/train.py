@@ -12,7 +12,7 @@ import onnx_graph
 from nas.engine.plan import data_of, method_of, resolve
 from nas.engine.search_loop import Engine, open_engine
 from nas.errors import RunError, TrainingError, UsageError
-from nas.exporters.onnx_export import Exported, copy_of, export
+from nas.exporters.onnx_export import Exported, copy_of, export, export_untrained
 from nas.exporters.provenance import of_task, provenance
 from nas.exporters.registry import format_of
 from nas.measure.costs import counts_in_file
@@ -151,6 +151,9 @@ def export_trial(path: Path, number: int | None, out: Path) -> Exported:
     if number is None:
         return copy_of(folder.best, out, task)
     trial = _trial(engine.record.trials, number)
+    if plan.table is not None:
+        origin = provenance(task, trial.candidate, trial.accuracy or 0.0, trial.seed) | {"looked_up": str(plan.table)}
+        return export_untrained(plan.space.build(trial.candidate), out, task=task, origin=origin)
     stored = engine.recorder.networks.path(trial.digest, trial.repeat)
     if stored.exists():
         model = onnx_graph.load(stored)

@@ -13,13 +13,16 @@ SIGNATURE = Signature(input_shape=(8,), outputs=3)
 
 
 def test_names_are_a_table():
-    assert list(SPACES) == ["mlp", "rnn", "cnn", "onnx"]
+    assert list(SPACES) == ["mlp", "rnn", "cnn", "onnx", "nasbench101", "nasbench201"]
 
 
 def test_unknown_space_lists_the_nearest_first():
     with pytest.raises(UnknownNameError) as caught:
         create("mpl", SIGNATURE)
-    assert str(caught.value) == "unknown search space 'mpl'; did you mean 'mlp'? Known: mlp, cnn, onnx, rnn"
+    assert (
+        str(caught.value)
+        == "unknown search space 'mpl'; did you mean 'mlp'? Known: mlp, cnn, nasbench101, nasbench201, onnx, rnn"
+    )
 
 
 def test_unknown_option_names_the_nearest():

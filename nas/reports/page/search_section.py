@@ -16,8 +16,7 @@ def search(report: Report) -> Markup:
         tag("div", _course(report), _predictions(report), class_="grid"),
         tag(
             "div",
-            tag("h3", "What each way of searching spent and found"),
-            table([row.cells() for row in report.ways]),
+            *_ways(report),
             tag("h3", "Pareto front"),
             table([row.cells() for row in report.front]),
             tag("p", report.leaders, class_="note") if report.leaders else None,
@@ -26,6 +25,12 @@ def search(report: Report) -> Markup:
             class_="stack",
         ),
     )
+
+
+def _ways(report: Report) -> list[Markup]:
+    """What each way of searching spent; nothing where accuracies were looked up."""
+    rows = [row.cells() for row in report.ways]
+    return [tag("h3", "What each way of searching spent and found"), table(rows)] if rows else []
 
 
 def _course(report: Report) -> Markup:

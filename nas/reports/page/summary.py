@@ -25,7 +25,8 @@ def summary(report: Report) -> Markup:
     eyebrow = f"nas {report.version} · task {task.name} · space {space} · {len(report.trials)} trainings"
     remark = size_remark(report.best, report.baselines).strip()
     about = f" The task: {task.description}." if task.description else ""
-    note = f"{task.metric.capitalize()} on {task.test:,} test examples, read for this report only.{about}"
+    source = f"Looked up, not trained: {task.looked_up}; weights are untrained." if task.looked_up else ""
+    note = source or f"{task.metric.capitalize()} on {task.test:,} test examples, read for this report only.{about}"
     facts = tag(
         "div", _networks(report), tag("p", note, class_="note"), tag("p", remark, class_="note") if remark else None
     )
@@ -53,6 +54,8 @@ def _network(report: Report, row: NetworkRow) -> Markup:
         trainings += f", 95 % interval {row.between}"
     winner = row is report.best
     meaning = f"{MEANINGS[row.name]}, " if row.name in MEANINGS else ""
+    if report.task.looked_up:
+        trainings = "looked up"
     remark = trainings if winner else f"{meaning}{trainings}; {Verdict.of(report.best, row, report.task.sign)}"
     name = tag("td", NAMES.get(row.name, row.name))
     figures = tag(

@@ -15,6 +15,11 @@ def use(report: Report, model: ir.Model) -> Markup:
         f"best.onnx takes raw inputs: {best.bytes:,} bytes, {best.latency:.3f} ms for one example on one thread. Its outputs "
         f"differ from those of the trained network by {best.largest_error:.1e} at most (checked in onnxruntime)."
     )
+    if report.task.looked_up:
+        file = (
+            f"best.onnx is the winner's graph with untrained weights, for raw inputs: {best.bytes:,} bytes, {best.latency:.3f} ms for "
+            "one example on one thread. Its accuracies were looked up; train it before you use it."
+        )
     again = (
         "The same command on the same kind of machine gives the same trials. "
         f"The data had the fingerprint {report.task.fingerprint[:12]}."
