@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from nas.engine.budget import spent
 from nas.engine.guided.planner import GuidedPlanner
 from nas.engine.leaders import feasible, ranked
-from nas.engine.measurer import Measurer
+from nas.engine.measurer import Measurer, Training
 from nas.engine.network_files import NetworkFiles
 from nas.engine.plan import SearchPlan
 from nas.engine.planner import Planner, RoundPlan
 from nas.engine.recorder import Recorder
 from nas.engine.remaining_time import RemainingTime, Work, after_search
-from nas.engine.round_training import Trainer, Training
+from nas.engine.round_training import Trainer
 from nas.engine.run_identity import require_unchanged
 from nas.engine.surrogate import Surrogate
 from nas.engine.table_lookup import TableLookup
