@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.optim.adam import adam
 from torch.optim.sgd import sgd
 
+from nas.training.loop.mirror import Mirror
 from nas.training.options import TrainingOptions
 
 MOMENTUM = 0.9
@@ -24,10 +25,18 @@ EPSILON = 1e-6
 class Optimizer:
     """Updates `parameters` in place. Entries whose gradient was always zero never change, so masked zeros stay zero."""
 
-    def __init__(self, parameters: Sequence[Tensor], options: TrainingOptions, *, decayed: Sequence[Tensor]) -> None:
-        """`decayed` are the parameters that weight decay applies to."""
+    def __init__(
+        self,
+        parameters: Sequence[Tensor],
+        options: TrainingOptions,
+        *,
+        decayed: Sequence[Tensor],
+        mirror: Mirror | None = None,
+    ) -> None:
+        """`decayed` are the parameters that weight decay and the mirror steps apply to."""
         self.parameters = list(parameters)
         self._options = options
+        self._mirror = mirror
         self._decayed = list(decayed)
         moments = 2 if options.optimizer == "adam" else 1
         self._moments = [[torch.zeros_like(p) for p in self.parameters] for _ in range(moments)]
@@ -39,10 +48,24 @@ class Optimizer:
         if self._options.weight_decay and self._decayed:
             for weight in self._decayed:
                 weight.mul_(1 - learning_rate * self._options.weight_decay)
+        mirrored = [] if self._mirror is None else self._mirrored(gradients, self._mirror, learning_rate)
         if self._options.optimizer == "adam":
             self._adam(list(gradients), learning_rate)
         else:
             self._sgd(list(gradients), learning_rate)
+        for weight, factor in mirrored:
+            weight.mul_(factor)
+
+    def _mirrored(
+        self, gradients: Sequence[Tensor], mirror: Mirror, learning_rate: float
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Weights and the factors of their mirror step."""
+        own = {id(weight) for weight in self._decayed}
+        return [
+            (parameter, mirror.factor(parameter, gradient, learning_rate))
+            for parameter, gradient in zip(self.parameters, gradients, strict=True)
+            if id(parameter) in own
+        ]
 
     def select(self, parameters: Sequence[Tensor], decayed: Sequence[Tensor], rows: Tensor) -> None:
         """Continue with only some networks of a stack: their parameters, and their rows of the moments."""

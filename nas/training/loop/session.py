@@ -16,6 +16,7 @@ from nas.tasks.task import Task
 from nas.training.loop.batches import Examples, bounds, examples, orders
 from nas.training.loop.callback import Callback
 from nas.training.loop.history import History
+from nas.training.loop.mirror import Mirror
 from nas.training.loop.optimizer import Optimizer, clip, learning_rate
 from nas.training.loop.selection import Masks, keep_largest
 from nas.training.options import TrainingOptions
@@ -60,6 +61,7 @@ class Session:
         layers: the maskable weights.
         keep: number of non-zeros that each network ends with, int64 ``(P,)``.
         histories: one history for each network.
+        mirror: multiplicative steps that the optimisers of later phases take besides their own; None for none.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class Session:
         self._active = list(self.histories)
         self._progress, self._stop = progress, stop or Event()
         self._clip = any(operator_of(node).kind in RECURRENT for node in members[0].model.graph)
+        self.mirror: Mirror | None = None
         self._optimizer = Optimizer(self._leaves(), options, decayed=self._decayed())
         self._epochs = self._samples = 0
 
@@ -111,7 +114,7 @@ class Session:
 
     def on(self, task: Task, options: TrainingOptions) -> "Session":
         """The same networks, from their start, on another task."""
-        return Session(
+        session = Session(
             self.stack.members,
             task,
             options,
@@ -120,6 +123,8 @@ class Session:
             progress=self._progress,
             stop=self._stop,
         )
+        session.mirror = self.mirror
+        return session
 
     # --- weights and masks ----------------------------------------------------------------------------------------
 
@@ -231,7 +236,7 @@ class Session:
         epochs = self.options.epochs if epochs is None else epochs
         before, total = within or (0, epochs)
         if before == 0:
-            self._optimizer = Optimizer(self._leaves(), self.options, decayed=self._decayed())
+            self._optimizer = Optimizer(self._leaves(), self.options, decayed=self._decayed(), mirror=self.mirror)
         for history in self._active:
             history.start = len(history.accuracies)
         batches = bounds(len(self.train), self.options.batch_size)

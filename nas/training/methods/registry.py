@@ -140,6 +140,11 @@ PRESETS: Mapping[str, Preset] = {
     "chase": _preset("nas.training.methods.chase:Chase"),
     "sr-ste": _preset("nas.training.methods.sr_ste:SrSte"),
     "neq": _preset("nas.training.methods.neq:Neq"),
+    "ac-dc": _preset("nas.training.methods.acdc:AcDc"),
+    "sparse-momentum": _preset("nas.training.methods.sparse_momentum:SparseMomentum"),
+    "continuous-sparsification": _preset("nas.training.methods.continuous_sparsification:ContinuousSparsification"),
+    "swap": _preset("nas.training.methods.swap:Swap"),
+    "ham": _preset("nas.training.methods.ham:Ham"),
 }
 
 
