@@ -41,9 +41,9 @@ class AcDc(Method):
     kind: ClassVar[Kind] = "during"
 
     warm: float = 0.1
-    cycles: int = 6
-    ending: float = 0.3
-    final: int = 1
+    cycles: int = 3
+    ending: float = 0.5
+    final: int = 2
     length: float = 1.0
 
     def __post_init__(self) -> None:

@@ -6,7 +6,9 @@ nothing is drawn.
 
 Where we differ: in the paper a penalty λ·Σσ(β·s) makes gates close, and how many remain depends on λ and on the start of s.
 Here all s are shifted by the same amount at intervals, such that the mean gate of each network falls geometrically from
-½ to the target, which it reaches at `until` of the search. The values s have an optimiser of their own (see `factors`).
+½ to the target, which it reaches at `until` of the search. The values s have an optimiser of their own (see `factors`). The paper
+ends at β = 200; few steps and few remaining gates ask for softer ones, since the s of a hard gate gets no gradient and is settled
+too early.
 At the end the `keep` weights with the largest s stay, are multiplied by their gates, and are trained further.
 
 Cost: `search` + 1 trainings; 2 by default. The history notes ``gate_density``, the mean gate before the cut, and ``undecided``,
@@ -49,8 +51,8 @@ class ContinuousSparsification(Method):
 
     search: float = 1.0
     until: float = 0.7
-    hardest: float = 200.0
-    rate: float = 0.05
+    hardest: float = 20.0
+    rate: float = 0.005
     interval: int = 5
 
     def __post_init__(self) -> None:

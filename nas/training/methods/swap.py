@@ -59,11 +59,11 @@ class Swap(Method):
 
     by: str = "espn"
     search: float = 1.0
-    interval: int = 20
-    fraction: float = 0.1
+    interval: int = 10
+    fraction: float = 0.02
     until: float = 0.8
-    rate: float = 0.5
-    greed: float = 2.0
+    rate: float = 0.2
+    greed: float = 4.0
     examples: int = 2048
     probes: int = 4
 
@@ -187,14 +187,14 @@ class Swaps(Callback["Session"]):
         curvature = curvature_diagonal(session, method.probes)
         gradient = session.gradients(*self._examples)
         count = (self._total * method.fraction * (1 - progress)).round().long().clamp(min=1)
-        cost, gain = worth(session.weights(), gradient, curvature)
+        cost, gain = worth(session.weights(), gradient, curvature, session.exists)
         draws = [uniform(session, _STREAM, step, side) for side in (0, 1)]
         session.set_masks(swapped(session.masks(), session.exists, cost, gain, draws, count, method.greed))
         self.proposed += 1
         self._pending = torch.ones_like(self._pending)
 
 
-def worth(weights: Tensors, gradient: Tensors, curvature: Tensors) -> tuple[Tensors, Tensors]:
+def worth(weights: Tensors, gradient: Tensors, curvature: Tensors, exists: Masks) -> tuple[Tensors, Tensors]:
     """The rise of the loss when a weight is removed, ½·h·w², and its fall when a zero weight is set by a Newton step, g²/(2h).
 
     The mean curvature of a layer is added to h in the fall: few batches leave h close to zero for weights that matter little.
@@ -203,7 +203,8 @@ def worth(weights: Tensors, gradient: Tensors, curvature: Tensors) -> tuple[Tens
     gain = {}
     for name, slope in gradient.items():
         h = curvature[name]
-        mean = per_network(h.flatten(1).mean(1).clamp(min=1e-20), h)
+        count = exists[name].flatten(1).sum(1).clamp(min=1)  # a padded network gets the same mean as alone
+        mean = per_network(((h * exists[name]).flatten(1).sum(1) / count).clamp(min=1e-20), h)
         gain[name] = slope.square() / (2 * (h + mean))
     return cost, gain
 
