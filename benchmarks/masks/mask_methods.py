@@ -252,9 +252,12 @@ def cell(setting: Setting, task: Task, section: str, name: str, cells: Mapping[s
 
 
 def _options(section: str, name: str) -> dict[str, Any]:
-    """A method's options; an `interval` counts steps, and an epoch of MNIST has 23 times as many steps as an epoch of digits."""
+    """A method's options; an `interval` counts steps, and an epoch of MNIST has 23 times as many steps as an epoch of digits.
+
+    An interval of 0 is one epoch, on any task.
+    """
     found = dict(OPTIONS.get(section, {}).get(name, {}))
-    if section in ("mnist", "linear") and name != "dense" and hasattr(create(name), "interval"):
+    if section in ("mnist", "linear") and name != "dense" and getattr(create(name), "interval", 0):
         found["interval"] = LONG_INTERVAL
     return found
 

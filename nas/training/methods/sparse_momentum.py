@@ -7,8 +7,11 @@ the total does not. Grown weights start from zero.
 
 The momentum is the moving average of the gradients of all weights, also of missing ones. Where we differ: it is an average of its
 own, of factor `smoothing`, so that it means the same with every optimiser; the paper reads the one of SGD. Each layer keeps at
-least one weight, a full layer passes its growth on to the others, and the mask rests after `until` of the training. `interval`
-gives steps between two moves in place of epochs: few epochs of few steps are too few moves for a mask. Costs one training.
+least one weight, a full layer passes its growth on to the others, and the mask rests after `until` of the training.
+
+At very few weights (on digits, below 2 %) the exchange can leave a layer with so few weights that no path joins input and
+output: then nothing has a gradient, and the network stays dead. A floor for every layer cost more at 2 % than it saved at 1 %. Costs
+one training.
 """
 
 from dataclasses import dataclass
@@ -46,7 +49,7 @@ class SparseMomentum(Static):
     moves: ClassVar[bool] = True
     needs_data: ClassVar[bool] = True
 
-    fraction: float = 0.5
+    fraction: float = 0.3
     smoothing: float = 0.9
     interval: int = 0
     until: float = 0.75
