@@ -33,6 +33,7 @@ ROWS: Mapping[str, tuple[str, Mapping[str, Any], float]] = {
     "espn": ("espn", {}, 1.0),
     "gumbel": ("gumbel", {}, 1.0),
     "espn, half as long": ("espn", {}, 0.5),
+    "espn-short": ("espn-short", {}, 1.0),
     "swap": ("swap", {}, 1.0),
     "continuous-sparsification": ("continuous-sparsification", {}, 1.0),
     "ham by espn": ("ham", {"by": "espn"}, 1.0),

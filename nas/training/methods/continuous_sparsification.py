@@ -15,6 +15,7 @@ Cost: `search` + 1 trainings; 2 by default. The history notes ``gate_density``, 
 the share of gates between .05 and .95.
 """
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -91,7 +92,7 @@ class SoftGates(Factors):
     def planned(self, step: int) -> Tensor:
         """Mean gate after a step, ``(P,)``."""
         done = min(1.0, (step + 1) / (self.method.until * self.steps))
-        return 0.5 ** (1 - done) * (self.session.keep / self.total) ** done
+        return math.pow(0.5, 1 - done) * (self.session.keep / self.total) ** done
 
     def after_step(self, step: int) -> None:
         """Harden the gates; shift them so that they have the planned density."""

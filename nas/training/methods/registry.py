@@ -108,6 +108,11 @@ PRESETS: Mapping[str, Preset] = {
     ),
     "mask-transfer": _preset("nas.training.methods.mask_transfer:MaskTransfer"),
     "espn": _preset("nas.training.methods.espn:Espn"),
+    "espn-short": _preset(
+        "nas.training.methods.espn:Espn",
+        {"search": 0.25, "retrain": 0.25},
+        summary="ESPN in half a training: a search and a last training of a quarter each (arXiv:2006.15741).",
+    ),
     "gumbel": _preset("nas.training.methods.gumbel:Gumbel"),
     "greg-1": _preset(
         "nas.training.methods.greg:Greg",

@@ -141,9 +141,23 @@ def test_costs_two_trainings_and_more_with_a_training_before():
     assert len(train(mlp(8), TASK, OPTIONS, method=Espn(pretrain=1.0), density=0.2).losses) == 6
 
 
+def test_the_short_form_takes_half_a_training():
+    options = replace(OPTIONS, epochs=8)
+    lengths = [len(train(mlp(), TASK, options, method=name, density=0.3).losses) for name in ("espn", "espn-short")]
+    assert lengths == [16, 4]
+
+
 @pytest.mark.parametrize(
     "options",
-    [{"pretrain": -1.0}, {"search": 0.0}, {"until": 1.5}, {"rate": 0.0}, {"interval": 0}, {"rewind": "late"}],
+    [
+        {"pretrain": -1.0},
+        {"search": 0.0},
+        {"retrain": 0.0},
+        {"until": 1.5},
+        {"rate": 0.0},
+        {"interval": 0},
+        {"rewind": "late"},
+    ],
 )
 def test_refuses_what_no_search_can_have(options):
     with pytest.raises(MethodError, match=next(iter(options))):
