@@ -140,7 +140,7 @@ def test_where_whole_networks_fit_they_are_trained_dense(tmp_path):
 
 
 def test_attempts_without_a_plan_end(tmp_path, monkeypatch):
-    monkeypatch.setattr("nas.engine.guided.proposals.plans", lambda *_: itertools.repeat(None))
+    monkeypatch.setattr("nas.engine.guided.proposals.plans", lambda *_, **__: itertools.repeat(None))
     config = dataclasses.replace(CONFIG, predictor="none", trainings=4, round=2, screen=4, epochs=1, subset=100)
     report = searches.search(config, tmp_path / "none")
     assert all(
