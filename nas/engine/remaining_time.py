@@ -8,7 +8,7 @@ convolution takes ten times as long as a small perceptron.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from statistics import mean
+from statistics import geometric_mean
 
 from nas.study.config import SearchConfig
 from nas.study.seconds import Seconds
@@ -136,14 +136,18 @@ class RemainingTime:
         return total + (REPORT_SECONDS + self.last_fit if work.report else 0.0)
 
     def _speed(self, way: Way | None, space: str, together: Pace) -> float:
-        """Seconds of a training: of this way, else of the leading space if the way stays there, else the mean of all spaces."""
+        """Seconds of a training: of this way, else between the leading space, where children stay, and all spaces.
+
+        Another space may lead soon. Means are geometric: too long by a factor is as bad as too short by it.
+        """
         pace = self.paces.get(way)
         if pace is not None and pace.trainings > 0:
             return pace.seconds / pace.trainings
         known = {name: one.seconds / one.trainings for name, one in self.spaces.items() if one.seconds > 0}
-        if way in ("evolution", None) and space in known:
-            return known[space]
-        return mean(known.values()) if known else together.seconds / together.trainings
+        if not known:
+            return together.seconds / together.trainings
+        middle = geometric_mean(known.values())
+        return geometric_mean([known[space], middle]) if way in ("evolution", None) and space in known else middle
 
 
 def _planning(pace: Pace | None, together: Pace) -> float:

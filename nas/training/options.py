@@ -69,7 +69,7 @@ class TrainingResult:
         accuracies: validation metric of each epoch.
         dead_units: number of units that no input reaches or that reach no output.
         dead: reason why the network gives the same answer for every example; empty if it does not.
-        seconds: wall time; in a population, an equal share of the batch's time.
+        seconds: wall time; in a population, the share of its stack, which its networks divide equally.
         seed: the seed of initialisation and batch order.
         notes: numbers that the method reports about the training, by name.
     """

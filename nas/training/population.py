@@ -76,11 +76,11 @@ def train_population(
     members = [Member.of(model, seed) for (model, _), seed in zip(begun, seeds, strict=True)]
     parts = stacks(members, options.batch_size) if method.stacks else [[index] for index in range(len(members))]
     job = Job(members, [keep for _, keep in begun], method, task, options, where)
-    histories = _run(job, parts)
-    seconds = (time.perf_counter() - started) / max(len(models), 1)
+    histories, spent = _run(job, parts)
+    took, total = time.perf_counter() - started, sum(spent)
     return [
-        history.error or result_of(history, model, task, seconds)
-        for history, model in zip(histories, models, strict=True)
+        history.error or result_of(history, model, task, took * own / total)
+        for history, model, own in zip(histories, models, spent, strict=True)
     ]
 
 
@@ -95,8 +95,9 @@ class Job:
     options: TrainingOptions
     device: torch.device
 
-    def train(self, part: Stacked, stop: Event) -> list[History]:
-        """Train the networks at these positions as one stack."""
+    def train(self, part: Stacked, stop: Event) -> tuple[list[History], float]:
+        """Train the networks at these positions as one stack; their histories, and the seconds that it took."""
+        start = time.perf_counter()
         session = Session(
             [self.members[index] for index in part],
             self.task,
@@ -106,7 +107,8 @@ class Job:
             stop=stop,
         )
         self.method.run(session)
-        return session.finish()
+        histories = session.finish()
+        return histories, time.perf_counter() - start
 
 
 def stacks(members: Sequence[Member], batch_size: int) -> list[Stacked]:
@@ -144,8 +146,11 @@ def _work(part: Stacked, work: Sequence[int]) -> int:
     return OVERHEAD + len(part) * work[part[-1]]
 
 
-def _run(job: Job, parts: Sequence[Stacked]) -> list[History]:
-    """Train all stacks, on the CPU side by side, one thread each; a single stack may use all threads."""
+def _run(job: Job, parts: Sequence[Stacked]) -> tuple[list[History], list[float]]:
+    """Train all stacks, on the CPU side by side, one thread each; a single stack may use all threads.
+
+    Returns the history of each network, and its share of the seconds of its stack.
+    """
     loops = [partial(job.train, part) for part in parts]
     workers = min(torch.get_num_threads(), len(parts)) if job.device.type == "cpu" else 1
     if workers > 1:
@@ -156,12 +161,17 @@ def _run(job: Job, parts: Sequence[Stacked]) -> list[History]:
         with arithmetic(job.device, threads_for(work)):
             found = [loop(Event()) for loop in loops]
     histories: dict[int, History] = {}
-    for part, results in zip(parts, found, strict=True):
+    seconds: dict[int, float] = {}
+    for part, (results, took) in zip(parts, found, strict=True):
         histories.update(zip(part, results, strict=True))
-    return [histories[index] for index in range(len(job.members))]
+        seconds.update(dict.fromkeys(part, took / len(part)))
+    order = range(len(job.members))
+    return [histories[index] for index in order], [seconds[index] for index in order]
 
 
-def _side_by_side(loops: Sequence[Callable[[Event], list[History]]], workers: int) -> list[list[History]]:
+def _side_by_side(
+    loops: Sequence[Callable[[Event], tuple[list[History], float]]], workers: int
+) -> list[tuple[list[History], float]]:
     """Run on threads; an interrupt ends all of them after their epoch."""
     stop = Event()
     with ThreadPoolExecutor(workers, initializer=compute_on_one_thread) as pool:

@@ -8,11 +8,13 @@ import pytest
 import torch
 
 from nas.errors import TrainingError, UsageError
+from nas.tasks import load_task
 from nas.tasks.task import Split, Task
 from nas.training import TrainingOptions, TrainingResult, train, train_population
 from nas.training.population import stacks
 from nas.training.stack.graph_shape import graph_shape
 from nas.training.stack.stack import Member, Stack
+from search_spaces import create
 from search_spaces.network_builder import NetworkBuilder
 from search_spaces.signature import Signature
 
@@ -255,3 +257,14 @@ def test_wide_networks_make_smaller_stacks() -> None:
     assert sorted(i for part in narrow for i in part) == list(range(64))
     assert len(narrow) == 2
     assert len(wide) > 2
+
+
+def test_the_time_is_divided_by_stacks(monkeypatch):
+    import nas.training.population as population
+
+    task = load_task("digits", subset=100)
+    spaces = [create(name, task.signature) for name in ("mlp", "cnn")]
+    models = [space.build(space.plain()[0]) for space in spaces]
+    monkeypatch.setattr(population, "PARTS", 1)
+    small, large = population.train_population(models, task, TrainingOptions(epochs=2), seeds=[1, 2])
+    assert large.seconds > 2 * small.seconds > 0
