@@ -39,6 +39,8 @@ def mask_text(candidate: Mapping[str, Any]) -> str:
     edits = [str(edit.get("operator", "")) for edit in candidate.get("edits") or ()]
     if "learned" in mask:
         told = f"{mask['learned'].get('method')} keeps {mask['learned'].get('keep'):,}"
+        length = mask["learned"].get("length", 1.0)
+        told += f" in {length:g} of a training" if length != 1 else ""
     elif "inherited" in mask:
         parents = len(mask["inherited"].get("parents") or ())
         told = "two masks crossed" if parents > 1 else "inherited mask" if parents else "inherited mask, fresh weights"

@@ -132,6 +132,7 @@ def test_an_architecture_in_words(architecture, text):
     ("mask", "edits", "text"),
     [
         ({"learned": {"method": "espn", "keep": 2000, "options": {}}}, [], "espn keeps 2,000"),
+        ({"learned": {"method": "rigl", "keep": 20, "length": 0.5}}, [], "rigl keeps 20 in 0.5 of a training"),
         ({"inherited": {"parents": ["a-0"]}}, ["rewire", "trade"], "inherited mask, edited by rewire, trade"),
         ({"inherited": {"parents": ["a-0", "b-0"]}}, [], "two masks crossed"),
         ({"density": 1}, [], "dense"),
