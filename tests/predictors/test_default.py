@@ -53,7 +53,8 @@ GOLDEN = {
 
 def networks(kind: str, count: int = 3) -> list:
     _, name, signature = KNOWN[kind]
-    space = search_spaces.create(name, signature, min_density=0.05, max_density=0.3)
+    widths = {"width": (8, 128)} if name == "mlp" else {}
+    space = search_spaces.create(name, signature, min_density=0.05, max_density=0.3, **widths)
     rng = np.random.default_rng(7)
     return [space.build(space.sample(rng)) for _ in range(count)]
 

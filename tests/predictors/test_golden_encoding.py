@@ -25,7 +25,8 @@ KINDS = {
 
 def graphs(kind: str) -> list[StructureGraph]:
     """Three networks, encoded."""
-    space = search_spaces.create(kind, KINDS[kind], min_density=0.1, max_density=0.4)
+    widths = {"width": (8, 128)} if kind == "mlp" else {}
+    space = search_spaces.create(kind, KINDS[kind], min_density=0.1, max_density=0.4, **widths)
     rng = np.random.default_rng(11)
     return [encode(space.build(space.sample(rng))) for _ in range(3)]
 

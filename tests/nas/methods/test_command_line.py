@@ -144,9 +144,11 @@ def test_zeros_of_a_kept_model_stay_zero_or_the_count_is_refused():
         assert not (result.weights[name] != 0)[~mask if mask.shape == result.weights[name].shape else ~mask.T].any()
 
 
+@pytest.mark.takes(30, "three searches")
 def test_a_search_by_a_method(tmp_path):
     config = SearchConfig(
         task="digits",
+        space="mlp",
         subset=200,
         constraint=("nnz<=300",),
         trainings=10,
