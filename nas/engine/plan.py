@@ -177,8 +177,7 @@ def method_of(config: SearchConfig) -> "Method":
     """The mask method with its options; `UsageError` if the name is unknown or the options do not fit."""
     from nas.training.methods.registry import create
 
-    name = "static" if config.method == AUTO else config.method
-    return create(name, _pairs("method", config.method_option))
+    return create(config.drawn_method, _pairs("method", config.method_option))
 
 
 def predictor_of(config: SearchConfig) -> type[Predictor] | None:

@@ -166,6 +166,11 @@ class SearchConfig:
         init = ("keep" if self.space == "onnx" else "fan-in") if self.init == "auto" else self.init
         return TrainingOptions(**shared, init=init)
 
+    @property
+    def drawn_method(self) -> str:
+        """Name of the method that trains drawn masks, and a model that is trained by itself."""
+        return "static" if self.method == AUTO else self.method
+
     def to_json(self) -> dict[str, Any]:
         """All options by name; tuples as lists."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}

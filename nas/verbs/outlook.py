@@ -17,7 +17,6 @@ from nas.engine.timed_training import BATCHES, EPOCHS, Timed, timed
 from nas.errors import TrainingError, UsageError
 from nas.measure.costs import counts
 from nas.study.candidate_text import architecture_text
-from nas.study.config import AUTO, SearchConfig
 from nas.study.seconds import Seconds
 from nas.study.way import Way
 from nas.training.methods.registry import create, facts
@@ -71,7 +70,7 @@ def outlook(plan: SearchPlan) -> Outlook:
     """The outlook on a search. A few batches are trained, to measure their time; nothing is written."""
     planner = planner_of(plan, RemainingTime(Seconds()))
     guided = planner if isinstance(planner, GuidedPlanner) else None
-    times = _Times(plan, guided)
+    times = _Times(plan, guided, planner.length)
     first = [] if guided is None else [candidate for candidate, _ in guided.references()]
     begun = sum(times.cost(candidate) for candidate in first)
     rounds = dict(planner.ahead(begun))
@@ -81,7 +80,7 @@ def outlook(plan: SearchPlan) -> Outlook:
         sizes=sizes(plan),
         plain=[_plain(plan, candidate) for candidate in times.plain],
         references=[_reference(plan, candidate, times) for candidate in first],
-        methods=[_method(name, times) for name in (times.methods or [method_name(plan.config)])],
+        methods=[_method(name, times) for name in (times.methods or [plan.config.drawn_method])],
         space=_space(plan.space.options()),
         budget=[_spent(way, trainings, plan) for way, trainings in rounds.items()],
         seconds=round(times.seconds(rounds), 1),
@@ -97,10 +96,9 @@ class _Times:
         methods: the time of each method of a guided search on the first of them; None if it was not measured.
     """
 
-    def __init__(self, plan: SearchPlan, guided: GuidedPlanner | None) -> None:
-        """Measures them."""
-        self._plan, self._guided = plan, guided is not None
-        self._length = plan.config.round if guided is None else guided.length
+    def __init__(self, plan: SearchPlan, guided: GuidedPlanner | None, length: float) -> None:
+        """Measures them; `length` is that of a round, in trainings."""
+        self._plan, self._guided, self._length = plan, guided is not None, length
         self.plain = plain_networks(plan.space) or [_any(plan)]
         static = create("static")
         models = [plan.space.build(candidate) for candidate in self.plain]
@@ -108,9 +106,9 @@ class _Times:
         found = [timed(plan, model, static) for model in models]
         self._first, self._static = found[0], mean(one.seconds for one in found)
         self.methods: dict[str, Timed | None] = {}
-        for name in () if guided is None else guided.methods:
-            keep = guided.keep.most(self.plain[0]) if guided is not None else None
-            self.methods[name] = self._method(name, models[0], keep or 1)
+        if guided is not None:
+            keep = guided.keep.most(self.plain[0]) or 1
+            self.methods = {name: self._method(name, models[0], keep) for name in guided.methods}
 
     def _method(self, name: str, model: ir.Model, keep: int) -> Timed | None:
         """The time of a method; None if it cannot train that network, or if that takes too long here."""
@@ -152,11 +150,6 @@ class _Times:
             f"{what} was trained on {few} and on {many} batches for up to {EPOCHS} epochs, and the time was scaled to whole trainings, "
             f"with those for the report{rest}. This is right within a factor of about two while the machine is as busy as now"
         )
-
-
-def method_name(config: SearchConfig) -> str:
-    """The method that trains drawn masks."""
-    return "static" if config.method == AUTO else config.method
 
 
 def _any(plan: SearchPlan) -> Candidate:

@@ -19,7 +19,7 @@ from nas.measure.costs import counts_in_file
 from nas.measure.device_check import require_device
 from nas.metrics import METRICS
 from nas.seeds import derive
-from nas.study.config import AUTO, SearchConfig
+from nas.study.config import SearchConfig
 from nas.study.run_folder import RunFolder
 from nas.study.trial import Trial
 from nas.tasks.task import Task
@@ -99,7 +99,7 @@ def train_file(
         return rows, None
     sign = METRICS.load(task.metric).sign
     best = max((i for i in range(len(rows)) if not dead[i]), key=lambda i: sign * float(rows[i]["validation"]))
-    origin = _origin(path, task, rows, best) | {"method": "static" if config.method == AUTO else config.method}
+    origin = _origin(path, task, rows, best) | {"method": config.drawn_method}
     return rows, export(networks[best], out, task=task, origin=origin, keep_dead_units=method.grouped)
 
 

@@ -110,6 +110,7 @@ class GuidedPlanner:
     def fit(self, trials: Sequence[Trial]) -> None:
         """Fit the predictor again and count the time."""
         self._screened.clear()
+        self._proposed = 0
         with self.remaining.fitting(self.clock):
             self.surrogate.fit(trials)
 
@@ -214,13 +215,10 @@ class GuidedPlanner:
         """New plans, and those bred from the ones of which the predictor expects most."""
         screen = self.search.config.screen
         pool = self._plans(leaders, known, screen, rng)
-        proposed = self._proposed
         for _ in range(GENERATIONS if self.surrogate.predictor is not None and pool else 0):
             expected = self._utility(pool, self._scores(pool)[0], rng)
             parents = [pool[place] for place in np.argsort(-expected)[: proposals.PARENTS]]
             pool += self._plans(parents, known | set(map(proposals.niche, pool)), screen // 2, rng, fresh=0.0)
-            proposed += self._proposed
-        self._proposed = proposed
         return pool
 
     def _plans(
@@ -257,7 +255,8 @@ class GuidedPlanner:
     ) -> list[Candidate]:
         """So many candidates of different keys that are not known, fewer if `PATIENCE` attempts for each do not give them."""
         found: dict[str, Candidate] = {}
-        for self._proposed, one in enumerate(itertools.islice(several, PATIENCE * count), 1):
+        for one in itertools.islice(several, PATIENCE * count):
+            self._proposed += 1
             if one is not None and (name := key(one)) not in known:
                 found.setdefault(name, one)
             if len(found) == count:

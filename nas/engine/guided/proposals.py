@@ -11,7 +11,7 @@ from nas.engine.guided.surrogate import ticket_of
 from nas.engine.keep import KeepRule
 from nas.measure.costs import counts
 from nas.study.trial import Trial
-from search_spaces import Candidate, InheritedMask, LearnedMask, SearchSpace, SpaceError
+from search_spaces import Candidate, InheritedMask, Json, LearnedMask, SearchSpace, SpaceError
 
 FRESH, SWITCHED = 0.35, 0.3
 """Shares of plans with a new architecture, and of known architectures with another method; the others are neighbours and children."""
@@ -68,16 +68,13 @@ def _architecture(space: SearchSpace, rng: np.random.Generator) -> Candidate:
 def niche(candidate: Candidate) -> str:
     """What a plan has in common with those that differ from it too little to be tried beside it: whole numbers within a factor of √2."""
     mask = candidate.mask
-    method = mask.method if isinstance(mask, LearnedMask) else ""
-    genes = {
-        name: round(2 * math.log2(gene)) if isinstance(gene, int) and gene > 2 else gene
-        for name, gene in candidate.architecture.items()
-    }
-    return json.dumps([candidate.space, method, _size(mask), genes], sort_keys=True)
+    plan = [mask.method, _rounded(mask.keep)] if isinstance(mask, LearnedMask) else []
+    genes = {name: _rounded(gene) for name, gene in candidate.architecture.items()}
+    return json.dumps([candidate.space, plan, genes], sort_keys=True)
 
 
-def _size(mask: object) -> int:
-    return round(2 * math.log2(mask.keep)) if isinstance(mask, LearnedMask) else 0
+def _rounded(gene: Json) -> Json:
+    return round(2 * math.log2(gene)) if isinstance(gene, int) and gene > 2 else gene
 
 
 def _changed(

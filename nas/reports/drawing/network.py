@@ -3,8 +3,9 @@
 import onnx_ir as ir
 
 from nas.reports.drawing.blocks import Block, Diagram
+from nas.reports.drawing.frame import framed
 from nas.reports.drawing.layout import BLOCK_WIDTH, Layout
-from nas.reports.markup import Markup, joined, tag
+from nas.reports.markup import Markup, tag
 
 MOST_BLOCKS = 120
 """Most blocks of a drawing; nobody could read a larger one."""
@@ -33,17 +34,8 @@ def drawing(model: ir.Model) -> Markup | None:
         _box(block, middle + MARGIN, _top(row))
         for block, middle, row in zip(diagram.blocks, layout.middles, layout.rows, strict=True)
     ]
-    return tag(
-        "svg",
-        joined(links),
-        joined(boxes),
-        viewBox=f"0 0 {width:g} {height:g}",
-        width=width,
-        height=height,
-        class_="network",
-        role="img",
-        aria_label="the layers of the network and how they are linked",
-    )
+    label = "the layers of the network and how they are linked"
+    return framed(links, boxes, width=width, height=height, label=label)
 
 
 def _top(row: int) -> float:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from nas.percent import percent
-from nas.reports.markup import Markup, joined, tag
+from nas.reports.drawing.frame import framed
+from nas.reports.markup import Markup, tag
 from nas.reports.rows.family_row import FamilyRow
 
 MOST_BOXES = 60
@@ -28,17 +29,8 @@ def family_tree(family: Sequence[FamilyRow]) -> Markup | None:
             places[member.trial] = left + column * (WIDTH + GAP), MARGIN + depth * (HEIGHT + SPACE)
     links = [_link(places[parent], places[member.trial]) for member in family for parent in member.parents]
     boxes = [_box(member, *places[member.trial], winner=member is family[0]) for member in family]
-    return tag(
-        "svg",
-        joined(links),
-        joined(boxes),
-        viewBox=f"0 0 {width:g} {height:g}",
-        width=width,
-        height=height,
-        class_="network family",
-        role="img",
-        aria_label="the family tree of the winner",
-    )
+    label = "the family tree of the winner"
+    return framed(links, boxes, width=width, height=height, label=label, class_="network family")
 
 
 def _generations(family: Sequence[FamilyRow]) -> list[list[FamilyRow]]:
