@@ -266,5 +266,7 @@ def test_the_time_is_divided_by_stacks(monkeypatch):
     spaces = [create(name, task.signature) for name in ("mlp", "cnn")]
     models = [space.build(space.plain()[0]) for space in spaces]
     monkeypatch.setattr(population, "PARTS", 1)
+    train, took = population.Job.train, {0: 1.0, 1: 3.0}
+    monkeypatch.setattr(population.Job, "train", lambda job, part, stop: (train(job, part, stop)[0], took[part[0]]))
     small, large = population.train_population(models, task, TrainingOptions(epochs=2), seeds=[1, 2])
-    assert large.seconds > 2 * small.seconds > 0
+    assert large.seconds == pytest.approx(3 * small.seconds) and small.seconds > 0
