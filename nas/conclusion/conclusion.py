@@ -16,6 +16,7 @@ from nas.conclusion.random_baseline import random_search
 from nas.conclusion.retraining import as_found, measure_and_export, retrain
 from nas.duration import duration
 from nas.engine.budget import trainings
+from nas.engine.expected import expected
 from nas.engine.leaders import best_by_hand, front, winner
 from nas.engine.remaining_time import Work
 from nas.engine.search_loop import Engine
@@ -125,7 +126,7 @@ def _random(
 def _by_hand(engine: Engine, figures: Figures) -> list[NetworkRow]:
     """The best reference of a guided search, also if it is the winner; none if the search ran no references."""
     plan = engine.plan
-    found = best_by_hand(plan.objectives, plan.constraints, engine.record.trials)
+    found = best_by_hand(plan.objectives, plan.constraints, engine.record.trials, expected(plan, engine.record.trials))
     if found is None:
         return []
     networks = as_found(engine, found.candidate, first=True)

@@ -7,6 +7,7 @@ import onnx_ir as ir
 
 import onnx_graph
 from nas.conclusion.figures import Figures
+from nas.engine.expected import expected
 from nas.engine.search_loop import Engine
 from nas.errors import TrainingError
 from nas.exporters.onnx_export import export
@@ -72,7 +73,7 @@ def retrain(
 
 
 def as_found(engine: Engine, candidate: Candidate, *, first: bool = False) -> Retrained:
-    """The best network that the search found for a candidate whose mask was learned or inherited, by validation, kept as it is.
+    """The network of a candidate whose mask was learned or inherited of which most is expected, kept as the search found it.
 
     Another training would find another mask, or lose the weights that were inherited.
 
@@ -82,6 +83,7 @@ def as_found(engine: Engine, candidate: Candidate, *, first: bool = False) -> Re
         first: whether only its first training counts.
     """
     sign, runs = engine.plan.metric.sign, []
+    hopes = expected(engine.plan, engine.record.trials)
     for trial in engine.record.trials:
         path = engine.recorder.networks.path(trial.digest, trial.repeat)
         wanted = trial.digest == candidate.digest and not (first and trial.repeat)
@@ -89,7 +91,7 @@ def as_found(engine: Engine, candidate: Candidate, *, first: bool = False) -> Re
             runs.append((trial, path))
     if not runs:
         return retrain(engine, candidate, repeats=1)
-    trial, path = max(runs, key=lambda run: sign * (run[0].accuracy or 0.0))
+    trial, path = max(runs, key=lambda run: sign * hopes.get(run[0].number, run[0].accuracy or 0.0))
     return Retrained(
         candidate, [_result_of(trial)], [onnx_graph.load(path)], grouped=engine.plan.method.grouped, sign=sign
     )

@@ -1,6 +1,7 @@
 """The leaders of a search, its Pareto front and its winner."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from statistics import mean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +14,11 @@ from search_spaces import MaskRecipe
 
 
 def ranked(goals: Sequence[objectives.Objective], known: Sequence[CandidateResult]) -> list[CandidateResult]:
-    """Results, the best first: sorted by the metric of the search; with several objectives the front comes first."""
+    """Results, the best first: by what they are expected to reach; with several objectives the front comes first."""
     if not known:
         return []
     metric = objectives.main_of(goals)
-    order = np.array([-metric.to_share(result.accuracy) for result in known])
+    order = np.array([-metric.to_share(mean(result.expected)) for result in known])
     if len(goals) > 1:
         order = order / 2 + objectives.fronts(_losses(goals, known))
     return [known[i] for i in np.argsort(order, kind="stable")]
@@ -40,7 +41,7 @@ def winner(
     """The candidate to export: the most accurate one, among those trained more than once if there are any.
 
     A drawn mask that was trained once may lead only by luck, so it never beats one that was trained again. Where masks were learned or
-    inherited, the networks themselves are compared, as the winner is kept as it was found: the best training of each candidate counts.
+    inherited, the networks themselves are compared, as the winner is kept as it was found: that one of which most is expected.
     """
     confirmed = [result for result in known if len(result.accuracies) > 1]
     if not known and any(not trial.failed for trial in tried):
@@ -49,19 +50,22 @@ def winner(
         raise RunError("every training of the run failed; `trials.csv` says why")
     sign = objectives.main_of(goals).sign
     if any(not isinstance(result.candidate.mask, MaskRecipe) for result in known):
-        return max(known, key=lambda result: (max(sign * one for one in result.accuracies), -result.metrics["nnz"]))
+        return max(known, key=lambda result: (max(sign * one for one in result.expected), -result.metrics["nnz"]))
     return max(confirmed or known, key=lambda result: (sign * result.accuracy, -result.metrics["nnz"]))
 
 
 def best_by_hand(
-    goals: Sequence[objectives.Objective], bounds: Sequence[Constraint], trials: Sequence[Trial]
+    goals: Sequence[objectives.Objective],
+    bounds: Sequence[Constraint],
+    trials: Sequence[Trial],
+    expected: Mapping[int, float],
 ) -> CandidateResult | None:
     """The best of what an expert would run first: the references of a guided search; None if the search made none.
 
-    Later trainings of a reference do not count.
+    Later trainings of a reference do not count. `expected` is as in `results_by_candidate`.
     """
     first = [trial for trial in trials if trial.way == "reference" and trial.repeat == 0]
-    found = ranked(goals, feasible(goals, bounds, results_by_candidate(first)))
+    found = ranked(goals, feasible(goals, bounds, results_by_candidate(first, expected)))
     return found[0] if found else None
 
 

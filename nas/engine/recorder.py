@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import onnx_ir as ir
 
 import onnx_graph
+from nas.engine.expected import expected
 from nas.engine.leaders import best_by_hand, feasible, front, ranked, winner
 from nas.engine.measurer import Training
 from nas.engine.network_files import NetworkFiles
@@ -20,8 +21,10 @@ from nas.study.trial import Trial, results_by_candidate
 from nas.study.way import Way
 from search_spaces import MaskRecipe, Ticket
 
-KEPT_LEADERS = 10
+KEPT_LEADERS = 20
 """Number of leaders whose networks are kept, in addition to the Pareto front."""
+TRAINED_ON = 10_000
+"""Most training examples on which a trained network is measured."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +53,7 @@ class Recorder:
                 if found:
                     trial = replace(trial, ticket=Ticket.of(onnx_graph.masks(model).values()))
                 trial = self._measured(trial, model) if found or self.plan.method.moves else trial
-                trial = self._with_further_metrics(trial, model)
+                trial = self._with_further_metrics(self._with_train_accuracy(trial, model), model)
                 self.networks.save(trial.digest, trial.repeat, model)
             self.record.add(trial)
         self._keep_leaders()
@@ -80,6 +83,14 @@ class Recorder:
         error = f"after training {first.metric} is {metrics[first.metric]:g}, which breaks the constraint {first}"
         return replace(trial, metrics=metrics, accuracy=None, error=error)
 
+    def _with_train_accuracy(self, trial: Trial, model: ir.Model) -> Trial:
+        """The trial with the metric of the search on the training split."""
+        from nas.training.single import evaluate
+
+        task, device = self.plan.task, self.plan.config.device
+        found = evaluate(model, task, task.train.first(TRAINED_ON), metric=self.plan.metric.name, device=device)
+        return replace(trial, train_accuracy=found)
+
     def _with_further_metrics(self, trial: Trial, model: ir.Model) -> Trial:
         """The trial with all other metrics of objectives and constraints, measured on the validation split."""
         from nas.training.single import evaluate
@@ -93,8 +104,10 @@ class Recorder:
 
     def _keep_leaders(self) -> None:
         goals = self.plan.objectives
-        known = feasible(goals, self.plan.constraints, results_by_candidate(self.record.trials))
-        by_hand = best_by_hand(goals, self.plan.constraints, self.record.trials)
+        trials = self.record.trials
+        hopes = expected(self.plan, trials)
+        known = feasible(goals, self.plan.constraints, results_by_candidate(trials, hopes))
+        by_hand = best_by_hand(goals, self.plan.constraints, trials, hopes)
         kept = [*ranked(goals, known)[:KEPT_LEADERS], *front(goals, known), *([] if by_hand is None else [by_hand])]
         if known:
             kept.append(winner(goals, known))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from nas.engine.budget import spent
+from nas.engine.expected import expected
 from nas.engine.guided.planner import GuidedPlanner
 from nas.engine.leaders import feasible, ranked
 from nas.engine.measurer import Measurer, Training
@@ -62,7 +63,9 @@ class Engine:
 
     def feasible(self, trials: Sequence[Trial]) -> list[CandidateResult]:
         """The trained candidates whose metrics meet the constraints."""
-        return feasible(self.plan.objectives, self.plan.constraints, results_by_candidate(trials))
+        return feasible(
+            self.plan.objectives, self.plan.constraints, results_by_candidate(trials, expected(self.plan, trials))
+        )
 
     def run(self) -> list[Trial]:
         """Train until the budget of trainings or time is spent; returns all trials, including earlier ones."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import onnx_ir as ir
 
 from nas.engine.plan import SearchPlan
-from nas.tasks.task import Split, Task
+from nas.tasks.task import Task
 from nas.training.methods.method import Method
 
 BATCHES = (1, 4)
@@ -68,9 +68,4 @@ def _part(task: Task, examples: int) -> Task:
     """The task with so many training examples, and validation examples in proportion."""
     examples = min(examples, len(task.train))
     validation = max(1, round(len(task.validation) * examples / len(task.train)))
-    return replace(task, train=_first(task.train, examples), validation=_first(task.validation, validation))
-
-
-def _first(split: Split, count: int) -> Split:
-    legal = None if split.legal is None else split.legal[:count]
-    return Split(x=split.x[:count], y=split.y[:count], legal=legal)
+    return replace(task, train=task.train.first(examples), validation=task.validation.first(validation))

@@ -179,6 +179,7 @@ def _from_frozen(frozen: FrozenTrial) -> Trial:
         repeat=int(data["repeat"]),
         candidate=candidate,
         accuracy=None if data["accuracy"] is None else float(data["accuracy"]),
+        train_accuracy=None if data.get("train_accuracy") is None else float(data["train_accuracy"]),
         score=None if score is None else Score(float(score["mean"]), float(score["std"])),
         metrics={"nnz": _number(data["metrics"]["nnz"]), **{name: _number(v) for name, v in data["metrics"].items()}},
         seconds=float(data["seconds"]),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from nas.measure.costs import COSTS
@@ -16,6 +17,7 @@ COLUMNS = (
     "way",
     "digest",
     "accuracy",
+    "train_accuracy",
     "score",
     "score_std",
     "nnz",
@@ -57,6 +59,7 @@ class Trial:
         repeat: 0 for the first training of a candidate; 1, 2, … if a leading candidate is trained again to confirm it.
         candidate: candidate that was trained.
         accuracy: metric of the search, accuracy or another one, measured on the validation split; None if the training failed.
+        train_accuracy: the same metric on the training split; None if it was not measured.
         score: prediction before the training; None without a predictor.
         metrics: exact counts of the built network: ``nnz``, ``params``, ``weights``, ``macs``, and the
             other costs and metrics in objectives and constraints, by name; metrics are measured on the validation split.
@@ -83,6 +86,7 @@ class Trial:
     cost: float = 1.0
     error: str = ""
     way: Way = "drawn"
+    train_accuracy: float | None = None
     ticket: Ticket | None = None
     proposal: "Proposal | None" = None
 
@@ -104,6 +108,7 @@ class Trial:
             "repeat": self.repeat,
             "digest": self.digest,
             "accuracy": self.accuracy,
+            "train_accuracy": self.train_accuracy,
             "score": None if self.score is None else {"mean": self.score.mean, "std": self.score.std},
             "metrics": dict(self.metrics),
             "dead_units": self.dead_units,
@@ -138,6 +143,7 @@ class CandidateResult:
         metrics: the same as in `Trial`: costs of the first training, and means of metrics.
         score: prediction made before its first training.
         number: number of its first trial.
+        expected: what the network of each training is expected to reach on new examples; its accuracy if nothing more is known.
     """
 
     candidate: Candidate
@@ -146,10 +152,16 @@ class CandidateResult:
     metrics: Mapping[str, float]
     score: Score | None
     number: int
+    expected: tuple[float, ...]
 
 
-def results_by_candidate(trials: Sequence[Trial]) -> list[CandidateResult]:
-    """One result per candidate that was trained without failure, in order of the first training."""
+def results_by_candidate(
+    trials: Sequence[Trial], expected: Mapping[int, float] = MappingProxyType({})
+) -> list[CandidateResult]:
+    """One result per candidate that was trained without failure, in order of the first training.
+
+    `expected` is what networks are expected to reach on new examples, by the number of the trial.
+    """
     groups: dict[str, list[Trial]] = {}
     for trial in trials:
         if not trial.failed:
@@ -166,6 +178,9 @@ def results_by_candidate(trials: Sequence[Trial]) -> list[CandidateResult]:
                 metrics=_metrics(group),
                 score=first.score,
                 number=first.number,
+                expected=tuple(
+                    expected.get(trial.number, accuracy) for trial, accuracy in zip(group, accuracies, strict=True)
+                ),
             )
         )
     return result

@@ -26,6 +26,10 @@ class Split:
         """Number of examples."""
         return len(self.x)
 
+    def first(self, count: int) -> "Split":
+        """The first `count` examples, all if there are fewer."""
+        return Split(x=self.x[:count], y=self.y[:count], legal=None if self.legal is None else self.legal[:count])
+
 
 @dataclass(frozen=True, eq=False)
 class Normalisation:

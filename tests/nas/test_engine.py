@@ -339,10 +339,22 @@ def test_a_training_seed_depends_on_study_candidate_and_repeat():
 def test_a_candidate_trained_once_does_not_beat_a_confirmed_one():
     candidate = Candidate(space="mlp", architecture={})
     lucky = CandidateResult(
-        candidate=candidate, accuracy=0.99, accuracies=(0.99,), metrics={"nnz": 5}, score=None, number=0
+        candidate=candidate,
+        accuracy=0.99,
+        accuracies=(0.99,),
+        metrics={"nnz": 5},
+        score=None,
+        number=0,
+        expected=(0.99,),
     )
     sure = CandidateResult(
-        candidate=candidate, accuracy=0.95, accuracies=(0.94, 0.96), metrics={"nnz": 5}, score=None, number=1
+        candidate=candidate,
+        accuracy=0.95,
+        accuracies=(0.94, 0.96),
+        metrics={"nnz": 5},
+        score=None,
+        number=1,
+        expected=(0.94, 0.96),
     )
     assert winner((), [lucky, sure]) is sure
     assert winner((), [lucky]) is lucky

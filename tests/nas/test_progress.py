@@ -16,6 +16,7 @@ def result(name, *accuracies):
         metrics={"nnz": 5},
         score=None,
         number=0,
+        expected=accuracies,
     )
 
 

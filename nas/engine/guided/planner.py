@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from nas.engine.acquisition import scalarised
 from nas.engine.budget import spent
+from nas.engine.expected import expected
 from nas.engine.guided import proposals, references
 from nas.engine.guided.surrogate import GuidedSurrogate
 from nas.engine.keep import KeepRule
@@ -192,8 +193,8 @@ class GuidedPlanner:
         return self._round(round_, [(one, 0) for one in chosen], "evolution", len(pool))
 
     def _leaders(self, trials: Sequence[Trial]) -> list[CandidateResult]:
-        goals = self.search.objectives
-        return ranked(goals, feasible(goals, self.search.constraints, results_by_candidate(trials)))
+        goals, known = self.search.objectives, results_by_candidate(trials, expected(self.search, trials))
+        return ranked(goals, feasible(goals, self.search.constraints, known))
 
     def _parents(self, trials: Sequence[Trial]) -> list[Trial]:
         """The best trained networks with a ticket, whose files are kept, the best first."""

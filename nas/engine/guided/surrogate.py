@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nas.engine.expected import expected
 from nas.engine.plan import SearchPlan
 from nas.seeds import derive
 from nas.study.trial import Trial
@@ -54,18 +55,23 @@ class GuidedSurrogate:
         self.fitted = True
 
     def _examples(self, trials: Sequence[Trial]) -> list[tuple[StructureGraph, float]]:
-        """What was asked and measured: a plan counts once, with the mean of its runs; every mask that was found counts too."""
+        """What was asked, and what is expected after the measurements.
+
+        A plan counts once, with the mean of its runs; every mask that was found counts too.
+        """
         plans: dict[str, list[float]] = {}
+        hopes = expected(self.plan, trials)
         found: list[tuple[StructureGraph, float]] = []
         candidates: dict[str, Candidate] = {}
         for trial in trials:
             if trial.accuracy is None:
                 continue
+            reached = hopes.get(trial.number, trial.accuracy)
             if trial.ticket is not None:
-                found.append((self.graph_of(ticket_of(trial)), trial.accuracy))
+                found.append((self.graph_of(ticket_of(trial)), reached))
             if not isinstance(trial.candidate.mask, InheritedMask):
                 candidates[trial.digest] = trial.candidate
-                plans.setdefault(trial.digest, []).append(trial.accuracy)
+                plans.setdefault(trial.digest, []).append(reached)
         found += [(self.graph_of(candidates[digest]), float(np.mean(values))) for digest, values in plans.items()]
         return found
 

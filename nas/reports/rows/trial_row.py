@@ -31,6 +31,7 @@ class TrialRow:
     candidate: Mapping[str, Any]
     cost: float = 1.0
     way: Way = "drawn"
+    train_accuracy: float | None = None
 
     @classmethod
     def of(cls, trial: Trial) -> "TrialRow":
@@ -93,6 +94,7 @@ class TrialRow:
             candidate=_candidate(fields, place),
             cost=fields.number("cost", low=0.0) if "cost" in fields else 1.0,
             way=_way(fields, place),
+            train_accuracy=fields.number("train_accuracy") if "train_accuracy" in fields else None,
         )
 
 
