@@ -46,7 +46,7 @@ def conclude(engine: Engine, *, on_stage: Say = lambda text: None) -> Report:
     folder.models.mkdir(exist_ok=True)
     trials = engine.record.trials
     known = engine.feasible(trials)
-    best = winner(engine.plan.objectives, known, tried=trials)
+    best = winner(engine.plan.objectives, known, tried=trials, alike=engine.plan.resolution)
     if engine.plan.table is not None:
         measured, baselines, random = _looked_up(engine, engine.plan.table, best, on_stage)
     else:

@@ -29,6 +29,7 @@ class Retrained:
     Attributes:
         grouped: whether the position of a weight among its neighbours matters (N:M), so that the export keeps dead units.
         sign: factor 1 or -1 that makes larger values of the metric better.
+        expected: what the network was expected to reach on new examples when it was chosen; None if nothing more was known.
     """
 
     candidate: Candidate
@@ -36,6 +37,7 @@ class Retrained:
     models: list[ir.Model]
     grouped: bool
     sign: float
+    expected: float | None = None
 
     @property
     def best(self) -> int:
@@ -93,7 +95,12 @@ def as_found(engine: Engine, candidate: Candidate, *, first: bool = False) -> Re
         return retrain(engine, candidate, repeats=1)
     trial, path = max(runs, key=lambda run: sign * hopes.get(run[0].number, run[0].accuracy or 0.0))
     return Retrained(
-        candidate, [_result_of(trial)], [onnx_graph.load(path)], grouped=engine.plan.method.grouped, sign=sign
+        candidate,
+        [_result_of(trial)],
+        [onnx_graph.load(path)],
+        grouped=engine.plan.method.grouped,
+        sign=sign,
+        expected=hopes.get(trial.number),
     )
 
 
@@ -152,6 +159,7 @@ def measure_and_export(
         file=str(path.relative_to(engine.folder.path)),
         score=score,
         interval=figures.interval,
+        expected=retrained.expected,
         error=None if winner is None else winner.error_against(figures),
     )
     return row, figures

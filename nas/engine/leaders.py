@@ -36,12 +36,17 @@ def front(goals: Sequence[objectives.Objective], known: Sequence[CandidateResult
 
 
 def winner(
-    goals: Sequence[objectives.Objective], known: Sequence[CandidateResult], *, tried: Sequence[Trial] = ()
+    goals: Sequence[objectives.Objective],
+    known: Sequence[CandidateResult],
+    *,
+    tried: Sequence[Trial] = (),
+    alike: float = 0.0,
 ) -> CandidateResult:
     """The candidate to export: the most accurate one, among those trained more than once if there are any.
 
     A drawn mask that was trained once may lead only by luck, so it never beats one that was trained again. Where masks were learned or
-    inherited, the networks themselves are compared, as the winner is kept as it was found: that one of which most is expected.
+    inherited, the networks themselves are compared, as the winner is kept as it was found: that one of which most is expected,
+    or the smallest of those of which not less is expected by more than `alike`.
     """
     confirmed = [result for result in known if len(result.accuracies) > 1]
     if not known and any(not trial.failed for trial in tried):
@@ -50,7 +55,9 @@ def winner(
         raise RunError("every training of the run failed; `trials.csv` says why")
     sign = objectives.main_of(goals).sign
     if any(not isinstance(result.candidate.mask, MaskRecipe) for result in known):
-        return max(known, key=lambda result: (max(sign * one for one in result.expected), -result.metrics["nnz"]))
+        best = {result.number: max(sign * one for one in result.expected) for result in known}
+        near = [result for result in known if best[result.number] >= max(best.values()) - alike]
+        return min(near, key=lambda result: (result.metrics["nnz"], -best[result.number]))
     return max(confirmed or known, key=lambda result: (sign * result.accuracy, -result.metrics["nnz"]))
 
 

@@ -68,6 +68,11 @@ class SearchPlan:
         return objectives.main_of(self.objectives)
 
     @property
+    def resolution(self) -> float:
+        """The smallest difference that the validation split can show: one example."""
+        return 1 / len(self.task.validation)
+
+    @property
     def further_metrics(self) -> tuple[str, ...]:
         """Names of the other metrics in objectives and constraints, each once."""
         named = [*(one.name for one in self.objectives), *(one.metric for one in self.constraints)]

@@ -110,7 +110,7 @@ class Recorder:
         by_hand = best_by_hand(goals, self.plan.constraints, trials, hopes)
         kept = [*ranked(goals, known)[:KEPT_LEADERS], *front(goals, known), *([] if by_hand is None else [by_hand])]
         if known:
-            kept.append(winner(goals, known))
+            kept.append(winner(goals, known, alike=self.plan.resolution))
         self.networks.keep_only(result.candidate.digest for result in kept)
 
 

@@ -101,8 +101,15 @@ def leaders(best: NetworkRow, trials: Sequence[TrialRow], *, validation: int, si
     several = "1 other candidate is" if len(near) == 1 else f"{len(near)} other candidates are"
     return (
         f"On the {validation:,} validation examples {several} within two standard errors ({100 * noise:.1f} points) of the winner, "
-        f"{percent(leader)}: these leaders cannot be told apart."
+        f"{percent(leader)}: these leaders cannot be told apart.{_chosen(best)}"
     )
+
+
+def _chosen(best: NetworkRow) -> str:
+    """How the winner was chosen among them."""
+    if best.expected is None:
+        return ""
+    return f" With their results on training examples, {percent(best.expected)} are expected of the winner on new ones."
 
 
 def _error(first: float, second: float, examples: int) -> float:

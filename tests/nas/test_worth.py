@@ -201,6 +201,14 @@ def test_both_kinds_of_noise_count():
     assert Verdict.of(winner, dataclasses.replace(other, error=None)).kind == "unknown"
 
 
+def test_what_was_expected_of_the_winner_is_told(trials):
+    winner = network("winner", SECOND, (0.94,))
+    told = leaders(dataclasses.replace(winner, expected=0.941), trials, validation=360)
+    assert told == leaders(winner, trials, validation=360) + (
+        " With their results on training examples, 94.10% are expected of the winner on new ones."
+    )
+
+
 def test_leaders_within_the_noise_are_told(trials):
     winner = network("winner", SECOND, (0.94,))
     # Standard error of a difference from .95 on 360 examples: about .018 near .91, so that .93, .94 and .91.. are near.

@@ -30,6 +30,8 @@ class NetworkRow:
         file: path of the export, relative to the run's folder.
         score: prediction before its first training; None for the baselines and without a predictor.
         interval: 95 % interval of the mean test metric over test examples of the same kind; None in a report of an earlier version.
+        expected: what it was expected to reach on new examples when it was chosen, from validation and training metrics of the whole run;
+            None if its validation metric alone decided.
         error: standard error, over the test examples, of the difference between the winner and this network; None for the winner
             and in a report of an earlier version.
     """
@@ -48,6 +50,7 @@ class NetworkRow:
     score: Score | None = None
     interval: tuple[float, float] | None = None
     error: float | None = None
+    expected: float | None = None
 
     @cached_property
     def mean(self) -> float:
@@ -109,6 +112,7 @@ class NetworkRow:
             score=fields.score("score"),
             interval=_interval(fields),
             error=fields.number("error", low=0.0) if "error" in fields else None,
+            expected=fields.number("expected") if "expected" in fields else None,
         )
 
 
