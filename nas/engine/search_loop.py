@@ -200,7 +200,7 @@ def open_engine(
     if remaining is None:
         remaining = RemainingTime(Seconds())
         remaining.learn(record.trials)
-    planner = planner_of(plan, remaining, clock)
+    planner = planner_of(plan, remaining, clock, NetworkFiles(folder.models))
     return Engine(
         plan=plan,
         folder=folder,
@@ -224,9 +224,12 @@ def _measurer(plan: SearchPlan, folder: RunFolder) -> Measurer:
 
 
 def planner_of(
-    plan: SearchPlan, remaining: RemainingTime, clock: Callable[[], float] = time.perf_counter
+    plan: SearchPlan,
+    remaining: RemainingTime,
+    clock: Callable[[], float] = time.perf_counter,
+    networks: NetworkFiles | None = None,
 ) -> Planner | GuidedPlanner:
-    """The planner of the search's strategy: its own, or the one that lets it fill pools."""
+    """The planner of the search's strategy: its own, or the one that lets it fill pools. `networks` are those that the run keeps."""
     make = getattr(plan.strategy, "planner", None)
-    own: GuidedPlanner | None = None if make is None else make(plan, remaining, clock)
+    own: GuidedPlanner | None = None if make is None else make(plan, remaining, clock, networks)
     return own or Planner(plan, Surrogate(plan), remaining, clock)

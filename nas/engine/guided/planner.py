@@ -9,6 +9,7 @@
 """
 
 import itertools
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,13 +17,16 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+import onnx_graph
 from nas.engine.acquisition import scalarised
 from nas.engine.budget import spent
 from nas.engine.expected import expected
 from nas.engine.guided import proposals, references
+from nas.engine.guided.broods import Parent
 from nas.engine.guided.surrogate import GuidedSurrogate
 from nas.engine.keep import KeepRule
 from nas.engine.leaders import feasible, ranked
+from nas.engine.network_files import NetworkFiles
 from nas.engine.plan import SearchPlan
 from nas.engine.planner import RoundPlan
 from nas.engine.pool import Screened
@@ -54,8 +58,10 @@ TOURNAMENT = 0.25
 """Share of the pool from which every choice but the first is made, so that the plans of a round differ."""
 PATIENCE = 20
 """Proposals for each wanted one; a small space may have no more."""
-SCREENED_CHILDREN = 4
-"""Children are quicker to encode than plans, so that many more are screened."""
+BROODS, BITS = 10_000, 2**30
+"""Most children of a round, and most bits of all their masks: both bound the time."""
+CLOSELY = 3
+"""So many times as many children as plans are looked at closely; they are quicker to encode."""
 
 
 @dataclass(eq=False)
@@ -66,6 +72,8 @@ class GuidedPlanner:
     surrogate: GuidedSurrogate
     remaining: RemainingTime
     clock: Callable[[], float] = time.perf_counter
+    networks: NetworkFiles | None = None
+    """The trained networks that the run keeps; without them no mask is evolved."""
     keep: KeepRule = field(init=False)
     _metrics: dict[str, dict[str, float]] = field(default_factory=dict)
     _proposed: int = 0
@@ -182,15 +190,44 @@ class GuidedPlanner:
     def _evolution(
         self, round_: int, trials: Sequence[Trial], parents: Sequence[Trial], left: float, rng: np.random.Generator
     ) -> RoundPlan:
-        """The most promising children of the best masks."""
-        config = self.search.config
-        known = {trial.digest for trial in trials}
-        pool = self._distinct(
-            proposals.children(self.search.space, parents, rng), known, SCREENED_CHILDREN * config.screen
-        )
+        """The most promising children of the best masks; further plans if there are none."""
+        pool = self._children(parents, {trial.digest for trial in trials}, rng)
+        if not pool:
+            return self._discovery(round_, trials, left, rng)
         count = max(1, int(min(self.length, left) / CHILD_SHARE))
         chosen = itertools.islice(self._best(pool, rng), count)
         return self._round(round_, [(one, 0) for one in chosen], "evolution", len(pool))
+
+    def _children(self, parents: Sequence[Trial], known: set[str], rng: np.random.Generator) -> list[Candidate]:
+        """Children of the best masks that are not known: those of broods of which most is expected, and crossings of relatives."""
+        space, screen = self.search.space, self.search.config.screen
+        several = {one.digest: one for place in range(len(parents)) for one in self._brood(parents, place, rng)}
+        crossed = self._distinct(proposals.crossings(space, parents, rng), known | set(several), screen)
+        return [one for digest, one in several.items() if digest not in known] + crossed
+
+    def _brood(self, parents: Sequence[Trial], place: int, rng: np.random.Generator) -> list[Candidate]:
+        """The children of one parent that were looked at closely; those of better parents are more."""
+        from nas.training.weight_gradients import weight_gradients
+
+        search, trial = self.search, parents[place]
+        path = None if self.networks is None else self.networks.path(trial.digest, trial.repeat)
+        if path is None or not path.exists():
+            return []
+        network = onnx_graph.load(path)
+        gradients = weight_gradients(network, search.task, seed=trial.seed, device=search.config.device)
+        parent = Parent.of(trial, network, gradients)
+        share = 1 / (1 + place) / sum(1 / (1 + other) for other in range(len(parents)))
+        several = min(BROODS, BITS // len(parent.strength))
+        dense = search.space.dense(trial.candidate)
+        wanted = [self.keep.drawn(dense, rng) or len(parent.kept) for _ in range(math.ceil(share * several))]
+        brood = parent.brood(np.array(wanted), rng)
+        self._proposed += len(brood)
+        closely = CLOSELY * search.config.screen
+        if self.surrogate.predictor is None:
+            return [brood.candidate(child) for child in range(min(len(brood), closely))]
+        found = brood.screened(self.surrogate, search.space.build(dense), math.ceil(share * closely) + 1, rng)
+        self._screened |= {child.digest: score for child, score in found}
+        return [child for child, _ in found]
 
     def _leaders(self, trials: Sequence[Trial]) -> list[CandidateResult]:
         goals, known = self.search.objectives, results_by_candidate(trials, expected(self.search, trials))

@@ -18,9 +18,7 @@ FRESH, SWITCHED = 0.35, 0.3
 PARENTS = 6
 """Number of leading plans, and of leading masks, that have children."""
 CROSSED = 0.3
-"""Share of children with two parents."""
-MOST_EDITS = 2
-"""Most edits of a child."""
+"""Share of plans with two parents."""
 LIVE = 0.9
 """Least share of the parent's live weights that a child keeps: a mask that lost more has lost what its weights had learnt."""
 
@@ -93,30 +91,23 @@ def _method_of(candidate: Candidate | None, otherwise: str) -> str:
     return candidate.mask.method if candidate is not None and isinstance(candidate.mask, LearnedMask) else otherwise
 
 
-def children(space: SearchSpace, parents: Sequence[Trial], rng: np.random.Generator) -> Iterator[Candidate | None]:
-    """Children of the masks of some trials, the best first, without end, some equal; None for a child with too few `LIVE` weights.
+def crossings(space: SearchSpace, parents: Sequence[Trial], rng: np.random.Generator) -> Iterator[Candidate | None]:
+    """Children of two masks each, the best first, without end, some equal; None for a child with too few `LIVE` weights.
 
     Only relatives are crossed: in masks that were found independently, units of the same number do different things.
     """
     tickets = [ticket_of(trial) for trial in parents]
-    weights = 1.0 / (1 + np.arange(len(tickets)))
-    live = [counts(space.build(ticket))["nnz"] for ticket in tickets]
-    while tickets:
-        place = int(rng.choice(len(tickets), p=weights / weights.sum()))
-        first = child = tickets[place]
-        relatives = [one for one, trial in zip(tickets, parents, strict=True) if _related(trial, parents[place])]
-        if relatives and rng.random() < CROSSED:
-            child = space.crossover(first, relatives[int(rng.integers(len(relatives)))], rng)
-        for _ in range(int(rng.integers(child is first, MOST_EDITS + 1))):
-            child = _edited(space, child, rng)
+    relatives = [
+        [ticket for ticket, other in zip(tickets, parents, strict=True) if _related(other, trial)] for trial in parents
+    ]
+    places = [place for place, several in enumerate(relatives) if several]
+    weights = 1.0 / (1 + np.array(places, np.float64))
+    live = {place: counts(space.build(tickets[place]))["nnz"] for place in places}
+    while places:
+        place = int(rng.choice(places, p=weights / weights.sum()))
+        several = relatives[place]
+        child = space.crossover(tickets[place], several[int(rng.integers(len(several)))], rng)
         yield child if counts(space.build(child))["nnz"] >= LIVE * live[place] else None
-
-
-def _edited(space: SearchSpace, child: Candidate, rng: np.random.Generator) -> Candidate:
-    try:
-        return space.mutate(child, rng)
-    except SpaceError:
-        return child
 
 
 def _related(first: Trial, second: Trial) -> bool:

@@ -8,6 +8,7 @@ from nas.engine.guided import neighbourhood
 from nas.engine.guided.planner import GuidedPlanner
 from nas.engine.guided.surrogate import GuidedSurrogate
 from nas.engine.keep import EXACT
+from nas.engine.network_files import NetworkFiles
 from nas.engine.plan import SearchPlan
 from nas.engine.pool import Pool
 from nas.engine.remaining_time import RemainingTime
@@ -20,11 +21,17 @@ from search_spaces import has_masks
 class Guided:
     """Masks that are learned, inherited and evolved, beside architectures; drawn masks where other costs than non-zeros are bound."""
 
-    def planner(self, plan: SearchPlan, remaining: RemainingTime, clock: Callable[[], float]) -> GuidedPlanner | None:
+    def planner(
+        self,
+        plan: SearchPlan,
+        remaining: RemainingTime,
+        clock: Callable[[], float],
+        networks: NetworkFiles | None,
+    ) -> GuidedPlanner | None:
         """The planner of a search; None if it has to `fill` pools: with drawn masks, or with architectures that have no masks."""
         if not has_masks(plan.space) or any(bound.metric not in EXACT for bound in on_costs(plan.constraints)):
             return None
-        return GuidedPlanner(plan, GuidedSurrogate(plan), remaining, clock)
+        return GuidedPlanner(plan, GuidedSurrogate(plan), remaining, clock, networks)
 
     def fill(
         self, pool: Pool, trials: Sequence[Trial], count: int, *, rng: np.random.Generator, trainings: int

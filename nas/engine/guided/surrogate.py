@@ -1,11 +1,13 @@
 """The predictor of a guided search: fitted again every round on plans, learned masks and drawn masks of the run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
 
 from nas.engine.expected import expected
 from nas.engine.plan import SearchPlan
@@ -77,8 +79,23 @@ class GuidedSurrogate:
 
     def predict(self, candidates: Sequence[Candidate]) -> Prediction:
         """Predictions for candidates; what this run has not measured yet, such as dense networks, the shipped predictor answers."""
+        return self._answers([self.graph_of(one) for one in candidates])
+
+    def predict_masks(self, ticket: Candidate, model: ir.Model, masks: Mapping[str, NDArray[np.bool_]]) -> Prediction:
+        """Predictions for many masks of one network, all of the origin of `ticket`; `model` is the network without a mask."""
+        from predictors import encode_masks
+
+        origin = origin_of(ticket)
+        return self._answers([graph.on(self.description).of_origin(origin) for graph in encode_masks(model, masks)])
+
+    def screen(self, model: ir.Model, masks: Mapping[str, NDArray[np.bool_]]) -> NDArray[np.float64]:
+        """A few features of many masks of one network, see `predictors.screen`."""
+        from predictors import screen
+
+        return screen(model, masks, self.description)
+
+    def _answers(self, graphs: Sequence[StructureGraph]) -> Prediction:
         assert self.predictor is not None
-        graphs = [self.graph_of(one) for one in candidates]
         learnt = getattr(self.predictor, "questions", None)
         known = [learnt is None or (graph.origin or Origin()).question in learnt for graph in graphs]
         parts = []
