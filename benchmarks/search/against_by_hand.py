@@ -12,7 +12,8 @@ network itself is measured once on the test split; nothing is trained again afte
   guided           the guided search as it is
   evolution        the search of drawn masks
 
-Seeds are paired. The columns that are chosen are those that are given; finished rows are kept.
+Seeds are paired. The columns that are chosen are those that are given; finished rows are kept. Cells of a user's own model (trained dense,
+its weights are where every pruning starts) have 8 trainings; "dense" in their rows is the test accuracy of that model.
 Usage: NAS_DATA_DIR=DATA python -m benchmarks.search.against_by_hand [CELL ...] [--ways NAME ...] [--seeds N] [--print]
 """
 
@@ -35,6 +36,7 @@ from rich.table import Table
 
 import nas
 import onnx_graph
+from benchmarks.support.own_models import trained
 from benchmarks.support.places import RESULTS
 from nas.engine.guided.proposals import plans
 from nas.engine.guided.references import METHODS, learned, pruned, small
@@ -53,13 +55,15 @@ BY_HAND = ("espn", "obd", "gumbel", "gradual")
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """A task with its budget. `task` may name a file below the data folder."""
+    """A task with its budget. `task` may name a file below the data folder; `model` is one of `own_models.MODELS`, trained by its user."""
 
     task: str
     space: str
     constraint: str
     target: str | None = None
     subset: int | None = None
+    model: str | None = None
+    trainings: int | None = None
 
 
 CELLS = {
@@ -68,6 +72,13 @@ CELLS = {
     "digits 600": Cell(task="digits", space="mlp", constraint="nnz<=600"),
     "reber 100": Cell(task="embedded-reber", space="rnn", constraint="nnz<=100", subset=1500),
     "segment 200": Cell(task="tabular/segment.csv", space="mlp", constraint="nnz<=200", target="category"),
+    "fashion 1000": Cell(task="fashion-mnist", space="mlp", constraint="nnz<=1000", subset=12000),
+    "own mlp, 10 %": Cell(task="digits", space="onnx", constraint="density<=0.1", model="mlp", trainings=8),
+    "own resnet, 10 %": Cell(task="digits", space="onnx", constraint="density<=0.1", model="resnet", trainings=8),
+    "own lstm, 10 %": Cell(task="digits", space="onnx", constraint="density<=0.1", model="lstm", trainings=8),
+    "own transformer, 10 %": Cell(
+        task="digits", space="onnx", constraint="density<=0.1", model="transformer", trainings=8
+    ),
     "mnist 500": Cell(task="mnist", space="mlp+cnn", constraint="nnz<=500", subset=12000),
 }
 
@@ -121,14 +132,21 @@ def _measured(cell: Cell, way: str, seed: int, args: argparse.Namespace) -> dict
         space=cell.space,
         subset=cell.subset,
         constraint=(cell.constraint,),
-        trainings=args.trainings,
+        trainings=args.trainings if cell.trainings is None else cell.trainings,
         epochs=2 if args.quick else None,
         data_dir=None if args.data_dir is None else str(args.data_dir),
         seed=seed,
         repeats=1,
     )
     begin = time.perf_counter()
-    found = WAYS[way](config)
+    with tempfile.TemporaryDirectory() as folder:
+        if cell.model is not None:
+            path = Path(folder) / "own.onnx"
+            dense = trained(cell.model, path, seed=seed)
+            config = replace(config, model=str(path))
+        found = WAYS[way](config)
+    if cell.model is not None:
+        found["dense"] = dense
     return {**{key: round(value, 6) for key, value in found.items()}, "seconds": round(time.perf_counter() - begin, 1)}
 
 
