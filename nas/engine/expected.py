@@ -19,11 +19,10 @@ FEWEST = 6
 """Fewest networks for a line; below, each is expected to reach what it was measured to."""
 SLOPE, SLOPE_STD = 1.0, 0.5
 """What is believed of the line's slope, on the scale of log-odds, before anything is measured."""
-SPREAD, WEIGHT = 0.2, 5.0
+SPREAD, WEIGHT = 0.2, 10.0
 """Spread of networks about the line in log-odds, believed before anything is measured, and for how many networks this belief counts."""
 ROUNDS = 10
 """The line and the spread are found in turn."""
-SMALLEST_SPREAD = 0.03
 
 
 def expected(plan: SearchPlan, trials: Sequence[Trial]) -> dict[int, float]:
@@ -61,8 +60,8 @@ def between(measured: Floats, trained: Floats, examples: int) -> Floats:
         line = design @ found
         noise = _noise(1 / (1 + np.exp(-line)), examples, least)
         upper = line >= np.median(line)
-        excess = float(np.sum((y - line)[upper] ** 2 - noise[upper]))
-        spread = max(SMALLEST_SPREAD**2, (excess + WEIGHT * SPREAD**2) / (int(upper.sum()) + WEIGHT))
+        excess = max(0.0, float(np.sum((y - line)[upper] ** 2 - noise[upper])))
+        spread = (excess + WEIGHT * SPREAD**2) / (int(upper.sum()) + WEIGHT)
     mean = (line / spread + y / noise) / (1 / spread + 1 / noise)
     return np.asarray(1 / (1 + np.exp(-mean)), np.float64)
 
