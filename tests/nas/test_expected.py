@@ -27,7 +27,7 @@ def test_a_lucky_network_is_drawn_to_the_line_unless_examples_are_many():
     few, many = between(lucky, TRAINED, 300), between(lucky, TRAINED, 300_000)
     assert np.argmax(lucky) == 2
     assert np.argmax(few) == 7
-    assert few[2] < 0.94
+    assert few[2] < 0.95
     assert many[2] == pytest.approx(0.97, abs=0.001)
 
 
