@@ -75,6 +75,11 @@ class JoinedSpace:
         """The plain networks of all spaces."""
         return [one for space in self.spaces.values() if isinstance(space, MaskedSpace) for one in space.plain(scale)]
 
+    def resized(self, candidate: Candidate, scale: float) -> Candidate:
+        """The dense network with other widths, see `MaskedSpace.resized`; unchanged if its space has no widths."""
+        space = self.of(candidate)
+        return space.resized(candidate, scale) if isinstance(space, MaskedSpace) else space.dense(candidate)
+
     def options(self) -> Mapping[str, object]:
         """The options of every space by its name."""
         return {name: dict(space.options()) for name, space in self.spaces.items()}

@@ -190,13 +190,13 @@ class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
         """
         found: dict[str, Candidate] = {}
         for preferred in self.preferred():
-            sized = {
-                name: max(1, round(gene * scale)) if name.startswith(self.sizes) and isinstance(gene, int) else gene
-                for name, gene in preferred.items()
-            }
-            candidate = self._unmasked(PreferredTrial(sized))
+            candidate = self._resized(preferred, scale)
             found.setdefault(candidate.digest, candidate)
         return list(found.values())
+
+    def resized(self, candidate: Candidate, scale: float) -> Candidate:
+        """The dense network of a candidate with its widths multiplied by `scale`, within the ranges of the space."""
+        return self._resized(self.dense(candidate).architecture, scale)  # type: ignore[arg-type]
 
     def preferred(self) -> Sequence[Mapping[str, Gene]]:
         """Genes of `plain` networks; genes that are missing have the middle of their range or the first choice."""
@@ -212,6 +212,13 @@ class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
         design = self.design(recorder)
         architecture = self.unstructured(design) if self.network(design).structure else recorder.genes
         return Candidate(space=self.name, architecture=architecture, mask=MaskRecipe())
+
+    def _resized(self, genes: Mapping[str, Gene], scale: float) -> Candidate:
+        sized = {
+            name: max(1, round(gene * scale)) if name.startswith(self.sizes) and isinstance(gene, int) else gene
+            for name, gene in genes.items()
+        }
+        return self._unmasked(PreferredTrial(sized))
 
     def _propose(self, trial: TrialLike, edits: tuple[MaskEdit, ...] = ()) -> Candidate:
         """A candidate with the trial's genes, made to fit the budget."""

@@ -199,7 +199,7 @@ class Bench:
 
 def _restarted(config: nas.SearchConfig, methods: tuple[str, ...]) -> dict[str, float]:
     bench = Bench(config)
-    several = pruned(bench.plan.space, bench.keep, methods)
+    several = [plan for _, plan in pruned(bench.plan.space, bench.keep, methods)]
     for number, candidate in enumerate(several, 1):
         bench.run(candidate, list(range(100)), number * config.trainings / len(several))
     return bench.result()

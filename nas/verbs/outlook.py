@@ -8,7 +8,7 @@ from typing import Any
 import onnx_ir as ir
 
 from nas.engine.guided.planner import GuidedPlanner
-from nas.engine.guided.references import plain_networks
+from nas.engine.plain_networks import plain_networks
 from nas.engine.plan import SearchPlan
 from nas.engine.preflight import preflight
 from nas.engine.remaining_time import Pace, RemainingTime, Work, after_search

@@ -56,6 +56,8 @@ OPTIMISM = (0.0, 0.3)
 """Standard deviations added to the predicted mean, in turn for each choice. A plan of which nothing is known costs whole trainings."""
 TOURNAMENT = 0.25
 """Share of the pool from which every choice but the first is made, so that the plans of a round differ."""
+MORE = 1.1
+"""Least factor by which a plan's number of weights is raised when its network costs less than it may."""
 PATIENCE = 20
 """Proposals for each wanted one; a small space may have no more."""
 BROODS, BITS = 10_000, 2**30
@@ -89,6 +91,7 @@ class GuidedPlanner:
             on_costs(search.constraints),
             lambda model, candidate: as_exported(model, search.task, candidate),
             spread=any(goal.name in COSTS for goal in search.objectives),
+            further=[goal.name for goal in search.objectives if goal.name in COSTS],
         )
 
     @property
@@ -103,6 +106,7 @@ class GuidedPlanner:
         left = budget - spent(trials)
         if not trials:
             return self._round(round_, self.references(), "reference")
+        self._learn_costs(trials)
         self.fit(trials)
         rng = generator(self.search.config.seed, "guided", round_)
         parents = self._parents(trials)
@@ -115,6 +119,11 @@ class GuidedPlanner:
         budget = self.search.config.trainings
         ahead: dict[Way, float] = {"discovery": max(0.0, DISCOVERY * budget - done)}
         return ahead | {"evolution": max(0.0, budget - done - ahead["discovery"])}
+
+    def _learn_costs(self, trials: Sequence[Trial]) -> None:
+        """Correct the estimates of costs; those of candidates that are not trained yet change."""
+        self.keep.learn(trials)
+        self._metrics.clear()
 
     def fit(self, trials: Sequence[Trial]) -> None:
         """Fit the predictor again and count the time."""
@@ -131,7 +140,7 @@ class GuidedPlanner:
         """
         space, budget = self.search.space, self.search.config.trainings
         small = references.small(space, self.keep)
-        pruned = [one for one in references.pruned(space, self.keep, self.methods) if self._possible(one)]
+        pruned = [one for one in references.pruned(space, self.keep, self.methods) if self._possible(one[1])]
         first, further = self._by_promise(pruned)
         chosen, cost = [*first, *small], float(2 * len(first) + len(small))
         for one in further:
@@ -144,26 +153,32 @@ class GuidedPlanner:
             chosen = [one for one in several if self._possible(one)][:4]
         return [(one, 0) for one in chosen]
 
-    def _by_promise(self, pruned: Sequence[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
-        """The most promising method on every plain network, and the others that may be as good; without a predictor in their order."""
+    def _by_promise(self, pruned: Sequence[tuple[int, Candidate]]) -> tuple[list[Candidate], list[Candidate]]:
+        """The most promising plan for every plain network, and the others that may be as good; without a predictor in their order.
+
+        Each plan comes with the number of its plain network.
+        """
         self.fit([])
-        mean, std = np.zeros(len(pruned)), np.zeros(len(pruned))
-        if self.surrogate.predictor is not None and pruned:
-            mean, std = self._scores(pruned)
-        first: dict[str, int] = {}
+        plans = [one for _, one in pruned]
+        mean, std = np.zeros(len(plans)), np.zeros(len(plans))
+        if self.surrogate.predictor is not None and plans:
+            mean, std = self._scores(plans)
+        first: dict[int, int] = {}
         order = np.argsort(-mean, kind="stable").tolist()
         for place in order:
-            first.setdefault(self.search.space.dense(pruned[place]).digest, place)
+            first.setdefault(pruned[place][0], place)
         least = max((mean[place] for place in first.values()), default=0.0)
         further = [place for place in order if place not in first.values() and mean[place] + std[place] >= least]
-        return [pruned[place] for place in first.values()], [pruned[place] for place in further]
+        return [plans[place] for place in first.values()], [plans[place] for place in further]
 
     def _discovery(self, round_: int, trials: Sequence[Trial], left: float, rng: np.random.Generator) -> RoundPlan:
         """The most promising new plans, and the leading plan at full length or again."""
         budget, leaders = self.search.config.trainings, self._leaders(trials)
         wanted = min(self.length, DISCOVERY * budget - spent(trials) if self._parents(trials) else left)
-        known = {proposals.niche(trial.candidate) for trial in trials}
-        pool = self._bred([one.candidate for one in leaders], known, rng)
+        known = {proposals.niche(trial.candidate) for trial in trials if not self.keep.broken(trial)}
+        pool = self._revised(leaders, trials)
+        known |= {proposals.niche(one) for one in pool}
+        pool += self._bred([one.candidate for one in leaders], known, rng)
         again = self._again(leaders, trials)
         reserved = 0.0 if again is None else self._cost(again, trials)
         chosen: list[tuple[Candidate, int]] = []
@@ -182,10 +197,32 @@ class GuidedPlanner:
         found = next((one.candidate for one in leaders if isinstance(one.candidate.mask, LearnedMask)), None)
         if found is None:
             return None
-        whole = _of_length(found, 1.0)
+        whole = _of_length(self._with_more(found), 1.0)
         if all(trial.digest != whole.digest for trial in trials):
             return whole
         return found if spent(trials) >= AGAIN * self.search.config.trainings else None
+
+    def _revised(self, leaders: Sequence[CandidateResult], trials: Sequence[Trial]) -> list[Candidate]:
+        """Plans that broke a bound, with fewer weights, and leading plans far below their bounds, with more."""
+        if not self.keep.estimates or self.keep.spread:
+            return []
+        several = [trial.candidate for trial in trials if self.keep.broken(trial)]
+        several = [self.keep.revised(one) for one in several if isinstance(one.mask, LearnedMask)]
+        leading = [one.candidate for one in leaders if isinstance(one.candidate.mask, LearnedMask)]
+        several += [self._with_more(one) for one in leading[: proposals.PARENTS]]
+        known = {
+            _of_length(trial.candidate, 1.0).digest for trial in trials if isinstance(trial.candidate.mask, LearnedMask)
+        }
+        return list({one.digest: one for one in several if _of_length(one, 1.0).digest not in known}.values())
+
+    def _with_more(self, candidate: Candidate) -> Candidate:
+        """The plan with the weights that it may keep by what is known now, if they are clearly more."""
+        assert isinstance(candidate.mask, LearnedMask)
+        if not self.keep.estimates or self.keep.spread:
+            return candidate
+        revised = self.keep.revised(candidate)
+        assert isinstance(revised.mask, LearnedMask)
+        return revised if revised.mask.keep >= MORE * candidate.mask.keep else candidate
 
     def _evolution(
         self, round_: int, trials: Sequence[Trial], parents: Sequence[Trial], left: float, rng: np.random.Generator
@@ -195,7 +232,7 @@ class GuidedPlanner:
         if not pool:
             return self._discovery(round_, trials, left, rng)
         count = max(1, int(min(self.length, left) / CHILD_SHARE))
-        chosen = itertools.islice(self._best(pool, rng), count)
+        chosen = itertools.islice(filter(self._meets, self._best(pool, rng)), count)
         return self._round(round_, [(one, 0) for one in chosen], "evolution", len(pool))
 
     def _children(self, parents: Sequence[Trial], known: set[str], rng: np.random.Generator) -> list[Candidate]:
@@ -283,6 +320,11 @@ class GuidedPlanner:
         except MethodError:
             return False
         return True
+
+    def _meets(self, child: Candidate) -> bool:
+        """Whether a child meets the constraints on costs; its mask is known before its training."""
+        bounds = on_costs(self.search.constraints)
+        return not self.keep.estimates or all(one.excess(self._member(child).metrics) <= 0 for one in bounds)
 
     def _distinct(
         self,
@@ -373,7 +415,7 @@ class GuidedPlanner:
         names = [one.metric for one in on_costs(self.search.constraints)]
         names += [goal.name for goal in self.search.objectives if goal.name in COSTS]
         if isinstance(candidate.mask, LearnedMask):
-            return self.keep.costs(candidate, names)
+            return self.keep.costs(candidate)
         model = self.search.space.build(candidate)
         further = [name for name in dict.fromkeys(names) if name not in COUNTED]
         finished = lambda: as_exported(model, self.search.task, candidate)  # noqa: E731

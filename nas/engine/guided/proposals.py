@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from nas.engine.guided.references import learned, plain_networks
+from nas.engine.guided.references import learned
 from nas.engine.guided.surrogate import ticket_of
 from nas.engine.keep import KeepRule
+from nas.engine.plain_networks import plain_networks
 from nas.measure.costs import counts
 from nas.study.trial import Trial
 from search_spaces import Candidate, InheritedMask, Json, LearnedMask, SearchSpace, SpaceError
@@ -17,6 +18,8 @@ FRESH, SWITCHED = 0.35, 0.3
 """Shares of plans with a new architecture, and of known architectures with another method; the others are neighbours and children."""
 PARENTS = 6
 """Number of leading plans, and of leading masks, that have children."""
+NARROWEST = 0.03
+"""Smallest factor of the widths of a new architecture, where other costs than non-zeros are bound."""
 CROSSED = 0.3
 """Share of plans with two parents."""
 LIVE = 0.9
@@ -35,7 +38,8 @@ def plans(
 ) -> Iterator[Candidate | None]:
     """Plans without end, some equal: new architectures, and changes of the leading plans; None where an attempt gave no plan.
 
-    An architecture that fits as a whole is proposed dense. `fresh` is the share of new architectures, `length`
+    An architecture that fits as a whole is proposed dense. Where other costs than non-zeros are bound, new architectures are also narrower
+    than the space draws them. `fresh` is the share of new architectures, `length`
     that of a whole training.
     """
     leading = [one for one in leaders if isinstance(one.mask, LearnedMask)][:PARENTS]
@@ -44,7 +48,7 @@ def plans(
         method = methods[int(rng.integers(len(methods)))]
         draw = rng.random()
         if draw < fresh or not leading:
-            proposed: Candidate | None = _architecture(space, rng)
+            proposed: Candidate | None = _architecture(space, rng, narrow=keep.estimates)
         else:
             parent = leading[int(rng.integers(len(leading)))]
             if draw < fresh + SWITCHED:
@@ -56,10 +60,16 @@ def plans(
         yield dense if dense is None or keep.fits(dense) else learned(dense, method, keep, rng, length)
 
 
-def _architecture(space: SearchSpace, rng: np.random.Generator) -> Candidate:
-    """A random architecture; a space that can draw one only with a mask draws it so."""
+def _architecture(space: SearchSpace, rng: np.random.Generator, *, narrow: bool = False) -> Candidate:
+    """A random architecture; a space that can draw one only with a mask draws it so.
+
+    `narrow`: its widths are multiplied by a number from `NARROWEST` to 1, drawn log-uniformly, if the space can do that.
+    """
     draw = getattr(space, "sample_dense", space.sample)
     found: Candidate = draw(rng)
+    resized = getattr(space, "resized", None)
+    if narrow and resized is not None:
+        found = resized(found, float(np.exp(rng.uniform(np.log(NARROWEST), 0.0))))
     return found
 
 

@@ -6,20 +6,28 @@ from dataclasses import replace
 import numpy as np
 
 from nas.engine.keep import KeepRule
+from nas.engine.plain_networks import SCALES, plain_networks
 from nas.measure.costs import counts
 from search_spaces import Candidate, LearnedMask, SearchSpace
 
 METHODS = ("espn", "obd", "gumbel", "gradual", "iht", "rigl")
 """Methods that a search chooses from, the most promising at few weights first (`benchmarks/masks/README.md`)."""
-SCALES = (1.0, 0.7, 0.5, 0.35, 0.25, 0.17, 0.12, 0.08, 0.05, 0.03)
-"""Factors of the widths that are tried, until a dense network fits."""
 
 
-def pruned(space: SearchSpace, keep: KeepRule, methods: Sequence[str]) -> list[Candidate]:
-    """Every method on every plain network that has more weights than may be kept, the most promising first."""
-    plain = plain_networks(space)
-    found = [learned(dense, method, keep) for method in methods for dense in plain]
-    return [one for one in found if one is not None]
+def pruned(space: SearchSpace, keep: KeepRule, methods: Sequence[str]) -> list[tuple[int, Candidate]]:
+    """Every method on every plain network that has more weights than may be kept, each with the number of its plain network.
+
+    The methods are in the given order. Where bytes or other costs are bound, few weights of a wide network meet the bound, but many of
+    a narrow one. Then the plain networks of all `SCALES` take part, those first that keep about the share `keep.SHARE` of their weights.
+    """
+    found: dict[str, tuple[int, Candidate]] = {}
+    scaled = [plain_networks(space, scale) for scale in (SCALES if keep.estimates else SCALES[:1])]
+    for method in methods:
+        for place in range(len(scaled[0])):
+            plans = [learned(several[place], method, keep) for several in scaled if place < len(several)]
+            for plan in sorted(filter(None, plans), key=keep.distance):
+                found.setdefault(plan.digest, (place, plan))
+    return list(found.values())
 
 
 def small(space: SearchSpace, keep: KeepRule) -> list[Candidate]:
@@ -41,16 +49,12 @@ def learned(
 
     `rng` draws the number of weights if there is a front of sizes to find; `length` is a share of a whole training.
     """
-    wanted = keep.drawn(dense, rng)
-    if wanted is None or keep.fits(dense):
+    if keep.fits(dense):
+        return None
+    wanted = keep.drawn(dense, rng, method)
+    if wanted is None:
         return None
     return replace(dense, mask=LearnedMask(method=method, keep=wanted, length=length))
-
-
-def plain_networks(space: SearchSpace, scale: float = 1.0) -> list[Candidate]:
-    """The plain networks of a space; none if it does not say which."""
-    plain = getattr(space, "plain", None)
-    return [] if plain is None else list(plain(scale))
 
 
 def _fits(space: SearchSpace, dense: Candidate, keep: KeepRule) -> bool:

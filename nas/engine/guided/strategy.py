@@ -7,19 +7,16 @@ import numpy as np
 from nas.engine.guided import neighbourhood
 from nas.engine.guided.planner import GuidedPlanner
 from nas.engine.guided.surrogate import GuidedSurrogate
-from nas.engine.keep import EXACT
 from nas.engine.network_files import NetworkFiles
 from nas.engine.plan import SearchPlan
 from nas.engine.pool import Pool
 from nas.engine.remaining_time import RemainingTime
-from nas.engine.strategies.regularized_evolution import RegularizedEvolution
-from nas.study.constraints import on_costs
 from nas.study.trial import Trial
 from search_spaces import has_masks
 
 
 class Guided:
-    """Masks that are learned, inherited and evolved, beside architectures; drawn masks where other costs than non-zeros are bound."""
+    """Masks that are learned, inherited and evolved, beside architectures."""
 
     def planner(
         self,
@@ -28,16 +25,13 @@ class Guided:
         clock: Callable[[], float],
         networks: NetworkFiles | None,
     ) -> GuidedPlanner | None:
-        """The planner of a search; None if it has to `fill` pools: with drawn masks, or with architectures that have no masks."""
-        if not has_masks(plan.space) or any(bound.metric not in EXACT for bound in on_costs(plan.constraints)):
+        """The planner of a search; None if architectures have no masks, so that it has to `fill` pools."""
+        if not has_masks(plan.space):
             return None
         return GuidedPlanner(plan, GuidedSurrogate(plan), remaining, clock, networks)
 
     def fill(
         self, pool: Pool, trials: Sequence[Trial], count: int, *, rng: np.random.Generator, trainings: int
     ) -> None:
-        """Evolution of drawn masks, or neighbours of the best architectures; see `Strategy.fill`."""
-        if not has_masks(pool.space):
-            neighbourhood.fill(pool, trials, count, rng=rng, trainings=trainings)
-            return
-        RegularizedEvolution().fill(pool, trials, count, rng=rng, trainings=trainings)
+        """Neighbours of the best architectures; see `Strategy.fill`."""
+        neighbourhood.fill(pool, trials, count, rng=rng, trainings=trainings)
