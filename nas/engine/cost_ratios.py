@@ -10,10 +10,8 @@ from dataclasses import dataclass
 
 OTHER_METHOD, OTHER_ARCHITECTURE = 0.2, 0.3
 """Weights of a ratio that was measured with another method, or in another architecture with as many weights."""
-NOISE = 0.1
-"""Standard deviation of the logarithm of a ratio, as long as nothing is measured."""
-DOUBT, SHRUNK = 0.5, 0.02
-"""How many near measurements count as much as `NOISE`, and as the belief that the stand-in is right."""
+DOUBT = 0.02
+"""How many near measurements count as much as the belief that the stand-in is right."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,13 +50,11 @@ class CostRatios:
 
     measured: Sequence[tuple[MaskToLearn, Mapping[str, float]]] = ()
 
-    def of(self, mask: MaskToLearn, cost: str) -> tuple[float, float]:
-        """Mean and standard deviation of the logarithm of the ratio that a cost of the mask will have."""
+    def of(self, mask: MaskToLearn, cost: str) -> float:
+        """The ratio that a cost of the mask will have; 1 as long as nothing is measured."""
         known = [(mask.nearness(other), ratios[cost]) for other, ratios in self.measured if cost in ratios]
         weight = sum(near for near, _ in known)
-        mean = sum(near * ratio for near, ratio in known) / (weight + SHRUNK)
-        squares = sum(near * (ratio - mean) ** 2 for near, ratio in known)
-        return mean, math.sqrt((squares + DOUBT * NOISE**2) / (weight + DOUBT))
+        return math.exp(sum(near * ratio for near, ratio in known) / (weight + DOUBT))
 
 
 def log_ratio(measured: float, stand_in: float) -> float | None:

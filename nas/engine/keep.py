@@ -29,8 +29,6 @@ LARGEST = 0.5
 """Largest share of the weights that is drawn for a front of sizes where no constraint says how many."""
 SHARE = 0.3
 """Share of the weights that the first plans keep where bytes or other costs are bound and no predictor says better."""
-CAUTION = 1.0
-"""Standard deviations by which an estimated cost stays within its bound: a network that breaks it is a training lost."""
 
 Finish = Callable[[ir.Model, Candidate], ir.Model]
 
@@ -121,7 +119,7 @@ class KeepRule:
         dense, mask = self._plan(candidate)
         found = self._stand_in(dense).at(mask.keep)
         for name, value in found.items():
-            ratio = math.exp(self._ratios.of(mask, name)[0])
+            ratio = self._ratios.of(mask, name)
             found[name] = round(value * ratio) if isinstance(value, int) else value * ratio
         keep = min(mask.keep, mask.total)
         return found | {"nnz": keep, "weights": mask.total, "density": keep / mask.total}
@@ -143,10 +141,8 @@ class KeepRule:
         most = min([total, *map(int, shares)])
         others = [bound for bound in self._upper if bound.metric not in EXACT]
         if others and most >= 1:
-            most = bisect.bisect_left(
-                range(1, most + 1),
-                True,
-                key=lambda keep: any(self._limit(dense, method, keep, bound) > bound.bound for bound in others),
+            most = self._stand_in(dense).most(
+                lambda keep: all(self._estimate(dense, method, keep, bound) <= bound.bound for bound in others), most
             )
         return most if most >= 1 else None
 
@@ -156,18 +152,16 @@ class KeepRule:
         return 1 + bisect.bisect_left(
             range(1, total),
             True,
-            key=lambda keep: all(self._limit(dense, method, keep, bound) >= bound.bound for bound in self._lower),
+            key=lambda keep: all(self._estimate(dense, method, keep, bound) >= bound.bound for bound in self._lower),
         )
 
-    def _limit(self, dense: Candidate, method: str, keep: int, bound: Constraint) -> float:
-        """The cost that a bound is on, estimated with `CAUTION`; density for a share of the dense network."""
+    def _estimate(self, dense: Candidate, method: str, keep: int, bound: Constraint) -> float:
+        """The cost that a bound is on, estimated; density for a share of the dense network."""
         total = self._total(dense)
         if bound.metric in EXACT:
             return keep / total if bound.relative or bound.metric == "density" else keep
         mask = MaskToLearn(method=method, architecture=dense.digest, total=total, keep=keep)
-        ratio, spread = self._ratios.of(mask, bound.metric)
-        caution = CAUTION if bound.operator == "<=" else -CAUTION
-        return self._stand_in(dense).at(keep)[bound.metric] * math.exp(ratio + caution * spread)
+        return self._stand_in(dense).at(keep)[bound.metric] * self._ratios.of(mask, bound.metric)
 
     def _total(self, dense: Candidate) -> int:
         """Number of weights of a dense candidate."""

@@ -7,6 +7,7 @@ import onnx_ir as ir
 
 import onnx_graph
 from nas.engine.expected import expected
+from nas.engine.keep import EXACT
 from nas.engine.leaders import best_by_hand, feasible, front, ranked, winner
 from nas.engine.measurer import Training
 from nas.engine.network_files import NetworkFiles
@@ -111,7 +112,14 @@ class Recorder:
         kept = [*ranked(goals, known)[:KEPT_LEADERS], *front(goals, known), *([] if by_hand is None else [by_hand])]
         if known:
             kept.append(winner(goals, known, alike=self.plan.resolution))
-        self.networks.keep_only(result.candidate.digest for result in kept)
+        self.networks.keep_only([*(result.candidate.digest for result in kept), *self._of_last_round()])
+
+    def _of_last_round(self) -> list[str]:
+        """Digests of the last round if its networks have children that are fitted to bounds, whether they lead or not."""
+        trials = self.record.trials
+        if all(bound.metric in EXACT for bound in on_costs(self.plan.constraints)):
+            return []
+        return [trial.digest for trial in trials if trial.round == trials[-1].round]
 
 
 def trial_of(plan: RoundPlan, index: int, number: int, training: Training) -> Trial:

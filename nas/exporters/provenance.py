@@ -8,13 +8,19 @@ from nas import __version__
 from nas.tasks.task import Task
 from onnx_graph.internals import OFFSET, SCALE
 from onnx_graph.operators import operator_of
-from search_spaces import Candidate
+from search_spaces import Candidate, InheritedMask
 
 
 def provenance(task: Task, candidate: Candidate, accuracy: float, seed: int) -> dict[str, str]:
-    """Metadata for a trained candidate; `accuracy` is the accuracy on the validation split."""
+    """Metadata for a trained candidate; `accuracy` is the accuracy on the validation split.
+
+    The ticket of an inherited mask is left out: it takes up to one byte a weight, and the zeros of the file tell the same.
+    """
+    stated = candidate.to_json()
+    if isinstance(candidate.mask, InheritedMask):
+        stated["mask"] = {"inherited": {"method": candidate.mask.method, "parents": list(candidate.mask.parents)}}
     return {
-        "candidate": json.dumps(candidate.to_json(), sort_keys=True),
+        "candidate": json.dumps(stated, sort_keys=True),
         "digest": candidate.digest,
         f"validation_{task.metric}": f"{accuracy:.6f}",
         "seed": str(seed),

@@ -23,8 +23,9 @@ from nas.engine.budget import spent
 from nas.engine.expected import expected
 from nas.engine.guided import proposals, references
 from nas.engine.guided.broods import Parent
+from nas.engine.guided.fitting import fitted
 from nas.engine.guided.surrogate import GuidedSurrogate
-from nas.engine.keep import KeepRule
+from nas.engine.keep import KeepRule, was_learned
 from nas.engine.leaders import feasible, ranked
 from nas.engine.network_files import NetworkFiles
 from nas.engine.plan import SearchPlan
@@ -181,8 +182,8 @@ class GuidedPlanner:
         pool += self._bred([one.candidate for one in leaders], known, rng)
         again = self._again(leaders, trials)
         reserved = 0.0 if again is None else self._cost(again, trials)
-        chosen: list[tuple[Candidate, int]] = []
-        cost = reserved
+        chosen: list[tuple[Candidate, int]] = [(child, 0) for child in self._fitted(trials)]
+        cost = reserved + CHILD_SHARE * len(chosen)
         for candidate in filter(self._possible, self._best(pool, rng)):
             cost += self._cost(candidate, trials)
             if chosen and cost > wanted:
@@ -229,11 +230,21 @@ class GuidedPlanner:
     ) -> RoundPlan:
         """The most promising children of the best masks; further plans if there are none."""
         pool = self._children(parents, {trial.digest for trial in trials}, rng)
-        if not pool:
-            return self._discovery(round_, trials, left, rng)
         count = max(1, int(min(self.length, left) / CHILD_SHARE))
-        chosen = itertools.islice(filter(self._meets, self._best(pool, rng)), count)
-        return self._round(round_, [(one, 0) for one in chosen], "evolution", len(pool))
+        best = itertools.chain(self._fitted(trials), filter(self._meets, self._best(pool, rng)))
+        chosen = {one.digest: one for one in itertools.islice(best, count)}
+        if not chosen:
+            return self._discovery(round_, trials, left, rng)
+        return self._round(round_, [(one, 0) for one in chosen.values()], "evolution", len(pool))
+
+    def _fitted(self, trials: Sequence[Trial]) -> list[Candidate]:
+        """Children of the masks that the last round found, fitted to bounds on other costs than non-zeros."""
+        if not self.keep.estimates:
+            return []
+        known = {trial.digest for trial in trials}
+        last = [trial for trial in trials if trial.round == trials[-1].round and was_learned(trial)]
+        several = [fitted(self.search.space, trial, self._meets) for trial in last]
+        return list({one.digest: one for one in several if one is not None and one.digest not in known}.values())
 
     def _children(self, parents: Sequence[Trial], known: set[str], rng: np.random.Generator) -> list[Candidate]:
         """Children of the best masks that are not known: those of broods of which most is expected, and crossings of relatives."""
@@ -256,7 +267,8 @@ class GuidedPlanner:
         share = 1 / (1 + place) / sum(1 / (1 + other) for other in range(len(parents)))
         several = min(BROODS, BITS // len(parent.strength))
         dense = search.space.dense(trial.candidate)
-        wanted = [self.keep.drawn(dense, rng) or len(parent.kept) for _ in range(math.ceil(share * several))]
+        number = self._weights_of_child(dense, len(parent.kept), rng)
+        wanted = [next(number) for _ in range(math.ceil(share * several))]
         brood = parent.brood(np.array(wanted), rng)
         self._proposed += len(brood)
         closely = CLOSELY * search.config.screen
@@ -265,6 +277,11 @@ class GuidedPlanner:
         found = brood.screened(self.surrogate, search.space.build(dense), math.ceil(share * closely) + 1, rng)
         self._screened |= {child.digest: score for child, score in found}
         return [child for child, _ in found]
+
+    def _weights_of_child(self, dense: Candidate, own: int, rng: np.random.Generator) -> Iterator[int]:
+        """Numbers of weights of children; `own` is the parent's, which stays where it is not what the bounds are on."""
+        while True:
+            yield own if self.keep.estimates else self.keep.drawn(dense, rng) or own
 
     def _leaders(self, trials: Sequence[Trial]) -> list[CandidateResult]:
         goals, known = self.search.objectives, results_by_candidate(trials, expected(self.search, trials))
