@@ -9,18 +9,21 @@ import pytest
 
 import onnx_graph
 from nas.engine.guided.planner import GuidedPlanner
+from nas.engine.guided.proposals import _architecture
 from nas.engine.guided.surrogate import GuidedSurrogate
 from nas.engine.inheritance import inherit
 from nas.engine.keep import KeepRule
 from nas.engine.plan import resolve
 from nas.engine.remaining_time import RemainingTime
+from nas.errors import ConstraintError
 from nas.study.config import SearchConfig
 from nas.study.constraints import parse_all
 from nas.study.record import Record
 from nas.study.seconds import Seconds
+from nas.study.trial import Trial, results_by_candidate
 from nas.verbs import search as searches
 from predictors import Prediction
-from search_spaces import InheritedMask, LearnedMask, MaskRecipe, Signature, SpaceError, create
+from search_spaces import InheritedMask, LearnedMask, MaskRecipe, Signature, SpaceError, Ticket, create
 from tests.nas.test_engine import outcome
 
 CONFIG = SearchConfig(
@@ -121,13 +124,106 @@ def test_a_joined_space_is_searched_as_one(tmp_path):
         searches.checked(dataclasses.replace(config, space_option=("vertcies=[8,16]",)))
 
 
-def test_where_bytes_are_bound_masks_are_drawn(tmp_path):
-    config = dataclasses.replace(
-        CONFIG, constraint=("bytes<=6000",), predictor="none", trainings=3, round=2, screen=2, epochs=1, subset=100
+BYTES = dataclasses.replace(
+    CONFIG, constraint=("bytes<=4500",), predictor="none", trainings=8, round=4, screen=4, epochs=2, subset=100
+)
+
+
+@pytest.mark.takes(60, "a search, and the same one killed and resumed")
+def test_where_bytes_are_bound_masks_are_learned_and_fitted(tmp_path, monkeypatch):
+    report = searches.search(BYTES, tmp_path / "bytes")
+    trials = report["trials"]
+    plans = [trial for trial in trials if "learned" in trial["candidate"]["mask"]]
+    children = [trial for trial in trials if "inherited" in trial["candidate"]["mask"]]
+    assert plans
+    assert len({trial["candidate"]["mask"]["learned"]["keep"] for trial in plans}) > 1
+    assert {trial["round"] for trial in children} - {max(trial["round"] for trial in trials)}
+    assert all(trial["metrics"]["bytes"] <= 4500 for trial in trials if trial["accuracy"] is not None)
+    assert all(trial["metrics"]["bytes"] <= 4500 for trial in children)
+    assert (tmp_path / "bytes" / "best.onnx").stat().st_size <= 4500
+    add = Record.add
+
+    def killed(record, trial):
+        if trial.number == len(trials) // 2:
+            raise KeyboardInterrupt
+        add(record, trial)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Record, "add", killed)
+        with pytest.raises(KeyboardInterrupt):
+            searches.search(BYTES, tmp_path / "killed")
+    assert outcome(searches.resume(tmp_path / "killed")) == outcome(report)
+
+
+def test_a_plan_that_broke_a_bound_comes_back_with_fewer_weights_and_fitted(finished_bytes):
+    planner, trials = finished_bytes
+    broken = next(trial for trial in trials if planner.keep.broken(trial))
+    planner.keep.learn(trials)
+    revised = [one for one in planner._revised([], trials) if one.architecture == broken.candidate.architecture]
+    assert revised[0].mask.method == broken.candidate.mask.method
+    assert revised[0].mask.keep < broken.candidate.mask.keep
+    child = planner._fitted(trials)[0]
+    assert child.mask.parents == (f"{broken.digest}-0",)
+    assert planner._member(child).metrics["bytes"] <= 4500
+
+
+def test_a_leader_far_below_its_bound_comes_back_with_more_weights(finished_bytes):
+    planner, trials = finished_bytes
+    light = dataclasses.replace(
+        trials[0], accuracy=0.9, error="", metrics={**trials[0].metrics, "bytes": trials[0].metrics["bytes"] / 4}
     )
-    report = searches.search(config, tmp_path / "bytes")
-    assert all("pattern" in trial["candidate"]["mask"] for trial in report["trials"])
-    assert report["best"]["bytes"] <= 6500
+    planner.keep.learn([light])
+    again = planner._again(results_by_candidate([light]), [light])
+    assert again.mask.keep > 1.1 * light.candidate.mask.keep
+    assert again.mask.length == 1
+
+
+@pytest.fixture
+def finished_bytes():
+    """A planner under a bound on bytes, and one trial that broke it: its mask has twenty units of two weights."""
+    plan = resolve(BYTES)
+    planner = GuidedPlanner(plan, GuidedSurrogate(plan), RemainingTime(Seconds()))
+    dense = plan.space.resized(plan.space.plain()[0], 0.2)
+    candidate = dataclasses.replace(dense, mask=LearnedMask(method="espn", keep=60))
+    masks = [np.zeros(mask.shape, bool) for mask in onnx_graph.masks(plan.space.build(dense)).values()]
+    for mask in masks:
+        mask[np.arange(20) % len(mask), np.arange(20) % mask.shape[1]] = True
+    trial = Trial(
+        number=0,
+        round=0,
+        repeat=0,
+        candidate=candidate,
+        accuracy=None,
+        score=None,
+        metrics={**planner.keep.costs(candidate), "bytes": 9000},
+        seconds=1.0,
+        seed=0,
+        error="after training bytes is 9000",
+        ticket=Ticket.of(masks),
+    )
+    return planner, [trial]
+
+
+def test_a_budget_of_bytes_that_no_network_meets_is_refused(tmp_path):
+    with pytest.raises(
+        ConstraintError, match=r"none of 200 candidates of the space mlp meets bytes<=900; the least seen: bytes"
+    ):
+        searches.search(dataclasses.replace(BYTES, constraint=("bytes<=900",)), tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
+def test_new_architectures_are_narrower_where_bytes_are_bound():
+    plan = resolve(BYTES)
+    rng = np.random.default_rng(0)
+    wide, narrow = (
+        [
+            one.architecture["width_1"]
+            for _ in range(60)
+            if "width_1" in (one := _architecture(plan.space, rng, narrow=narrow)).architecture
+        ]
+        for narrow in (False, True)
+    )
+    assert np.median(narrow) < np.median(wide) / 2
 
 
 def test_where_whole_networks_fit_they_are_trained_dense(tmp_path):
