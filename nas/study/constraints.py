@@ -1,7 +1,8 @@
 """Hard constraints on costs and metrics: `nnz<=600`, `nnz<=10%` of dense, `bytes<=20000`, `latency<=0.5`, `accuracy>=0.9`.
 
-Costs are measured before any training, so that a network that breaks a constraint on costs is not trained. Metrics are known
-after the training: a network that breaks a constraint on metrics is recorded, but it never leads and is never exported.
+Costs of a network are measured before its training, so that one that breaks a constraint on costs is not trained. Where a training
+has still to find the mask, they are measured after it, and a network that breaks a constraint is a failed trial. Metrics are known after
+the training: a network that breaks a constraint on metrics is recorded, but it never leads and is never exported.
 """
 
 import math

@@ -6,6 +6,9 @@
    first. One place of a round goes to the leading plan: at full length if it was short (successive halving, arXiv:1502.07943), else,
    after `AGAIN` of the budget, with another seed, as an expert would.
 3. Evolution: children of the best masks, which inherit weights and are trained for a part of a training.
+
+Costs of a learned mask other than its non-zeros are known only after its training. Under bounds on them, plans come back with the number of
+weights that suits what was measured, and each learned mask has a child that is fitted to the bounds (`fitting`).
 """
 
 import itertools
