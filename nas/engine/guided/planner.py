@@ -64,10 +64,10 @@ MORE = 1.1
 """Least factor by which a plan's number of weights is raised when its network costs less than it may."""
 PATIENCE = 20
 """Proposals for each wanted one; a small space may have no more."""
-BROODS, BITS = 10_000, 2**30
-"""Most children of a round, and most bits of all their masks: both bound the time."""
-CLOSELY = 3
-"""So many times as many children as plans are looked at closely; they are quicker to encode."""
+BROOD, BITS = 800, 2**30
+"""Children for each one that is trained, and most bits of all masks of a brood: both bound the time."""
+CLOSELY = 16
+"""Children that are looked at closely for each one that is trained."""
 
 
 @dataclass(eq=False)
@@ -232,8 +232,8 @@ class GuidedPlanner:
         self, round_: int, trials: Sequence[Trial], parents: Sequence[Trial], left: float, rng: np.random.Generator
     ) -> RoundPlan:
         """The most promising children of the best masks; further plans if there are none."""
-        pool = self._children(parents, {trial.digest for trial in trials}, rng)
         count = max(1, int(min(self.length, left) / CHILD_SHARE))
+        pool = self._children(parents, {trial.digest for trial in trials}, count, rng)
         best = itertools.chain(self._fitted(trials), filter(self._meets, self._best(pool, rng)))
         chosen = {one.digest: one for one in itertools.islice(best, count)}
         if not chosen:
@@ -249,35 +249,43 @@ class GuidedPlanner:
         several = [fitted(self.search.space, trial, self._meets) for trial in last]
         return list({one.digest: one for one in several if one is not None and one.digest not in known}.values())
 
-    def _children(self, parents: Sequence[Trial], known: set[str], rng: np.random.Generator) -> list[Candidate]:
-        """Children of the best masks that are not known: those of broods of which most is expected, and crossings of relatives."""
+    def _children(
+        self, parents: Sequence[Trial], known: set[str], count: int, rng: np.random.Generator
+    ) -> list[Candidate]:
+        """Children of the best masks that are not known: those of broods of which most is expected, and crossings of relatives.
+
+        `count` is how many of them are to be trained.
+        """
         space, screen = self.search.space, self.search.config.screen
-        several = {one.digest: one for place in range(len(parents)) for one in self._brood(parents, place, rng)}
+        shares = 1 / (1 + np.arange(len(parents)))
+        several = {
+            one.digest: one
+            for trial, share in zip(parents, shares / shares.sum(), strict=True)
+            for one in self._brood(trial, share * count, rng)
+        }
         crossed = self._distinct(proposals.crossings(space, parents, rng), known | set(several), screen)
         return [one for digest, one in several.items() if digest not in known] + crossed
 
-    def _brood(self, parents: Sequence[Trial], place: int, rng: np.random.Generator) -> list[Candidate]:
-        """The children of one parent that were looked at closely; those of better parents are more."""
+    def _brood(self, trial: Trial, count: float, rng: np.random.Generator) -> list[Candidate]:
+        """The children of one parent that were looked at closely, of which about `count` are to be trained."""
         from nas.training.weight_gradients import weight_gradients
 
-        search, trial = self.search, parents[place]
+        search = self.search
         path = None if self.networks is None else self.networks.path(trial.digest, trial.repeat)
         if path is None or not path.exists():
             return []
         network = onnx_graph.load(path)
         gradients = weight_gradients(network, search.task, seed=trial.seed, device=search.config.device)
         parent = Parent.of(trial, network, gradients)
-        share = 1 / (1 + place) / sum(1 / (1 + other) for other in range(len(parents)))
-        several = min(BROODS, BITS // len(parent.strength))
+        several, closely = math.ceil(min(BROOD * count, BITS // len(parent.strength))), math.ceil(CLOSELY * count) + 1
         dense = search.space.dense(trial.candidate)
         number = self._weights_of_child(dense, len(parent.kept), rng)
-        wanted = [next(number) for _ in range(math.ceil(share * several))]
+        wanted = [next(number) for _ in range(several)]
         brood = parent.brood(np.array(wanted), rng)
         self._proposed += len(brood)
-        closely = CLOSELY * search.config.screen
         if self.surrogate.predictor is None:
             return [brood.candidate(child) for child in range(min(len(brood), closely))]
-        found = brood.screened(self.surrogate, search.space.build(dense), math.ceil(share * closely) + 1, rng)
+        found = brood.screened(self.surrogate, search.space.build(dense), closely, rng)
         self._screened |= {child.digest: score for child, score in found}
         return [child for child, _ in found]
 
