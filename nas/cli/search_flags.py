@@ -48,6 +48,7 @@ GROUPS = {
         "init",
         "device",
     ),
+    "where": ("executor", "workers", "worker_memory", "address"),
 }
 
 

@@ -21,6 +21,7 @@ def random_search(engine: Engine) -> tuple[CandidateResult, list[Trial]]:
         remaining=engine.remaining,
         after=Work(plain=plan.config.repeats),
         clock=engine.clock,
+        executor=engine.executor,
     )
     trials = baseline.run()
     return winner(plan.objectives, baseline.feasible(trials), tried=trials), trials

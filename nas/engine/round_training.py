@@ -7,12 +7,15 @@ import onnx_ir as ir
 
 import onnx_graph
 from nas.engine.budget import training_seed
+from nas.engine.executors.executor import Executor
+from nas.engine.executors.local import LocalExecutor
+from nas.engine.executors.stack import Stack
 from nas.engine.inheritance import inherit
 from nas.engine.measurer import Training
 from nas.engine.network_files import NetworkFiles
 from nas.engine.plan import SearchPlan
 from nas.engine.planner import RoundPlan
-from nas.errors import NasError, RunError
+from nas.errors import RunError
 from nas.training.methods.method import Method
 from nas.training.options import TrainingOptions, TrainingResult
 from search_spaces import Candidate, InheritedMask, LearnedMask
@@ -45,10 +48,12 @@ class Trainer:
     Attributes:
         plan: the search.
         networks: trained networks, from which children inherit their weights.
+        executor: where the trainings run; None: in this process.
     """
 
     plan: SearchPlan
     networks: NetworkFiles
+    executor: Executor | None = None
 
     def train_round(self, plan: RoundPlan, method: Method | str) -> list[Training]:
         """Train all candidates of a round, including those that are already recorded.
@@ -65,11 +70,19 @@ class Trainer:
         `method` trains drawn masks; masks to be learned name their own, and inherited masks stay as they are.
         """
         jobs = [self._job(candidate, repeat, method) for candidate, repeat in zip(candidates, repeats, strict=True)]
-        found: dict[int, Training] = {}
-        for key in dict.fromkeys(job.key for job in jobs):
-            places = [place for place, job in enumerate(jobs) if job.key == key]
-            found |= dict(zip(places, self._train([jobs[place] for place in places]), strict=True))
-        return [found[place] for place in range(len(jobs))]
+        keys = list(dict.fromkeys(job.key for job in jobs))
+        parts = [[place for place, job in enumerate(jobs) if job.key == key] for key in keys]
+        executor = self.executor or LocalExecutor(self.plan.task)
+        found = executor.run([self._stack([jobs[place] for place in part]) for part in parts])
+        results = {
+            place: one
+            for part, several in zip(parts, found, strict=True)
+            for place, one in zip(part, several, strict=True)
+        }
+        return [
+            Training(job.seed, job.model, results[place], self._cost(job, results[place]))
+            for place, job in enumerate(jobs)
+        ]
 
     def _job(self, candidate: Candidate, repeat: int, method: Method | str) -> _Job:
         from nas.training.methods.registry import create
@@ -99,28 +112,18 @@ class Trainer:
             raise RunError(f"{path} is not kept: it holds weights that the candidate inherits")
         return onnx_graph.load(path)
 
-    def _train(self, jobs: Sequence[_Job]) -> list[Training]:
-        """Train jobs of one key as one population."""
-        from nas.training.population import train_population
-
-        search, first = self.plan, jobs[0]
+    def _stack(self, jobs: Sequence[_Job]) -> Stack:
+        """Jobs of one key as one stack."""
+        first = jobs[0]
         learned = first.density is not None
-        results = train_population(
-            [job.model for job in jobs],
-            search.task,
-            first.options,
+        return Stack(
+            models=[job.model for job in jobs],
             seeds=[job.seed for job in jobs],
             method=first.method,
             density=[job.density or 1.0 for job in jobs] if learned else None,
-            device=search.config.device,
+            options=first.options,
+            device=self.plan.config.device,
         )
-        for result in results:
-            if isinstance(result, Exception) and not isinstance(result, NasError | onnx_graph.GraphError):
-                raise result
-        return [
-            Training(job.seed, job.model, result, self._cost(job, result))
-            for job, result in zip(jobs, results, strict=True)
-        ]
 
     def _cost(self, job: _Job, result: TrainingResult | Exception) -> float:
         """Epochs in trainings; a training that may stop early or that failed counts as a whole one."""

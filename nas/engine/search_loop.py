@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from nas.engine.budget import spent
+from nas.engine.executors.executor import Executor
 from nas.engine.expected import expected
 from nas.engine.guided.planner import GuidedPlanner
 from nas.engine.leaders import feasible, ranked
@@ -53,6 +54,7 @@ class Engine:
     remaining: RemainingTime
     after: Work
     begun: float
+    executor: Executor | None = None
     on_progress: Callable[[Progress], None] = lambda progress: None
     clock: Callable[[], float] = time.perf_counter
 
@@ -190,10 +192,11 @@ def open_engine(
     after: Work | None = None,
     clock: Callable[[], float] = time.perf_counter,
     read_only: bool = False,
+    executor: Executor | None = None,
 ) -> Engine:
     """Open the record of a run, whose lock the caller holds; `RunError` if the data changed since the run was started.
 
-    `remaining` and `after` are given if the search is a part of another run.
+    `remaining` and `after` are given if the search is a part of another run. `executor` runs the trainings; None: this process.
     """
     record = Record(folder.journal, plan.objectives, plan.constraints, read_only=read_only)
     require_unchanged(record, plan.config, plan.task, folder)
@@ -206,7 +209,8 @@ def open_engine(
         folder=folder,
         record=record,
         planner=planner,
-        trainer=_measurer(plan, folder),
+        trainer=_measurer(plan, folder, executor),
+        executor=executor,
         recorder=Recorder(record, folder, plan),
         remaining=remaining,
         after=after_search(plan.config, kept=isinstance(planner, GuidedPlanner)) if after is None else after,
@@ -216,11 +220,11 @@ def open_engine(
     )
 
 
-def _measurer(plan: SearchPlan, folder: RunFolder) -> Measurer:
+def _measurer(plan: SearchPlan, folder: RunFolder, executor: Executor | None) -> Measurer:
     """What measures candidates: the table of the search, or trainings."""
     if plan.table is not None:
         return TableLookup(plan.table, plan.config.seed)
-    return Trainer(plan, NetworkFiles(folder.models))
+    return Trainer(plan, NetworkFiles(folder.models), executor)
 
 
 def planner_of(

@@ -20,8 +20,14 @@ AUTO = "auto"
 ALIASES = {"n_trials": "trainings"}
 """Other names of options, known from Optuna."""
 
-FREE = ("trainings", "timeout", "repeats", "random_baseline", "device", "data_dir")
+FREE = (
+    *("trainings", "timeout", "repeats", "random_baseline", "device", "data_dir"),
+    *("executor", "workers", "worker_memory", "address"),
+)
 """Options that do not change the trials, only their number, the machine and the comparisons."""
+
+MOST_WORKERS = 4096
+"""Most processes of an executor."""
 
 LONGEST = 1e9
 """Longest timeout in seconds, about thirty years."""
@@ -106,6 +112,12 @@ class SearchConfig:
         "auto", "initial weights: drawn for the masked fan-in, the model's own, or (auto) own for the space onnx"
     )
     device: str = _option("cpu", "cpu or cuda")
+    executor: Literal["local", "processes", "ray"] = _option(
+        "local", "where trainings run: in this process, in processes of this machine, or on a Ray cluster"
+    )
+    workers: int | None = _option(None, "processes of the executor `processes` (default: one for each CPU core)")
+    worker_memory: float | None = _option(None, "GB that such a process may take (default: no limit)")
+    address: str | None = _option(None, "address of a Ray cluster (default: one of this machine, for this search)")
 
     def __post_init__(self) -> None:
         """Refuse values that no search can have; a single text stands for a list of one."""
@@ -120,6 +132,12 @@ class SearchConfig:
             require_whole("subset", self.subset, 1, LARGEST_SEED)
         require_number("explore", self.explore, 0, 1)
         require_number("confirm", self.confirm, 0, 1, below=True)
+        if self.workers is not None:
+            require_whole("workers", self.workers, 1, MOST_WORKERS)
+        if self.worker_memory is not None:
+            require_number("worker_memory in GB", self.worker_memory, 0, LONGEST, above=True)
+        self._require_executor("processes", "workers", "worker_memory")
+        self._require_executor("ray", "address")
         if self.timeout is not None:
             require_number("timeout in seconds", self.timeout, 0, LONGEST, above=True)
         if self.space == AUTO and self.model is not None:
@@ -133,6 +151,12 @@ class SearchConfig:
         if self.table is not None and self.task not in ("digits", self.column):
             raise UsageError(f"a table takes the place of a task; leave --task {self.task} out")
         self.training_options()
+
+    def _require_executor(self, executor: str, *names: str) -> None:
+        """`UsageError` if options of an executor are given that is not chosen."""
+        for name in names:
+            if getattr(self, name) is not None and self.executor != executor:
+                raise UsageError(f"{name} is an option of the executor {executor}, not of {self.executor}")
 
     def resolved(self, examples: int, *, families: str = AUTO) -> "SearchConfig":
         """The configuration with absolute paths and all open choices made, for a training split with `examples` examples.

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import onnx_ir as ir
 import onnx_graph
 from nas.conclusion.conclusion import conclude
 from nas.engine.budget import spent
+from nas.engine.executors.chosen import executor_of
 from nas.engine.plan import SearchPlan, data_of, resolve
 from nas.engine.preflight import preflight
 from nas.engine.search_loop import open_engine
@@ -160,9 +162,9 @@ def _run(
     on_progress: Callable[[Progress], None],
     on_stage: Callable[[str], None],
 ) -> dict[str, Any]:
-    with folder.lock():
+    with folder.lock(), closing(executor_of(plan.config, plan.task)) as executor:
         folder.models.mkdir(exist_ok=True)
-        engine = open_engine(plan, folder, on_progress=on_progress)
+        engine = open_engine(plan, folder, on_progress=on_progress, executor=executor)
         done, total = spent(engine.record.trials), plan.config.trainings
         if total < done and total != engine.record.facts.get("trainings"):  # a last round may cost more than was left
             raise UsageError(f"{folder.path} already holds {done:g} trainings; give a larger total")
