@@ -5,7 +5,7 @@ ones are not alike, and Optuna's sampler lists all values of a whole number, whi
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -47,12 +47,12 @@ def _sampler(seed: int) -> "BaseSampler":
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)  # its interface may change; it has been there since 3.6
-        return _seedless()(seed=seed)
+        return _seedless()(seed)
 
 
 @cache
-def _seedless() -> "type[BaseSampler]":
-    """The sampler's class; Optuna loads it slowly."""
+def _seedless() -> "Callable[[int], BaseSampler]":
+    """Makes the sampler from its seed; Optuna loads it slowly."""
     from optuna.samplers import GPSampler
 
     class SeedlessGPSampler(GPSampler):
@@ -63,4 +63,4 @@ def _seedless() -> "type[BaseSampler]":
             found = super().infer_relative_search_space(study, trial)
             return {name: range_ for name, range_ in found.items() if not is_seed(range_)}
 
-    return SeedlessGPSampler
+    return lambda seed: SeedlessGPSampler(seed=seed)
