@@ -89,7 +89,9 @@ class SearchConfig:
     trainings: int = _option(48, "real trainings in all; those before a resume count too")
     timeout: float | None = _option(None, "start no new round after that many seconds")
     round: int = _option(8, "trainings between two refits of the predictor")
-    screen: int = _option(64, "candidates built, encoded and scored in a round (tpe, nsga2 and nsga3: 32 at the most)")
+    screen: int = _option(
+        64, "candidates built, encoded and scored in a round (tpe, nsga2 and nsga3: 32 at the most, gp: 16)"
+    )
     explore: float = _option(0.125, "share of a round that is taken at random, without asking the predictor")
     confirm: float = _option(0.2, "share of the trainings spent on training the leading candidates again")
     repeats: int = _option(3, "trainings of the winner and of each baseline for the report")

@@ -1,4 +1,5 @@
 import numpy as np
+import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
@@ -6,17 +7,22 @@ import search_spaces
 from nas.engine import strategies
 from nas.engine.pool import Pool
 from nas.engine.strategies.cma_es import Numbers
+from nas.engine.strategies.gp import _sampler, is_seed
 from nas.engine.strategies.local_search import centre
 from nas.engine.strategies.testing import StrategyContract
 from nas.errors import UsageError
 from nas.study import objectives
+from nas.study.record import to_frozen
 from nas.study.trial import Trial
 
 FILLING = sorted(name for name in strategies.STRATEGIES if hasattr(strategies.STRATEGIES.load(name), "fill"))
 """Strategies that fill pools; the guided one plans whole rounds."""
 
 
-@pytest.mark.parametrize("name", FILLING)
+SLOW = pytest.mark.takes(20, "fits a Gaussian process for every candidate")
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[SLOW] if name == "gp" else []) for name in FILLING])
 class TestEveryStrategy(StrategyContract):
     pass
 
@@ -75,7 +81,7 @@ def two_spaces():
     return Pool(space, (), objectives.parse(["accuracy"]))
 
 
-@pytest.mark.parametrize("name", ["tpe", "nsga2", "nsga3", "cma-es", "local"])
+@pytest.mark.parametrize("name", ["tpe", "gp", "nsga2", "nsga3", "cma-es", "local"])
 def test_several_spaces_as_one(name):
     trials = measured(name, lambda architecture: len(architecture) / 100, 24, two_spaces)
     assert {trial.candidate.space for trial in trials} == {"mlp", "cnn"}
@@ -149,3 +155,27 @@ def test_a_local_search_without_new_neighbours_draws_from_the_space(monkeypatch)
 )
 def test_a_local_search_that_is_stuck_starts_anew(fitness, expected):
     assert centre(np.array(fitness), 4) == expected
+
+
+def test_a_gaussian_process_never_sees_a_seed():
+    # Optuna's sampler lists all values of a whole number: 16 GiB for a seed of 31 bits.
+    assert is_seed(IntDistribution(0, 2**31 - 1))
+    assert not is_seed(IntDistribution(8, 300))
+    assert not is_seed(FloatDistribution(0, 1e9))
+    trials = StrategyContract().trials("gp", 12)
+    sampler = _sampler(0)
+    study = optuna.create_study(sampler=sampler)
+    goals = objectives.parse(["accuracy"])
+    for trial in trials:
+        study.add_trial(to_frozen(trial, goals))
+    seen = sampler.infer_relative_search_space(study, study.get_trials()[0])
+    assert "mask_density" in seen or "mask_fill" in seen
+    assert not [name for name, range_ in seen.items() if is_seed(range_)]
+    assert any(is_seed(range_) for trial in trials for range_ in trial.proposal.distributions.values())
+
+
+@pytest.mark.takes(30, "fits a Gaussian process for every candidate")
+def test_a_gaussian_process_finds_wide_layers():
+    trials = measured("gp", lambda architecture: architecture["width_1"] / 32, 30)
+    first, last = (np.mean([trial.accuracy for trial in part]) for part in (trials[:12], trials[-6:]))
+    assert last > first + 0.15

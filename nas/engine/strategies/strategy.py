@@ -43,6 +43,7 @@ STRATEGIES: Registry[type[Strategy]] = Registry(
     {
         "random": "nas.engine.strategies.random_search:RandomSearch",
         "tpe": "nas.engine.strategies.tpe:TPE",
+        "gp": "nas.engine.strategies.gp:GP",
         "nsga2": "nas.engine.strategies.nsga2:NSGA2",
         "nsga3": "nas.engine.strategies.nsga3:NSGA3",
         "cma-es": "nas.engine.strategies.cma_es:CMAES",
