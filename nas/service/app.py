@@ -9,7 +9,19 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from nas.service.api import artifacts, documents, events, health, models, searches
+from nas.service.api import (
+    artifacts,
+    datasets,
+    documents,
+    events,
+    health,
+    inference,
+    lists,
+    models,
+    prometheus,
+    searches,
+    trials,
+)
 from nas.service.data_folder import DataFolder
 from nas.service.errors import install
 from nas.service.metrics import Metrics
@@ -26,10 +38,13 @@ from nas.service.store.migration import upgrade
 from nas.service.worker import Worker
 
 PAGE = Path(__file__).with_name("page")
-ROUTERS = (searches, events, artifacts, models, health, documents)
+ROUTERS = (searches, events, trials, artifacts, models, datasets, lists, inference, health, prometheus, documents)
 TAGS = [
     {"name": "searches", "description": "Searches under a budget, their trials and files."},
     {"name": "models", "description": "Uploaded ONNX files, and predictions of their accuracy."},
+    {"name": "datasets", "description": "Uploaded data sets, which searches and predictions take as their task."},
+    {"name": "lists", "description": "Names that searches and predictions can use."},
+    {"name": "inference", "description": "Winners answer by the Open Inference Protocol."},
     {"name": "health", "description": "Whether the service works."},
 ]
 

@@ -1,6 +1,6 @@
 """The parts of a running server, which the operations of the API use."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fastapi import Request
 
@@ -14,7 +14,7 @@ from nas.service.store.database import Database
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Service:
-    """Settings, database, data folder, call processes, the memory of predictions, and what is counted."""
+    """Settings, database, data folder, call processes, the memory of predictions, what is counted, and the lists of names by kind."""
 
     settings: Settings
     database: Database
@@ -22,6 +22,7 @@ class Service:
     pool: CallPool
     predictions: Predictions
     metrics: Metrics
+    names: dict[str, list[dict[str, str]]] = field(default_factory=dict)
 
 
 def service_of(request: Request) -> Service:

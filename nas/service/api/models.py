@@ -169,7 +169,7 @@ async def create(request: Request, response: Response, caller: Runner) -> ModelR
     service = service_of(request)
     require_type(request, ("application/octet-stream", "application/x-onnx", "application/onnx"))
     limits = service.settings.limits
-    left = limits.stored - await run_in_threadpool(_stored_bytes, service, caller.id)
+    left = limits.stored - await run_in_threadpool(stored_bytes, service, caller.id)
     got = await receive(request.stream(), service.folder, suffix=".onnx", most=limits.model, left=left)
     try:
         upload, new = await run_in_threadpool(_keep, service, caller.id, got)
@@ -241,7 +241,8 @@ def _question(body: Question) -> dict[str, Any]:
     return question
 
 
-def _stored_bytes(service: Service, owner: str) -> int:
+def stored_bytes(service: Service, owner: str) -> int:
+    """Sum of the sizes of all uploads of an owner."""
     with service.database.read() as connection:
         return bytes_of(connection, owner)
 

@@ -98,6 +98,14 @@ def read_dataset(file: str, target: str | None = None) -> dict[str, Any]:
     }
 
 
+def names(kind: str) -> list[dict[str, str]]:
+    """The names of a kind of `nas list`. Own files are not among them: a request cannot name a file."""
+    from nas.verbs.plugins import listed
+
+    rows, _ = listed(kind)
+    return [row for row in rows if row["origin"] != "your file"]
+
+
 def session_facts(file: str) -> dict[str, Any]:
     """Inputs and outputs of a winner, as the Open Inference Protocol names them."""
     session = _session(file)
@@ -124,7 +132,7 @@ def infer(file: str, inputs: list[dict[str, Any]], outputs: list[str] | None = N
             raise UsageError(f"input {tensor['name']!r} must be {expected}, got {tensor['datatype']}")
         try:
             feed[tensor["name"]] = np.asarray(tensor["data"], np.float32).reshape(tensor["shape"])
-        except (ValueError, TypeError, OverflowError) as error:
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
             raise UsageError(f"input {tensor['name']!r}: the data do not have the shape {tensor['shape']}") from error
     names = [value.name for value in session.get_outputs()]
     missing = [name for name in known if name not in feed]
@@ -157,6 +165,7 @@ CALLS: Mapping[str, Callable[..., Any]] = {
     "ahead": ahead,
     "read_model": read_model,
     "read_dataset": read_dataset,
+    "names": names,
     "session_facts": session_facts,
     "infer": infer,
 }

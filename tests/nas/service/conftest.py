@@ -33,12 +33,13 @@ ADDRESS = re.compile(r"serving on (http://\S+)/ ")
 
 @dataclass
 class Running:
-    """A running server: its process, its address, a client, and the file with its stderr."""
+    """A running server: its process, its address, a client, the file with its stderr, its data folder."""
 
     process: "subprocess.Popen[bytes]"
     address: str
     client: httpx.Client
     log: Path
+    data: Path
 
     def wait(self, id_: str, *states: str, seconds: float = 300.0) -> dict[str, Any]:
         """The search as soon as it is in one of the states (default: it has ended)."""
@@ -80,7 +81,7 @@ def start(data: Path, *flags: str, stack: ExitStack, **client: Any) -> Running:
             raise AssertionError(f"the server did not start: {log.read_text()}")
         time.sleep(0.05)
     session = stack.enter_context(httpx.Client(base_url=found[1], timeout=300, trust_env=False, **client))
-    return Running(process, found[1], session, log)
+    return Running(process, found[1], session, log, data)
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
@@ -96,6 +97,13 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 @pytest.fixture
 def serve() -> Iterator[Serve]:
     """`serve(data_folder, *flags)`: a server for one test."""
+    with ExitStack() as stack:
+        yield lambda data, *flags, **client: start(data, *flags, stack=stack, **client)
+
+
+@pytest.fixture(scope="module")
+def serve_all() -> Iterator[Serve]:
+    """Like `serve`, for all tests of a file."""
     with ExitStack() as stack:
         yield lambda data, *flags, **client: start(data, *flags, stack=stack, **client)
 
