@@ -14,6 +14,8 @@ from typing import Any, BinaryIO
 UPLOADED = re.compile(r"[^\s'\"]*/?(?:uploads|models|datasets)/[0-9a-f]+\.(?:onnx|csv|npz)")
 YOUNG = 10_000
 """Number of new objects before a garbage collection, as on the command line."""
+NO_MEMORY = ("allocate memory", "bad_alloc", "failed to map segment", "Unable to allocate")
+"""What libraries say when there is no memory."""
 ORPHANED = 75
 """Exit code of a child whose parent has ended."""
 
@@ -77,7 +79,7 @@ def status(name: str) -> int:
 def out_of_memory(error: BaseException | None) -> bool:
     """Whether an error says that there was no memory; libraries have words of their own for that."""
     while error is not None:
-        if isinstance(error, MemoryError) or "allocate memory" in str(error) or "bad_alloc" in str(error):
+        if isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY):
             return True
         error = error.__cause__ or error.__context__
     return False

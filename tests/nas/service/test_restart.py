@@ -37,12 +37,18 @@ def children(pid: int) -> dict[int, str]:
     """Child processes with their command lines."""
     found = Path(f"/proc/{pid}/task/{pid}/children")
     text = " ".join(path.read_text() for path in found.parents[1].glob("*/children"))
-    return {int(child): Path(f"/proc/{child}/cmdline").read_text().replace("\0", " ") for child in text.split()}
+    return {int(child): (Path(f"/proc/{child}") / "cmdline").read_text().replace("\0", " ") for child in text.split()}
 
 
 def search_process(pid: int) -> int:
-    """The process of the search that a server runs."""
-    return next(child for child, command in children(pid).items() if "search_process" in command)
+    """The process of the search that a server runs, as soon as it is there."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        for child, command in children(pid).items():
+            if "search_process" in command:
+                return child
+        time.sleep(0.02)
+    raise AssertionError("the server runs no search")
 
 
 def wait_for_trainings(server, id_: str) -> None:

@@ -145,11 +145,11 @@ def test_a_search_that_is_done_goes_on_with_more_trainings(server, done):
     address = f"/v1/searches/{done['id']}:resume"
     assert server.client.post(address).status_code == 409
     assert server.client.post(address, json={"trainings": 1}).status_code == 409
-    answer = server.client.post(address, json={"trainings": 8})
+    answer = server.client.post(address, json={"trainings": 24})
     assert answer.status_code == 202, answer.text
     found = server.wait(done["id"])
-    assert (found["state"], found["trainings"], found["attempt"]) == ("done", 8, 2)
-    assert found["progress"]["trainings"] >= 8
+    assert (found["state"], found["trainings"], found["attempt"]) == ("done", 24, 2)
+    assert found["progress"]["trainings"] >= 24
 
 
 @pytest.mark.parametrize(
