@@ -24,6 +24,9 @@ VERBS: Mapping[str, str] = {
     "report": "the result of a run again, and its page and picture anew",
     "predictor": "fit and evaluate predictors on your own ONNX files",
     "corpus": "many sparse networks with measured accuracies, to fit and judge predictors on",
+    "serve": "an HTTP service for searches and predictions",
+    "worker": "run searches of a service on another machine, or in another process",
+    "token": "access tokens of a service",
     "list": "tasks, spaces, strategies, predictors, masks, metrics",
 }
 

@@ -1,0 +1,129 @@
+"""Predictions for uploaded models, remembered: in memory, and in the database for the next start and for other servers."""
+
+import hashlib
+import json
+from collections import OrderedDict
+from collections.abc import Mapping
+from threading import Lock
+from typing import Any
+
+from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
+
+from nas import __version__
+from nas.service.clock import now
+from nas.service.data_folder import DataFolder
+from nas.service.problems import not_found, unprocessable
+from nas.service.processes.call_pool import CallPool, problem_of
+from nas.service.store.database import Database
+from nas.service.store.schema import predictions as table
+from nas.service.store.upload_store import MODEL, StoredUpload, find_upload
+
+MOST = 20_000
+"""Answers in memory; one takes about a kilobyte."""
+DATASET = "dataset"
+"""Name of the question's entry for an uploaded data set, in the place of the name of a task."""
+
+
+class Predictions:
+    """Answers by question. A question is a mapping of plain JSON values: task, method, nnz, weights, explain."""
+
+    def __init__(self, database: Database, folder: DataFolder, pool: CallPool) -> None:
+        """Nothing is remembered yet."""
+        self._database, self._folder, self._pool = database, folder, pool
+        self._answers: OrderedDict[str, str] = OrderedDict()
+        self._lock = Lock()
+
+    def remembered(self, sha256: str, question: Mapping[str, Any]) -> str | None:
+        """The answer as JSON if it is in memory."""
+        key = _key(sha256, question)
+        with self._lock:
+            found = self._answers.get(key)
+            if found is not None:
+                self._answers.move_to_end(key)
+            return found
+
+    def ask(self, sha256: str, question: Mapping[str, Any]) -> str:
+        """The answer as JSON: from the database, or computed in a process of its own.
+
+        Raises:
+            Problem: 404 for an unknown model, 422 for one that cannot be predicted, 503 if no process is free.
+        """
+        answer = self._stored(_key(sha256, question)) or self._computed(sha256, question)
+        self._remember(_key(sha256, question), answer)
+        return answer
+
+    def _stored(self, key: str) -> str | None:
+        with self._database.read() as connection:
+            found = connection.execute(select(table.c.answer).where(table.c.key == key)).scalar_one_or_none()
+        return None if found is None else str(found)
+
+    def _computed(self, sha256: str, question: Mapping[str, Any]) -> str:
+        with self._database.read() as connection:
+            if find_upload(connection, sha256, (MODEL,)) is None:
+                raise not_found(f"model {sha256}; post it to /v1/models first")
+            data = find_upload(connection, str(question.get(DATASET)), ("csv", "npz"))
+        if DATASET in question and data is None:
+            raise unprocessable(f"there is no uploaded data set {question[DATASET]}; post it to /v1/datasets first")
+        path = str(self._folder.model(sha256))
+        asked = {name: value for name, value in question.items() if name != DATASET}
+        if data is not None:
+            asked["dataset"] = self._file_of(data)
+        found = self._pool.call("predict", models=[path], **asked)
+        if path in found["errors"]:
+            raise problem_of(found["errors"][path])
+        answer = json.dumps(_answer(sha256, found["rows"], question))
+        self._store(_key(sha256, question), answer)
+        return answer
+
+    def _file_of(self, data: StoredUpload) -> dict[str, Any]:
+        return {"file": str(self._folder.dataset(data.sha256, data.kind)), "target": data.facts.get("target")}
+
+    def _store(self, key: str, answer: str) -> None:
+        try:
+            with self._database.write() as connection:
+                connection.execute(insert(table).values(key=key, answer=answer, created=now()))
+        except IntegrityError:  # another request had the same question
+            return
+
+    def _remember(self, key: str, answer: str) -> None:
+        with self._lock:
+            self._answers[key] = answer
+            while len(self._answers) > MOST:
+                self._answers.popitem(last=False)
+
+
+def _key(sha256: str, question: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps([__version__, sha256, question], sort_keys=True).encode()).hexdigest()
+
+
+def _answer(sha256: str, rows: list[dict[str, Any]], question: Mapping[str, Any]) -> dict[str, Any]:
+    """The first row, with the model in front and the other rows behind."""
+    shown = [_shown(row, question) for row in rows]
+    return {"model": sha256} | shown[0] | {"others": shown[1:]}
+
+
+def _shown(row: dict[str, Any], question: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of `nas predict` in the words of the API."""
+    support = (
+        "outside" if row["outside"] else "unseen" if row["unseen"] else "doubtful" if row["doubtful"] else "inside"
+    )
+    return {
+        "task": question.get(DATASET, row["task"]),
+        "accuracy": row["score"],
+        "std": row["std"],
+        "interval": [row["low"], row["high"]],
+        "support": support,
+        "why": row.get("why") or WHY[support],
+        "weights": row.get("weights"),
+        "explanation": row.get("explanation"),
+    }
+
+
+WHY = {
+    "outside": "unlike every network that the predictor was fitted on; do not trust the number",
+    "unseen": "a task, or a kind of network for it, that the predictor was not fitted on; trust the order more than the numbers",
+    "doubtful": "the interval is wide, the true accuracy may lie far from the number; train such a network to know",
+    "inside": "the predictor was fitted on networks like this one",
+}
+"""What a word of support means."""

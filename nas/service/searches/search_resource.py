@@ -1,0 +1,82 @@
+"""A search as the API shows it."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from nas.service.clock import iso
+from nas.service.store.search_store import State, StoredSearch
+
+EXAMPLE: dict[str, Any] = {
+    "id": "019b2f0c8a10aabbccddee",
+    "state": "running",
+    "request": {"task": "digits", "constraint": ["nnz<=300"], "trainings": 12, "seed": 1},
+    "owner": "local",
+    "trainings": 12,
+    "created": "2026-05-01T12:00:00.000Z",
+    "started": "2026-05-01T12:00:01.000Z",
+    "finished": None,
+    "attempt": 1,
+    "cancelling": False,
+    "progress": {"round": 1, "trainings": 8.0, "budget": 12, "best": 0.91, "best_nnz": 298, "left": 20.0},
+    "result": None,
+    "error": None,
+    "links": {"self": "/v1/searches/019b2f0c8a10aabbccddee", "events": "/v1/searches/019b2f0c8a10aabbccddee/events"},
+}
+
+
+class ErrorShown(BaseModel):
+    """Why a search failed."""
+
+    kind: str = Field(description="usage, unsupported, memory, machine, run, time, died or bug", examples=["memory"])
+    detail: str = Field(description="what happened, and the remedy if there is one")
+
+
+class SearchResource(BaseModel):
+    """A search."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+
+    id: str
+    state: State = Field(description="queued, running, done, failed or cancelled")
+    request: dict[str, Any] = Field(description="the options that the request set")
+    owner: str = Field(description="id of the token that asked for it, or `local`")
+    trainings: int = Field(description="total number of trainings")
+    created: str = Field(description="time of the request, ISO 8601 in UTC")
+    started: str | None = Field(description="time at which a worker last began it")
+    finished: str | None = Field(description="time at which it ended")
+    attempt: int = Field(description="how often a worker has begun it; more than 1 after a restart")
+    cancelling: bool = Field(description="whether it will be cancelled")
+    progress: dict[str, Any] | None = Field(description="the last progress: round, trainings, budget, best, left, …")
+    result: dict[str, Any] | None = Field(description="the winner: test metric, 95 % interval, nnz, bytes, latency")
+    error: ErrorShown | None = Field(description="why it failed")
+    links: dict[str, str] = Field(description="addresses of its parts")
+
+
+class SearchPage(BaseModel):
+    """One page of searches, the newest first."""
+
+    items: list[SearchResource]
+    next: str | None = Field(description="the `cursor` of the next page; null on the last one")
+
+
+def resource(search: StoredSearch, root: str = "") -> SearchResource:
+    """The resource of a search; `root` is the prefix of the service."""
+    here = f"{root}/v1/searches/{search.id}"
+    parts = ("events", "trials", "front", "artifacts")
+    return SearchResource(
+        id=search.id,
+        state=search.state,
+        request={name: value for name, value in search.request.items() if name != "uploads"},
+        owner=search.owner,
+        trainings=search.trainings,
+        created=iso(search.created) or "",
+        started=iso(search.started),
+        finished=iso(search.finished),
+        attempt=search.attempt,
+        cancelling=search.cancel and not search.ended,
+        progress=None if search.progress is None else dict(search.progress),
+        result=None if search.result is None else dict(search.result),
+        error=None if search.error is None else ErrorShown(**search.error),
+        links={"self": here} | {part: f"{here}/{part}" for part in parts},
+    )
