@@ -156,7 +156,9 @@ def resume(
         total = found.trainings if body is None or body.trainings is None else body.trainings
         if not found.ended:
             raise Problem(409, "wrong-state", f"the search is {found.state}; only one that ended can be resumed")
-        spent = max(found.trainings, (found.progress or {}).get("trainings", 0))  # a last round may cost more than was left
+        spent = max(
+            found.trainings, (found.progress or {}).get("trainings", 0)
+        )  # a last round may cost more than was left
         if found.state == "done" and total <= spent:
             raise Problem(409, "wrong-state", f"the search is done with {spent:g} trainings; give a larger total")
         if total < found.trainings:

@@ -14,7 +14,9 @@ FORBIDDEN = {
     "table": "tables of accuracies are files; use the command line",
     "column": "tables of accuracies are files; use the command line",
     "test_column": "tables of accuracies are files; use the command line",
-    "device": "the server chooses the device",
+    **dict.fromkeys(
+        ("device", "executor", "workers", "worker_memory", "address"), "the server chooses where trainings run"
+    ),
 }
 """Options of the command line that a request may not have, each with the reason."""
 MEANINGS = {
