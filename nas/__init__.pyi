@@ -1,5 +1,6 @@
 from . import errors as errors
 from . import optuna as optuna
+from .client.client import Client as Client
 from .corpus.corpus import Corpus as Corpus
 from .exporters.export_format import ExportFormat as ExportFormat
 from .exporters.onnx_export import Exported as Exported
@@ -31,6 +32,7 @@ __version__: str
 
 __all__ = [
     "Answers",
+    "Client",
     "Corpus",
     "Cost",
     "ExportFormat",

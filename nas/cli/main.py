@@ -38,6 +38,7 @@ examples:
   nas inspect model.onnx
   nas predict model.onnx --predictor runs/digits
   nas list tasks
+  nas --server http://127.0.0.1:8000 search --task digits --constraint "nnz<=300" --out runs/far
 """
 
 
@@ -62,7 +63,8 @@ def main(argv: Sequence[str]) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal without the letter τ must not stop a search
     try:
-        return int(import_module(f"nas.cli.{args.verb}_command").run(args))
+        module = f"{args.verb}_command" if args.server is None else "on_server"
+        return int(import_module(f"nas.cli.{module}").run(args))
     except KeyboardInterrupt:
         out = {"search": getattr(args, "out", None), "resume": getattr(args, "run", None)}.get(args.verb)
         output.remark("nas: stopped" + (f"; if {out} was begun, `nas resume {out}` goes on with it" if out else ""))
@@ -107,6 +109,11 @@ def _parser(verb: str | None) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"nas {_version()}")
+    parser.add_argument(
+        "--server",
+        metavar="URL",
+        help="let a server of `nas serve` do it: search, resume, predict (token: environment variable NAS_TOKEN)",
+    )
     commands = parser.add_subparsers(dest="verb", metavar="COMMAND", title="commands")
     for name, help_ in VERBS.items():
         command = commands.add_parser(
@@ -125,7 +132,9 @@ def _parser(verb: str | None) -> argparse.ArgumentParser:
 
 
 def _verb(argv: Sequence[str]) -> str | None:
-    return next((word for word in argv if not word.startswith("-")), None)
+    """The command: the first word that is no flag, nor the address behind ``--server``."""
+    words = [word for word, before in zip(argv, ["", *argv], strict=False) if before != "--server"]
+    return next((word for word in words if not word.startswith("-")), None)
 
 
 def _joined(argv: Sequence[str]) -> list[str]:

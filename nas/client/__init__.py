@@ -1,0 +1,1 @@
+"""A client of the service: the verbs of the library, done by a server."""
