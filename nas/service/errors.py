@@ -12,6 +12,7 @@ from fastapi.responses import Response
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
+from nas.service.openapi import allowed
 from nas.service.problems import MEDIA_TYPE, Problem, body_of, unavailable
 from nas.service.searches.search_request import refuse_forbidden
 
@@ -50,6 +51,8 @@ def install(app: FastAPI) -> None:
     """Let the application answer all errors with problems."""
 
     async def handle(request: Request, error: Exception) -> Response:
+        if isinstance(error, HTTPException) and error.status_code in (404, 405):
+            return answer(_no_route(app, request))
         return answer(problem_for(error))
 
     for kind in (Problem, RequestValidationError, HTTPException, SQLAlchemyError, OSError):
@@ -75,15 +78,21 @@ def _place(location: tuple[object, ...]) -> str:
     return ".".join(str(part)[:100] for part in location)
 
 
+def _no_route(app: FastAPI, request: Request) -> Problem:
+    """405 with the allowed methods for an address of the API, else 404."""
+    methods = allowed(app, request.scope["path"].removeprefix(request.scope.get("root_path", "")))
+    if methods and request.method not in methods:
+        detail = "this address does not allow the method"
+        return Problem(405, "method-not-allowed", detail, headers={"allow": ", ".join(methods)})
+    return Problem(404, "not-found", "there is nothing at this address")
+
+
 def _http(error: HTTPException) -> Problem:
-    """The framework's own errors: no such path, no such method, a body that cannot be parsed."""
+    """The framework's other errors, such as a body that cannot be parsed."""
     if isinstance(error.__cause__, Problem):  # raised while the body was read
         return error.__cause__
-    kinds = {404: "not-found", 405: "method-not-allowed", 400: "bad-request", 415: "media-type"}
-    details = {404: "there is nothing at this address", 405: "this address does not allow the method"}
-    detail = details.get(error.status_code, str(error.detail)[:300])
-    kind = kinds.get(error.status_code, "http")
-    return Problem(error.status_code, kind, detail, headers=dict(error.headers or {}))
+    kind = {400: "bad-request", 415: "media-type"}.get(error.status_code, "http")
+    return Problem(error.status_code, kind, str(error.detail)[:300], headers=dict(error.headers or {}))
 
 
 def _database(error: SQLAlchemyError) -> Problem:

@@ -1,5 +1,6 @@
 """The OpenAPI document: FastAPI's, with problems in the place of its own errors."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -51,6 +52,7 @@ MEANINGS: Mapping[str, str] = {
     "503": "The service cannot answer now.",
     "507": "The disk of the service is full.",
 }
+PARAMETER = re.compile(r"\{[a-z0-9_]+\}")
 ALWAYS = ("400", "403", "405", "421", "500", "503", "507")
 WITH_BODY = ("408", "413", "415", "422")
 GUARDED = ("401", "429")
@@ -71,6 +73,17 @@ def document(app: FastAPI) -> dict[str, Any]:
             schemas.pop(name, None)
         app.openapi_schema = found
     return app.openapi_schema
+
+
+def allowed(app: FastAPI, path: str) -> list[str]:
+    """The methods that an address allows."""
+    found = {
+        method.upper()
+        for form, item in document(app)["paths"].items()
+        if re.fullmatch(PARAMETER.sub("[^/:]+", form.replace(".", r"\.")), path)
+        for method in item
+    }
+    return sorted(found)
 
 
 def _with_problems(path: str, operation: dict[str, Any]) -> None:

@@ -57,7 +57,7 @@ class Artifacts(BaseModel):
     items: list[Artifact]
 
 
-@router.get("/searches/{id}/artifacts", summary="List the files of a search", operation_id="list_artifacts")
+@router.get("/searches/{id:search}/artifacts", summary="List the files of a search", operation_id="list_artifacts")
 def listing(request: Request, caller: Reader, id: Id) -> Artifacts:
     """The files that the search has written so far."""
     service = service_of(request)
@@ -75,7 +75,7 @@ def listing(request: Request, caller: Reader, id: Id) -> Artifacts:
 
 
 @router.get(
-    "/searches/{id}/artifacts/{name}",
+    "/searches/{id:search}/artifacts/{name}",
     summary="Read a file of a search",
     operation_id="get_artifact",
     response_class=Response,

@@ -56,7 +56,10 @@ class DatasetPage(BaseModel):
             },
         }
     },
-    responses={200: {"model": DatasetResource, "description": "the same file was uploaded before"}},
+    responses={
+        200: {"model": DatasetResource, "description": "the same file was uploaded before"},
+        409: {"description": "the same file was uploaded with another target"},
+    },
 )
 async def create(
     request: Request,

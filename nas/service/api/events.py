@@ -22,19 +22,29 @@ PAUSE = 0.5
 """Seconds between two looks into the database."""
 SILENCE = 15.0
 """Seconds without an event after which a comment keeps the connection open."""
+EVENT = {
+    "type": "object",
+    "description": "one event; data is a JSON object",
+    "properties": {
+        "id": {"type": "string", "description": "number of the event, from 1"},
+        "event": {"enum": ["state", "stage", "progress", "log"]},
+        "data": {"type": "string"},
+        "retry": {"type": "integer"},
+    },
+}
 EXAMPLE = 'id: 3\nevent: progress\ndata: {"round": 0, "trainings": 8.0, "budget": 12, "best": 0.91}\n\n'
 Last = Annotated[str | None, Header(pattern="^[0-9]{1,9}$", description="id of the last event that was received")]
 
 
 @router.get(
-    "/searches/{id}/events",
+    "/searches/{id:search}/events",
     summary="Follow a search",
     operation_id="follow_search",
     response_class=StreamingResponse,
     responses={
         200: {
             "description": "the events",
-            "content": {"text/event-stream": {"schema": {"type": "string"}, "example": EXAMPLE}},
+            "content": {"text/event-stream": {"schema": EVENT, "example": EXAMPLE}},
         },
         204: {"description": "the search has ended, and all events were received"},
     },

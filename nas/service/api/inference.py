@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, Stri
 
 from nas import __version__
 from nas.service.api.searches import Id, known_search
+from nas.service.json_numbers import Real, Whole
 from nas.service.problems import not_found
 from nas.service.security.access import Reader
 from nas.service.service import Service, service_of
@@ -14,7 +15,6 @@ from nas.service.service import Service, service_of
 router = APIRouter(prefix="/v2", tags=["inference"])
 
 MOST_NUMBERS = 1 << 20
-Number = StrictInt | StrictFloat
 TensorName = Annotated[str, Field(strict=True, min_length=1, max_length=300)]
 
 
@@ -58,8 +58,8 @@ class InputTensor(BaseModel):
 
     name: TensorName
     datatype: Literal["FP32"]
-    shape: Annotated[list[Annotated[StrictInt, Field(ge=1, le=1 << 20)]], Field(min_length=1, max_length=8)]
-    data: Annotated[list[Number | list[Any]], Field(max_length=MOST_NUMBERS)]
+    shape: Annotated[list[Annotated[Whole, Field(ge=1, le=1 << 20)]], Field(min_length=1, max_length=8)]
+    data: Annotated[list[Real | list[Any]], Field(max_length=MOST_NUMBERS)]
 
 
 class OutputName(BaseModel):
@@ -109,7 +109,7 @@ def server(caller: Reader) -> ServerFacts:
     return ServerFacts(name="nas", version=__version__, extensions=[])
 
 
-@router.get("/models/{id}", summary="Show the winner of a search", operation_id="inference_model")
+@router.get("/models/{id:search}", summary="Show the winner of a search", operation_id="inference_model")
 def model(request: Request, caller: Reader, id: Id) -> ModelFacts:
     """Its inputs and outputs."""
     service = service_of(request)
@@ -117,7 +117,7 @@ def model(request: Request, caller: Reader, id: Id) -> ModelFacts:
     return ModelFacts(name=id, versions=["1"], platform="onnx_onnxv1", **facts)
 
 
-@router.get("/models/{id}/ready", summary="Can the winner of a search be asked?", operation_id="inference_ready")
+@router.get("/models/{id:search}/ready", summary="Can the winner of a search be asked?", operation_id="inference_ready")
 def ready(request: Request, caller: Reader, id: Id) -> ModelReady:
     """True as soon as the search has written its winner."""
     service = service_of(request)
@@ -125,7 +125,7 @@ def ready(request: Request, caller: Reader, id: Id) -> ModelReady:
     return ModelReady(name=id, ready=service.folder.artifact(id, "best.onnx").is_file())
 
 
-@router.post("/models/{id}/infer", summary="Ask the winner of a search", operation_id="infer")
+@router.post("/models/{id:search}/infer", summary="Ask the winner of a search", operation_id="infer")
 def infer(request: Request, caller: Reader, id: Id, body: InferenceRequest) -> InferenceAnswer:
     """The outputs for these inputs."""
     service = service_of(request)

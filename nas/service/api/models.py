@@ -4,12 +4,13 @@ import json
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from starlette.concurrency import run_in_threadpool
 
 from nas.service import cursor as cursors
 from nas.service.clock import iso
 from nas.service.data_folder import SHA256
+from nas.service.json_numbers import Real, Whole
 from nas.service.predictions import DATASET
 from nas.service.problems import Problem, not_found
 from nas.service.security.access import Reader, Runner
@@ -31,7 +32,7 @@ BATCH = 256
 """Most models of a batch."""
 Sha = Annotated[str, Path(pattern="^[0-9a-f]{64}$", examples=["ab" * 32], description="sha256 of an uploaded file")]
 Name = Annotated[str, Field(strict=True, min_length=1, max_length=300)]
-Share = Annotated[float, Field(ge=0, le=1)]
+Share = Annotated[Real, Field(ge=0, le=1)]
 
 
 class ModelResource(BaseModel):
@@ -56,12 +57,12 @@ class TaskFacts(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    samples: Annotated[StrictInt, Field(ge=1, le=10**9)]
-    classes: Annotated[StrictInt, Field(ge=1, le=10**6)]
-    inputs: Annotated[StrictInt, Field(ge=1, le=10**8)]
+    samples: Annotated[Whole, Field(ge=1, le=10**9)]
+    classes: Annotated[Whole, Field(ge=1, le=10**6)]
+    inputs: Annotated[Whole, Field(ge=1, le=10**8)]
     one_nn: Share = Field(description="accuracy of the nearest neighbour")
     linear_probe: Share = Field(description="accuracy of a linear classifier")
-    relevance: Annotated[list[float], Field(max_length=100_000)] | None = Field(
+    relevance: Annotated[list[Real], Field(max_length=100_000)] | None = Field(
         None, description="one number for every input"
     )
 
@@ -77,7 +78,7 @@ class Question(BaseModel):
         "every known task that the network fits",
     )
     method: Name | None = Field(None, description="the mask method that pruned the network, see `GET /v1/methods`")
-    nnz: Annotated[StrictInt, Field(ge=1, le=10**9)] | None = Field(
+    nnz: Annotated[Whole, Field(ge=1, le=10**9)] | None = Field(
         None, description="the network is still dense: what `method` would reach if it kept so many weights"
     )
     weights: Literal["own", "fresh"] | None = Field(

@@ -5,13 +5,15 @@ import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Header, Path, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, StrictInt
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.exc import IntegrityError
+from starlette.convertors import Convertor, register_url_convertor
 
 from nas.service import cursor as cursors
 from nas.service.clock import now
 from nas.service.data_folder import SEARCH_ID
+from nas.service.json_numbers import Whole
 from nas.service.problems import Problem, not_found, too_many, unprocessable
 from nas.service.searches.search_config import checked_request, config_of
 from nas.service.searches.search_request import SearchRequest, options
@@ -31,6 +33,7 @@ from nas.service.store.search_store import (
 
 router = APIRouter(prefix="/v1", tags=["searches"])
 
+CONFLICT: dict[int | str, dict[str, Any]] = {409: {"description": "the state of the search does not allow this"}}
 DAY = 24 * 3600 * 1000
 Id = Annotated[str, Path(pattern="^[0-9a-f]{22}$", examples=["019b2f0c8a10aabbccddee"], description="id of a search")]
 Key = Annotated[
@@ -42,6 +45,23 @@ Key = Annotated[
         description="a unique text of the client: the same request with the same key creates one search only",
     ),
 ]
+
+
+class SearchIds(Convertor[str]):
+    """Ids of searches in an address; anything else is not an address of this service."""
+
+    regex = "[0-9a-f]{22}"
+
+    def convert(self, value: str) -> str:
+        """The id."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """The id."""
+        return value
+
+
+register_url_convertor("search", SearchIds())
 
 
 class Outlook(BaseModel):
@@ -63,7 +83,7 @@ class Resumption(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"trainings": 24}]})
 
-    trainings: Annotated[StrictInt, Field(ge=1, le=100_000)] | None = Field(
+    trainings: Annotated[Whole, Field(ge=1, le=100_000)] | None = Field(
         None, description="new total number of trainings (default: as before)"
     )
 
@@ -122,13 +142,19 @@ def page(
     return SearchPage(items=items, next=cursors.encode(items[-1].id) if more else None)
 
 
-@router.get("/searches/{id}", summary="Show a search", operation_id="get_search")
+@router.get("/searches/{id:search}", summary="Show a search", operation_id="get_search")
 def get(request: Request, caller: Reader, id: Id) -> SearchResource:
     """State, progress and result of a search."""
     return resource(known_search(service_of(request), id), request.scope.get("root_path", ""))
 
 
-@router.post("/searches/{id}:cancel", status_code=202, summary="Cancel a search", operation_id="cancel_search")
+@router.post(
+    "/searches/{id:search}:cancel",
+    status_code=202,
+    summary="Cancel a search",
+    operation_id="cancel_search",
+    responses=CONFLICT,
+)
 def cancel(request: Request, caller: Runner, id: Id) -> SearchResource:
     """A search that waits is cancelled at once, one that runs within seconds. What it has found is kept."""
     with service_of(request).database.write() as connection:
@@ -145,7 +171,13 @@ def cancel(request: Request, caller: Runner, id: Id) -> SearchResource:
         return resource(_again(connection, id), request.scope.get("root_path", ""))
 
 
-@router.post("/searches/{id}:resume", status_code=202, summary="Resume a search", operation_id="resume_search")
+@router.post(
+    "/searches/{id:search}:resume",
+    status_code=202,
+    summary="Resume a search",
+    operation_id="resume_search",
+    responses=CONFLICT,
+)
 def resume(
     request: Request, caller: Runner, id: Id, body: Annotated[Resumption | None, Body()] = None
 ) -> SearchResource:

@@ -47,7 +47,7 @@ class Front(BaseModel):
     )
 
 
-@router.get("/searches/{id}/trials", summary="List the trainings of a search", operation_id="list_trials")
+@router.get("/searches/{id:search}/trials", summary="List the trainings of a search", operation_id="list_trials")
 def trials(
     request: Request,
     caller: Reader,
@@ -67,7 +67,7 @@ def trials(
     return Trials(items=found[:limit], next=cursors.encode(str(first + limit - 1)) if more else None)
 
 
-@router.get("/searches/{id}/front", summary="Show the Pareto front of a search", operation_id="get_front")
+@router.get("/searches/{id:search}/front", summary="Show the Pareto front of a search", operation_id="get_front")
 def front(request: Request, caller: Reader, id: Id) -> Front:
     """The front in the report if the search is done, else that of the finished trials."""
     service = service_of(request)
@@ -80,7 +80,7 @@ def front(request: Request, caller: Reader, id: Id) -> Front:
 
 
 @router.get(
-    "/searches/{id}/trials/{number}/log",
+    "/searches/{id:search}/trials/{number}/log",
     summary="Read what happened to a trial",
     operation_id="get_trial_log",
     response_class=StreamingResponse,

@@ -4,8 +4,9 @@ from dataclasses import fields
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, create_model
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictStr, create_model
 
+from nas.service.json_numbers import Real, Whole
 from nas.service.problems import unprocessable
 from nas.study.config import SearchConfig
 
@@ -52,10 +53,10 @@ def _field(name: str, type_: Any, default: Any, help_: str) -> tuple[Any, Any]:
     elif plain is bool:
         allowed = StrictBool
     elif plain is int:
-        allowed = StrictInt
+        allowed = Whole
         bounds |= {"ge": LEAST.get(name, 1), "le": LARGEST.get(name, BOUND)}
     elif plain is float:
-        allowed = StrictFloat | StrictInt
+        allowed = Real
         bounds |= {"ge": 0, "le": 1e9}
     elif get_origin(plain) is not Literal:
         raise TypeError(f"no schema for the option {name} of type {plain}")

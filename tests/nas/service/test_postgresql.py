@@ -1,0 +1,173 @@
+"""Several servers and workers on one queue in PostgreSQL, which runs as another user in a temporary folder."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+pytestmark = pytest.mark.skipif(not BINARIES, reason="there is no PostgreSQL server in /usr/lib/postgresql")
+
+
+def _as_other(*command: str) -> list[str]:
+    """PostgreSQL does not run as root."""
+    return (
+        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command] if os.geteuid() == 0 else [*command]
+    )
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[str]:
+    """Address of a private PostgreSQL server, which listens on a socket only."""
+    folder = Path(tempfile.mkdtemp(prefix="nas-pg-", dir="/tmp"))
+    if os.geteuid() == 0:
+        os.chown(folder, 65534, 65534)
+    environment = {"PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "UTC"}
+    bin_, data = BINARIES[-1], folder / "data"
+    initialise = _as_other(str(bin_ / "initdb"), "-D", str(data), "-U", "nas", "-A", "trust", "-E", "UTF8")
+    subprocess.run(initialise, check=True, capture_output=True, env=environment, cwd=folder)
+    start = _as_other(
+        *(str(bin_ / "postgres"), "-D", str(data), "-k", str(folder), "-c", "listen_addresses="),
+        *("-c", "fsync=off", "-c", "max_connections=100"),
+    )
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(start, stdout=log, stderr=log, env=environment, cwd=folder)
+    try:
+        address = f"postgresql://nas@/postgres?host={folder}"
+        _wait(address)
+        yield address
+    finally:
+        server.terminate()
+        server.wait(30)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _wait(address: str) -> None:
+    import psycopg
+
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            psycopg.connect(address).close()
+            return
+        except psycopg.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+@pytest.fixture
+def database(postgres, request) -> str:
+    """Address of an empty database of its own."""
+    import psycopg
+
+    name = f"t{abs(hash(request.node.name))}"
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
+    return postgres.replace("/postgres?", f"/{name}?")
+
+
+def opened(address, folder):
+    from nas.service.app import prepare
+    from nas.service.settings import Settings
+
+    return prepare(Settings(data=folder, database=address))
+
+
+def test_the_tables_are_those_of_the_migrations(database, tmp_path):
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    from nas.service.store.schema import metadata
+
+    found = opened(database, tmp_path / "data")
+    with found.read() as connection:
+        assert compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata) == []
+    found.close()
+
+
+def test_servers_that_start_together_migrate_once(database, tmp_path):
+    faults = []
+
+    def begin(number):
+        try:
+            opened(database, tmp_path / f"data-{number}").close()
+        except Exception as error:  # noqa: BLE001  the test shows it
+            faults.append(error)
+
+    threads = [threading.Thread(target=begin, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+
+
+def test_many_workers_take_every_search_once(database, tmp_path):
+    from nas.service.store import queue_store as queue
+    from nas.service.store.search_store import add_search, events_after, list_searches
+
+    found = opened(database, tmp_path / "data")
+    with found.write() as connection:
+        ids = {add_search(connection, "local", {"task": "digits"}, 1) for _ in range(40)}
+    taken, lock = [], threading.Lock()
+
+    def work(name):
+        while True:
+            with found.write() as connection:
+                search = queue.claim(connection, name)
+            if search is None:
+                return
+            with lock:
+                taken.append(search.id)
+            with found.write() as connection:
+                assert queue.note(connection, search, "stage", {"text": name})
+            with found.write() as connection:
+                assert queue.finish(connection, search, "done", result={})
+
+    threads = [threading.Thread(target=work, args=(f"worker-{number}",)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(taken) == sorted(ids)
+    with found.read() as connection:
+        searches = list_searches(connection, limit=100)
+        assert {(one.state, one.attempt, one.events) for one in searches} == {("done", 1, 4)}
+        assert [one.number for one in events_after(connection, searches[0].id, 0)] == [1, 2, 3, 4]
+    found.close()
+
+
+@pytest.mark.takes(90, "starts two servers and a worker, and searches")
+def test_two_servers_and_workers_share_searches_of_which_a_killed_one_goes_on(serve, database, tmp_path, tiny):
+    data = tmp_path / "data"
+    first = serve(data, "--database", database, "--searches", "0")
+    second = serve(data, "--database", database, "--searches", "0")
+    id_ = first.client.post("/v1/searches", json=tiny, headers={"idempotency-key": "k"}).json()["id"]
+    again = second.client.post("/v1/searches", json=tiny, headers={"idempotency-key": "k"})
+    assert (again.status_code, again.json()["id"]) == (202, id_)
+    command = [sys.executable, "-m", "nas", "worker", "--data", str(data)]
+    environment = os.environ | {"NAS_DATABASE": database}
+    workers = [subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment)]
+    try:
+        second.wait(id_, "running")
+        workers[0].kill()
+        workers[0].wait()
+        workers.append(subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment))
+        assert second.wait(id_)["state"] == "done"
+    finally:
+        for worker in workers:
+            worker.terminate()
+            worker.wait(30)
+    assert first.client.get(f"/v1/searches/{id_}").json()["state"] == "done"
+    events = first.events(id_)
+    assert [number for number, _, _ in events] == list(range(1, len(events) + 1))
+    best = [one.client.get(f"/v1/searches/{id_}/artifacts/best.onnx").headers["etag"] for one in (first, second)]
+    assert best[0] == best[1]
