@@ -29,6 +29,8 @@ LARGEST = 0.5
 """Largest share of the weights that is drawn for a front of sizes where no constraint says how many."""
 SHARE = 0.3
 """Share of the weights that the first plans keep where bytes or other costs are bound and no predictor says better."""
+AIM = 0.99
+"""Share of a bound that an estimated cost may reach. Nearly known costs, such as MACs, would else be above it by a weight or two."""
 
 Finish = Callable[[ir.Model, Candidate], ir.Model]
 
@@ -142,7 +144,8 @@ class KeepRule:
         others = [bound for bound in self._upper if bound.metric not in EXACT]
         if others and most >= 1:
             most = self._stand_in(dense).most(
-                lambda keep: all(self._estimate(dense, method, keep, bound) <= bound.bound for bound in others), most
+                lambda keep: all(self._estimate(dense, method, keep, bound) <= AIM * bound.bound for bound in others),
+                most,
             )
         return most if most >= 1 else None
 

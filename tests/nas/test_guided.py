@@ -204,6 +204,7 @@ def finished_bytes():
     return planner, [trial]
 
 
+@pytest.mark.takes(10, "draws and measures two hundred networks")
 def test_a_budget_of_bytes_that_no_network_meets_is_refused(tmp_path):
     with pytest.raises(
         ConstraintError, match=r"none of 200 candidates of the space mlp meets bytes<=900; the least seen: bytes"

@@ -58,7 +58,7 @@ def test_the_number_of_weights_is_the_largest_whose_stand_in_meets_the_bound():
     found = rule("params<=100")
     keep = found.most(DENSE)
     costs = [found.costs(plan(one))["params"] for one in (keep, keep + 2)]
-    assert costs[0] <= 100 < costs[1]
+    assert costs[0] <= 99 < costs[1]
     assert found.most(DENSE, "espn") == found.most(DENSE, "gradual") == keep
 
 
@@ -96,7 +96,7 @@ def test_a_training_that_broke_a_bound_is_recognised():
 
 def test_the_narrowest_of_several_bounds_decides():
     loose, narrow = rule("macs<=60").most(DENSE), rule("macs<=60", "nnz<=20").most(DENSE)
-    assert (loose, narrow) == (60, 20)  # every weight of a perceptron is multiplied once
+    assert (loose, narrow) == (59, 20)  # every weight of a perceptron is multiplied once; 0.99 · 60 = 59.4
     assert rule("macs<=60", "params<=30").most(DENSE) < 30
 
 

@@ -230,3 +230,18 @@ def test_threads_that_build_the_same_candidates_get_networks_of_their_own():
         several = list(pool.map(lambda _: [space.build(candidate) for candidate in candidates], range(4)))
     assert all([onnx_graph.count(model) for model in models] == expected for models in several)
     assert len({id(model) for models in several for model in models}) == 80
+
+
+def test_a_network_in_another_width_stays_within_the_ranges():
+    signature = Signature(input_shape=(1, 8, 8), outputs=3)
+    space = create("mlp", signature, width=[8, 100], wirings=["plain"], depth=[2, 2])
+    wide = space.plain()[0]
+    narrow = space.resized(wide, 0.25)
+    assert [wide.architecture[name] for name in ("width_1", "width_2")] == [100, 100]
+    assert [narrow.architecture[name] for name in ("width_1", "width_2")] == [25, 25]
+    assert space.resized(wide, 0.01).architecture["width_1"] == 8
+    assert narrow.architecture["activation"] == wide.architecture["activation"]
+    joined = create("mlp+cnn", signature)
+    several = [joined.resized(one, 0.5) for one in joined.plain()]
+    assert [one.space for one in several] == ["mlp", "cnn", "cnn"]
+    assert several[1].architecture["channels"] == joined.plain()[1].architecture["channels"] // 2
