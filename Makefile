@@ -29,6 +29,7 @@ test: install lint types contracts unit
 lint:
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/yamllint --config-file deploy/.yamllint.yaml --strict deploy
 
 types:
 	$(BIN)/mypy
