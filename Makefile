@@ -1,7 +1,9 @@
-# make demo: the main job, end to end.  make test: lint, types, import contracts, all tests.  All targets: CONTRIBUTING.md.
+# make demo: the main job, end to end.  make serve: the service.  make test: lint, types, import contracts, all tests.  All: CONTRIBUTING.md.
 PYTHON ?= python3
 BIN := .venv/bin
 RUN ?= runs/demo
+SERVICE ?= runs/service
+PORT ?= 8080
 LOWEST := .venv-lowest
 LOWEST_TESTS ?= tests/test_packages.py tests/onnx_graph tests/search_spaces tests/predictors/test_encoder.py \
 	tests/predictors/test_forest.py tests/predictors/test_linear.py tests/predictors/test_gaussian_process.py \
@@ -11,7 +13,7 @@ LOWEST_TESTS ?= tests/test_packages.py tests/onnx_graph tests/search_spaces test
 LOWEST_WITHOUT := --ignore tests/onnx_graph/test_operator_conformance.py \
 	--deselect tests/onnx_graph/test_file.py::test_six_bits_without_raw_data
 
-.PHONY: install demo test test-slow test-lowest lint types contracts unit snippets docs clean
+.PHONY: install demo serve test test-slow test-lowest lint types contracts unit snippets docs clean
 
 install: .venv/installed
 
@@ -23,6 +25,12 @@ install: .venv/installed
 demo: install
 	rm -rf $(RUN)
 	$(BIN)/nas search --config demo.toml --out $(RUN)
+
+# The page opens by itself where there is a desktop; elsewhere `nas serve` prints its address.
+serve: install
+	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || [ "$$(uname)" = Darwin ]; then \
+		(sleep 5; $(BIN)/python -m webbrowser http://127.0.0.1:$(PORT)/ >/dev/null 2>&1) & fi; \
+	exec $(BIN)/nas serve --port $(PORT) --data $(SERVICE)
 
 test: install lint types contracts unit
 

@@ -86,6 +86,11 @@ def containers() -> list[Container]:
     return [Container(one["name"], pod, one) for pod in pods for one in pod["containers"]]
 
 
+def variables() -> dict[str, str]:
+    """The variables of the Makefile."""
+    return dict(re.findall(r"^(\w+) \?= (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
 def commands() -> dict[str, list[str]]:
     """Every command line of `nas`, by its place, without the word `nas`."""
     entry = json.loads(last("ENTRYPOINT"))
@@ -101,6 +106,9 @@ def commands() -> dict[str, list[str]]:
     unit = re.search(r"^ExecStart=(.+)$", (DEPLOY / "nas.service").read_text(), re.MULTILINE)
     assert unit is not None
     found["nas.service"] = shlex.split(unit[1])
+    recipe = re.search(r"^\texec \$\(BIN\)/(nas .+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert recipe is not None
+    found["Makefile"] = shlex.split(re.sub(r"\$\((\w+)\)", lambda name: variables()[name[1]], recipe[1]))
     for block in snippets.snippets(str(GUIDE.relative_to(ROOT))):
         for number, line in enumerate(block.source.replace("\\\n", "").splitlines(), block.line):
             words = shlex.split(line, comments=True) if block.language == "sh" else []
@@ -130,7 +138,7 @@ def test_the_parser_accepts_every_command(place):
 
 def test_every_file_that_runs_the_program_was_found():
     places = {place.partition(",")[0] for place in COMMANDS}
-    assert places == {"Dockerfile", "compose", "kubernetes", "nas.service", "guide"}
+    assert places == {"Dockerfile", "compose", "kubernetes", "nas.service", "Makefile", "guide"}
     assert [COMMANDS[f"compose, {name}"][0] for name in ("server", "worker")] == ["serve", "worker"]
     assert [COMMANDS[f"kubernetes, {name}"][0] for name in ("server", "worker")] == ["serve", "worker"]
     with pytest.raises(SystemExit):
@@ -362,3 +370,11 @@ def test_the_guide_names_files_that_there_are():
 
 def test_the_guide_backs_up_the_database_that_the_server_uses():
     assert f"/var/lib/nas/{Path(urlsplit(settings('nas.service').database_url).path).name}" in GUIDE.read_text()
+
+
+def test_make_serve_listens_on_loopback_and_writes_below_runs():
+    made = settings("Makefile")
+    assert made.loopback
+    assert made.port == DEFAULTS.port
+    assert made.data.parent == Path("runs").absolute()
+    assert f"http://127.0.0.1:{made.port}/" in (ROOT / "README.md").read_text()
