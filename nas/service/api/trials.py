@@ -118,7 +118,7 @@ async def _lines(service: Service, id_: str, number: int) -> AsyncIterator[str]:
         if trial is not None:
             yield json.dumps({"trial": number} | trial) + "\n"
             return
-        if ended:
+        if ended or service.stopping.is_set():
             return
         await asyncio.sleep(PAUSE)
 
