@@ -38,10 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Do the action."""
     require_service()
-    from nas.service.app import prepare
+    from nas.service.server import opened
     from nas.service.settings import Settings
 
-    database = prepare(Settings(data=Path(args.data).absolute(), database=args.database))
+    database = opened(Settings(data=Path(args.data).absolute(), database=args.database))
     with database.write() as connection:
         result = {"create": _create, "list": _list, "revoke": _revoke}[args.action](args, connection)
     database.close()

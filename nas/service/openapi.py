@@ -59,7 +59,10 @@ GUARDED = ("401", "429")
 
 
 def document(app: FastAPI) -> dict[str, Any]:
-    """The document of an application; it is made once."""
+    """The document of an application; it is made once.
+
+    If `app.state.open_without_tokens` is true, tokens are optional in it.
+    """
     if app.openapi_schema is None:
         found = get_openapi(
             title="nas", version=__version__, description=DESCRIPTION, routes=app.routes, tags=app.openapi_tags
@@ -67,6 +70,8 @@ def document(app: FastAPI) -> dict[str, Any]:
         for path, item in found["paths"].items():
             for operation in item.values():
                 _with_problems(path, operation)
+                if "security" in operation and app.state.open_without_tokens:
+                    operation["security"] = [*operation["security"], {}]
         schemas = found.setdefault("components", {}).setdefault("schemas", {})
         schemas["Problem"] = PROBLEM
         for name in ("HTTPValidationError", "ValidationError"):

@@ -4,8 +4,11 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
+from types import FrameType
 
-from nas.errors import UsageError
+from sqlalchemy.exc import SQLAlchemyError
+
+from nas.errors import RunError, UsageError
 from nas.service.app import create_app, prepare
 from nas.service.clock import now
 from nas.service.data_folder import DataFolder
@@ -33,12 +36,21 @@ def serve(settings: Settings, on_address: Callable[[str], None]) -> None:
     """
     import uvicorn
 
-    database = prepare(settings)
+    class Server(uvicorn.Server):
+        """Uvicorn, which ends streams of events when it is told to stop."""
+
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            """Begin to end."""
+            app.state.service.stopping.set()
+            super().handle_exit(sig, frame)
+
+    database = opened(settings)
     require_token(settings, database)
     listener = _listener(settings)
     host, port = listener.getsockname()[:2]
+    app = create_app(settings, database)
     config = uvicorn.Config(
-        create_app(settings, database),
+        app,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -50,12 +62,12 @@ def serve(settings: Settings, on_address: Callable[[str], None]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)  # uvicorn has handlers of its own, and calls these at the end
     on_address(f"http://{f'[{host}]' if ':' in host else host}:{port}{settings.root_path}/")
-    uvicorn.Server(config).run(sockets=[listener])
+    Server(config).run(sockets=[listener])
 
 
 def work(settings: Settings) -> None:
-    """Run searches of the queue until SIGINT or SIGTERM."""
-    database = prepare(settings)
+    """Run searches of the queue until SIGINT or SIGTERM; errors as in `opened`."""
+    database = opened(settings)
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
@@ -64,6 +76,26 @@ def work(settings: Settings) -> None:
     ended.wait()
     worker.stop()
     database.close()
+
+
+def opened(settings: Settings) -> Database:
+    """The database with the tables of this version. The errors never hold the address, which may contain a password.
+
+    Raises:
+        UsageError: a database of another kind.
+        RunError: the database cannot be reached, or is of a newer version.
+        OSError: the data folder cannot be made.
+    """
+    scheme = settings.database_url.partition(":")[0]
+    if scheme not in ("sqlite", "postgresql+psycopg"):
+        raise UsageError(f"--database must begin with postgresql://, got {scheme[:40]!r}")
+    try:
+        return prepare(settings)
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", None) or type(error).__name__).partition("\n")[0]
+        raise RunError(f"the database cannot be used: {reason}; is it running, and is the address right?") from None
+    except RuntimeError as error:
+        raise RunError(str(error)) from error
 
 
 def require_token(settings: Settings, database: Database) -> None:

@@ -1,6 +1,7 @@
 """The parts of a running server, which the operations of the API use."""
 
 from dataclasses import dataclass, field
+from threading import Event
 
 from fastapi import Request
 
@@ -14,7 +15,18 @@ from nas.service.store.database import Database
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Service:
-    """Settings, database, data folder, call processes, the memory of predictions, what is counted, and the lists of names by kind."""
+    """The parts.
+
+    Attributes:
+        settings: settings of the server.
+        database: connections to the database.
+        folder: paths of the data folder.
+        pool: processes for predictions and checks.
+        predictions: answers that are remembered.
+        metrics: what is counted for Prometheus.
+        names: lists of names by kind, remembered.
+        stopping: set when the server begins to end.
+    """
 
     settings: Settings
     database: Database
@@ -23,6 +35,7 @@ class Service:
     predictions: Predictions
     metrics: Metrics
     names: dict[str, list[dict[str, str]]] = field(default_factory=dict)
+    stopping: Event = field(default_factory=Event)
 
 
 def service_of(request: Request) -> Service:

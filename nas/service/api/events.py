@@ -73,7 +73,7 @@ async def _stream(service: Service, id_: str, last: int) -> AsyncIterator[str]:
         for event in found:
             last, said = event.number, time.monotonic()
             yield _text(event)
-        if ended and not found:
+        if (ended and not found) or service.stopping.is_set():
             return
         if not found:
             await asyncio.sleep(PAUSE)

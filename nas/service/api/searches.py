@@ -102,7 +102,7 @@ def create(
     fingerprint = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
     known = _known(service, caller, idempotency_key, fingerprint)
     if known is None:
-        stored = _checked(service, asked)
+        stored = _checked(service, caller, asked)
         known = _created(service, caller, stored, idempotency_key, fingerprint)
     else:
         response.headers["idempotency-replayed"] = "true"
@@ -229,11 +229,12 @@ def _again(connection: Connection, id_: str) -> StoredSearch:
     return found
 
 
-def _checked(service: Service, asked: dict[str, Any]) -> dict[str, Any]:
-    """The request as it is stored, after all checks."""
+def _checked(service: Service, caller: Caller, asked: dict[str, Any]) -> dict[str, Any]:
+    """The request as it is stored, after all checks, the cheap ones first."""
     with service.database.read() as connection:
         stored = checked_request(connection, asked)
-    _within_limits(service, stored)
+        _within_limits(service, stored)
+        _within_quota(connection, service, caller.id, trainings_of(stored))
     service.pool.call("check", config=config_of(stored, service.folder, service.settings))
     return stored
 

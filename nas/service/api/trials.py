@@ -111,14 +111,14 @@ async def _lines(service: Service, id_: str, number: int) -> AsyncIterator[str]:
         last = events[-1].number if events else last
         pending += events
         if trial is not None:
-            pending = [event for event in pending if event.data.get("round", trial["round"]) == trial["round"]]
+            pending = _of_round(pending, trial["round"])
         for line in _told(pending):
             yield line
         pending = []
         if trial is not None:
             yield json.dumps({"trial": number} | trial) + "\n"
             return
-        if ended:
+        if ended or service.stopping.is_set():
             return
         await asyncio.sleep(PAUSE)
 
@@ -130,6 +130,12 @@ def _look(service: Service, id_: str, number: int, last: int) -> tuple[list[Stor
     with service.database.read() as connection:
         events = events_after(connection, id_, last, ALL)
     return events, found[number] if number < len(found) else None, ended
+
+
+def _of_round(events: list[StoredEvent], round_: int) -> list[StoredEvent]:
+    """The events until the round's end, without those of other rounds."""
+    last = max((event.number for event in events if event.data.get("round") == round_), default=0)
+    return [event for event in events if event.number <= last and event.data.get("round", round_) == round_]
 
 
 def _told(events: list[StoredEvent]) -> Iterator[str]:

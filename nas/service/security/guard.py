@@ -62,7 +62,7 @@ class Guard:
 
     def _note(self, scope: Scope, request: "_Request", seconds: float) -> None:
         """Log and count the request. Query, headers and body are not logged: they can hold secrets."""
-        route = getattr(scope.get("route"), "path", "other")
+        route = getattr(scope.get("route"), "path_format", "other")
         status = request.status or 499
         self._observe(scope["method"], route, status, seconds)
         facts: dict[str, Any] = {"method": scope["method"], "path": scope["path"][:200], "status": status}

@@ -76,6 +76,19 @@ def test_a_service_for_other_machines_needs_a_token(tmp_path):
     assert "nas token create" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("address", "part"),
+    [("postgresql://nas:secret@127.0.0.1:1/x", "cannot be used"), ("mysql://nas:secret@h/x", "postgresql://")],
+)
+def test_a_database_that_cannot_be_used_is_one_line_without_the_password(tmp_path, address, part):
+    command = [sys.executable, "-m", "nas", "serve", "--database", address, "--data", str(tmp_path / "data")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert part in done.stderr
+    assert "secret" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
 @pytest.fixture(scope="module")
 def limited(serve_all, tmp_path_factory):
     """A server with small quotas, which runs no search."""

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -25,7 +27,7 @@ OUTLOOK = {
     "methods": [{"method": "espn", "trainings": 2.0}],
     "space": [{"drawn from": "depth", "values": "1 to 4"}],
     "budget": [{"spent on": "by hand: what an expert would run first", "trainings": 4.0}],
-    "seconds": 42.0,
+    "seconds": 7e5,
     "how": "Timed",
     "remark": "",
 }
@@ -42,6 +44,14 @@ def browser() -> Iterator["sync_api.Browser"]:
         found = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield found
         found.close()
+
+
+def _answered(route, *parts):
+    """Let the service answer a dry run of a form with one of these parts; the answer to others is `OUTLOOK`."""
+    if any(part in (route.request.post_data or "") for part in parts):
+        route.continue_()
+    else:
+        route.fulfill(json=OUTLOOK)
 
 
 @pytest.fixture
@@ -72,12 +82,15 @@ def done(browser, server, tiny):
     context = browser.new_context(viewport=DESK)
     context.set_default_timeout(SOON)
     page = context.new_page()
+    page.route("**/searches:validate", lambda route: _answered(route, '"subset":200'))
     page.goto(f"{server.address}/#/new")
     page.get_by_text("Families", exact=True).click()
     page.get_by_label("bound of limit 1").fill("300")
     page.get_by_text("Advanced").click()
     for name in ("trainings", "seed", "epochs", "screen", "round", "repeats", "subset"):
         page.get_by_label(name.capitalize(), exact=True).fill(str(tiny[name]))
+    figure = page.locator(".estimate .figure")
+    sync_api.expect(figure).to_have_text(re.compile("about (?!194 h)"))
     page.get_by_label("Trainings", exact=True).press("Enter")
     page.get_by_role("heading", name="The winner").wait_for()
     id_ = page.url.rpartition("/")[2]
@@ -105,6 +118,11 @@ def test_a_search_is_watched_to_its_end_and_its_winner_is_downloaded(server, don
     assert page.get_by_role("region", name="weights by layer").locator("tbody tr").count() == len(layers["layers"])
     trials = server.client.get(f"/v1/searches/{search['id']}/trials").json()["items"]
     assert page.get_by_role("region", name="trials").locator("tbody tr").count() == len(trials)
+    usage = page.get_by_role("region", name="Ask this service with curl").inner_text()
+    program = shlex.split(usage.partition("|")[0])
+    asked = subprocess.run([sys.executable, *program[1:]], check=True, capture_output=True, text=True).stdout
+    answer = server.client.post(f"/v2/models/{search['id']}/infer", json=json.loads(asked))
+    assert answer.json()["outputs"][0]["shape"] == [1, 10]
     with page.expect_download() as waiting:
         page.get_by_role("link", name="best.onnx").click()
     waiting.value.save_as(tmp_path / "best.onnx")
@@ -181,15 +199,7 @@ def test_a_prediction_shows_the_numbers_of_the_api_and_names_are_text(open_page,
 
 def test_a_problem_stands_beside_its_field(open_page):
     page = open_page("#/compare")
-    real = ('"nnz<=0"', '"screen":2')
-
-    def answered(route):
-        if any(part in (route.request.post_data or "") for part in real):
-            route.continue_()
-        else:
-            route.fulfill(json=OUTLOOK)
-
-    page.route("**/searches:validate", answered)
+    page.route("**/searches:validate", lambda route: _answered(route, '"nnz<=0"', '"screen":2'))
     page.goto(f"{page.url.partition('#')[0]}#/new")
     page.locator(".estimate").wait_for()
     page.get_by_label("bound of limit 1").fill("0")
@@ -246,12 +256,34 @@ def test_a_token_is_kept_in_the_tab_and_sent_as_a_header(open_page, serve, tmp_p
     open_page.said[:] = [text for text in open_page.said if "401" not in text]  # Chromium notes every such answer
 
 
+def test_a_search_is_a_template_for_another_one(open_page, done):
+    search, _ = done
+    page = open_page("#/compare")
+    page.route("**/searches:validate", lambda route: route.fulfill(json=OUTLOOK))
+    with page.expect_request("**/searches:validate") as asked:
+        page.goto(f"{page.url.partition('#')[0]}#/new?from={search['id']}")
+    assert asked.value.post_data_json == search["request"]
+
+
+def test_an_uploaded_model_is_the_architecture_of_a_search(open_page, onnx_file):
+    page = open_page("#/compare")
+    page.route("**/searches:validate", lambda route: route.fulfill(json=OUTLOOK))
+    page.goto(f"{page.url.partition('#')[0]}#/new")
+    page.get_by_text("Your model", exact=True).click()
+    with page.expect_request("**/searches:validate") as asked:
+        page.locator("input[type=file]").set_input_files(onnx_file)
+    assert asked.value.post_data_json["model"] == hashlib.sha256(onnx_file.read_bytes()).hexdigest()
+
+
 @pytest.mark.parametrize(
     ("scheme", "viewport"), [("light", DESK), ("dark", PHONE)], ids=["light on a desk", "dark on a phone"]
 )
 def test_every_view_is_accessible_and_fits(open_page, server, done, onnx_file, scheme, viewport):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
     search, _ = done
+    if len(server.client.get("/v1/searches").json()["items"]) == 1:  # a comparison needs two
+        second = server.client.post("/v1/searches", json=search["request"]).json()
+        server.client.post(f"/v1/searches/{second['id']}:cancel")
     page = open_page("#/", color_scheme=scheme, viewport=viewport)
     page.route("**/searches:validate", lambda route: route.fulfill(json=OUTLOOK))
     views = {

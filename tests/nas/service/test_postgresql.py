@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -30,23 +31,26 @@ def postgres() -> Iterator[str]:
     if os.geteuid() == 0:
         os.chown(folder, 65534, 65534)
     environment = {"PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "UTC"}
-    bin_, data = BINARIES[-1], folder / "data"
-    initialise = _as_other(str(bin_ / "initdb"), "-D", str(data), "-U", "nas", "-A", "trust", "-E", "UTF8")
-    subprocess.run(initialise, check=True, capture_output=True, env=environment, cwd=folder)
-    start = _as_other(
-        *(str(bin_ / "postgres"), "-D", str(data), "-k", str(folder), "-c", "listen_addresses="),
-        *("-c", "fsync=off", "-c", "max_connections=100"),
-    )
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(start, stdout=log, stderr=log, env=environment, cwd=folder)
+    bin_ = BINARIES[-1]
+    initialise = [str(bin_ / "initdb"), "-D", str(folder / "data"), "-U", "nas", "-A", "trust", "-E", "UTF8"]
+    subprocess.run(_as_other(*initialise), check=True, capture_output=True, env=environment, cwd=folder)
+    server = launched(folder)
     try:
-        address = f"postgresql://nas@/postgres?host={folder}"
-        _wait(address)
-        yield address
+        yield f"postgresql://nas@/postgres?host={folder}"
     finally:
         server.terminate()
         server.wait(30)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def launched(folder: Path) -> "subprocess.Popen[bytes]":
+    """A server on the cluster of that folder, as soon as it answers."""
+    options = ("-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=100")
+    command = _as_other(str(BINARIES[-1] / "postgres"), "-D", str(folder / "data"), "-k", str(folder), *options)
+    with (folder / "log").open("ab") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=os.environ | {"LC_ALL": "C"})
+    _wait(f"postgresql://nas@/postgres?host={folder}")
+    return server
 
 
 def _wait(address: str) -> None:
@@ -171,3 +175,33 @@ def test_two_servers_and_workers_share_searches_of_which_a_killed_one_goes_on(se
     assert [number for number, _, _ in events] == list(range(1, len(events) + 1))
     best = [one.client.get(f"/v1/searches/{id_}/artifacts/best.onnx").headers["etag"] for one in (first, second)]
     assert best[0] == best[1]
+
+
+@pytest.mark.takes(60, "starts two servers, and searches")
+def test_a_search_outlives_a_loss_of_the_database(serve, database, tmp_path, tiny):
+    folder = Path(database.partition("host=")[2])
+    data = tmp_path / "data"
+    server = serve(data, "--database", database)
+    id_ = server.client.post("/v1/searches", json=tiny | {"trainings": 12, "epochs": 4}).json()["id"]
+    server.wait(id_, "running")
+    main = int((folder / "data" / "postmaster.pid").read_text().split()[0])
+    os.kill(main, signal.SIGINT)  # PostgreSQL ends at once, and closes all connections
+    deadline = time.monotonic() + 30
+    while (folder / "data" / "postmaster.pid").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    lost = server.client.get(f"/v1/searches/{id_}")
+    assert (lost.status_code, lost.json()["type"]) == (503, "urn:nas:problem:database")
+    assert "retry-after" in lost.headers
+    assert server.client.get("/v2/health/ready").json()["detail"] == "the database cannot be reached"
+    assert server.client.get("/v2/health/live").status_code == 200
+    assert server.client.post("/v1/searches", json=tiny).status_code == 503
+    again = launched(folder)
+    try:
+        found = server.wait(id_)
+        assert (found["state"], found["attempt"]) == ("done", 1)
+        numbers = [number for number, _, _ in server.events(id_)]
+        assert numbers == list(range(1, len(numbers) + 1))
+    finally:
+        server.end()
+        again.send_signal(signal.SIGINT)
+        again.wait(30)

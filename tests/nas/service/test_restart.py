@@ -102,7 +102,10 @@ def test_a_server_that_is_told_to_stop_puts_its_searches_back(serve, tmp_path, t
     server = serve(data)
     id_ = server.client.post("/v1/searches", json=tiny | {"trainings": 6}).json()["id"]
     server.wait(id_, "running")
-    assert server.end() == 0
+    with server.client.stream("GET", f"/v1/searches/{id_}/events") as stream:
+        next(stream.iter_text())
+        assert server.end() == 0
+    assert '"level": "error"' not in server.log.read_text(), "streams of events end without an error"
     server = serve(data)
     assert server.wait(id_)["state"] == "done"
     assert states(server, id_) == ["queued", "running", "queued", "running", "done"]

@@ -85,6 +85,7 @@ def test_trials_and_front_are_those_of_the_run(server, done):
     log = server.client.get(f"{address}/trials/0/log?follow=1").text.splitlines()
     assert f'"accuracy": {trials["items"][0]["accuracy"]}' in log[-1]
     assert any(" progress " in line for line in log)
+    assert not any('"done"' in line for line in log), "only what happened in the round of the trial"
     assert server.client.get(f"{address}/trials/99999/log?follow=1").status_code == 404
 
 

@@ -42,13 +42,12 @@ export async function search({ root, signal, parts: [id] }) {
     h("section", {}, h("h2", {}, "Request"), h("details", {}, h("summary", {}, "Options of this search"), h("pre", { tabindex: "0", role: "region", "aria-label": "request" }, h("code", {}, JSON.stringify(found.request, null, 2))))));
 
   function drawHead() {
-    const limits = format.limits(found.request);
     fill(head,
       h("p", { class: "eyebrow" }, h("a", { href: "#/", "data-key": "back" }, "Searches"), ` / ${id}`),
       h("div", { class: "row between" },
         h("div", { class: "row title" }, h("h1", {}, format.task(found.request.task)), chip(found)),
         h("div", { class: "row" }, actions())),
-      h("p", { class: "note" }, [limits || "no limit", `${format.count(found.trainings)} trainings`, `seed ${found.request.seed ?? 0}`, `asked for ${format.ago(found.created)}`].join(" · ")),
+      h("p", { class: "note" }, [format.choices(found.request), `${format.count(found.trainings)} trainings`, `asked for ${format.ago(found.created)}`].join(" · ")),
       found.error && h("p", { class: "banner bad", role: "alert" }, `The search failed: ${found.error.detail}`),
       progress(found));
     drawTiles();
@@ -145,11 +144,15 @@ export async function search({ root, signal, parts: [id] }) {
     }
   }, signal);
 
+  let watching = false;
   async function watch() {
+    if (watching) return;
+    watching = true;
     try {
-      last = await follow(id, {
+      await follow(id, {
         last, signal, onConnection: (there) => { lost.hidden = there; },
         onEvent: (event) => {
+          last = event.id;
           events.push(event);
           if (event.kind === "stage") stages.textContent = active(found) ? event.data.text : "";
           if (event.kind === "progress") found = { ...found, progress: event.data };
@@ -161,7 +164,11 @@ export async function search({ root, signal, parts: [id] }) {
       if (!(problem instanceof Problem)) throw problem;
       lost.hidden = false;
       lost.textContent = problem.message;
+      return;
+    } finally {
+      watching = false;
     }
+    if (active(found) && !signal.aborted) watch();
   }
 
   drawHead();
