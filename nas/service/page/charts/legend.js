@@ -1,0 +1,12 @@
+/** A chart with its title, legend and caption. */
+
+import { h } from "../dom.js";
+
+/** `keys` are pairs of a class and a name. */
+export function figure(title, keys, drawing, caption, control = null) {
+  return h("figure", {},
+    h("div", { class: "row between" }, h("h3", {}, title), control),
+    h("ul", { class: "legend" }, keys.map(([key, name]) => h("li", {}, h("span", { class: `key ${key}` }), name))),
+    drawing,
+    h("figcaption", {}, caption));
+}

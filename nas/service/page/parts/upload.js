@@ -1,0 +1,45 @@
+/** Uploads of data sets and models. */
+
+import { Problem, call } from "../api.js";
+import * as format from "../format.js";
+
+const TYPES = { csv: "text/csv", npz: "application/octet-stream" };
+const HEADER_BYTES = 64 * 1024;
+
+/** The columns that the first line of a csv file names. */
+export async function columns(file) {
+  const text = await file.slice(0, HEADER_BYTES).text();
+  const line = text.split(/\r?\n/, 1)[0].replace(/^\ufeff/, "");
+  return [...line.matchAll(/("(?:[^"]|"")*"|[^,]*)(,|$)/g)].map((one) => one[1].replace(/^"|"$/g, "").replaceAll('""', '"')).slice(0, line.split(",").length);
+}
+
+/** Upload a data set; gives its resource. */
+export async function uploadDataset(file, target) {
+  const kind = file.name.toLowerCase().endsWith(".csv") ? "csv" : "npz";
+  const query = kind === "csv" && target ? `?${new URLSearchParams({ target })}` : "";
+  const found = await call(`v1/datasets${query}`, { method: "POST", body: file, type: TYPES[kind] });
+  format.remember(found.sha256, file.name);
+  return found;
+}
+
+/** Upload an ONNX file; gives its resource. */
+export async function uploadModel(file) {
+  if (!file.name.toLowerCase().endsWith(".onnx")) throw new Problem(0, `${file.name} does not end in .onnx`);
+  const found = await call("v1/models", { method: "POST", body: file, type: "application/octet-stream" });
+  format.remember(found.sha256, file.name);
+  return found;
+}
+
+/** The name of an upload: its file name in this tab, else the beginning of its hash. */
+export const nameOf = (sha256) => sessionStorage.getItem(`nas-name-${sha256}`) ?? format.short(sha256);
+
+/** What an uploaded model is, in a line. */
+export function modelFacts(facts) {
+  const shape = (value) => (value.shape ? value.shape.slice(1).join("×") || "1" : "?");
+  return `${facts.inputs.map(shape).join(", ")} → ${facts.outputs.map(shape).join(", ")} · ${format.count(facts.nnz)} of ${format.count(facts.weights)} weights non-zero`;
+}
+
+/** What an uploaded data set is, in a line. */
+export function dataFacts(facts) {
+  return `${format.count(facts.train)} training, ${format.count(facts.validation)} validation and ${format.count(facts.test)} test examples · input ${facts.input_shape.join("×")} · ${facts.outputs} outputs`;
+}
