@@ -106,6 +106,31 @@ def names(kind: str) -> list[dict[str, str]]:
     return [row for row in rows if row["origin"] != "your file"]
 
 
+def network(file: str) -> dict[str, Any]:
+    """The layers of a winner with their non-zeros, and its drawing; the drawing is None if there are too many layers."""
+    import onnx_graph
+    from nas.measure.inspection import inspect
+    from nas.reports.drawing.network import drawing
+
+    model = onnx_graph.simplify(onnx_graph.load(Path(file)))
+    count = onnx_graph.count(model)
+    layers = [
+        {
+            "weight": layer["weight"],
+            "operator": layer["operator"],
+            "shape": layer["shape"],
+            "nnz": layer["non-zeros"],
+            "density": layer["density"],
+            "inputs": layer["fan-in mean"],
+            "most_inputs": layer["fan-in max"],
+        }
+        for layer in inspect(file)["layers"]
+    ]
+    totals = {"weights": count.weights, "nnz": count.nnz, "params": count.params, "macs": count.macs}
+    drawn = drawing(model)
+    return totals | {"layers": layers, "drawing": None if drawn is None else str(drawn)}
+
+
 def session_facts(file: str) -> dict[str, Any]:
     """Inputs and outputs of a winner, as the Open Inference Protocol names them."""
     session = _session(file)
@@ -166,6 +191,7 @@ CALLS: Mapping[str, Callable[..., Any]] = {
     "read_model": read_model,
     "read_dataset": read_dataset,
     "names": names,
+    "network": network,
     "session_facts": session_facts,
     "infer": infer,
 }
