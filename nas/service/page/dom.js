@@ -19,7 +19,7 @@ function filled(element, attributes, children) {
     else if (name === "value") element.value = value;
     else element.setAttribute(name, value === true ? "" : String(value));
   }
-  element.append(...children.flat(3).filter(shown).map(text));
+  element.append(...children.flat(Infinity).filter(shown).map(text));
   return element;
 }
 
@@ -30,7 +30,7 @@ const text = (child) => (child instanceof Node ? child : document.createTextNode
 export function fill(parent, ...children) {
   const active = document.activeElement;
   const key = parent.contains(active) ? active.dataset?.key : undefined;
-  parent.replaceChildren(...children.flat(3).filter(shown).map(text));
+  parent.replaceChildren(...children.flat(Infinity).filter(shown).map(text));
   if (key !== undefined) parent.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
   return parent;
 }

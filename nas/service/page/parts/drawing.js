@@ -1,13 +1,13 @@
-/** The drawing of a network, taken out of a report. Only shapes and texts are copied: no link, script, style or handler. */
+/** The drawing of a network, which the service gives as SVG. Only shapes and texts are copied: no link, script, style or handler. */
 
 import { s } from "../dom.js";
 
 const ELEMENTS = new Set(["svg", "g", "path", "rect", "text", "title"]);
 const ATTRIBUTES = new Set(["viewBox", "width", "height", "class", "role", "aria-label", "d", "x", "y", "rx", "text-anchor"]);
 
-/** The drawing in a report, or null. The report is parsed without being run. */
-export function drawn(report) {
-  const found = new DOMParser().parseFromString(report, "text/html").querySelector("svg.network:not(.family)");
+/** The drawing as elements, or null. The text is parsed without being run. */
+export function drawn(text) {
+  const found = new DOMParser().parseFromString(text, "text/html").querySelector("svg");
   return found ? copied(found) : null;
 }
 

@@ -1,6 +1,6 @@
 /** The winner of a search: figures with intervals, verdict, drawing, files, and how to use it. */
 
-import { Problem, address, answer, call, save, token } from "../api.js";
+import { Problem, address, call, save, token } from "../api.js";
 import { fill, h } from "../dom.js";
 import * as format from "../format.js";
 import { code } from "../parts/code.js";
@@ -26,15 +26,14 @@ const FILES = {
 /** Fill the element with the winner of a search that is done. */
 export async function winner(element, search, signal) {
   const path = `v1/searches/${search.id}`;
-  const [report, page, network, files, model] = await Promise.all([
+  const [report, network, files, model] = await Promise.all([
     given(() => call(`${path}/artifacts/report.json`, { signal })),
-    given(async () => (await answer(`${path}/artifacts/report.html`, { signal })).text()),
     given(() => call(`${path}/network`, { signal })),
     given(() => call(`${path}/artifacts`, { signal })),
     given(() => call(`v2/models/${search.id}`, { signal })),
   ]);
   if (!report) return;
-  const drawing = page && drawn(page);
+  const drawing = network?.drawing && drawn(network.drawing);
   fill(element,
     h("section", { class: "won" },
       h("h2", {}, "The winner"),
@@ -85,7 +84,7 @@ function layers(network) {
     { name: "shape", cell: (one) => one.shape, label: true },
     { name: "non-zeros", cell: (one) => format.count(one.nnz) },
     { name: "kept", cell: (one) => h("span", { class: "share" }, h("meter", { min: 0, max: 1, value: one.density, "aria-label": "share of weights that are kept" }), format.percent(one.density, 1)) },
-    { name: "inputs per unit", cell: (one) => one.fan_in.toFixed(1) },
+    { name: "inputs per unit", cell: (one) => one.inputs.toFixed(1) },
   ], { caption: "weights by layer" });
   grid.show(network.layers);
   return h("div", {}, h("h3", {}, "Sparsity by layer"), grid.element,
