@@ -18,9 +18,17 @@ export function pareto(sets, cost, costName, metric) {
     trials[index].map((one) => chart.dot(value(one, cost), one.accuracy, told(`trial ${one.number}`, one), set.classes[0], 2.6)),
     chart.line(fronts[index].map((one) => [value(one, cost), one.accuracy]), set.classes[2]),
     fronts[index].map((one) => chart.dot(value(one, cost), one.accuracy, told(`${set.name} front`, one), set.classes[1], 3.4)),
-    fronts[index].filter((one) => one.digest === set.winner).map((one) => chart.dot(value(one, cost), one.accuracy, told("winner", one), "winner", 6)),
+    winnerOf(set, fronts[index], trials[index]).map((one) => chart.dot(value(one, cost), one.accuracy, told("winner", one), "winner", 6)),
   ]);
   return chart.drawn(`${metric} against ${costName} of all trials`, marks);
+}
+
+/** The winner as on the front, else with the mean over its trainings; nothing if it has none. */
+function winnerOf(set, front, trials) {
+  const known = front.filter((one) => one.digest === set.winner);
+  const own = trials.filter((one) => one.digest === set.winner);
+  if (known.length || !own.length) return known;
+  return [{ ...own[0], accuracy: own.reduce((sum, one) => sum + one.accuracy, 0) / own.length }];
 }
 
 const value = (one, cost) => one[cost] ?? one.metrics?.[cost];

@@ -12,7 +12,7 @@ export function field(label, control, { help, wide = false } = {}) {
     target.id = id;
     target.setAttribute("aria-describedby", `${help ? `${id}-help ` : ""}${id}-error`);
   }
-  const name = target ? h("label", { for: id }, label) : h("span", { class: "label", id: `${id}-label` }, label);
+  const name = target ? h("label", { for: id }, label) : h("span", { class: "name", id: `${id}-label` }, label);
   if (!target) {
     control.setAttribute("role", "group");
     control.setAttribute("aria-labelledby", `${id}-label`);

@@ -22,7 +22,7 @@ export function options({ schema, skipped, lists, set }) {
   if (others.length) grouped.push(["Others", others]);
   const element = h("div", {}, grouped.map(([title, names]) => h("fieldset", {}, h("legend", {}, title), h("div", { class: "fields" }, names.map((name) => {
     const [control, read] = control_of(plain(schema[name]), lists[name], set[name]);
-    fields[name] = field(words(name), control, { help: schema[name].description });
+    fields[name] = field(words(name), control, { help: meaning(schema[name].description) });
     readers[name] = read;
     return fields[name];
   })))));
@@ -65,8 +65,16 @@ export function number(control) {
 
 /** The part of a schema that is not null. */
 function plain(schema) {
-  const found = (schema.anyOf ?? [schema]).filter((one) => one.type !== "null");
+  const found = flat(schema).filter((one) => one.type !== "null");
   return { ...schema, ...(found.find((one) => one.enum || one.type === "number") ?? found[0]) };
+}
+
+const flat = (schema) => (schema.anyOf ? schema.anyOf.flatMap(flat) : [schema]);
+
+/** The help of the command line without its pointers to other commands; the form shows the names itself. */
+function meaning(text) {
+  const short = text.replace(/ ?\(see `[^`]*`\)/g, "").replaceAll("`", "").replace(/; repeatable$/, "; separate several by commas");
+  return `${short.charAt(0).toUpperCase()}${short.slice(1)}.`;
 }
 
 const split = (text) => text.split(",").map((one) => one.trim()).filter(Boolean);

@@ -5,6 +5,7 @@ import { fill, h, s } from "../dom.js";
 import * as format from "../format.js";
 import { drop } from "../parts/drop.js";
 import { field, select } from "../parts/field.js";
+import { share } from "../parts/share.js";
 import { table } from "../parts/table.js";
 import { modelFacts, nameOf, uploadModel } from "../parts/upload.js";
 
@@ -97,7 +98,7 @@ function bar({ accuracy, interval: [low, high] }) {
 function explained(found) {
   const layers = table([
     { name: "layer", cell: (one) => one.name, label: true },
-    { name: "kept", cell: (one) => h("span", { class: "share" }, h("meter", { min: 0, max: 1, value: one.density, "aria-label": "share of connections that are kept" }), format.percent(one.density, 1)) },
+    { name: "kept", cell: (one) => share(one.density) },
     { name: "cost of its sparsity", cell: (one) => `${format.points(one.sparsity_cost)} points` },
     { name: "worth of its pattern", cell: (one) => `${format.points(one.pattern_worth)} ± ${(100 * one.pattern_spread).toFixed(2)}` },
   ], { caption: "what each layer costs" });

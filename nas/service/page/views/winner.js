@@ -5,6 +5,7 @@ import { fill, h } from "../dom.js";
 import * as format from "../format.js";
 import { code } from "../parts/code.js";
 import { drawn } from "../parts/drawing.js";
+import { share } from "../parts/share.js";
 import { table } from "../parts/table.js";
 
 const NAMES = { winner: "Winner", dense: "Dense", "by hand": "By hand", random: "Random" };
@@ -23,17 +24,14 @@ const FILES = {
   "journal.log": "the study, for Optuna",
 };
 
-/** Fill the element with the winner of a search that is done. */
+/** Fill the element with the winner of a search that is done. What takes longer is added when it is there. */
 export async function winner(element, search, signal) {
   const path = `v1/searches/${search.id}`;
-  const [report, network, files, model] = await Promise.all([
-    given(() => call(`${path}/artifacts/report.json`, { signal })),
-    given(() => call(`${path}/network`, { signal })),
-    given(() => call(`${path}/artifacts`, { signal })),
-    given(() => call(`v2/models/${search.id}`, { signal })),
-  ]);
+  const report = await given(() => call(`${path}/artifacts/report.json`, { signal }));
+  const files = await given(() => call(`${path}/artifacts`, { signal }));
   if (!report) return;
-  const drawing = network?.drawing && drawn(network.drawing);
+  const graph = h("div", { class: "grid", "aria-busy": "true" }, h("p", { class: "note" }, "…"));
+  const lines = h("div", {}, usage(search, null));
   fill(element,
     h("section", { class: "won" },
       h("h2", {}, "The winner"),
@@ -41,16 +39,27 @@ export async function winner(element, search, signal) {
       h("p", { class: "verdict" }, report.verdict),
       report.leaders && h("p", { class: "note" }, report.leaders),
       networks(report),
-      h("p", { class: "note" }, `${report.task.metric} on ${format.count(report.task.test)} test examples, which the search did not see. Intervals hold 95 %.`)),
-    h("section", {}, h("h2", {}, "Its graph"),
-      h("div", { class: "grid" },
-        drawing ? h("figure", {}, h("div", { class: "drawing", tabindex: "0", role: "region", "aria-label": "drawing of the winner" }, drawing),
-          h("figcaption", {}, "Layers with their units, and how many of their weights are non-zero; the bar is that share.")) : h("p", { class: "note" }, "The network has too many layers to draw."),
-        network && layers(network))),
+      h("p", { class: "note" }, `${report.task.metric.replace(/^./, (letter) => letter.toUpperCase())} on ${format.count(report.task.test)} test examples, which the search did not see. Intervals hold 95 %.`)),
+    h("section", {}, h("h2", {}, "Its graph"), graph),
     h("section", {}, h("h2", {}, "Use it"),
-      h("div", { class: "grid" },
-        h("div", {}, h("h3", {}, "Files"), files && download(files, search)),
-        h("div", {}, usage(search, model)))));
+      h("div", { class: "grid" }, h("div", {}, h("h3", {}, "Files"), files && download(files, search)), lines)));
+  later(given(() => call(`${path}/network`, { signal })), signal, (network) => {
+    graph.removeAttribute("aria-busy");
+    fill(graph, network ? [drawing(network), layers(network)] : h("p", { class: "note" }, "The graph cannot be shown."));
+  });
+  later(given(() => call(`v2/models/${search.id}`, { signal })), signal, (model) => model && fill(lines, usage(search, model)));
+}
+
+/** Show an answer when it arrives; a problem with it is a line, and does not end the view. */
+async function later(asked, signal, show) {
+  let found = null;
+  try {
+    found = await asked;
+  } catch (problem) {
+    if (signal.aborted) return;
+    if (!(problem instanceof Problem)) throw problem;
+  }
+  show(found);
 }
 
 /** What a call gives; null if the service does not have it. */
@@ -78,12 +87,19 @@ function networks(report) {
   return grid.element;
 }
 
+function drawing(network) {
+  const picture = network.drawing && drawn(network.drawing);
+  if (!picture) return h("p", { class: "note" }, "The network has too many layers to draw.");
+  return h("figure", {}, h("div", { class: "drawing", tabindex: "0", role: "region", "aria-label": "drawing of the winner" }, picture),
+    h("figcaption", {}, "Layers with their units, and how many of their weights are non-zero; the bar is that share."));
+}
+
 function layers(network) {
   const grid = table([
     { name: "weight", cell: (one) => one.weight, label: true },
     { name: "shape", cell: (one) => one.shape, label: true },
     { name: "non-zeros", cell: (one) => format.count(one.nnz) },
-    { name: "kept", cell: (one) => h("span", { class: "share" }, h("meter", { min: 0, max: 1, value: one.density, "aria-label": "share of weights that are kept" }), format.percent(one.density, 1)) },
+    { name: "kept", cell: (one) => share(one.density) },
     { name: "inputs per unit", cell: (one) => one.inputs.toFixed(1) },
   ], { caption: "weights by layer" });
   grid.show(network.layers);
