@@ -11,6 +11,11 @@ export function points(value, digits = 2) {
   return `${value < 0 ? "−" : "+"}${Math.abs(100 * value).toFixed(digits)}`;
 }
 
+/** A rank correlation. */
+export function rank(value) {
+  return typeof value === "number" ? value.toFixed(2).replace("-", "−") : "–";
+}
+
 /** A 95 % interval of shares, such as `92.9 to 97.2%`. */
 export function interval(pair, digits = 1) {
   return Array.isArray(pair) ? `${(100 * pair[0]).toFixed(digits)} to ${percent(pair[1], digits)}` : "–";

@@ -24,7 +24,7 @@ export function leaderMeans(trials) {
 export function bestSoFar(sets, metric) {
   const all = sets.flatMap((set) => set.trials);
   const chart = frame(
-    around([1, ...all.map((one) => one.number + 1)], { least: 0 , label: (value) => String(Number(value.toPrecision(6))) }),
+    around([1, ...all.map((one) => one.number + 1)], { least: 0, whole: true }),
     around(all.map((one) => one.accuracy), { least: 0, most: 1, label: shares }),
     "trainings", `${metric}, validation`);
   const marks = sets.map((set) => {

@@ -2,8 +2,8 @@
 
 const MOST_TICKS = 6;
 
-/** A scale that shows all values with a margin of 4 %, but does not go below `least` or above `most`. */
-export function around(values, { log = false, least = -Infinity, most = Infinity, label = String } = {}) {
+/** A scale that shows all values with a margin of 4 %, but does not go below `least` or above `most`. `whole`: ticks are whole numbers. */
+export function around(values, { log = false, whole = false, least = -Infinity, most = Infinity, label = counts } = {}) {
   let found = values.filter((value) => typeof value === "number" && Number.isFinite(value) && (!log || value > 0));
   if (!found.length) found = [log ? 100 : 0.5];
   const low = Math.min(...found), high = Math.max(...found);
@@ -11,18 +11,18 @@ export function around(values, { log = false, least = -Infinity, most = Infinity
     const factor = Math.max(high / low, 1.5) ** 0.04;
     return make(low / factor, high * factor, true, label);
   }
-  const margin = Math.max((high - low) * 0.04, Math.abs(high) * 0.005, 0.005);
-  return make(Math.max(low - margin, least), Math.min(high + margin, most), false, label);
+  const margin = Math.max((high - low) * 0.04, Math.abs(high) * 0.005, whole ? 0.5 : 0.005);
+  return make(Math.max(low - margin, least), Math.min(high + margin, most), false, label, whole);
 }
 
-function make(low, high, log, label) {
+function make(low, high, log, label, whole = false) {
   const share = log
     ? (value) => Math.log(Math.max(value, low) / low) / Math.log(high / low)
     : (value) => (value - low) / (high - low);
-  return { low, high, label, share, ticks: ticks(low, high, log) };
+  return { low, high, label, share, ticks: ticks(low, high, log, whole) };
 }
 
-function ticks(low, high, log) {
+function ticks(low, high, log, whole) {
   if (log) {
     let found = powers(low, high, [1, 2, 5]);
     if (found.length > MOST_TICKS) found = powers(low, high, [1]);
@@ -31,7 +31,7 @@ function ticks(low, high, log) {
       return found.filter((_, index) => index % every === 0);
     }
   }
-  return steps(low, high);
+  return steps(low, high).filter((value) => !whole || Number.isInteger(value));
 }
 
 function powers(low, high, leads) {

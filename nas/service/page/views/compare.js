@@ -1,6 +1,6 @@
 /** Two searches side by side. */
 
-import { Problem, all, call } from "../api.js";
+import { Problem, all, call, schema } from "../api.js";
 import { bestSoFar } from "../charts/best_so_far.js";
 import { figure } from "../charts/legend.js";
 import { pareto } from "../charts/pareto.js";
@@ -25,7 +25,7 @@ export async function compare({ root, signal, query }) {
   const pick = (index) => select(known.map((one) => [one.id, name(one)]), ids[index], { onchange: (event) => { const next = [...ids]; next[index] = event.target.value; location.hash = `#/compare?a=${next[0]}&b=${next[1]}`; } });
   const out = h("div");
   fill(root, head, h("div", { class: "fields two" }, field("First", pick(0)), field("Second", pick(1))), out);
-  const sides = await Promise.all(ids.map((id) => side(id, signal)));
+  const [options, ...sides] = await Promise.all([schema(), ...ids.map((id) => side(id, signal))]);
   const labels = sides.map((one, index) => `${index === 0 ? "First" : "Second"}: ${format.task(one.search.request.task)}`);
   const legend = sides.map((_, index) => [COLOURS[index][0], labels[index]]);
   const metric = sides.map((one) => one.search.result?.metric).find(Boolean) ?? "accuracy";
@@ -35,7 +35,7 @@ export async function compare({ root, signal, query }) {
     sides.some((one) => one.trials.length) && h("section", {}, h("h2", {}, "Charts"), h("div", { class: "grid" },
       figure("Accuracy and non-zeros", legend, pareto(sets, "nnz", "non-zero weights", metric), "Every training of both; the lines are the Pareto fronts, the large dots the winners."),
       figure("Best so far", legend, bestSoFar(sets, metric), "Results in the order of the trainings."))),
-    h("section", {}, h("h2", {}, "Options"), settings(sides)));
+    h("section", {}, h("h2", {}, "Options"), settings(sides, options)));
 }
 
 async function side(id, signal) {
@@ -65,15 +65,18 @@ function results(sides) {
     ["latency", (one) => format.milliseconds(one.search.result?.latency)],
     ["trainings", (one) => `${format.trainings(one.search.progress?.trainings ?? 0)} of ${format.count(one.search.trainings)}`],
     ["seconds", (one) => format.duration(one.report?.seconds.total ?? one.search.progress?.elapsed)],
-    ["rank correlation τ", (one) => (one.report?.agreement ?? one.search.progress?.agreement)?.kendall?.toFixed(2) ?? "–"],
+    ["rank correlation τ", (one) => format.rank((one.report?.agreement ?? one.search.progress?.agreement)?.kendall)],
     ["verdict", (one) => one.report?.verdict ?? "–"],
   ];
   return both(sides, rows.map(([name, cell]) => ({ name, cells: sides.map(cell), differs: false })), "results of both");
 }
 
-function settings(sides) {
-  const configs = sides.map((one) => one.report?.config ?? one.search.request);
-  const names = [...new Set(configs.flatMap((one) => Object.keys(one)))];
+/** The options as the reports resolved them; as they were asked for, with the defaults, if one search has no report. */
+function settings(sides, known) {
+  const defaults = Object.fromEntries(Object.entries(known).map(([name, option]) => [name, option.default]));
+  const resolved = sides.every((one) => one.report);
+  const configs = sides.map((one) => (resolved ? one.report.config : { ...defaults, ...one.search.request }));
+  const names = Object.keys(known);
   const text = (value) => (value === undefined || value === null ? "–" : Array.isArray(value) ? value.join(", ") || "–" : String(value));
   const rows = names.map((name) => ({ name, cells: configs.map((one) => (name === "task" ? format.task(one.task) : text(one[name]))) }))
     .map((row) => ({ ...row, differs: row.cells[0] !== row.cells[1] })).sort((a, b) => b.differs - a.differs);

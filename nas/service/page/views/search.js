@@ -89,7 +89,7 @@ export async function search({ root, signal, parts: [id] }) {
       tile("Best so far", format.percent(now.best), typeof now.best === "number" ? times : "no result yet"),
       tile("Non-zero weights", format.count(now.best_nnz), "of the best"),
       tile("Round", typeof now.round === "number" ? String(now.round + 1) : "–", now.way ? format.way(now.way) : "not begun"),
-      tile("Predictor", typeof rank === "number" ? `τ ${rank.toFixed(2)}` : "–", `rank correlation on ${now.agreement?.trials ?? 0} scored trials`));
+      tile("Predictor", typeof rank === "number" ? `τ ${format.rank(rank)}` : "–", `rank correlation on ${now.agreement?.trials ?? 0} scored trials`));
   }
 
   function drawCharts() {
@@ -123,7 +123,7 @@ export async function search({ root, signal, parts: [id] }) {
 
   function drawLog() {
     const atEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 8;
-    fill(log, events.slice(-500).map((event) => h("li", { class: event.data.level ?? event.kind }, h("time", { datetime: event.data.at }, format.clock(event.data.at)), " ", told(event))));
+    fill(log, events.slice(-500).map((event) => h("li", { class: `log-${event.data.level ?? event.kind}` }, h("time", { datetime: event.data.at }, format.clock(event.data.at)), " ", told(event))));
     if (atEnd) log.scrollTop = log.scrollHeight;
   }
 
@@ -239,7 +239,7 @@ function roundTable(found) {
     { name: "failed", cell: (one) => format.count(one.failed) },
     { name: "trainings", cell: (one) => format.trainings(one.trainings) },
     { name: "best", cell: (one) => format.percent(one.best) },
-    { name: "τ", cell: (one) => one.agreement?.kendall?.toFixed(2) ?? "–" },
+    { name: "τ", cell: (one) => format.rank(one.agreement?.kendall) },
   ], { caption: "rounds: what was screened and chosen" });
   grid.show(found);
   return grid.element;
