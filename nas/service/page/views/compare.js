@@ -64,7 +64,7 @@ function results(sides) {
     ["bytes", (one) => format.count(one.search.result?.bytes)],
     ["latency", (one) => format.milliseconds(one.search.result?.latency)],
     ["trainings", (one) => `${format.trainings(one.search.progress?.trainings ?? 0)} of ${format.count(one.search.trainings)}`],
-    ["seconds", (one) => format.duration(one.report?.seconds.total ?? one.search.progress?.elapsed)],
+    ["time", (one) => format.duration(one.report?.seconds.total ?? one.search.progress?.elapsed)],
     ["rank correlation τ", (one) => format.rank((one.report?.agreement ?? one.search.progress?.agreement)?.kendall)],
     ["verdict", (one) => one.report?.verdict ?? "–"],
   ];
@@ -78,7 +78,7 @@ function settings(sides, known) {
   const configs = sides.map((one) => (resolved ? one.report.config : { ...defaults, ...one.search.request }));
   const names = Object.keys(known);
   const text = (value) => (value === undefined || value === null ? "–" : Array.isArray(value) ? value.join(", ") || "–" : String(value));
-  const rows = names.map((name) => ({ name, cells: configs.map((one) => (name === "task" ? format.task(one.task) : text(one[name]))) }))
+  const rows = names.map((name) => ({ name: name.replaceAll("_", " "), cells: configs.map((one) => (name === "task" ? format.task(one.task) : text(one[name]))) }))
     .map((row) => ({ ...row, differs: row.cells[0] !== row.cells[1] })).sort((a, b) => b.differs - a.differs);
   return both(sides, rows.filter((row) => row.differs || row.cells[0] !== "–"), "options of both, different ones first");
 }

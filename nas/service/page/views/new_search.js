@@ -92,6 +92,7 @@ export async function newSearch({ root, signal, query }) {
       return;
     }
     submit.disabled = true;
+    submit.textContent = "Checking…";
     try {
       const found = await call("v1/searches", { method: "POST", json, headers: { "idempotency-key": key } });
       location.hash = `#/searches/${found.id}`;
@@ -104,6 +105,7 @@ export async function newSearch({ root, signal, query }) {
       wrong[0]?.querySelector("input, select, button")?.focus();
     }
     submit.disabled = false;
+    submit.textContent = "Start the search";
   }
 }
 

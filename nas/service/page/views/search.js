@@ -31,13 +31,14 @@ export async function search({ root, signal, parts: [id] }) {
   const charts = h("div", { class: "grid" });
   const rounds = h("div");
   const list = trialTable((trial) => showTrial(id, trial));
-  const log = h("ol", { class: "log", tabindex: "0", role: "region", "aria-label": "log of the search" });
+  const log = h("ol");
+  const logBox = h("div", { class: "log", tabindex: "0", role: "region", "aria-label": "log of the search" }, log);
   const stages = h("p", { class: "note stage", role: "status" });
   fill(root, head, lost, stages, tiles, won,
     h("section", {}, h("h2", {}, "Results"), charts),
     h("section", {}, h("h2", {}, "Rounds"), h("p", { class: "note" }, "In each round the predictor screens many proposals, and a few of them are trained."), rounds),
     h("section", {}, h("h2", {}, "Trials"), h("p", { class: "note" }, "The name of a column sorts by it. The number of a trial opens its details."), list.element),
-    h("section", {}, h("h2", {}, "Log"), log),
+    h("section", {}, h("h2", {}, "Log"), logBox),
     h("section", {}, h("h2", {}, "Request"), h("details", {}, h("summary", {}, "Options of this search"), h("pre", { tabindex: "0", role: "region", "aria-label": "request" }, h("code", {}, JSON.stringify(found.request, null, 2))))));
 
   function drawHead() {
@@ -122,9 +123,9 @@ export async function search({ root, signal, parts: [id] }) {
   }
 
   function drawLog() {
-    const atEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 8;
+    const atEnd = logBox.scrollTop + logBox.clientHeight >= logBox.scrollHeight - 8;
     fill(log, events.slice(-500).map((event) => h("li", { class: `log-${event.data.level ?? event.kind}` }, h("time", { datetime: event.data.at }, format.clock(event.data.at)), " ", told(event))));
-    if (atEnd) log.scrollTop = log.scrollHeight;
+    if (atEnd) logBox.scrollTop = logBox.scrollHeight;
   }
 
   /** Read again what changes at the end of a round; changes that come while it reads are read once more afterwards. */
