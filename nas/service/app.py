@@ -39,7 +39,20 @@ from nas.service.store.migration import upgrade
 from nas.service.worker import Worker
 
 PAGE = Path(__file__).with_name("page")
-ROUTERS = (searches, events, trials, artifacts, network, models, datasets, lists, inference, health, prometheus, documents)
+ROUTERS = (
+    searches,
+    events,
+    trials,
+    artifacts,
+    network,
+    models,
+    datasets,
+    lists,
+    inference,
+    health,
+    prometheus,
+    documents,
+)
 TAGS = [
     {"name": "searches", "description": "Searches under a budget, their trials and files."},
     {"name": "models", "description": "Uploaded ONNX files, and predictions of their accuracy."},

@@ -9,7 +9,7 @@ const PAUSES = [500, 1000, 2000, 5000, 10_000];
  * Follow a search until it has ended, and connect again after every break with `Last-Event-ID`.
  *
  * `last` is the id of the last event that is known. `onEvent({id, kind, data})` is called for each event, `onConnection(true or false)`
- * when the connection is there or lost. Resolves to the id of the last event.
+ * when the connection is there or lost.
  */
 export async function follow(id, { last = 0, onEvent, onConnection = () => {}, signal }) {
   let failures = 0;
@@ -20,7 +20,7 @@ export async function follow(id, { last = 0, onEvent, onConnection = () => {}, s
     try {
       const found = await answer(`v1/searches/${id}/events`, { headers: { "last-event-id": String(last) }, signal: attempt.signal });
       onConnection(true);
-      if (found.status === 204) return last;
+      if (found.status === 204) return;
       for await (const event of parsed(found.body, attempt)) {
         failures = 0;
         last = event.id;
@@ -36,7 +36,6 @@ export async function follow(id, { last = 0, onEvent, onConnection = () => {}, s
     await pause(PAUSES[Math.min(failures, PAUSES.length - 1)], signal);
     failures += 1;
   }
-  return last;
 }
 
 /** The events of a stream. A stream that is silent for too long is aborted. */

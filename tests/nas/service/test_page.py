@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -25,7 +26,7 @@ OUTLOOK = {
     "methods": [{"method": "espn", "trainings": 2.0}],
     "space": [{"drawn from": "depth", "values": "1 to 4"}],
     "budget": [{"spent on": "by hand: what an expert would run first", "trainings": 4.0}],
-    "seconds": 42.0,
+    "seconds": 7e5,
     "how": "Timed",
     "remark": "",
 }
@@ -42,6 +43,14 @@ def browser() -> Iterator["sync_api.Browser"]:
         found = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield found
         found.close()
+
+
+def _answered(route, *parts):
+    """Let the service answer a dry run of a form with one of these parts; the answer to others is `OUTLOOK`."""
+    if any(part in (route.request.post_data or "") for part in parts):
+        route.continue_()
+    else:
+        route.fulfill(json=OUTLOOK)
 
 
 @pytest.fixture
@@ -72,12 +81,15 @@ def done(browser, server, tiny):
     context = browser.new_context(viewport=DESK)
     context.set_default_timeout(SOON)
     page = context.new_page()
+    page.route("**/searches:validate", lambda route: _answered(route, '"subset":200'))
     page.goto(f"{server.address}/#/new")
     page.get_by_text("Families", exact=True).click()
     page.get_by_label("bound of limit 1").fill("300")
     page.get_by_text("Advanced").click()
     for name in ("trainings", "seed", "epochs", "screen", "round", "repeats", "subset"):
         page.get_by_label(name.capitalize(), exact=True).fill(str(tiny[name]))
+    figure = page.locator(".estimate .figure")
+    sync_api.expect(figure).to_have_text(re.compile("about (?!194 h)"))
     page.get_by_label("Trainings", exact=True).press("Enter")
     page.get_by_role("heading", name="The winner").wait_for()
     id_ = page.url.rpartition("/")[2]
@@ -181,15 +193,7 @@ def test_a_prediction_shows_the_numbers_of_the_api_and_names_are_text(open_page,
 
 def test_a_problem_stands_beside_its_field(open_page):
     page = open_page("#/compare")
-    real = ('"nnz<=0"', '"screen":2')
-
-    def answered(route):
-        if any(part in (route.request.post_data or "") for part in real):
-            route.continue_()
-        else:
-            route.fulfill(json=OUTLOOK)
-
-    page.route("**/searches:validate", answered)
+    page.route("**/searches:validate", lambda route: _answered(route, '"nnz<=0"', '"screen":2'))
     page.goto(f"{page.url.partition('#')[0]}#/new")
     page.locator(".estimate").wait_for()
     page.get_by_label("bound of limit 1").fill("0")

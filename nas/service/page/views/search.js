@@ -145,11 +145,15 @@ export async function search({ root, signal, parts: [id] }) {
     }
   }, signal);
 
+  let watching = false;
   async function watch() {
+    if (watching) return;
+    watching = true;
     try {
-      last = await follow(id, {
+      await follow(id, {
         last, signal, onConnection: (there) => { lost.hidden = there; },
         onEvent: (event) => {
+          last = event.id;
           events.push(event);
           if (event.kind === "stage") stages.textContent = active(found) ? event.data.text : "";
           if (event.kind === "progress") found = { ...found, progress: event.data };
@@ -161,7 +165,11 @@ export async function search({ root, signal, parts: [id] }) {
       if (!(problem instanceof Problem)) throw problem;
       lost.hidden = false;
       lost.textContent = problem.message;
+      return;
+    } finally {
+      watching = false;
     }
+    if (active(found) && !signal.aborted) watch();
   }
 
   drawHead();
