@@ -25,8 +25,10 @@ def page(document: dict[str, Any]) -> str:
     ]
     info = document["info"]
     return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>{escape(info['title'])}: operations</title></head><body><h1>{escape(info['title'])} {escape(info['version'])}</h1>"
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<link rel="icon" href="icon.svg" type="image/svg+xml"><link rel="stylesheet" href="style.css">'
+        f"<title>{escape(info['title'])}: operations</title></head><body><main><h1>{escape(info['title'])} {escape(info['version'])}</h1>"
         '<p>All requests, answers and examples are in <a href="openapi.json">openapi.json</a> (OpenAPI 3.1).</p>'
-        f"<table><tr><th>method</th><th>path</th><th>what</th><th>more</th></tr>{''.join(rows)}</table></body></html>"
+        f'<div class="scroll operations" tabindex="0" role="region" aria-label="operations"><table><thead><tr><th>method</th><th>path</th>'
+        f"<th>what</th><th>more</th></tr></thead><tbody>{''.join(rows)}</tbody></table></div></main></body></html>"
     )

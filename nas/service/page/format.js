@@ -92,6 +92,12 @@ export function limits(request) {
   return (request.constraint ?? []).map((one) => one.replace("<=", " ≤ ").replace(">=", " ≥ ")).join(", ");
 }
 
+/** What tells searches of the same task apart: limits, networks and seed. */
+export function choices(request) {
+  const networks = request.model ? "your model" : request.space ?? "auto";
+  return [limits(request) || "no limit", networks, `seed ${request.seed ?? 0}`].join(" · ");
+}
+
 /** A candidate in words: its architecture and its mask. */
 export function candidate(found) {
   if (!found) return ["", ""];

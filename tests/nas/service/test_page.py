@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -117,6 +118,11 @@ def test_a_search_is_watched_to_its_end_and_its_winner_is_downloaded(server, don
     assert page.get_by_role("region", name="weights by layer").locator("tbody tr").count() == len(layers["layers"])
     trials = server.client.get(f"/v1/searches/{search['id']}/trials").json()["items"]
     assert page.get_by_role("region", name="trials").locator("tbody tr").count() == len(trials)
+    usage = page.get_by_role("region", name="Ask this service with curl").inner_text()
+    program = shlex.split(usage.partition("|")[0])
+    asked = subprocess.run([sys.executable, *program[1:]], check=True, capture_output=True, text=True).stdout
+    answer = server.client.post(f"/v2/models/{search['id']}/infer", content=asked)
+    assert answer.json()["outputs"][0]["shape"] == [1, 10]
     with page.expect_download() as waiting:
         page.get_by_role("link", name="best.onnx").click()
     waiting.value.save_as(tmp_path / "best.onnx")
@@ -250,12 +256,34 @@ def test_a_token_is_kept_in_the_tab_and_sent_as_a_header(open_page, serve, tmp_p
     open_page.said[:] = [text for text in open_page.said if "401" not in text]  # Chromium notes every such answer
 
 
+def test_a_search_is_a_template_for_another_one(open_page, done):
+    search, _ = done
+    page = open_page("#/compare")
+    page.route("**/searches:validate", lambda route: route.fulfill(json=OUTLOOK))
+    with page.expect_request("**/searches:validate") as asked:
+        page.goto(f"{page.url.partition('#')[0]}#/new?from={search['id']}")
+    assert asked.value.post_data_json == search["request"]
+
+
+def test_an_uploaded_model_is_the_architecture_of_a_search(open_page, onnx_file):
+    page = open_page("#/compare")
+    page.route("**/searches:validate", lambda route: route.fulfill(json=OUTLOOK))
+    page.goto(f"{page.url.partition('#')[0]}#/new")
+    page.get_by_text("Your model", exact=True).click()
+    with page.expect_request("**/searches:validate") as asked:
+        page.locator("input[type=file]").set_input_files(onnx_file)
+    assert asked.value.post_data_json["model"] == hashlib.sha256(onnx_file.read_bytes()).hexdigest()
+
+
 @pytest.mark.parametrize(
     ("scheme", "viewport"), [("light", DESK), ("dark", PHONE)], ids=["light on a desk", "dark on a phone"]
 )
 def test_every_view_is_accessible_and_fits(open_page, server, done, onnx_file, scheme, viewport):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
     search, _ = done
+    if len(server.client.get("/v1/searches").json()["items"]) == 1:  # a comparison needs two
+        second = server.client.post("/v1/searches", json=search["request"]).json()
+        server.client.post(f"/v1/searches/{second['id']}:cancel")
     page = open_page("#/", color_scheme=scheme, viewport=viewport)
     page.route("**/searches:validate", lambda route: route.fulfill(json=OUTLOOK))
     views = {

@@ -2,6 +2,9 @@
 
 import { h, notify } from "../dom.js";
 
+/** A text as one word of a shell. Names in models are chosen by strangers. */
+export const shellWord = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+
 /** A block of code with a button that copies it. */
 export function code(text, title) {
   const copy = async () => {

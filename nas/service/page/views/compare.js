@@ -21,7 +21,7 @@ export async function compare({ root, signal, query }) {
     return;
   }
   const ids = [query.get("a") ?? known[1].id, query.get("b") ?? known[0].id];
-  const name = (one) => `${format.task(one.request.task)}, ${format.limits(one.request) || "no limit"}, ${one.state}, ${format.ago(one.created)}`;
+  const name = (one) => `${format.task(one.request.task)} · ${format.choices(one.request)} · ${one.state} · ${format.ago(one.created)}`;
   const pick = (index) => select(known.map((one) => [one.id, name(one)]), ids[index], { onchange: (event) => { const next = [...ids]; next[index] = event.target.value; location.hash = `#/compare?a=${next[0]}&b=${next[1]}`; } });
   const out = h("div");
   fill(root, head, h("div", { class: "fields two" }, field("First", pick(0)), field("Second", pick(1))), out);

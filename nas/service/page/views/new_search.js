@@ -3,7 +3,7 @@
 import { Problem, all, address, call, names, schema, token } from "../api.js";
 import { fill, h, newId } from "../dom.js";
 import * as format from "../format.js";
-import { code } from "../parts/code.js";
+import { code, shellWord } from "../parts/code.js";
 import { constraints } from "../parts/constraints.js";
 import { drop } from "../parts/drop.js";
 import { field, segments, select } from "../parts/field.js";
@@ -68,8 +68,8 @@ export async function newSearch({ root, signal, query }) {
 
   function drawLines() {
     const bearer = token() ? ' -H "Authorization: Bearer $NAS_TOKEN"' : "";
-    const body = JSON.stringify(request() ?? {}, null, 1).replaceAll("'", "'\\''");
-    fill(lines, code(`curl ${address("v1/searches")}${bearer} -H "Content-Type: application/json" -d '${body}'`, "Ask for this search"));
+    const body = JSON.stringify(request() ?? {}, null, 1);
+    fill(lines, code(`curl ${address("v1/searches")}${bearer} -H "Content-Type: application/json" -d ${shellWord(body)}`, "Ask for this search"));
   }
 
   /** Show each problem beside its field; gives the fields that are wrong. */

@@ -42,13 +42,12 @@ export async function search({ root, signal, parts: [id] }) {
     h("section", {}, h("h2", {}, "Request"), h("details", {}, h("summary", {}, "Options of this search"), h("pre", { tabindex: "0", role: "region", "aria-label": "request" }, h("code", {}, JSON.stringify(found.request, null, 2))))));
 
   function drawHead() {
-    const limits = format.limits(found.request);
     fill(head,
       h("p", { class: "eyebrow" }, h("a", { href: "#/", "data-key": "back" }, "Searches"), ` / ${id}`),
       h("div", { class: "row between" },
         h("div", { class: "row title" }, h("h1", {}, format.task(found.request.task)), chip(found)),
         h("div", { class: "row" }, actions())),
-      h("p", { class: "note" }, [limits || "no limit", `${format.count(found.trainings)} trainings`, `seed ${found.request.seed ?? 0}`, `asked for ${format.ago(found.created)}`].join(" · ")),
+      h("p", { class: "note" }, [format.choices(found.request), `${format.count(found.trainings)} trainings`, `asked for ${format.ago(found.created)}`].join(" · ")),
       found.error && h("p", { class: "banner bad", role: "alert" }, `The search failed: ${found.error.detail}`),
       progress(found));
     drawTiles();

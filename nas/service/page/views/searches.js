@@ -75,14 +75,13 @@ export async function searches({ root, signal }) {
 
 function row(search, chosen, choose) {
   const name = format.task(search.request.task);
-  const limits = format.limits(search.request);
   return h("li", { class: "card search-row" },
     h("label", { class: "pick" },
       h("input", { type: "checkbox", checked: chosen.has(search.id), "data-key": `pick-${search.id}`, onchange: (event) => choose(search.id, event.target.checked) }),
-      h("span", { class: "hidden" }, `Choose ${name}, ${limits || "no limit"}, for a comparison`)),
+      h("span", { class: "hidden" }, `Choose ${name}, ${format.choices(search.request)}, for a comparison`)),
     h("div", { class: "what" },
       h("a", { class: "title", href: `#/searches/${search.id}`, "data-key": search.id }, name),
-      h("span", { class: "note" }, limits || "no limit")),
+      h("span", { class: "note" }, format.choices(search.request))),
     h("div", { class: "state" }, chip(search), h("span", { class: "note" }, format.ago(search.finished ?? search.started ?? search.created))),
     h("div", { class: "best" }, best(search)),
     h("div", { class: "spent" }, search.error ? h("span", { class: "note" }, search.error.detail) : progress(search)));

@@ -3,7 +3,7 @@
 import { Problem, address, call, save, token } from "../api.js";
 import { fill, h } from "../dom.js";
 import * as format from "../format.js";
-import { code } from "../parts/code.js";
+import { code, shellWord } from "../parts/code.js";
 import { drawn } from "../parts/drawing.js";
 import { share } from "../parts/share.js";
 import { table } from "../parts/table.js";
@@ -136,9 +136,9 @@ function usage(search, model) {
     'session = ort.InferenceSession("best.onnx")', `x = np.zeros((${tuple}), np.float32)  # raw values`,
     `outputs = session.run(None, {${JSON.stringify(name)}: x})[0]`, "print(outputs.argmax(axis=-1))  # the class",
   ].join("\n"), "Call the file from Python"));
+  const program = `import json\nx = {"name": ${JSON.stringify(name)}, "datatype": "${datatype}", "shape": ${JSON.stringify(sizes)}, "data": [0] * ${size}}\nprint(json.dumps({"inputs": [x]}))`;
   blocks.push(code([
-    `python3 -c 'import json; print(json.dumps({"inputs": [{"name": ${JSON.stringify(name)}, "datatype": "${datatype}",`,
-    `  "shape": ${JSON.stringify(sizes)}, "data": [0] * ${size}}]}))' |`,
+    `python3 -c ${shellWord(program)} |`,
     `curl ${address(`v2/models/${search.id}/infer`)}${bearer} \\`,
     '  -H "Content-Type: application/json" --data @-',
   ].join("\n"), "Ask this service with curl"));
