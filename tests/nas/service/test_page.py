@@ -121,7 +121,7 @@ def test_a_search_is_watched_to_its_end_and_its_winner_is_downloaded(server, don
     usage = page.get_by_role("region", name="Ask this service with curl").inner_text()
     program = shlex.split(usage.partition("|")[0])
     asked = subprocess.run([sys.executable, *program[1:]], check=True, capture_output=True, text=True).stdout
-    answer = server.client.post(f"/v2/models/{search['id']}/infer", content=asked)
+    answer = server.client.post(f"/v2/models/{search['id']}/infer", json=json.loads(asked))
     assert answer.json()["outputs"][0]["shape"] == [1, 10]
     with page.expect_download() as waiting:
         page.get_by_role("link", name="best.onnx").click()
