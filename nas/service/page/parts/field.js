@@ -29,17 +29,40 @@ export function field(label, control, { help, wide = false } = {}) {
 
 /** A select of values, each a text or a pair of value and text. */
 export function select(values, chosen, attributes = {}) {
-  return h("select", attributes, values.map((one) => {
-    const [value, text] = Array.isArray(one) ? one : [one, one];
-    return h("option", { value, selected: value === chosen }, text);
-  }));
+  return h(
+    "select",
+    attributes,
+    values.map((one) => {
+      const [value, text] = Array.isArray(one) ? one : [one, one];
+      return h("option", { value, selected: value === chosen }, text);
+    }),
+  );
 }
 
 /** Buttons of which one is pressed. Returns `{element, value}`; `onchange(value)` is called after a change. */
 export function segments(values, chosen, label, onchange) {
   const name = newId("segment");
   const found = { value: chosen };
-  found.element = h("div", { class: "segments", role: "radiogroup", "aria-label": label }, values.map(([value, text]) =>
-    h("label", {}, h("input", { type: "radio", name, value, checked: value === chosen, onchange: () => { found.value = value; onchange(value); } }), h("span", {}, text))));
+  found.element = h(
+    "div",
+    { class: "segments", role: "radiogroup", "aria-label": label },
+    values.map(([value, text]) =>
+      h(
+        "label",
+        {},
+        h("input", {
+          type: "radio",
+          name,
+          value,
+          checked: value === chosen,
+          onchange: () => {
+            found.value = value;
+            onchange(value);
+          },
+        }),
+        h("span", {}, text),
+      ),
+    ),
+  );
   return found;
 }

@@ -4,8 +4,31 @@ import { h } from "../dom.js";
 import { field, select } from "./field.js";
 
 const GROUPS = {
-  "How it searches": ["strategy", "method", "method_option", "space_option", "predictor", "objective", "round", "screen", "explore", "confirm", "timeout"],
-  "How it trains": ["epochs", "batch_size", "optimizer", "learning_rate", "schedule", "weight_decay", "patience", "init", "preprocessing", "subset"],
+  "How it searches": [
+    "strategy",
+    "method",
+    "method_option",
+    "space_option",
+    "predictor",
+    "objective",
+    "round",
+    "screen",
+    "explore",
+    "confirm",
+    "timeout",
+  ],
+  "How it trains": [
+    "epochs",
+    "batch_size",
+    "optimizer",
+    "learning_rate",
+    "schedule",
+    "weight_decay",
+    "patience",
+    "init",
+    "preprocessing",
+    "subset",
+  ],
   "What it reports": ["repeats", "random_baseline"],
 };
 
@@ -20,13 +43,33 @@ export function options({ schema, skipped, lists, set }) {
   const grouped = Object.entries(GROUPS).map(([title, names]) => [title, names.filter((name) => left.includes(name))]);
   const others = left.filter((name) => !Object.values(GROUPS).flat().includes(name));
   if (others.length) grouped.push(["Others", others]);
-  const element = h("div", {}, grouped.map(([title, names]) => h("fieldset", {}, h("legend", {}, title), h("div", { class: "fields" }, names.map((name) => {
-    const [control, read] = control_of(plain(schema[name]), lists[name], set[name]);
-    fields[name] = field(words(name), control, { help: meaning(schema[name].description) });
-    readers[name] = read;
-    return fields[name];
-  })))));
-  const read = () => Object.fromEntries(Object.entries(readers).map(([name, value]) => [name, value()]).filter(([name, value]) => value !== null && !same(value, schema[name].default)));
+  const element = h(
+    "div",
+    {},
+    grouped.map(([title, names]) =>
+      h(
+        "fieldset",
+        {},
+        h("legend", {}, title),
+        h(
+          "div",
+          { class: "fields" },
+          names.map((name) => {
+            const [control, read] = control_of(plain(schema[name]), lists[name], set[name]);
+            fields[name] = field(words(name), control, { help: meaning(schema[name].description) });
+            readers[name] = read;
+            return fields[name];
+          }),
+        ),
+      ),
+    ),
+  );
+  const read = () =>
+    Object.fromEntries(
+      Object.entries(readers)
+        .map(([name, value]) => [name, value()])
+        .filter(([name, value]) => value !== null && !same(value, schema[name].default)),
+    );
   return { element, fields, read };
 }
 
@@ -43,12 +86,20 @@ function control_of(schema, known, set) {
     return [control, () => control.value];
   }
   if (schema.type === "array") {
-    const control = h("input", { type: "text", value: (value ?? []).join(", "), placeholder: "none", spellcheck: "false" });
+    const control = h("input", {
+      type: "text",
+      value: (value ?? []).join(", "),
+      placeholder: "none",
+      spellcheck: "false",
+    });
     return [control, () => split(control.value)];
   }
   if (schema.type === "integer" || schema.type === "number") {
     const control = h("input", {
-      type: "number", step: schema.type === "integer" ? "1" : "any", min: schema.minimum, placeholder: schema.default ?? "automatic",
+      type: "number",
+      step: schema.type === "integer" ? "1" : "any",
+      min: schema.minimum,
+      placeholder: schema.default ?? "automatic",
       value: set === undefined ? "" : String(set),
     });
     return [control, () => number(control)];
@@ -73,10 +124,17 @@ const flat = (schema) => (schema.anyOf ? schema.anyOf.flatMap(flat) : [schema]);
 
 /** The help of the command line without its pointers to other commands; the form shows the names itself. */
 function meaning(text) {
-  const short = text.replace(/ ?\(see `[^`]*`\)/g, "").replaceAll("`", "").replace(/; repeatable$/, "; separate several by commas");
+  const short = text
+    .replace(/ ?\(see `[^`]*`\)/g, "")
+    .replaceAll("`", "")
+    .replace(/; repeatable$/, "; separate several by commas");
   return `${short.charAt(0).toUpperCase()}${short.slice(1)}.`;
 }
 
-const split = (text) => text.split(",").map((one) => one.trim()).filter(Boolean);
+const split = (text) =>
+  text
+    .split(",")
+    .map((one) => one.trim())
+    .filter(Boolean);
 const words = (name) => name.replaceAll("_", " ").replace(/^./, (letter) => letter.toUpperCase());
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b ?? null);

@@ -14,8 +14,17 @@ const DELAY = 700;
 export function outlook({ request, onProblem, signal }) {
   const status = h("p", { class: "note status", role: "status" });
   const body = h("div", { class: "outlook-body" });
-  const element = h("section", { class: "card outlook", "aria-label": "Dry run" }, h("h2", {}, "Dry run"), status, body);
-  let timer = null, running = false, again = false, answered = "";
+  const element = h(
+    "section",
+    { class: "card outlook", "aria-label": "Dry run" },
+    h("h2", {}, "Dry run"),
+    status,
+    body,
+  );
+  let timer = null,
+    running = false,
+    again = false,
+    answered = "";
 
   function changed() {
     clearTimeout(timer);
@@ -24,7 +33,10 @@ export function outlook({ request, onProblem, signal }) {
 
   async function ask() {
     if (signal.aborted) return;
-    if (running) { again = true; return; }
+    if (running) {
+      again = true;
+      return;
+    }
     const json = request();
     const text = JSON.stringify(json);
     if (text === answered) return;
@@ -50,22 +62,43 @@ export function outlook({ request, onProblem, signal }) {
     answered = text;
     running = false;
     element.removeAttribute("aria-busy");
-    if (again) { again = false; ask(); }
+    if (again) {
+      again = false;
+      ask();
+    }
   }
 
   function draw(found) {
     const sizes = rows(found.sizes, "sizes of random candidates");
-    fill(body,
-      h("p", { class: "estimate" }, h("strong", { class: "figure" }, `about ${format.duration(found.seconds)}`), h("span", { class: "note" }, "estimated time")),
+    fill(
+      body,
+      h(
+        "p",
+        { class: "estimate" },
+        h("strong", { class: "figure" }, `about ${format.duration(found.seconds)}`),
+        h("span", { class: "note" }, "estimated time"),
+      ),
       found.remark && h("p", { class: "note" }, found.remark),
-      h("h3", {}, "Where the trainings go"), rows(found.budget, "what the trainings are spent on"),
-      found.references.length > 0 && [h("h3", {}, "What is tried first"), rows(found.references, "what is tried first")],
-      h("h3", {}, "Sizes of random candidates"), sizes,
-      h("details", {}, h("summary", {}, "More"),
-        h("h3", {}, "Plain networks, without a mask"), rows(found.plain, "plain networks"),
+      h("h3", {}, "Where the trainings go"),
+      rows(found.budget, "what the trainings are spent on"),
+      found.references.length > 0 && [
+        h("h3", {}, "What is tried first"),
+        rows(found.references, "what is tried first"),
+      ],
+      h("h3", {}, "Sizes of random candidates"),
+      sizes,
+      h(
+        "details",
+        {},
+        h("summary", {}, "More"),
+        h("h3", {}, "Plain networks, without a mask"),
+        rows(found.plain, "plain networks"),
         found.methods.length > 0 && [h("h3", {}, "Methods"), rows(found.methods, "mask methods")],
-        h("h3", {}, "Architectures are drawn from"), rows(found.space, "what architectures are drawn from"),
-        h("p", { class: "note" }, `${found.how}.`)));
+        h("h3", {}, "Architectures are drawn from"),
+        rows(found.space, "what architectures are drawn from"),
+        h("p", { class: "note" }, `${found.how}.`),
+      ),
+    );
   }
 
   return { element, changed, now: ask };
@@ -79,7 +112,14 @@ function rows(found, caption) {
     if (name === "density") return format.percent(value, 1);
     return Number.isInteger(value) ? format.count(value) : format.trainings(value);
   };
-  const grid = table(names.map((name) => ({ name, label: found.some((row) => typeof row[name] === "string"), cell: (row) => cell(row[name], name) })), { caption });
+  const grid = table(
+    names.map((name) => ({
+      name,
+      label: found.some((row) => typeof row[name] === "string"),
+      cell: (row) => cell(row[name], name),
+    })),
+    { caption },
+  );
   grid.show(found);
   return grid.element;
 }

@@ -10,7 +10,8 @@ const HEADER_BYTES = 64 * 1024;
 export async function columns(file) {
   const text = (await file.slice(0, HEADER_BYTES).text()).replace(/^\ufeff/, "");
   const found = [];
-  let name = "", quoted = false;
+  let name = "",
+    quoted = false;
   for (let place = 0; place < text.length; place += 1) {
     const letter = text[place];
     if (quoted && letter === '"' && text[place + 1] === '"') {
