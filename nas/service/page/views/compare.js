@@ -7,7 +7,7 @@ import { pareto } from "../charts/pareto.js";
 import { fill, h } from "../dom.js";
 import * as format from "../format.js";
 import { Trials } from "../parts/trials.js";
-import { field, select } from "../parts/field.js";
+import { field, select } from "../form/field.js";
 import { chip } from "../parts/state.js";
 import { table } from "../parts/table.js";
 

@@ -3,11 +3,11 @@
 import { Problem, all, call, names } from "../api.js";
 import { fill, h, s } from "../dom.js";
 import * as format from "../format.js";
-import { drop } from "../parts/drop.js";
-import { field, select } from "../parts/field.js";
+import { drop } from "../form/drop.js";
+import { field, select } from "../form/field.js";
 import { share } from "../parts/share.js";
 import { table } from "../parts/table.js";
-import { modelFacts, nameOf, uploadModel } from "../parts/upload.js";
+import { modelFacts, nameOf, uploadModel } from "../form/upload.js";
 
 const WEIGHTS = { own: "with the weights that a method left", fresh: "trained again from fresh weights" };
 

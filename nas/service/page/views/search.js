@@ -9,8 +9,10 @@ import { fill, h, notify } from "../dom.js";
 import { follow } from "../events.js";
 import * as format from "../format.js";
 import { Trials } from "../parts/trials.js";
+import { told } from "../parts/event_text.js";
+import { latest } from "../parts/latest.js";
+import { roundTable, trialTable, waysFigure } from "../parts/search_tables.js";
 import { active, chip, progress } from "../parts/state.js";
-import { table } from "../parts/table.js";
 import { showTrial } from "./trial.js";
 import { winner } from "./winner.js";
 
@@ -332,142 +334,10 @@ export async function search({ root, signal, parts: [id] }) {
   watch();
 }
 
-/** A function that runs one at a time; calls during a run lead to one more run. */
-function latest(run, signal) {
-  let running = null;
-  let again = false;
-  const start = async () => {
-    do {
-      again = false;
-      try {
-        await run();
-      } catch (problem) {
-        if (signal.aborted) return;
-        if (!(problem instanceof Problem)) throw problem;
-      }
-      if (again) await new Promise((resolve) => setTimeout(resolve, 300));
-    } while (again && !signal.aborted);
-    running = null;
-  };
-  return () => {
-    if (running) again = true;
-    else running = start();
-    return running;
-  };
-}
-
 /** The cost on the axis: that of the first limit or objective, if it is one, else the non-zeros. */
 function firstCost(request, costs) {
   const named = [...(request.constraint ?? []), ...(request.objective ?? [])].map(
     (text) => /^[-+]?([a-z_]+)/.exec(text.trim())?.[1],
   );
   return named.find((name) => name in costs) ?? "nnz";
-}
-
-function trialTable(open) {
-  const number = (trial) =>
-    h(
-      "button",
-      { type: "button", class: "link", "data-key": `trial-${trial.number}`, onclick: () => open(trial) },
-      String(trial.number),
-    );
-  return table(
-    [
-      { name: "trial", cell: number, order: (one) => one.number, label: true },
-      {
-        name: "way",
-        cell: (one) => h("span", { class: `way ${one.way}` }, format.way(one.way)),
-        order: (one) => one.way,
-        label: true,
-      },
-      {
-        name: "measured",
-        cell: (one) => (one.error ? h("span", { class: "bad-text" }, "failed") : format.percent(one.accuracy)),
-        order: (one) => one.accuracy,
-      },
-      {
-        name: "predicted",
-        cell: (one) =>
-          typeof one.score === "number" ? `${format.percent(one.score, 1)} ± ${(100 * one.score_std).toFixed(1)}` : "–",
-        order: (one) => one.score,
-      },
-      { name: "non-zeros", cell: (one) => format.count(one.nnz), order: (one) => one.nnz },
-      { name: "round", cell: (one) => String(one.round + 1), order: (one) => one.round },
-      { name: "training", cell: (one) => `${one.repeat + 1}.`, order: (one) => one.repeat },
-      {
-        name: "seconds",
-        cell: (one) => (typeof one.seconds === "number" ? one.seconds.toFixed(1) : "–"),
-        order: (one) => one.seconds,
-      },
-      {
-        name: "architecture",
-        cell: (one) => format.candidate(one.candidate)[0],
-        order: (one) => format.candidate(one.candidate)[0],
-        label: true,
-      },
-      {
-        name: "mask",
-        cell: (one) => format.candidate(one.candidate)[1],
-        order: (one) => format.candidate(one.candidate)[1],
-        label: true,
-      },
-    ],
-    { caption: "trials", sortable: true, tall: true },
-  );
-}
-
-function waysFigure(rows) {
-  const ways = [...new Set(rows.map((one) => one.way))];
-  const of = (way) => rows.filter((one) => one.way === way);
-  const best = (way) => Math.max(...of(way).map((one) => one.accuracy ?? -Infinity));
-  const grid = table(
-    [
-      { name: "way", cell: (way) => format.way(way), label: true },
-      { name: "trials", cell: (way) => String(of(way).length) },
-      { name: "trainings", cell: (way) => format.trainings(of(way).reduce((sum, one) => sum + (one.cost ?? 1), 0)) },
-      { name: "best", cell: (way) => (Number.isFinite(best(way)) ? format.percent(best(way)) : "–") },
-    ],
-    { caption: "ways of searching" },
-  );
-  grid.show(ways);
-  return h(
-    "div",
-    {},
-    h("h3", {}, "Ways of searching"),
-    grid.element,
-    h("p", { class: "note" }, "What each way has spent, and the best single training that it found."),
-  );
-}
-
-function roundTable(found) {
-  const grid = table(
-    [
-      { name: "round", cell: (one) => String(one.round + 1), label: true },
-      { name: "way", cell: (one) => format.way(one.way), label: true },
-      { name: "proposed", cell: (one) => format.count(one.proposed) },
-      { name: "screened", cell: (one) => format.count(one.screened) },
-      { name: "chosen", cell: (one) => format.count(one.chosen) },
-      { name: "trained again", cell: (one) => format.count(one.again) },
-      { name: "failed", cell: (one) => format.count(one.failed) },
-      { name: "trainings", cell: (one) => format.trainings(one.trainings) },
-      { name: "best", cell: (one) => format.percent(one.best) },
-      { name: "τ", cell: (one) => format.rank(one.agreement?.kendall) },
-    ],
-    { caption: "rounds: what was screened and chosen" },
-  );
-  grid.show(found);
-  return grid.element;
-}
-
-/** An event in words. */
-function told({ kind, data }) {
-  if (kind === "stage" || kind === "log") return data.text;
-  if (kind === "state")
-    return `The search is ${data.state}${data.why ? `: ${data.why}` : ""}${data.error ? `: ${data.error.detail}` : ""}.`;
-  const best =
-    typeof data.best === "number"
-      ? ` · best ${format.percent(data.best)} with ${format.count(data.best_nnz)} non-zeros`
-      : "";
-  const left = typeof data.left === "number" ? ` · about ${format.duration(data.left)} left` : "";
-  return `Round ${data.round + 1}, ${format.way(data.way)}: ${format.trainings(data.trainings)} of ${format.count(data.budget)} trainings · ${format.count(data.proposed)} proposed, ${format.count(data.screened)} screened, ${data.chosen} chosen, ${data.again} trained again${best}${left}`;
 }

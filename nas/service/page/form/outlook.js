@@ -3,7 +3,7 @@
 import { Problem, call } from "../api.js";
 import { fill, h } from "../dom.js";
 import * as format from "../format.js";
-import { table } from "./table.js";
+import { table } from "../parts/table.js";
 
 const DELAY = 700;
 
