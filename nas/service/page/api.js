@@ -29,7 +29,14 @@ export async function answer(path, { method = "GET", json, body, type, headers =
   if (token()) sent.authorization = `Bearer ${token()}`;
   if (json !== undefined) sent["content-type"] = "application/json";
   if (type) sent["content-type"] = type;
-  const options = { method, headers: sent, body: json === undefined ? body : JSON.stringify(json), signal, credentials: "omit", cache: "no-store" };
+  const options = {
+    method,
+    headers: sent,
+    body: json === undefined ? body : JSON.stringify(json),
+    signal,
+    credentials: "omit",
+    cache: "no-store",
+  };
   let found;
   try {
     found = await fetch(address(path), options);
@@ -54,7 +61,14 @@ async function problem(found) {
     body = {};
   }
   if (found.status === 401) document.dispatchEvent(new CustomEvent("nas-unauthorized"));
-  return new Problem(found.status, body.detail ?? `the service answered ${found.status}`, body.errors ?? [], String(body.type ?? "").split(":").pop());
+  return new Problem(
+    found.status,
+    body.detail ?? `the service answered ${found.status}`,
+    body.errors ?? [],
+    String(body.type ?? "")
+      .split(":")
+      .pop(),
+  );
 }
 
 const kept = new Map();

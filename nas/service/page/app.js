@@ -16,7 +16,12 @@ const VIEWS = [
   [/^\/predict$/, predict],
   [/^\/compare$/, compare],
 ];
-const LINKS = [["#/", "Searches"], ["#/new", "New search"], ["#/predict", "Predict"], ["#/compare", "Compare"]];
+const LINKS = [
+  ["#/", "Searches"],
+  ["#/new", "New search"],
+  ["#/predict", "Predict"],
+  ["#/compare", "Compare"],
+];
 
 const main = document.getElementById("main");
 let controller = new AbortController();
@@ -24,7 +29,6 @@ let controller = new AbortController();
 /** Show the view of the address. A view gets the element, the parts of the address, and a signal that ends it. */
 async function show() {
   const hash = location.hash.slice(1) || "/";
-  if (hash === "main") return main.focus();
   controller.abort();
   controller = new AbortController();
   const { signal } = controller;
@@ -39,8 +43,14 @@ async function show() {
   } catch (error) {
     if (signal.aborted) return;
     if (!(error instanceof Problem)) throw error;
-    fill(root, h("h1", {}, error.status === 401 ? "Sign in" : "This does not work"), h("p", { role: "alert" }, sentence(error.message)),
-      error.status === 401 ? h("button", { class: "main", type: "button", onclick: () => askForToken(show) }, "Sign in with a token") : h("a", { href: "#/" }, "To the searches"));
+    fill(
+      root,
+      h("h1", {}, error.status === 401 ? "Sign in" : "This does not work"),
+      h("p", { role: "alert" }, sentence(error.message)),
+      error.status === 401
+        ? h("button", { class: "main", type: "button", onclick: () => askForToken(show) }, "Sign in with a token")
+        : h("a", { href: "#/" }, "To the searches"),
+    );
   }
   if (signal.aborted) return;
   const head = root.querySelector("h1");
@@ -48,7 +58,9 @@ async function show() {
 }
 
 function navigation(path) {
-  const links = LINKS.map(([href, name]) => h("a", { href, "aria-current": href === `#${path}` ? "page" : null }, name));
+  const links = LINKS.map(([href, name]) =>
+    h("a", { href, "aria-current": href === `#${path}` ? "page" : null }, name),
+  );
   fill(document.getElementById("nav"), links);
   fill(document.getElementById("account"), account(show));
 }
@@ -61,7 +73,11 @@ const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 
 window.addEventListener("hashchange", async () => {
   await show();
-  if (location.hash !== "#main") main.focus({ preventScroll: true });
+  main.focus({ preventScroll: true });
+});
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the address names the view, not a place in it
+  main.focus();
 });
 document.addEventListener("nas-unauthorized", () => askForToken(show));
 show();

@@ -18,7 +18,10 @@ export async function follow(id, { last = 0, onEvent, onConnection = () => {}, s
     const stop = () => attempt.abort();
     signal.addEventListener("abort", stop);
     try {
-      const found = await answer(`v1/searches/${id}/events`, { headers: { "last-event-id": String(last) }, signal: attempt.signal });
+      const found = await answer(`v1/searches/${id}/events`, {
+        headers: { "last-event-id": String(last) },
+        signal: attempt.signal,
+      });
       onConnection(true);
       if (found.status === 204) return;
       for await (const event of parsed(found.body, attempt)) {
@@ -68,6 +71,13 @@ function fields(block) {
 function pause(milliseconds, signal) {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, milliseconds);
-    signal.addEventListener("abort", () => { clearTimeout(timer); resolve(); }, { once: true });
+    signal.addEventListener(
+      "abort",
+      () => {
+        clearTimeout(timer);
+        resolve();
+      },
+      { once: true },
+    );
   });
 }

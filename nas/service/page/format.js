@@ -94,7 +94,7 @@ export function limits(request) {
 
 /** What tells searches of the same task apart: limits, networks and seed. */
 export function choices(request) {
-  const networks = request.model ? "your model" : request.space ?? "auto";
+  const networks = request.model ? "your model" : (request.space ?? "auto");
   return [limits(request) || "no limit", networks, `seed ${request.seed ?? 0}`].join(" · ");
 }
 
@@ -102,10 +102,20 @@ export function choices(request) {
 export function candidate(found) {
   if (!found) return ["", ""];
   const { wiring, activation, depth, ...rest } = found.architecture ?? {};
-  const widths = Object.entries(rest).filter(([name]) => /^(width|channels|hidden)/.test(name)).map(([, value]) => value);
-  const named = [wiring, activation, depth === undefined ? "" : `depth ${depth}`, widths.length ? `width ${widths.join("·")}` : ""];
+  const widths = Object.entries(rest)
+    .filter(([name]) => /^(width|channels|hidden)/.test(name))
+    .map(([, value]) => value);
+  const named = [
+    wiring,
+    activation,
+    depth === undefined ? "" : `depth ${depth}`,
+    widths.length ? `width ${widths.join("·")}` : "",
+  ];
   const words = named.filter(Boolean).join(", ");
-  const others = Object.entries(rest).slice(0, 6).map(([name, value]) => `${name} ${value}`).join(", ");
+  const others = Object.entries(rest)
+    .slice(0, 6)
+    .map(([name, value]) => `${name} ${value}`)
+    .join(", ");
   return [`${found.space}: ${words || others}`, mask(found.mask ?? {})];
 }
 

@@ -256,6 +256,27 @@ def test_a_token_is_kept_in_the_tab_and_sent_as_a_header(open_page, serve, tmp_p
     open_page.said[:] = [text for text in open_page.said if "401" not in text]  # Chromium notes every such answer
 
 
+def test_a_search_can_be_asked_for_without_a_mouse(open_page):
+    page = open_page("#/compare")
+    page.route("**/searches:validate", lambda route: route.fulfill(json=OUTLOOK))
+    page.get_by_role("heading", name="Compare").wait_for()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    page.get_by_role("link", name="New search").first.focus()
+    page.keyboard.press("Enter")
+    page.locator(".estimate").wait_for()
+    page.get_by_label("Built-in task", exact=True).focus()
+    page.keyboard.press("ArrowRight")
+    page.get_by_text("Drop a .csv or .npz file").wait_for()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.type") in ("file", "select-one")
+    page.get_by_role("button", name="remove limit 1").focus()
+    page.keyboard.press("Enter")
+    sync_api.expect(page.get_by_role("button", name="Add a limit")).to_be_visible()
+
+
 def test_a_search_is_a_template_for_another_one(open_page, done):
     search, _ = done
     page = open_page("#/compare")

@@ -13,7 +13,8 @@ export function leaderMeans(trials) {
     if (typeof trial.accuracy === "number") {
       const [total, number] = sums.get(trial.digest) ?? [0, 0];
       sums.set(trial.digest, [total + trial.accuracy, number + 1]);
-      if (trial.digest === leader) for (const digest of sums.keys()) leader = mean(digest) > mean(leader) ? digest : leader;
+      if (trial.digest === leader)
+        for (const digest of sums.keys()) leader = mean(digest) > mean(leader) ? digest : leader;
       else if (leader === null || mean(trial.digest) > mean(leader)) leader = trial.digest;
     }
     return leader === null ? null : mean(leader);
@@ -25,14 +26,22 @@ export function bestSoFar(sets, metric) {
   const all = sets.flatMap((set) => set.trials);
   const chart = frame(
     around([1, ...all.map((one) => one.number + 1)], { least: 0, whole: true }),
-    around(all.map((one) => one.accuracy), { least: 0, most: 1, label: shares }),
-    "trainings", `${metric}, validation`);
+    around(
+      all.map((one) => one.accuracy),
+      { least: 0, most: 1, label: shares },
+    ),
+    "trainings",
+    `${metric}, validation`,
+  );
   const marks = sets.map((set) => {
     const means = leaderMeans(set.trials);
     const points = set.trials.map((one, index) => [one.number + 1, means[index]]).filter(([, mean]) => mean !== null);
     return [
-      set.trials.filter((one) => typeof one.accuracy === "number").map((one) =>
-        chart.dot(one.number + 1, one.accuracy, told(one), one.repeat ? set.classes[1] : set.classes[0], 2.8)),
+      set.trials
+        .filter((one) => typeof one.accuracy === "number")
+        .map((one) =>
+          chart.dot(one.number + 1, one.accuracy, told(one), one.repeat ? set.classes[1] : set.classes[0], 2.8),
+        ),
       chart.line(steps(points), set.classes[2]),
     ];
   });
@@ -46,6 +55,7 @@ function told(one) {
 
 function steps(points) {
   const found = points.slice(0, 1);
-  for (let index = 1; index < points.length; index += 1) found.push([points[index][0], points[index - 1][1]], points[index]);
+  for (let index = 1; index < points.length; index += 1)
+    found.push([points[index][0], points[index - 1][1]], points[index]);
   return found;
 }

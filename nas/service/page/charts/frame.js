@@ -2,14 +2,19 @@
 
 import { s } from "../dom.js";
 
-const WIDTH = 400, HEIGHT = 270, LEFT = 52, RIGHT = 12, TOP = 10, BOTTOM = 42;
+const WIDTH = 400,
+  HEIGHT = 270,
+  LEFT = 52,
+  RIGHT = 12,
+  TOP = 10,
+  BOTTOM = 42;
 
 /** A frame with two scales and their names. */
 export function frame(x, y, xName, yName) {
-  const place = (a, b) => [
-    LEFT + x.share(a) * (WIDTH - LEFT - RIGHT),
-    HEIGHT - BOTTOM - y.share(b) * (HEIGHT - TOP - BOTTOM),
-  ].map((value) => Math.round(value * 100) / 100);
+  const place = (a, b) =>
+    [LEFT + x.share(a) * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - y.share(b) * (HEIGHT - TOP - BOTTOM)].map(
+      (value) => Math.round(value * 100) / 100,
+    );
   return {
     dot(a, b, text, name, radius = 3) {
       const [cx, cy] = place(a, b);
@@ -20,12 +25,19 @@ export function frame(x, y, xName, yName) {
     },
     drawn(label, ...marks) {
       const middle = (TOP + HEIGHT - BOTTOM) / 2;
-      return s("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "chart", role: "img", "aria-label": label },
+      return s(
+        "svg",
+        { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "chart", role: "img", "aria-label": label },
         x.ticks.map((value) => xTick(x, value, place(value, y.low)[0])),
         y.ticks.map((value) => yTick(y, value, place(x.low, value)[1])),
         s("text", { x: (LEFT + WIDTH - RIGHT) / 2, y: HEIGHT - 6, class: "name", "text-anchor": "middle" }, xName),
-        s("text", { x: 12, y: middle, class: "name", "text-anchor": "middle", transform: `rotate(-90 12 ${middle})` }, yName),
-        marks);
+        s(
+          "text",
+          { x: 12, y: middle, class: "name", "text-anchor": "middle", transform: `rotate(-90 12 ${middle})` },
+          yName,
+        ),
+        marks,
+      );
     },
   };
 }

@@ -4,9 +4,16 @@ import { h } from "../dom.js";
 
 /** `keys` are pairs of a class and a name. */
 export function figure(title, keys, drawing, caption, control = null) {
-  return h("figure", {},
+  return h(
+    "figure",
+    {},
     h("div", { class: "row between" }, h("h3", {}, title), control),
-    h("ul", { class: "legend" }, keys.map(([key, name]) => h("li", {}, h("span", { class: `key ${key}` }), name))),
+    h(
+      "ul",
+      { class: "legend" },
+      keys.map(([key, name]) => h("li", {}, h("span", { class: `key ${key}` }), name)),
+    ),
     drawing,
-    h("figcaption", {}, caption));
+    h("figcaption", {}, caption),
+  );
 }

@@ -7,18 +7,38 @@ import { around, counts, shares } from "./scale.js";
 /** `sets` are `{trials, front, winner, name, classes: [trial, front, line]}`; `cost` is the name of the cost. */
 export function pareto(sets, cost, costName, metric) {
   const trials = sets.map((set) => set.trials.filter((one) => known(one, cost)));
-  const fronts = sets.map((set) => set.front.filter((one) => known(one, cost)).sort((a, b) => value(a, cost) - value(b, cost)));
+  const fronts = sets.map((set) =>
+    set.front.filter((one) => known(one, cost)).sort((a, b) => value(a, cost) - value(b, cost)),
+  );
   const shown = [...trials.flat(), ...fronts.flat()];
   const chart = frame(
-    around(shown.map((one) => value(one, cost)), { log: true, label: counts }),
-    around(shown.map((one) => one.accuracy), { least: 0, most: 1, label: shares }),
-    costName, `${metric}, validation`);
-  const told = (name, one) => `${name}: ${format.percent(one.accuracy)} with ${Number(value(one, cost).toPrecision(6)).toLocaleString("en-US")} ${costName}`;
+    around(
+      shown.map((one) => value(one, cost)),
+      { log: true, label: counts },
+    ),
+    around(
+      shown.map((one) => one.accuracy),
+      { least: 0, most: 1, label: shares },
+    ),
+    costName,
+    `${metric}, validation`,
+  );
+  const told = (name, one) =>
+    `${name}: ${format.percent(one.accuracy)} with ${Number(value(one, cost).toPrecision(6)).toLocaleString("en-US")} ${costName}`;
   const marks = sets.map((set, index) => [
-    trials[index].map((one) => chart.dot(value(one, cost), one.accuracy, told(`trial ${one.number}`, one), set.classes[0], 2.6)),
-    chart.line(fronts[index].map((one) => [value(one, cost), one.accuracy]), set.classes[2]),
-    fronts[index].map((one) => chart.dot(value(one, cost), one.accuracy, told(`${set.name} front`, one), set.classes[1], 3.4)),
-    winnerOf(set, fronts[index], trials[index]).map((one) => chart.dot(value(one, cost), one.accuracy, told("winner", one), "winner", 6)),
+    trials[index].map((one) =>
+      chart.dot(value(one, cost), one.accuracy, told(`trial ${one.number}`, one), set.classes[0], 2.6),
+    ),
+    chart.line(
+      fronts[index].map((one) => [value(one, cost), one.accuracy]),
+      set.classes[2],
+    ),
+    fronts[index].map((one) =>
+      chart.dot(value(one, cost), one.accuracy, told(`${set.name} front`, one), set.classes[1], 3.4),
+    ),
+    winnerOf(set, fronts[index], trials[index]).map((one) =>
+      chart.dot(value(one, cost), one.accuracy, told("winner", one), "winner", 6),
+    ),
   ]);
   return chart.drawn(`${metric} against ${costName} of all trials`, marks);
 }
@@ -32,4 +52,5 @@ function winnerOf(set, front, trials) {
 }
 
 const value = (one, cost) => one[cost] ?? one.metrics?.[cost];
-const known = (one, cost) => typeof one.accuracy === "number" && typeof value(one, cost) === "number" && value(one, cost) > 0;
+const known = (one, cost) =>
+  typeof one.accuracy === "number" && typeof value(one, cost) === "number" && value(one, cost) > 0;

@@ -11,12 +11,29 @@ export const forecasts = (trials) =>
 /** The chart; on the dashed line the prediction was right. */
 export function predicted(trials, metric) {
   const found = forecasts(trials);
-  const scale = around(found.flatMap((one) => [one.score, one.accuracy]), { least: 0, most: 1, label: shares });
+  const scale = around(
+    found.flatMap((one) => [one.score, one.accuracy]),
+    { least: 0, most: 1, label: shares },
+  );
   const chart = frame(scale, scale, "predicted before the training", `measured ${metric}, validation`);
-  return chart.drawn("predicted against measured",
-    chart.line([[scale.low, scale.low], [scale.high, scale.high]], "diagonal"),
-    found.map((one) => chart.dot(one.score, one.accuracy,
-      `trial ${one.number}: predicted ${format.percent(one.score)} ± ${format.percent(one.score_std)}, measured ${format.percent(one.accuracy)}`, "second")));
+  return chart.drawn(
+    "predicted against measured",
+    chart.line(
+      [
+        [scale.low, scale.low],
+        [scale.high, scale.high],
+      ],
+      "diagonal",
+    ),
+    found.map((one) =>
+      chart.dot(
+        one.score,
+        one.accuracy,
+        `trial ${one.number}: predicted ${format.percent(one.score)} ± ${format.percent(one.score_std)}, measured ${format.percent(one.accuracy)}`,
+        "second",
+      ),
+    ),
+  );
 }
 
 /** How far the results are from the predictions, in words. */

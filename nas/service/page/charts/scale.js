@@ -3,10 +3,14 @@
 const MOST_TICKS = 6;
 
 /** A scale that shows all values with a margin of 4 %, but does not go below `least` or above `most`. `whole`: ticks are whole numbers. */
-export function around(values, { log = false, whole = false, least = -Infinity, most = Infinity, label = counts } = {}) {
+export function around(
+  values,
+  { log = false, whole = false, least = -Infinity, most = Infinity, label = counts } = {},
+) {
   let found = values.filter((value) => typeof value === "number" && Number.isFinite(value) && (!log || value > 0));
   if (!found.length) found = [log ? 100 : 0.5];
-  const low = Math.min(...found), high = Math.max(...found);
+  const low = Math.min(...found),
+    high = Math.max(...found);
   if (log) {
     const factor = Math.max(high / low, 1.5) ** 0.04;
     return make(low / factor, high * factor, true, label);
@@ -56,7 +60,11 @@ export const shares = (value) => `${Number((100 * value).toPrecision(4))}%`;
 
 /** The text of a tick of a count: 500, 2k, 1.5M. */
 export function counts(value) {
-  for (const [size, letter] of [[1e9, "G"], [1e6, "M"], [1e3, "k"]]) {
+  for (const [size, letter] of [
+    [1e9, "G"],
+    [1e6, "M"],
+    [1e3, "k"],
+  ]) {
     if (value >= size) return `${Number((value / size).toPrecision(6))}${letter}`;
   }
   return String(Number(value.toPrecision(6)));

@@ -11,8 +11,13 @@ export function code(text, title) {
     await navigator.clipboard.writeText(text);
     notify("Copied.");
   };
-  const button = navigator.clipboard ? h("button", { type: "button", class: "quiet small", onclick: copy, "aria-label": `Copy: ${title}` }, "Copy") : null;
-  return h("div", { class: "code" },
+  const button = navigator.clipboard
+    ? h("button", { type: "button", class: "quiet small", onclick: copy, "aria-label": `Copy: ${title}` }, "Copy")
+    : null;
+  return h(
+    "div",
+    { class: "code" },
     h("div", { class: "row between" }, h("h4", {}, title), button),
-    h("pre", { tabindex: "0", "aria-label": title, role: "region" }, h("code", {}, text)));
+    h("pre", { tabindex: "0", "aria-label": title, role: "region" }, h("code", {}, text)),
+  );
 }

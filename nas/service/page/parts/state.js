@@ -16,9 +16,15 @@ export const active = (search) => search.state === "queued" || search.state === 
 export function progress(search) {
   const done = search.progress?.trainings ?? 0;
   const total = search.trainings;
-  const left = search.state === "running" && typeof search.progress?.left === "number" ? `, about ${format.duration(search.progress.left)} left` : "";
+  const left =
+    search.state === "running" && typeof search.progress?.left === "number"
+      ? `, about ${format.duration(search.progress.left)} left`
+      : "";
   const words = `${format.trainings(done)} of ${format.count(total)} trainings${left}`;
-  return h("div", { class: "progress" },
+  return h(
+    "div",
+    { class: "progress" },
     h("progress", { max: total, value: Math.min(done, total), "aria-label": "trainings that are spent" }),
-    h("span", { class: "note" }, words));
+    h("span", { class: "note" }, words),
+  );
 }

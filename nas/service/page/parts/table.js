@@ -11,14 +11,19 @@ export function table(columns, { caption, sortable = false, tall = false, rowCla
   let sorted = null;
   let down = false;
   const heads = columns.map((column) => {
-    const name = sortable && column.order
-      ? h("button", { type: "button", onclick: () => sort(column) }, column.name)
-      : column.name;
+    const name =
+      sortable && column.order
+        ? h("button", { type: "button", onclick: () => sort(column) }, column.name)
+        : column.name;
     return h("th", { scope: "col", class: column.label ? "label" : null }, name);
   });
   const body = h("tbody");
   const grid = h("table", {}, h("caption", { class: "hidden" }, caption), h("thead", {}, h("tr", {}, heads)), body);
-  const element = h("div", { class: `scroll${tall ? " tall" : ""}`, tabindex: "0", role: "region", "aria-label": caption }, grid);
+  const element = h(
+    "div",
+    { class: `scroll${tall ? " tall" : ""}`, tabindex: "0", role: "region", "aria-label": caption },
+    grid,
+  );
 
   function sort(column) {
     down = sorted === column ? !down : false;
@@ -34,14 +39,30 @@ export function table(columns, { caption, sortable = false, tall = false, rowCla
     const found = [...rows];
     if (sorted) {
       found.sort((one, other) => {
-        const a = sorted.order(one), b = sorted.order(other);
-        if (a === null || b === null || a === undefined || b === undefined) return (a ?? null) === null ? ((b ?? null) === null ? 0 : 1) : -1;
+        const a = sorted.order(one),
+          b = sorted.order(other);
+        if (a === null || b === null || a === undefined || b === undefined)
+          return (a ?? null) === null ? ((b ?? null) === null ? 0 : 1) : -1;
         return (a < b ? -1 : a > b ? 1 : 0) * (down ? -1 : 1);
       });
     }
-    fill(body, found.map((row) => h("tr", { class: rowClass(row) },
-      columns.map((column) => h("td", { class: column.label ? "label" : null }, column.cell(row))))));
+    fill(
+      body,
+      found.map((row) =>
+        h(
+          "tr",
+          { class: rowClass(row) },
+          columns.map((column) => h("td", { class: column.label ? "label" : null }, column.cell(row))),
+        ),
+      ),
+    );
   }
 
-  return { element, show: (given) => { rows = given; draw(); } };
+  return {
+    element,
+    show: (given) => {
+      rows = given;
+      draw();
+    },
+  };
 }

@@ -1,52 +1,100 @@
 /** The form that starts a search. A dry run beside it says what the search would do. */
 
 import { Problem, all, address, call, names, schema, token } from "../api.js";
-import { fill, h, newId } from "../dom.js";
-import * as format from "../format.js";
+import { fill, h } from "../dom.js";
 import { code, shellWord } from "../parts/code.js";
-import { constraints } from "../parts/constraints.js";
-import { drop } from "../parts/drop.js";
-import { field, segments, select } from "../parts/field.js";
-import { number, options } from "../parts/options.js";
-import { outlook } from "../parts/outlook.js";
-import { columns, dataFacts, modelFacts, nameOf, uploadDataset, uploadModel } from "../parts/upload.js";
+import { constraints } from "../form/constraints.js";
+import { field } from "../form/field.js";
+import { networkPart } from "../form/networks.js";
+import { number, options } from "../form/options.js";
+import { outlook } from "../form/outlook.js";
+import { taskPart } from "../form/task.js";
 
-const HASH = /^[0-9a-f]{64}$/;
 const ELSEWHERE = new Set(["task", "target", "space", "model", "constraint", "trainings", "seed"]);
 const FIRST = { task: "digits", constraint: ["nnz<=600"] };
 
 export async function newSearch({ root, signal, query }) {
   const from = query.get("from");
   const [tasks, spaces, strategies, methods, predictors, metrics, known, datasets, models, start] = await Promise.all([
-    ...["tasks", "spaces", "strategies", "methods", "predictors", "metrics"].map(names), schema(),
-    all("v1/datasets"), all("v1/models"), from ? call(`v1/searches/${from}`, { signal }).then((one) => one.request) : FIRST,
+    ...["tasks", "spaces", "strategies", "methods", "predictors", "metrics"].map(names),
+    schema(),
+    all("v1/datasets"),
+    all("v1/models"),
+    from ? call(`v1/searches/${from}`, { signal }).then((one) => one.request) : FIRST,
   ]);
   const fields = {};
   const task = taskPart(tasks, datasets, start, changed);
   const network = networkPart(spaces, models, start, changed);
-  const limits = constraints(metrics.filter((one) => one.kind === "cost"), start.constraint ?? [], changed);
-  const total = h("input", { type: "number", min: 1, step: 1, value: String(start.trainings ?? known.trainings.default) });
+  const limits = constraints(
+    metrics.filter((one) => one.kind === "cost"),
+    start.constraint ?? [],
+    changed,
+  );
+  const total = h("input", {
+    type: "number",
+    min: 1,
+    step: 1,
+    value: String(start.trainings ?? known.trainings.default),
+  });
   const seed = h("input", { type: "number", min: 0, step: 1, value: String(start.seed ?? known.seed.default) });
   const scoring = ["auto", "none", ...predictors.filter((one) => one.kind === "accuracy").map((one) => one.name)];
-  const lists = { strategy: strategies.map((one) => one.name), method: ["auto", ...methods.map((one) => one.name)], predictor: scoring };
+  const lists = {
+    strategy: strategies.map((one) => one.name),
+    method: ["auto", ...methods.map((one) => one.name)],
+    predictor: scoring,
+  };
   const advanced = options({ schema: known, skipped: ELSEWHERE, lists, set: start });
   Object.assign(fields, advanced.fields, {
-    task: field("Task", task.element), space: field("Networks", network.element), constraint: field("Limits", limits.element, { help: "Hard bounds that every network keeps. Non-zero weights (nnz) decide the size of a sparse network." }),
-    trainings: field("Trainings", total, { help: "How many real trainings the search may spend." }), seed: field("Seed", seed, { help: "The same seed gives the same trials." }),
+    task: field("Task", task.element),
+    space: field("Networks", network.element),
+    constraint: field("Limits", limits.element, {
+      help: "Hard bounds that every network keeps. Non-zero weights (nnz) decide the size of a sparse network.",
+    }),
+    trainings: field("Trainings", total, { help: "How many real trainings the search may spend." }),
+    seed: field("Seed", seed, { help: "The same seed gives the same trials." }),
   });
   fields.target = fields.task;
   fields.model = fields.space;
 
-  const details = h("details", { class: "advanced", open: Object.keys(start).some((name) => name in advanced.fields) }, h("summary", {}, "Advanced"), advanced.element);
+  const details = h(
+    "details",
+    { class: "advanced", open: Object.keys(start).some((name) => name in advanced.fields) },
+    h("summary", {}, "Advanced"),
+    advanced.element,
+  );
   const failure = h("p", { class: "banner bad", role: "alert", hidden: true });
   const submit = h("button", { type: "submit", class: "main" }, "Start the search");
   const lines = h("div");
-  const dry = outlook({ request, signal, onProblem: (problem) => { failure.hidden = true; mark(problem); } });
-  const form = h("form", { class: "panel", novalidate: true, onsubmit: send, oninput: changed, onchange: changed },
-    fields.task, fields.space, fields.constraint, h("div", { class: "fields" }, fields.trainings, fields.seed), details, failure, h("div", { class: "row" }, submit),
-    h("details", { ontoggle: drawLines }, h("summary", {}, "The same with curl"), lines));
-  fill(root, h("div", { class: "head" }, h("h1", {}, "New search"), h("p", { class: "note" }, "Say what to learn, what the network may cost, and how much may be tried.")),
-    h("div", { class: "split" }, form, dry.element));
+  const dry = outlook({
+    request,
+    signal,
+    onProblem: (problem) => {
+      failure.hidden = true;
+      mark(problem);
+    },
+  });
+  const form = h(
+    "form",
+    { class: "panel", novalidate: true, onsubmit: send, oninput: changed, onchange: changed },
+    fields.task,
+    fields.space,
+    fields.constraint,
+    h("div", { class: "fields" }, fields.trainings, fields.seed),
+    details,
+    failure,
+    h("div", { class: "row" }, submit),
+    h("details", { ontoggle: drawLines }, h("summary", {}, "The same with curl"), lines),
+  );
+  fill(
+    root,
+    h(
+      "div",
+      { class: "head" },
+      h("h1", {}, "New search"),
+      h("p", { class: "note" }, "Say what to learn, what the network may cost, and how much may be tried."),
+    ),
+    h("div", { class: "split" }, form, dry.element),
+  );
   dry.now();
 
   function request() {
@@ -54,7 +102,10 @@ export async function newSearch({ root, signal, query }) {
     if (chosen === null || network.read() === null) return null;
     const found = { ...chosen, ...network.read(), constraint: limits.read() };
     if (!found.constraint.length) delete found.constraint;
-    for (const [name, control] of [["trainings", total], ["seed", seed]]) {
+    for (const [name, control] of [
+      ["trainings", total],
+      ["seed", seed],
+    ]) {
       const value = number(control);
       if (value !== null) found[name] = value;
     }
@@ -69,14 +120,22 @@ export async function newSearch({ root, signal, query }) {
   function drawLines() {
     const bearer = token() ? ' -H "Authorization: Bearer $NAS_TOKEN"' : "";
     const body = JSON.stringify(request() ?? {}, null, 1);
-    fill(lines, code(`curl ${address("v1/searches")}${bearer} -H "Content-Type: application/json" -d ${shellWord(body)}`, "Ask for this search"));
+    fill(
+      lines,
+      code(
+        `curl ${address("v1/searches")}${bearer} -H "Content-Type: application/json" -d ${shellWord(body)}`,
+        "Ask for this search",
+      ),
+    );
   }
 
   /** Show each problem beside its field; gives the fields that are wrong. */
   function mark(problem) {
     for (const one of new Set(Object.values(fields))) one.fail(null);
     if (problem === null || ![400, 422].includes(problem.status)) return [];
-    const wrong = problem.errors.length ? problem.errors.map((one) => [one.name.replace(/^body\./, "").split(".")[0], one.detail]) : [[blamed(problem.message, Object.keys(known)), problem.message]];
+    const wrong = problem.errors.length
+      ? problem.errors.map((one) => [one.name.replace(/^body\./, "").split(".")[0], one.detail])
+      : [[blamed(problem.message, Object.keys(known)), problem.message]];
     const found = wrong.filter(([name]) => name in fields);
     for (const [name, detail] of found) fields[name].fail(detail);
     if (found.some(([name]) => name in advanced.fields)) details.open = true;
@@ -113,111 +172,10 @@ export async function newSearch({ root, signal, query }) {
 function blamed(text, known) {
   const aliases = { "data set": "task", candidates: "constraint", "no candidate": "constraint", budget: "constraint" };
   const places = [...known.map((name) => [name, name]), ...Object.entries(aliases)]
-    .map(([word, name]) => [text.search(new RegExp(`(^|[^a-z_])${word.replace("_", "[ _-]")}([^a-z_]|$)`)), name]).filter(([place]) => place >= 0);
+    .map(([word, name]) => [text.search(new RegExp(`(^|[^a-z_])${word.replace("_", "[ _-]")}([^a-z_]|$)`)), name])
+    .filter(([place]) => place >= 0);
   return places.sort((a, b) => a[0] - b[0])[0]?.[1];
 }
 
-const idempotencyKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-
-/** The part that chooses the task: a built-in one, or a data set. */
-function taskPart(tasks, datasets, start, onchange) {
-  const own = HASH.test(start.task ?? "");
-  const builtIn = select(tasks.map((one) => one.name), own ? "digits" : start.task, { "aria-label": "built-in task", onchange: () => draw() });
-  const meaning = h("p", { class: "note" });
-  const chosen = { sha256: own ? start.task : datasets[0]?.sha256 ?? null, target: start.target ?? null };
-  const status = h("p", { class: "note", role: "status" });
-  const body = h("div", { class: "stack" });
-  const kind = segments([["built-in", "Built-in task"], ["own", "Your data"]], own ? "own" : "built-in", "kind of task", () => { draw(); onchange(); });
-
-  function draw() {
-    if (kind.value === "built-in") {
-      const one = tasks.find((task) => task.name === builtIn.value);
-      meaning.textContent = `${one?.meaning ?? ""}${one?.needs ? ` Needs ${one.needs}.` : ""}`;
-      fill(body, builtIn, meaning);
-      return;
-    }
-    const list = datasets.length > 0 && select(datasets.map((one) => [one.sha256, `${nameOf(one.sha256)} (${one.kind})`]), chosen.sha256,
-      { "aria-label": "uploaded data set", "data-key": "dataset", onchange: (event) => { Object.assign(chosen, { sha256: event.target.value, target: null }); draw(); onchange(); } });
-    const facts = datasets.find((one) => one.sha256 === chosen.sha256)?.facts;
-    fill(body, list, facts && h("p", { class: "note" }, dataFacts(facts)),
-      drop({ label: "Drop a .csv or .npz file, or choose one", hint: "A csv file has a header. An npz file has the arrays x and y.", accept: ".csv,.npz", onFile: take }), status);
-  }
-
-  async function take(file) {
-    if (!file.name.toLowerCase().endsWith(".csv")) return send(file, null);
-    const found = await columns(file);
-    const target = select(found, found.at(-1));
-    fill(body, h("p", {}, h("strong", {}, file.name), ` has ${found.length} columns.`), field("Column to predict", target),
-      h("div", { class: "row" }, h("button", { type: "button", class: "main", onclick: () => send(file, target.value) }, "Upload"), h("button", { type: "button", class: "quiet", onclick: draw }, "Back")), status);
-    target.focus();
-  }
-
-  async function send(file, target) {
-    status.textContent = `Uploading ${file.name}…`;
-    try {
-      const found = await uploadDataset(file, target);
-      if (!datasets.some((one) => one.sha256 === found.sha256)) datasets.unshift(found);
-      Object.assign(chosen, { sha256: found.sha256, target });
-      status.textContent = "";
-      draw();
-      onchange();
-    } catch (problem) {
-      if (!(problem instanceof Problem)) throw problem;
-      status.textContent = problem.message;
-    }
-  }
-
-  draw();
-  const read = () => {
-    if (kind.value === "built-in") return { task: builtIn.value };
-    if (!chosen.sha256) return null;
-    return chosen.target ? { task: chosen.sha256, target: chosen.target } : { task: chosen.sha256 };
-  };
-  return { element: h("div", { class: "stack" }, kind.element, body), read };
-}
-
-/** The part that chooses the networks: families, or an uploaded model. */
-function networkPart(spaces, models, start, onchange) {
-  const families = spaces.map((one) => one.name).filter((name) => name !== "onnx" && !name.startsWith("nasbench"));
-  const kinds = [["auto", "Choose for me"], ["families", "Families"], ["model", "Your model"]];
-  const space = start.space ?? "auto";
-  const kind = segments(kinds, start.model ? "model" : space === "auto" ? "auto" : "families", "networks", () => { draw(); onchange(); });
-  const boxes = families.map((name) => [name, h("input", { type: "checkbox", id: newId("family"), checked: space === "auto" ? name === families[0] : space.split("+").includes(name) })]);
-  const chosen = { sha256: start.model ?? models[0]?.sha256 ?? null };
-  const status = h("p", { class: "note", role: "status" });
-  const body = h("div", { class: "stack" });
-
-  function draw() {
-    if (kind.value === "auto") return fill(body, h("p", { class: "note" }, "All families that suit the inputs: perceptrons and convolutional networks for images, perceptrons and recurrent networks for series."));
-    if (kind.value === "families") return fill(body, h("div", { class: "row" }, boxes.map(([name, box]) => h("label", { class: "check", for: box.id }, box, name))));
-    const facts = models.find((one) => one.sha256 === chosen.sha256)?.facts;
-    return fill(body,
-      models.length > 0 && select(models.map((one) => [one.sha256, nameOf(one.sha256)]), chosen.sha256, { "aria-label": "uploaded model", "data-key": "model", onchange: (event) => { chosen.sha256 = event.target.value; draw(); onchange(); } }),
-      facts && h("p", { class: "note" }, modelFacts(facts)),
-      drop({ label: "Drop an .onnx file, or choose one", hint: "Its architecture is searched for good masks.", accept: ".onnx", onFile: send }), status);
-  }
-
-  async function send(file) {
-    status.textContent = `Uploading ${file.name}…`;
-    try {
-      const found = await uploadModel(file);
-      if (!models.some((one) => one.sha256 === found.sha256)) models.unshift(found);
-      chosen.sha256 = found.sha256;
-      status.textContent = "";
-      draw();
-      onchange();
-    } catch (problem) {
-      if (!(problem instanceof Problem)) throw problem;
-      status.textContent = problem.message;
-    }
-  }
-
-  draw();
-  const read = () => {
-    if (kind.value === "auto") return {};
-    if (kind.value === "model") return chosen.sha256 ? { model: chosen.sha256 } : null;
-    const found = boxes.filter(([, box]) => box.checked).map(([name]) => name);
-    return found.length ? { space: found.join("+") } : {};
-  };
-  return { element: h("div", { class: "stack" }, kind.element, body), read };
-}
+const idempotencyKey = () =>
+  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -9,8 +9,10 @@ import { fill, h, notify } from "../dom.js";
 import { follow } from "../events.js";
 import * as format from "../format.js";
 import { Trials } from "../parts/trials.js";
+import { told } from "../parts/event_text.js";
+import { latest } from "../parts/latest.js";
+import { roundTable, trialTable, waysFigure } from "../parts/search_tables.js";
 import { active, chip, progress } from "../parts/state.js";
-import { table } from "../parts/table.js";
 import { showTrial } from "./trial.js";
 import { winner } from "./winner.js";
 
@@ -19,13 +21,19 @@ export async function search({ root, signal, parts: [id] }) {
   let found = await call(path, { signal });
   const trials = new Trials(id);
   const events = [];
-  const costs = Object.fromEntries((await names("metrics")).filter((one) => one.kind === "cost").map((one) => [one.name, one]));
+  const costs = Object.fromEntries(
+    (await names("metrics")).filter((one) => one.kind === "cost").map((one) => [one.name, one]),
+  );
   let front = { state: "so far", items: [] };
   let cost = firstCost(found.request, costs);
   let last = 0;
 
   const head = h("div", { class: "head" });
-  const lost = h("p", { class: "banner", role: "status", hidden: true }, "The connection is lost. The page connects again.");
+  const lost = h(
+    "p",
+    { class: "banner", role: "status", hidden: true },
+    "The connection is lost. The page connects again.",
+  );
   const tiles = h("dl", { class: "tiles" });
   const won = h("div");
   const charts = h("div", { class: "grid" });
@@ -34,37 +42,105 @@ export async function search({ root, signal, parts: [id] }) {
   const log = h("ol");
   const logBox = h("div", { class: "log", tabindex: "0", role: "region", "aria-label": "log of the search" }, log);
   const stages = h("p", { class: "note stage", role: "status" });
-  fill(root, head, lost, stages, tiles, won,
+  fill(
+    root,
+    head,
+    lost,
+    stages,
+    tiles,
+    won,
     h("section", {}, h("h2", {}, "Results"), charts),
-    h("section", {}, h("h2", {}, "Rounds"), h("p", { class: "note" }, "In each round the predictor screens many proposals, and a few of them are trained."), rounds),
-    h("section", {}, h("h2", {}, "Trials"), h("p", { class: "note" }, "The name of a column sorts by it. The number of a trial opens its details."), list.element),
+    h(
+      "section",
+      {},
+      h("h2", {}, "Rounds"),
+      h("p", { class: "note" }, "In each round the predictor screens many proposals, and a few of them are trained."),
+      rounds,
+    ),
+    h(
+      "section",
+      {},
+      h("h2", {}, "Trials"),
+      h("p", { class: "note" }, "The name of a column sorts by it. The number of a trial opens its details."),
+      list.element,
+    ),
     h("section", {}, h("h2", {}, "Log"), logBox),
-    h("section", {}, h("h2", {}, "Request"), h("details", {}, h("summary", {}, "Options of this search"), h("pre", { tabindex: "0", role: "region", "aria-label": "request" }, h("code", {}, JSON.stringify(found.request, null, 2))))));
+    h(
+      "section",
+      {},
+      h("h2", {}, "Request"),
+      h(
+        "details",
+        {},
+        h("summary", {}, "Options of this search"),
+        h(
+          "pre",
+          { tabindex: "0", role: "region", "aria-label": "request" },
+          h("code", {}, JSON.stringify(found.request, null, 2)),
+        ),
+      ),
+    ),
+  );
 
   function drawHead() {
-    fill(head,
+    fill(
+      head,
       h("p", { class: "eyebrow" }, h("a", { href: "#/", "data-key": "back" }, "Searches"), ` / ${id}`),
-      h("div", { class: "row between" },
+      h(
+        "div",
+        { class: "row between" },
         h("div", { class: "row title" }, h("h1", {}, format.task(found.request.task)), chip(found)),
-        h("div", { class: "row" }, actions())),
-      h("p", { class: "note" }, [format.choices(found.request), `${format.count(found.trainings)} trainings`, `asked for ${format.ago(found.created)}`].join(" · ")),
+        h("div", { class: "row" }, actions()),
+      ),
+      h(
+        "p",
+        { class: "note" },
+        [
+          format.choices(found.request),
+          `${format.count(found.trainings)} trainings`,
+          `asked for ${format.ago(found.created)}`,
+        ].join(" · "),
+      ),
       found.error && h("p", { class: "banner bad", role: "alert" }, `The search failed: ${found.error.detail}`),
-      progress(found));
+      progress(found),
+    );
     drawTiles();
   }
 
   function actions() {
     const again = h("a", { class: "button quiet", href: `#/new?from=${id}`, "data-key": "again" }, "Use as a template");
     if (active(found)) {
-      return [again, h("button", { type: "button", class: "danger", disabled: found.cancelling, onclick: cancel, "data-key": "cancel" }, found.cancelling ? "Cancelling…" : "Cancel")];
+      return [
+        again,
+        h(
+          "button",
+          { type: "button", class: "danger", disabled: found.cancelling, onclick: cancel, "data-key": "cancel" },
+          found.cancelling ? "Cancelling…" : "Cancel",
+        ),
+      ];
     }
-    const total = h("input", { type: "number", min: found.trainings, max: 100000, value: found.state === "done" ? 2 * found.trainings : found.trainings, "aria-label": "new total of trainings", "data-key": "total" });
+    const total = h("input", {
+      type: "number",
+      min: found.trainings,
+      max: 100000,
+      value: found.state === "done" ? 2 * found.trainings : found.trainings,
+      "aria-label": "new total of trainings",
+      "data-key": "total",
+    });
     const resume = async (event) => {
       event.preventDefault();
       await act("resume", { trainings: Number(total.value) });
       watch();
     };
-    return [again, h("form", { class: "row tight", onsubmit: resume }, total, h("button", { type: "submit", class: "main", "data-key": "resume" }, "Resume"))];
+    return [
+      again,
+      h(
+        "form",
+        { class: "row tight", onsubmit: resume },
+        total,
+        h("button", { type: "submit", class: "main", "data-key": "resume" }, "Resume"),
+      ),
+    ];
   }
 
   const cancel = () => act("cancel");
@@ -82,36 +158,98 @@ export async function search({ root, signal, parts: [id] }) {
 
   function drawTiles() {
     const now = found.progress ?? {};
-    const tile = (name, value, note) => h("div", { class: "tile" }, h("dt", {}, name), h("dd", {}, h("strong", { class: "figure" }, value), h("span", { class: "note" }, note)));
+    const tile = (name, value, note) =>
+      h(
+        "div",
+        { class: "tile" },
+        h("dt", {}, name),
+        h("dd", {}, h("strong", { class: "figure" }, value), h("span", { class: "note" }, note)),
+      );
     const times = now.best_trainings > 1 ? `mean of ${now.best_trainings} trainings, validation` : "validation";
     const rank = now.agreement?.kendall;
-    fill(tiles,
+    fill(
+      tiles,
       tile("Best so far", format.percent(now.best), typeof now.best === "number" ? times : "no result yet"),
       tile("Non-zero weights", format.count(now.best_nnz), "of the best"),
-      tile("Round", typeof now.round === "number" ? String(now.round + 1) : "–", now.way ? format.way(now.way) : "not begun"),
-      tile("Predictor", typeof rank === "number" ? `τ ${format.rank(rank)}` : "–", `rank correlation on ${now.agreement?.trials ?? 0} scored trials`));
+      tile(
+        "Round",
+        typeof now.round === "number" ? String(now.round + 1) : "–",
+        now.way ? format.way(now.way) : "not begun",
+      ),
+      tile(
+        "Predictor",
+        typeof rank === "number" ? `τ ${format.rank(rank)}` : "–",
+        `rank correlation on ${now.agreement?.trials ?? 0} scored trials`,
+      ),
+    );
   }
 
   function drawCharts() {
     const rows = trials.rows;
     const metric = found.result?.metric ?? "accuracy";
     if (!rows.length) {
-      fill(charts, h("p", { class: "note" }, active(found) ? "The first results appear when the first round has ended." : "There is no result."));
+      fill(
+        charts,
+        h(
+          "p",
+          { class: "note" },
+          active(found) ? "The first results appear when the first round has ended." : "There is no result.",
+        ),
+      );
       return;
     }
     const has = Object.keys(costs).filter((name) => rows.some((one) => typeof one[name] === "number"));
     if (!has.includes(cost)) cost = has[0] ?? "nnz";
-    const select = h("select", { "aria-label": "cost on the axis", "data-key": "cost", onchange: (event) => { cost = event.target.value; drawCharts(); } },
-      has.map((name) => h("option", { value: name, selected: name === cost }, name)));
-    const sets = [{ trials: rows, front: front.items, winner: found.result?.digest, name: "Pareto", classes: ["pale", "ink", "front"] }];
+    const select = h(
+      "select",
+      {
+        "aria-label": "cost on the axis",
+        "data-key": "cost",
+        onchange: (event) => {
+          cost = event.target.value;
+          drawCharts();
+        },
+      },
+      has.map((name) => h("option", { value: name, selected: name === cost }, name)),
+    );
+    const sets = [
+      {
+        trials: rows,
+        front: front.items,
+        winner: found.result?.digest,
+        name: "Pareto",
+        classes: ["pale", "ink", "front"],
+      },
+    ];
     const legend = [["pale", "trial"], ["ink", "Pareto front"], ...(found.result ? [["winner", "winner"]] : [])];
-    fill(charts,
-      figure(`Accuracy and ${cost}`, legend, pareto(sets, cost, cost === "nnz" ? "non-zero weights" : cost, metric),
-        `Each dot is a training; towards the upper left is better. The front is ${front.state === "final" ? "final" : "that of the results so far"}.`, select),
-      figure("Best so far", [["pale", "first training"], ["second", "trained again"], ["ink", "leader"]], bestSoFar([{ trials: rows, classes: ["pale", "second", "front"] }], metric),
-        "Results in the order of the trainings. The line is the best mean over the trainings of one network."),
-      forecasts(rows).length > 0 && figure("Predicted and measured", [["second", "candidate"]], predicted(rows, metric), `On the dashed line the prediction was right. ${forecastError(rows)}`),
-      waysFigure(rows));
+    fill(
+      charts,
+      figure(
+        `Accuracy and ${cost}`,
+        legend,
+        pareto(sets, cost, cost === "nnz" ? "non-zero weights" : cost, metric),
+        `Each dot is a training; towards the upper left is better. The front is ${front.state === "final" ? "final" : "that of the results so far"}.`,
+        select,
+      ),
+      figure(
+        "Best so far",
+        [
+          ["pale", "first training"],
+          ["second", "trained again"],
+          ["ink", "leader"],
+        ],
+        bestSoFar([{ trials: rows, classes: ["pale", "second", "front"] }], metric),
+        "Results in the order of the trainings. The line is the best mean over the trainings of one network.",
+      ),
+      forecasts(rows).length > 0 &&
+        figure(
+          "Predicted and measured",
+          [["second", "candidate"]],
+          predicted(rows, metric),
+          `On the dashed line the prediction was right. ${forecastError(rows)}`,
+        ),
+      waysFigure(rows),
+    );
     list.show(rows);
   }
 
@@ -123,7 +261,20 @@ export async function search({ root, signal, parts: [id] }) {
 
   function drawLog() {
     const atEnd = logBox.scrollTop + logBox.clientHeight >= logBox.scrollHeight - 8;
-    fill(log, events.slice(-500).map((event) => h("li", { class: `log-${event.data.level ?? event.kind}` }, h("time", { datetime: event.data.at }, format.clock(event.data.at)), " ", told(event))));
+    fill(
+      log,
+      events
+        .slice(-500)
+        .map((event) =>
+          h(
+            "li",
+            { class: `log-${event.data.level ?? event.kind}` },
+            h("time", { datetime: event.data.at }, format.clock(event.data.at)),
+            " ",
+            told(event),
+          ),
+        ),
+    );
     if (atEnd) logBox.scrollTop = logBox.scrollHeight;
   }
 
@@ -150,13 +301,20 @@ export async function search({ root, signal, parts: [id] }) {
     watching = true;
     try {
       await follow(id, {
-        last, signal, onConnection: (there) => { lost.hidden = there; },
+        last,
+        signal,
+        onConnection: (there) => {
+          lost.hidden = there;
+        },
         onEvent: (event) => {
           last = event.id;
           events.push(event);
           if (event.kind === "stage") stages.textContent = active(found) ? event.data.text : "";
           if (event.kind === "progress") found = { ...found, progress: event.data };
-          if (event.kind === "state") { found = { ...found, state: event.data.state }; stages.textContent = ""; }
+          if (event.kind === "state") {
+            found = { ...found, state: event.data.state };
+            stages.textContent = "";
+          }
           refresh();
         },
       });
@@ -176,88 +334,10 @@ export async function search({ root, signal, parts: [id] }) {
   watch();
 }
 
-/** A function that runs one at a time; calls during a run lead to one more run. */
-function latest(run, signal) {
-  let running = null;
-  let again = false;
-  const start = async () => {
-    do {
-      again = false;
-      try {
-        await run();
-      } catch (problem) {
-        if (signal.aborted) return;
-        if (!(problem instanceof Problem)) throw problem;
-      }
-      if (again) await new Promise((resolve) => setTimeout(resolve, 300));
-    } while (again && !signal.aborted);
-    running = null;
-  };
-  return () => {
-    if (running) again = true;
-    else running = start();
-    return running;
-  };
-}
-
 /** The cost on the axis: that of the first limit or objective, if it is one, else the non-zeros. */
 function firstCost(request, costs) {
-  const named = [...(request.constraint ?? []), ...(request.objective ?? [])].map((text) => /^[-+]?([a-z_]+)/.exec(text.trim())?.[1]);
+  const named = [...(request.constraint ?? []), ...(request.objective ?? [])].map(
+    (text) => /^[-+]?([a-z_]+)/.exec(text.trim())?.[1],
+  );
   return named.find((name) => name in costs) ?? "nnz";
-}
-
-function trialTable(open) {
-  const number = (trial) => h("button", { type: "button", class: "link", "data-key": `trial-${trial.number}`, onclick: () => open(trial) }, String(trial.number));
-  return table([
-    { name: "trial", cell: number, order: (one) => one.number, label: true },
-    { name: "way", cell: (one) => h("span", { class: `way ${one.way}` }, format.way(one.way)), order: (one) => one.way, label: true },
-    { name: "measured", cell: (one) => (one.error ? h("span", { class: "bad-text" }, "failed") : format.percent(one.accuracy)), order: (one) => one.accuracy },
-    { name: "predicted", cell: (one) => (typeof one.score === "number" ? `${format.percent(one.score, 1)} ± ${(100 * one.score_std).toFixed(1)}` : "–"), order: (one) => one.score },
-    { name: "non-zeros", cell: (one) => format.count(one.nnz), order: (one) => one.nnz },
-    { name: "round", cell: (one) => String(one.round + 1), order: (one) => one.round },
-    { name: "training", cell: (one) => `${one.repeat + 1}.`, order: (one) => one.repeat },
-    { name: "seconds", cell: (one) => (typeof one.seconds === "number" ? one.seconds.toFixed(1) : "–"), order: (one) => one.seconds },
-    { name: "architecture", cell: (one) => format.candidate(one.candidate)[0], order: (one) => format.candidate(one.candidate)[0], label: true },
-    { name: "mask", cell: (one) => format.candidate(one.candidate)[1], order: (one) => format.candidate(one.candidate)[1], label: true },
-  ], { caption: "trials", sortable: true, tall: true });
-}
-
-function waysFigure(rows) {
-  const ways = [...new Set(rows.map((one) => one.way))];
-  const of = (way) => rows.filter((one) => one.way === way);
-  const best = (way) => Math.max(...of(way).map((one) => one.accuracy ?? -Infinity));
-  const grid = table([
-    { name: "way", cell: (way) => format.way(way), label: true },
-    { name: "trials", cell: (way) => String(of(way).length) },
-    { name: "trainings", cell: (way) => format.trainings(of(way).reduce((sum, one) => sum + (one.cost ?? 1), 0)) },
-    { name: "best", cell: (way) => (Number.isFinite(best(way)) ? format.percent(best(way)) : "–") },
-  ], { caption: "ways of searching" });
-  grid.show(ways);
-  return h("div", {}, h("h3", {}, "Ways of searching"), grid.element, h("p", { class: "note" }, "What each way has spent, and the best single training that it found."));
-}
-
-function roundTable(found) {
-  const grid = table([
-    { name: "round", cell: (one) => String(one.round + 1), label: true },
-    { name: "way", cell: (one) => format.way(one.way), label: true },
-    { name: "proposed", cell: (one) => format.count(one.proposed) },
-    { name: "screened", cell: (one) => format.count(one.screened) },
-    { name: "chosen", cell: (one) => format.count(one.chosen) },
-    { name: "trained again", cell: (one) => format.count(one.again) },
-    { name: "failed", cell: (one) => format.count(one.failed) },
-    { name: "trainings", cell: (one) => format.trainings(one.trainings) },
-    { name: "best", cell: (one) => format.percent(one.best) },
-    { name: "τ", cell: (one) => format.rank(one.agreement?.kendall) },
-  ], { caption: "rounds: what was screened and chosen" });
-  grid.show(found);
-  return grid.element;
-}
-
-/** An event in words. */
-function told({ kind, data }) {
-  if (kind === "stage" || kind === "log") return data.text;
-  if (kind === "state") return `The search is ${data.state}${data.why ? `: ${data.why}` : ""}${data.error ? `: ${data.error.detail}` : ""}.`;
-  const best = typeof data.best === "number" ? ` · best ${format.percent(data.best)} with ${format.count(data.best_nnz)} non-zeros` : "";
-  const left = typeof data.left === "number" ? ` · about ${format.duration(data.left)} left` : "";
-  return `Round ${data.round + 1}, ${format.way(data.way)}: ${format.trainings(data.trainings)} of ${format.count(data.budget)} trainings · ${format.count(data.proposed)} proposed, ${format.count(data.screened)} screened, ${data.chosen} chosen, ${data.again} trained again${best}${left}`;
 }

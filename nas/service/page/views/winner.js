@@ -32,22 +32,46 @@ export async function winner(element, search, signal) {
   if (!report) return;
   const graph = h("div", { class: "grid", "aria-busy": "true" }, h("p", { class: "note" }, "…"));
   const lines = h("div", {}, usage(search, null));
-  fill(element,
-    h("section", { class: "won" },
+  fill(
+    element,
+    h(
+      "section",
+      { class: "won" },
       h("h2", {}, "The winner"),
       h("p", { class: "lead" }, report.headline),
       h("p", { class: "verdict" }, report.verdict),
       report.leaders && h("p", { class: "note" }, report.leaders),
       networks(report),
-      h("p", { class: "note" }, `${report.task.metric.replace(/^./, (letter) => letter.toUpperCase())} on ${format.count(report.task.test)} test examples, which the search did not see. Intervals hold 95 %.`)),
+      h(
+        "p",
+        { class: "note" },
+        `${report.task.metric.replace(/^./, (letter) => letter.toUpperCase())} on ${format.count(report.task.test)} test examples, which the search did not see. Intervals hold 95 %.`,
+      ),
+    ),
     h("section", {}, h("h2", {}, "Its graph"), graph),
-    h("section", {}, h("h2", {}, "Use it"),
-      h("div", { class: "grid" }, h("div", {}, h("h3", {}, "Files"), files && download(files, search)), lines)));
-  later(given(() => call(`${path}/network`, { signal })), signal, (network) => {
-    graph.removeAttribute("aria-busy");
-    fill(graph, network ? [drawing(network), layers(network)] : h("p", { class: "note" }, "The graph cannot be shown."));
-  });
-  later(given(() => call(`v2/models/${search.id}`, { signal })), signal, (model) => model && fill(lines, usage(search, model)));
+    h(
+      "section",
+      {},
+      h("h2", {}, "Use it"),
+      h("div", { class: "grid" }, h("div", {}, h("h3", {}, "Files"), files && download(files, search)), lines),
+    ),
+  );
+  later(
+    given(() => call(`${path}/network`, { signal })),
+    signal,
+    (network) => {
+      graph.removeAttribute("aria-busy");
+      fill(
+        graph,
+        network ? [drawing(network), layers(network)] : h("p", { class: "note" }, "The graph cannot be shown."),
+      );
+    },
+  );
+  later(
+    given(() => call(`v2/models/${search.id}`, { signal })),
+    signal,
+    (model) => model && fill(lines, usage(search, model)),
+  );
 }
 
 /** Show an answer when it arrives; a problem with it is a line, and does not end the view. */
@@ -74,15 +98,28 @@ async function given(ask) {
 
 function networks(report) {
   const rows = [report.best, ...Object.values(report.baselines)];
-  const grid = table([
-    { name: "network", cell: (one) => [h("strong", {}, NAMES[one.name] ?? one.name), MEANINGS[one.name] && h("span", { class: "sub" }, MEANINGS[one.name])], label: true },
-    { name: "measured", cell: (one) => format.percent(one.test.mean) },
-    { name: "95 % interval", cell: (one) => format.interval(one.interval) },
-    { name: "trainings", cell: (one) => String(one.accuracies.length) },
-    { name: "non-zeros", cell: (one) => format.count(one.nnz) },
-    { name: "bytes", cell: (one) => format.count(one.bytes) },
-    { name: "latency", cell: (one) => format.milliseconds(one.latency) },
-  ], { caption: "the winner and the networks that it is compared with", rowClass: (one) => (one.name === "winner" ? "winner-row" : null) });
+  const grid = table(
+    [
+      {
+        name: "network",
+        cell: (one) => [
+          h("strong", {}, NAMES[one.name] ?? one.name),
+          MEANINGS[one.name] && h("span", { class: "sub" }, MEANINGS[one.name]),
+        ],
+        label: true,
+      },
+      { name: "measured", cell: (one) => format.percent(one.test.mean) },
+      { name: "95 % interval", cell: (one) => format.interval(one.interval) },
+      { name: "trainings", cell: (one) => String(one.accuracies.length) },
+      { name: "non-zeros", cell: (one) => format.count(one.nnz) },
+      { name: "bytes", cell: (one) => format.count(one.bytes) },
+      { name: "latency", cell: (one) => format.milliseconds(one.latency) },
+    ],
+    {
+      caption: "the winner and the networks that it is compared with",
+      rowClass: (one) => (one.name === "winner" ? "winner-row" : null),
+    },
+  );
   grid.show(rows);
   return grid.element;
 }
@@ -90,36 +127,64 @@ function networks(report) {
 function drawing(network) {
   const picture = network.drawing && drawn(network.drawing);
   if (!picture) return h("p", { class: "note" }, "The network has too many layers to draw.");
-  return h("figure", {}, h("div", { class: "drawing", tabindex: "0", role: "region", "aria-label": "drawing of the winner" }, picture),
-    h("figcaption", {}, "Layers with their units, and how many of their weights are non-zero; the bar is that share."));
+  return h(
+    "figure",
+    {},
+    h("div", { class: "drawing", tabindex: "0", role: "region", "aria-label": "drawing of the winner" }, picture),
+    h("figcaption", {}, "Layers with their units, and how many of their weights are non-zero; the bar is that share."),
+  );
 }
 
 function layers(network) {
-  const grid = table([
-    { name: "weight", cell: (one) => one.weight, label: true },
-    { name: "shape", cell: (one) => one.shape, label: true },
-    { name: "non-zeros", cell: (one) => format.count(one.nnz) },
-    { name: "kept", cell: (one) => share(one.density) },
-    { name: "inputs per unit", cell: (one) => one.inputs.toFixed(1) },
-  ], { caption: "weights by layer" });
+  const grid = table(
+    [
+      { name: "weight", cell: (one) => one.weight, label: true },
+      { name: "shape", cell: (one) => one.shape, label: true },
+      { name: "non-zeros", cell: (one) => format.count(one.nnz) },
+      { name: "kept", cell: (one) => share(one.density) },
+      { name: "inputs per unit", cell: (one) => one.inputs.toFixed(1) },
+    ],
+    { caption: "weights by layer" },
+  );
   grid.show(network.layers);
-  return h("div", {}, h("h3", {}, "Sparsity by layer"), grid.element,
-    h("p", { class: "note" }, `${format.count(network.nnz)} of ${format.count(network.weights)} weights are kept. Units without input or output are removed.`));
+  return h(
+    "div",
+    {},
+    h("h3", {}, "Sparsity by layer"),
+    grid.element,
+    h(
+      "p",
+      { class: "note" },
+      `${format.count(network.nnz)} of ${format.count(network.weights)} weights are kept. Units without input or output are removed.`,
+    ),
+  );
 }
 
 function download(files, search) {
   const known = Object.keys(FILES);
   const place = (one) => (known.includes(one.name) ? known.indexOf(one.name) : known.length);
   const items = [...files.items].sort((a, b) => place(a) - place(b));
-  return h("ul", { class: "files" }, items.map((one) => {
-    const path = `v1/searches/${search.id}/artifacts/${one.name}`;
-    const opens = one.name.endsWith(".html");
-    const link = token()
-      ? h("button", { type: "button", class: "link", onclick: () => save(path, one.name) }, one.name)
-      : h("a", { href: address(path), ...(opens ? { target: "_blank", rel: "noopener" } : { download: one.name }) }, one.name);
-    return h("li", {}, h("div", {}, link, h("span", { class: "note" }, FILES[one.name] ?? "")),
-      h("span", { class: "note right", title: `sha256 ${one.sha256}` }, format.bytes(one.bytes)));
-  }));
+  return h(
+    "ul",
+    { class: "files" },
+    items.map((one) => {
+      const path = `v1/searches/${search.id}/artifacts/${one.name}`;
+      const opens = one.name.endsWith(".html");
+      const link = token()
+        ? h("button", { type: "button", class: "link", onclick: () => save(path, one.name) }, one.name)
+        : h(
+            "a",
+            { href: address(path), ...(opens ? { target: "_blank", rel: "noopener" } : { download: one.name }) },
+            one.name,
+          );
+      return h(
+        "li",
+        {},
+        h("div", {}, link, h("span", { class: "note" }, FILES[one.name] ?? "")),
+        h("span", { class: "note right", title: `sha256 ${one.sha256}` }, format.bytes(one.bytes)),
+      );
+    }),
+  );
 }
 
 function usage(search, model) {
@@ -131,16 +196,30 @@ function usage(search, model) {
   const sizes = shape.map((size) => Math.max(size, 1));
   const size = sizes.reduce((a, b) => a * b, 1);
   const tuple = sizes.length === 1 ? `${sizes[0]},` : sizes.join(", ");
-  blocks.push(code([
-    "import numpy as np", "import onnxruntime as ort", "",
-    'session = ort.InferenceSession("best.onnx")', `x = np.zeros((${tuple}), np.float32)  # raw values`,
-    `outputs = session.run(None, {${JSON.stringify(name)}: x})[0]`, "print(outputs.argmax(axis=-1))  # the class",
-  ].join("\n"), "Call the file from Python"));
+  blocks.push(
+    code(
+      [
+        "import numpy as np",
+        "import onnxruntime as ort",
+        "",
+        'session = ort.InferenceSession("best.onnx")',
+        `x = np.zeros((${tuple}), np.float32)  # raw values`,
+        `outputs = session.run(None, {${JSON.stringify(name)}: x})[0]`,
+        "print(outputs.argmax(axis=-1))  # the class",
+      ].join("\n"),
+      "Call the file from Python",
+    ),
+  );
   const program = `import json\nx = {"name": ${JSON.stringify(name)}, "datatype": "${datatype}", "shape": ${JSON.stringify(sizes)}, "data": [0] * ${size}}\nprint(json.dumps({"inputs": [x]}))`;
-  blocks.push(code([
-    `python3 -c ${shellWord(program)} |`,
-    `curl ${address(`v2/models/${search.id}/infer`)}${bearer} \\`,
-    '  -H "Content-Type: application/json" --data @-',
-  ].join("\n"), "Ask this service with curl"));
+  blocks.push(
+    code(
+      [
+        `python3 -c ${shellWord(program)} |`,
+        `curl ${address(`v2/models/${search.id}/infer`)}${bearer} \\`,
+        '  -H "Content-Type: application/json" --data @-',
+      ].join("\n"),
+      "Ask this service with curl",
+    ),
+  );
   return blocks;
 }
