@@ -86,7 +86,7 @@ CELLS = {
 def main() -> None:
     """Compute missing rows, print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("cells", nargs="*", metavar="CELL", help=", ".join(CELLS))
+    parser.add_argument("cells", nargs="*", metavar="CELL", help=", ".join(CELLS).replace("%", "%%"))
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     parser.add_argument("--trainings", type=int, default=32)
     parser.add_argument("--seeds", type=int, default=3)

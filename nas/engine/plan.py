@@ -69,8 +69,8 @@ class SearchPlan:
 
     @property
     def resolution(self) -> float:
-        """The smallest difference that the validation split can show: one example."""
-        return 1 / len(self.task.validation)
+        """The smallest difference that the validation split can show: one example; 0 where accuracies are looked up."""
+        return 1 / len(self.task.validation) if len(self.task.validation) else 0.0
 
     @property
     def further_metrics(self) -> tuple[str, ...]:

@@ -165,7 +165,7 @@ def test_without_ray_the_message_says_what_to_install(task, monkeypatch):
         executor_of(nas.SearchConfig(executor="ray"), task)
 
 
-@pytest.mark.takes(60, "a cluster of this machine starts")
+@pytest.mark.slow  # a cluster of this machine starts
 def test_ray_gives_the_same_bits(task, stacks, expected):
     pytest.importorskip("ray", reason="Ray is an extra")
     executor = executor_of(nas.SearchConfig(executor="ray"), task)
@@ -175,7 +175,7 @@ def test_ray_gives_the_same_bits(task, stacks, expected):
         executor.close()
 
 
-@pytest.mark.takes(60, "a search with two worker processes")
+@pytest.mark.slow  # a search with two worker processes
 def test_a_search_in_processes_has_the_trials_of_a_local_one(tmp_path):
     config = nas.SearchConfig(
         space="mlp", constraint=("nnz<=200",), trainings=4, epochs=2, screen=8, repeats=1, predictor="none", subset=300

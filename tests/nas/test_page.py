@@ -241,7 +241,7 @@ def test_trials_can_be_sorted_by_numbers_and_words(folder, trials):
 CLICK = """<script>
 var table = document.querySelector("table.sortable"), buttons = table.tHead.querySelectorAll("button");
 function shown(column) { return Array.from(table.tBodies[0].rows).map(row => row.cells[column].textContent).join("; "); }
-buttons[4].click(); var up = shown(4); buttons[4].click(); document.title = up + " | " + shown(4);
+buttons[5].click(); var up = shown(5); buttons[5].click(); document.title = up + " | " + shown(5);
 </script></body>"""
 
 

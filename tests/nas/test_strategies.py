@@ -19,7 +19,7 @@ FILLING = sorted(name for name in strategies.STRATEGIES if hasattr(strategies.ST
 """Strategies that fill pools; the guided one plans whole rounds."""
 
 
-SLOW = pytest.mark.takes(20, "fits a Gaussian process for every candidate")
+SLOW = pytest.mark.slow  # fits a Gaussian process for every candidate
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=[SLOW] if name == "gp" else []) for name in FILLING])
@@ -174,7 +174,7 @@ def test_a_gaussian_process_never_sees_a_seed():
     assert any(is_seed(range_) for trial in trials for range_ in trial.proposal.distributions.values())
 
 
-@pytest.mark.takes(30, "fits a Gaussian process for every candidate")
+@SLOW
 def test_a_gaussian_process_finds_wide_layers():
     trials = measured("gp", lambda architecture: architecture["width_1"] / 32, 30)
     first, last = (np.mean([trial.accuracy for trial in part]) for part in (trials[:12], trials[-6:]))

@@ -16,6 +16,8 @@ from nas.tasks.task import Task
 
 log = logging.getLogger(__name__)
 
+NO_MEMORY = ("memory", "failed to map segment", "bad_alloc")
+"""What libraries say when there is no memory."""
 _task: Task | None = None
 """The data, in a worker."""
 
@@ -92,7 +94,8 @@ def _begin(task: Task, threads: int, memory: float | None) -> None:
 
     import nas.training.population  # noqa: F401 - what every stack needs, before the memory is limited
 
-    torch.set_num_threads(threads)
+    if torch.get_num_threads() != threads:  # setting the number that is there already changes how products are summed
+        torch.set_num_threads(threads)
     if memory is not None:
         status = Path("/proc/self/status").read_text()
         size = int(status.partition("VmSize:")[2].split()[0]) * 1024 + round(memory * 2**30)
@@ -116,7 +119,7 @@ def _run(stack: SentStack) -> list[Result]:
 def _lacks_memory(error: BaseException | None) -> bool:
     """Whether an error, or one that caused it, is for want of memory; torch raises a `RuntimeError` that says so."""
     while error is not None:
-        if isinstance(error, MemoryError) or "memory" in str(error):
+        if isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY):
             return True
         error = error.__cause__ or error.__context__
     return False

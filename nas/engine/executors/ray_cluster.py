@@ -37,9 +37,14 @@ class RayExecutor:
 
         self._begin()
         ray = self._ray
-        gpus = 1 if any(stack.device.startswith("cuda") for stack in stacks) else 0
-        train = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=ATTEMPTS)(_run)
         threads = torch.get_num_threads()
+        gpus = 1 if any(stack.device.startswith("cuda") for stack in stacks) else 0
+        train = ray.remote(
+            num_cpus=1,
+            num_gpus=gpus,
+            max_retries=ATTEMPTS,
+            runtime_env={"env_vars": {"OMP_NUM_THREADS": str(threads)}},
+        )(_run)
         try:
             return list(ray.get([train.remote(SentStack.of(stack), self._stored, threads) for stack in stacks]))
         except ray.exceptions.WorkerCrashedError as error:
@@ -67,5 +72,6 @@ def _run(stack: SentStack, task: Task, threads: int) -> list[Result]:
     """In a worker: run a stack with as many threads as the driver has, so that its results are the same to the last bit."""
     import torch
 
-    torch.set_num_threads(threads)
+    if torch.get_num_threads() != threads:
+        torch.set_num_threads(threads)
     return stack.run(task)
