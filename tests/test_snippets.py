@@ -43,7 +43,7 @@ NEVER: dict[str, int] = {
 """The number of blocks of a page that no test runs."""
 
 
-@pytest.mark.takes(25, "runs every block of a page, small searches and trainings among them")
+@pytest.mark.takes(80, "runs every block of a page, small searches and trainings among them")
 @pytest.mark.parametrize("page", PAGES)
 def test_the_blocks_of_a_page_run(page, tmp_path, monkeypatch):
     run_page(page, tmp_path, monkeypatch, slow=SHELL)

@@ -120,8 +120,8 @@ def test_workers_that_die_again_and_again_end_the_search(task, stacks, monkeypat
 
 @pytest.mark.takes(25, WORKERS_START)
 def test_a_worker_without_memory_says_so(task, stacks):
-    executor = ProcessExecutor(task, workers=1, memory=0.002)
-    wide = create("mlp", task.signature, width=(2000, 2000), depth=(3, 3))
+    executor = ProcessExecutor(task, workers=1, memory=0.25)
+    wide = create("mlp", task.signature, width=(3000, 3000), depth=(3, 3))
     large = Stack(
         [wide.build(wide.dense(wide.sample(np.random.default_rng(0))))],
         [1],
