@@ -121,15 +121,10 @@ def test_workers_that_die_again_and_again_end_the_search(task, stacks, monkeypat
 @pytest.mark.takes(25, WORKERS_START)
 def test_a_worker_without_memory_says_so(task, stacks):
     executor = ProcessExecutor(task, workers=1, memory=0.25)
-    wide = create("mlp", task.signature, width=(3000, 3000), depth=(3, 3))
-    large = Stack(
-        [wide.build(wide.dense(wide.sample(np.random.default_rng(0))))],
-        [1],
-        method("static"),
-        None,
-        TrainingOptions(epochs=1),
-        "cpu",
-    )
+    space = create("mlp", task.signature, width=(8, 5000))
+    plain = space.plain()[0]
+    wide = dataclasses.replace(plain, architecture={**plain.architecture, "width_1": 5000, "width_2": 5000})
+    large = Stack([space.build(wide)], [1], method("static"), None, TrainingOptions(epochs=1), "cpu")
     try:
         with pytest.raises(RunError, match="memory"):
             executor.run([large])
