@@ -30,6 +30,8 @@ _spec.loader.exec_module(snippets)
 pytestmark = pytest.mark.filterwarnings("default")  # a reader sees the warnings of libraries and continues
 SHELL = os.environ.get("NAS_SNIPPETS") == "shell"
 PAGES = [page for page in snippets.pages() if snippets.snippets(page)]
+LONG = ("docs/guides/search.md", "docs/guides/predict.md")
+"""Pages whose blocks take a minute together."""
 NEVER: dict[str, int] = {
     "CONTRIBUTING.md": 1,
     "README.md": 2,
@@ -44,7 +46,7 @@ NEVER: dict[str, int] = {
 
 
 @pytest.mark.takes(80, "runs every block of a page, small searches and trainings among them")
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [pytest.param(page, marks=pytest.mark.slow if page in LONG else ()) for page in PAGES])
 def test_the_blocks_of_a_page_run(page, tmp_path, monkeypatch):
     run_page(page, tmp_path, monkeypatch, slow=SHELL)
 

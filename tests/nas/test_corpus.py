@@ -116,6 +116,7 @@ def test_one_training_is_what_training_alone_gives(corpus: Corpus) -> None:
     assert network.validation[0] == pytest.approx(result.accuracy, abs=0.02)
 
 
+@pytest.mark.slow
 def test_a_stopped_build_goes_on_and_repeats_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     domain = replace(TINY, networks=128)
     calls: list[int] = []
@@ -209,6 +210,7 @@ def test_structure_tells_wiring_attributes_and_masks() -> None:
     assert len({base, built(0.2, True, 3), built(0.1, False, 3), built(0.1, True, 4)}) == 4
 
 
+@pytest.mark.slow
 def test_workers_make_the_same_networks(tmp_path: Path) -> None:
     domain = replace(TINY, networks=128)
     build(tmp_path, [domain], workers=2)

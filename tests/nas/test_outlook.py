@@ -48,7 +48,7 @@ def test_the_budget_is_spent_on_three_parts(found):
     assert sum(row["epochs"] for row in found.budget) == pytest.approx(120, abs=2)
 
 
-@pytest.mark.takes(15, "every method is timed")
+@pytest.mark.slow
 def test_a_longer_search_takes_longer(found):
     more = outlook(checked(dataclasses.replace(CONFIG, trainings=200))[0])
     assert more.seconds > 2 * found.seconds > 0
@@ -90,7 +90,7 @@ def test_the_part_that_does_not_depend_on_examples_is_not_multiplied():
     assert _extended([(2, 3.0), (2, 3.0)], 2) == 3
 
 
-@pytest.mark.takes(15, "every method is timed")
+@pytest.mark.slow
 def test_the_command_tells_time_and_budget_and_writes_nothing(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     words = [

@@ -78,6 +78,7 @@ class Watch(Swaps):
         self.found.append((best, before, self.loss()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("models", [(mlp(8),), (mlp(8), mlp(16))], ids=["single", "stacked"])
 def test_a_worse_loss_is_never_accepted(models):
     session = session_of([30] * len(models), *models)
