@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas.cli import output
 from nas.cli.progress_display import display
+from nas.cli.search_command import folder_of
 from nas.cli.search_flags import config_of
 from nas.duration import duration
 from nas.errors import UsageError
@@ -35,7 +36,7 @@ def _search(client: "Client", args: argparse.Namespace) -> int:
     config = config_of(args)
     if args.dry_run:
         return _ahead(args, client.validate(config))
-    out = Path(args.out or f"runs/{Path(config.task).stem}-{config.space}-{config.seed}")
+    out = folder_of(args, config)
     with display(quiet=args.quiet) as shown:
         report = client.search(config, out, on_progress=shown.progress, on_stage=shown.stage)
     return _show(args, report, out)

@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     from nas.verbs.search import search
 
     quieten_optuna(verbose=args.verbose)
-    out = Path(args.out or f"runs/{config.column or Path(config.task).stem}-{config.space}-{config.seed}")
+    out = folder_of(args, config)
     with display(quiet=args.quiet) as shown:
         report = search(
             config,
@@ -61,6 +61,11 @@ def run(args: argparse.Namespace) -> int:
         )
     show(args, Report.from_json(report), out)
     return 0
+
+
+def folder_of(args: argparse.Namespace, config: SearchConfig) -> Path:
+    """The folder of the run."""
+    return Path(args.out or f"runs/{config.column or Path(config.task).stem}-{config.space}-{config.seed}")
 
 
 def quieten_optuna(*, verbose: bool) -> None:

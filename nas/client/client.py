@@ -13,12 +13,10 @@ from nas.client.connection import Connection, Event
 from nas.client.errors import ServerError
 from nas.errors import RunError, UsageError
 from nas.study.agreement import Agreement
-from nas.study.config import SearchConfig
+from nas.study.config import LOCAL, SearchConfig
 from nas.study.progress import Progress
 
 ENDED = ("done", "failed", "cancelled")
-LOCAL = ("data_dir", "table", "column", "test_column", "device", "executor", "workers", "worker_memory", "address")
-"""Options of a search that name files and devices of this machine."""
 MEDIA = {".csv": "text/csv", ".npz": "application/octet-stream"}
 
 

@@ -32,6 +32,9 @@ MOST_WORKERS = 4096
 LONGEST = 1e9
 """Longest timeout in seconds, about thirty years."""
 
+LOCAL = ("data_dir", "table", "column", "test_column", "device", "executor", "workers", "worker_memory", "address")
+"""Options that name files, folders, devices and processes of one machine; a request to a server cannot have them."""
+
 LOOKED_UP = "gp"
 """The predictor where a table is looked up: on hundreds of labels it is fitted in a second, and ranks as well as slower ones."""
 

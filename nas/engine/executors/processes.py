@@ -3,21 +3,18 @@
 import logging
 import multiprocessing
 import os
-import resource
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from pathlib import Path
 
 from nas.engine.executors.executor import ATTEMPTS
 from nas.engine.executors.stack import Result, SentStack, Stack
 from nas.errors import RunError
+from nas.process_memory import limit_memory, out_of_memory
 from nas.tasks.task import Task
 
 log = logging.getLogger(__name__)
 
-NO_MEMORY = ("memory", "failed to map segment", "bad_alloc")
-"""What libraries say when there is no memory."""
 _task: Task | None = None
 """The data, in a worker."""
 
@@ -97,10 +94,7 @@ def _begin(task: Task, threads: int, memory: float | None) -> None:
     if torch.get_num_threads() != threads:  # setting the number that is there already changes how products are summed
         torch.set_num_threads(threads)
     if memory is not None:
-        status = Path("/proc/self/status").read_text()
-        size = int(status.partition("VmSize:")[2].split()[0]) * 1024 + round(memory * 2**30)
-        _, hard = resource.getrlimit(resource.RLIMIT_AS)
-        resource.setrlimit(resource.RLIMIT_AS, (size if hard == resource.RLIM_INFINITY else min(size, hard), hard))
+        limit_memory(round(memory * 2**30))
     _task = task
 
 
@@ -111,15 +105,6 @@ def _run(stack: SentStack) -> list[Result]:
     try:
         return stack.run(_task)
     except Exception as error:
-        if _lacks_memory(error):
+        if out_of_memory(error):
             raise RunError("a process that trains has not enough memory (--worker-memory)") from None
         raise
-
-
-def _lacks_memory(error: BaseException | None) -> bool:
-    """Whether an error, or one that caused it, is for want of memory; torch raises a `RuntimeError` that says so."""
-    while error is not None:
-        if isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY):
-            return True
-        error = error.__cause__ or error.__context__
-    return False

@@ -6,8 +6,9 @@ The first line that it reads is ``{"memory": bytes}``; then one call a line, ``{
 
 import traceback
 
+from nas.process_memory import limit_memory, out_of_memory
 from nas.service.processes.calls import CALLS, warm
-from nas.service.processes.child import Channel, described, limit_memory, out_of_memory
+from nas.service.processes.child import Channel, described
 
 
 def main() -> None:

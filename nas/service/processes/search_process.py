@@ -11,7 +11,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from nas.service.processes.child import Channel, described, limit_memory
+from nas.process_memory import limit_memory
+from nas.service.processes.child import Channel, described
 
 if TYPE_CHECKING:
     from nas.study.progress import Progress

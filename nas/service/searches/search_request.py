@@ -8,17 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictStr, create
 
 from nas.service.json_numbers import Real, Whole
 from nas.service.problems import unprocessable
-from nas.study.config import SearchConfig
+from nas.study.config import LOCAL, SearchConfig
 
-FORBIDDEN = {
+REASONS = {
     "data_dir": "the server knows where its data sets are",
-    "table": "tables of accuracies are files; use the command line",
-    "column": "tables of accuracies are files; use the command line",
-    "test_column": "tables of accuracies are files; use the command line",
-    **dict.fromkeys(
-        ("device", "executor", "workers", "worker_memory", "address"), "the server chooses where trainings run"
-    ),
+    **dict.fromkeys(("table", "column", "test_column"), "tables of accuracies are files; use the command line"),
 }
+FORBIDDEN = {name: REASONS.get(name, "the server chooses where trainings run") for name in LOCAL}
 """Options of the command line that a request may not have, each with the reason."""
 MEANINGS = {
     "task": "name of a task (see `GET /v1/tasks`), or the sha256 of an uploaded data set",
