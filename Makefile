@@ -45,11 +45,12 @@ types:
 contracts:
 	$(BIN)/lint-imports
 
+# One thread for each of the processes that test, or else they wait for each other: half the time on two cores.
 unit:
-	$(BIN)/pytest -m "not slow" --numprocesses auto --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow" --numprocesses auto --dist loadfile
 
 test-slow: install
-	$(BIN)/pytest -m slow
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow
 
 # Every code block of README and guides, in a shell, the slow ones too.
 snippets: install

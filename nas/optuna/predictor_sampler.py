@@ -5,6 +5,7 @@ alternates between greedy and optimistic choices (`nas.engine.acquisition`). Sev
 (Knowles 2006). A running trial counts as one of middling value, a constant liar (Ginsbourger et al. 2010).
 """
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -34,6 +35,8 @@ REFITS = 20
 """A new predictor is fitted when the number of finished trials has grown by one part in so many."""
 FIXED = "fixed_params"
 """Where Optuna keeps the parameters of `study.enqueue_trial`."""
+_CHOICE = threading.Lock()
+"""Held from the look at what runs until the choice is noted, or else two threads choose one network. Not a field: samplers are pickled."""
 
 
 class PredictorSampler(BaseSampler):
@@ -106,10 +109,11 @@ class PredictorSampler(BaseSampler):
 
         A network of another kind has other parameters, so the choice comes before the space. Empty if the space has no new candidate.
         """
-        chosen = self._choose(study, trial)
-        if chosen is None:
-            return {}
-        self._proposed[study.study_name, trial.number] = chosen
+        with _CHOICE:
+            chosen = self._choose(study, trial)
+            if chosen is None:
+                return {}
+            self._proposed[study.study_name, trial.number] = chosen
         return dict(chosen.distributions)
 
     def sample_relative(

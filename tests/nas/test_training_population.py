@@ -1,6 +1,8 @@
 """Population training: equal to one by one, also for networks that are stacked, padded, stopped or diverged."""
 
+import multiprocessing
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import onnx_ir as ir
@@ -142,22 +144,25 @@ def test_the_same_population_gives_the_same_bits(image_task: Task) -> None:
         assert all(one.weights[name].tobytes() == other.weights[name].tobytes() for name in one.weights)
 
 
-def test_several_threads_give_what_one_gives(image_task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nas.training.population.SMALLEST", 2)
+def trained_with(threads: int, task: Task) -> list[TrainingResult]:
+    """Six networks, trained in a process with that number of threads."""
+    torch.set_num_threads(threads)
     models = [mlp([5 + i], i) for i in range(6)]
-    before = torch.get_num_threads()
-    found = []
-    try:
-        for threads in (1, 2):
-            torch.set_num_threads(threads)
-            found.append(train_population(models, image_task, OPTIONS, seeds=range(6)))
-            assert torch.get_num_threads() == threads
-    finally:
-        torch.set_num_threads(before)
-    for one, other in zip(*found, strict=True):
-        assert isinstance(one, TrainingResult)
-        assert isinstance(other, TrainingResult)
-        assert all(np.array_equal(one.weights[name], other.weights[name]) for name in one.weights)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nas.training.population.SMALLEST", 2)
+        found = train_population(models, task, OPTIONS, seeds=range(6))
+    assert torch.get_num_threads() == threads
+    return [result for result in found if isinstance(result, TrainingResult)]
+
+
+@pytest.mark.takes(25, "two processes import torch")
+def test_several_threads_give_what_one_gives(image_task: Task) -> None:
+    """In processes of their own: the last bits of later tests depend on whether a number of threads was ever set."""
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn"), max_tasks_per_child=1) as processes:
+        one, two = processes.map(trained_with, (1, 2), (image_task, image_task))
+    assert len(one) == len(two) == 6
+    for first, second in zip(one, two, strict=True):
+        assert all(np.array_equal(first.weights[name], second.weights[name]) for name in first.weights)
 
 
 def test_a_diverged_network_harms_no_other(image_task: Task) -> None:

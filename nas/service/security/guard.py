@@ -1,6 +1,7 @@
 """The outermost layer: hosts and origins, size and pace of request bodies, security headers, the log of requests."""
 
 import asyncio
+import contextlib
 import logging
 import re
 import time
@@ -29,6 +30,9 @@ SECURITY: dict[str, str] = {
 """Headers of every answer that does not set them itself."""
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 UPLOADS = (re.compile(r"/v1/models/?"), re.compile(r"/v1/datasets/?"))
+LINGER_SECONDS = 2.0
+LINGER_BYTES = 1 << 26
+"""How long, and for how much, a client that was refused may go on sending before the connection is cut."""
 
 
 class Guard:
@@ -117,7 +121,10 @@ class _Request:
         await self._send(message)
 
     async def refuse(self, problem: Problem) -> None:
-        """Answer with a problem; the connection is closed, because the body may not be read to its end."""
+        """Answer with a problem, then close the connection.
+
+        The rest of the body is read and dropped for a while: a client that still sends when the connection is cut never sees the answer.
+        """
         body = body_of(problem)
         headers = {
             "content-type": MEDIA_TYPE,
@@ -126,7 +133,17 @@ class _Request:
         } | problem.headers
         raw = [(name.encode(), value.encode()) for name, value in headers.items()]
         await self.send({"type": "http.response.start", "status": problem.status, "headers": raw})
-        await self.send({"type": "http.response.body", "body": body})
+        await self.send({"type": "http.response.body", "body": body, "more_body": True})
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._drop_the_rest(), LINGER_SECONDS)
+        await self.send({"type": "http.response.body", "body": b""})
+
+    async def _drop_the_rest(self) -> None:
+        dropped, more = 0, not self._whole
+        while more and dropped < LINGER_BYTES:
+            message = await self._receive()
+            dropped += len(message.get("body", b""))
+            more = message.get("more_body", False)  # a closed connection has no more
 
     def _too_long(self) -> Problem:
         return Problem(413, "too-large", f"the body is larger than {self._most:,} bytes")
