@@ -16,7 +16,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium: apt-get install chromium"),
-    pytest.mark.slow,  # a browser, a server, and searches of seconds
+    pytest.mark.takes(60, "a browser, a server, and searches of seconds"),
 ]
 SOON = 120_000
 """Milliseconds after which a test fails in which nothing happens; a busy machine is slow."""

@@ -149,7 +149,7 @@ def test_many_workers_take_every_search_once(database, tmp_path):
     found.close()
 
 
-@pytest.mark.slow  # starts two servers and a worker, and searches
+@pytest.mark.takes(90, "two servers and a worker search")
 def test_two_servers_and_workers_share_searches_of_which_a_killed_one_goes_on(serve, database, tmp_path, tiny):
     data = tmp_path / "data"
     first = serve(data, "--database", database, "--searches", "0")
@@ -177,7 +177,7 @@ def test_two_servers_and_workers_share_searches_of_which_a_killed_one_goes_on(se
     assert best[0] == best[1]
 
 
-@pytest.mark.slow  # starts two servers, and searches
+@pytest.mark.takes(90, "two servers search")
 def test_a_search_outlives_a_loss_of_the_database(serve, database, tmp_path, tiny):
     folder = Path(database.partition("host=")[2])
     data = tmp_path / "data"

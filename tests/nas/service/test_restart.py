@@ -96,7 +96,7 @@ def test_a_search_survives_kills_of_the_server_and_of_its_process(serve, tmp_pat
     assert best[0]["accuracies"] == best[1]["accuracies"]
 
 
-@pytest.mark.slow  # starts two servers, and searches
+@pytest.mark.takes(90, "two servers search")
 def test_a_server_that_is_told_to_stop_puts_its_searches_back(serve, tmp_path, tiny):
     data = tmp_path / "data"
     server = serve(data)
@@ -111,7 +111,7 @@ def test_a_server_that_is_told_to_stop_puts_its_searches_back(serve, tmp_path, t
     assert states(server, id_) == ["queued", "running", "queued", "running", "done"]
 
 
-@pytest.mark.slow  # starts a server and workers
+@pytest.mark.takes(90, "a server and two workers search")
 def test_a_worker_takes_over_from_a_killed_one(serve, tmp_path, tiny):
     data = tmp_path / "data"
     server = serve(data, "--searches", "0")
@@ -132,7 +132,7 @@ def test_a_worker_takes_over_from_a_killed_one(serve, tmp_path, tiny):
     assert states(server, id_) == ["queued", "running", "queued", "running", "done"]
 
 
-@pytest.mark.slow  # starts a server, and a process that dies three times
+@pytest.mark.takes(90, "a server searches in a process that dies three times")
 def test_a_search_that_needs_too_much_memory_fails_and_the_server_lives(serve, tmp_path, tiny):
     server = serve(tmp_path / "data", "--search-memory", "0.01")
     id_ = server.client.post("/v1/searches", json=tiny).json()["id"]
