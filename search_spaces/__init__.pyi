@@ -1,3 +1,4 @@
+from .candidate import LONGEST as LONGEST
 from .candidate import Candidate as Candidate
 from .candidate import InheritedMask as InheritedMask
 from .candidate import Json as Json
@@ -27,6 +28,7 @@ from .space import has_masks as has_masks
 from .ticket import Ticket as Ticket
 
 __all__ = [
+    "LONGEST",
     "Candidate",
     "InheritedMask",
     "InheritedTrial",

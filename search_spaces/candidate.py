@@ -34,6 +34,10 @@ class MaskRecipe:
     options: Mapping[str, Json] = field(default_factory=dict)
 
 
+LONGEST = 64.0
+"""Most times the search's number of epochs that a learned mask may be trained."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class LearnedMask:
     """A mask that a method has still to find: the network is built dense, and its training ends with the mask.
@@ -42,7 +46,7 @@ class LearnedMask:
         method: name of the mask method.
         keep: number of weights to keep, at least 1.
         options: options of the method by name.
-        length: length of the training, as a share of the search's number of epochs; above 0, at most 1.
+        length: length of the training, as a multiple of the search's number of epochs; above 0, at most `LONGEST`.
     """
 
     method: str
@@ -56,7 +60,7 @@ class LearnedMask:
             raise TypeError(f"a method to find {self.keep!r} weights by {self.method!r}")
         if self.keep < 1:
             raise ValueError(f"{self.keep} weights to keep")
-        if not isinstance(self.length, float) or not 0 < self.length <= 1:
+        if not isinstance(self.length, float) or not 0 < self.length <= LONGEST:
             raise ValueError(f"a training of the length {self.length!r}")
 
 

@@ -126,7 +126,7 @@ class Trainer:
         )
 
     def _cost(self, job: _Job, result: TrainingResult | Exception) -> float:
-        """Epochs in trainings; a training that may stop early or that failed counts as a whole one."""
+        """Epochs in trainings; one that may stop early or that failed counts with the length it could have had, at least as a whole."""
         if isinstance(result, Exception) or job.options.patience is not None:
-            return 1.0
+            return max(1.0, job.options.epochs / self.plan.training.epochs)
         return round(len(result.losses) / self.plan.training.epochs, 4)

@@ -173,9 +173,45 @@ def test_a_leader_far_below_its_bound_comes_back_with_more_weights(finished_byte
         trials[0], accuracy=0.9, error="", metrics={**trials[0].metrics, "bytes": trials[0].metrics["bytes"] / 4}
     )
     planner.keep.learn([light])
-    again = planner._again(results_by_candidate([light]), [light])
+    again = planner._again(results_by_candidate([light]), [light], 8.0)
     assert again.mask.keep > 1.1 * light.candidate.mask.keep
     assert again.mask.length == 1
+
+
+def test_the_leading_plan_is_trained_twice_as_long_as_long_as_that_makes_it_better():
+    plan = resolve(dataclasses.replace(CONFIG, trainings=64))
+    planner = GuidedPlanner(plan, GuidedSurrogate(plan), RemainingTime(Seconds()))
+    found = dataclasses.replace(plan.space.plain()[0], mask=LearnedMask(method="rigl", keep=300, length=0.5))
+
+    def trial(number, length, accuracy):
+        mask = dataclasses.replace(found.mask, length=length)
+        candidate = dataclasses.replace(found, mask=mask)
+        return Trial(
+            number=number,
+            round=number,
+            repeat=0,
+            candidate=candidate,
+            accuracy=accuracy,
+            score=None,
+            metrics=planner.keep.costs(candidate),
+            seconds=1.0,
+            seed=0,
+            cost=length,
+        )
+
+    def again(trials, most=20.0):
+        one = planner._again(planner._leaders(trials), trials, most)
+        return None if one is None else one.mask.length
+
+    trials = []
+    for number, (length, expected) in enumerate([(0.5, 1.0), (1.0, 2.0), (2.0, 4.0)]):
+        trials.append(trial(number, length, 0.6 + 0.1 * number))
+        assert again(trials) == expected
+    assert again(trials, most=3.0) is None  # four trainings are not left, and it is too early for another seed
+    trials.append(trial(3, 4.0, 0.5))
+    assert again(trials) is None  # at twice the length it was worse
+    trials.append(trial(4, 40.0, 0.5))
+    assert again(trials) == 2.0  # half of the budget is spent: another seed
 
 
 @pytest.fixture

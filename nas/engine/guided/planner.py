@@ -3,8 +3,8 @@
 1. References: what an expert would run first, for at most `REFERENCES` of the budget.
 2. Discovery, until `DISCOVERY` of the budget is spent: plans of architecture and method, those that the predictor expects most of.
    They are bred for `GENERATIONS` by its answers alone, before any of them is trained, and are trained for `SHORT` of a training
-   first. One place of a round goes to the leading plan: at full length if it was short (successive halving, arXiv:1502.07943), else,
-   after `AGAIN` of the budget, with another seed, as an expert would.
+   first. One place of a round goes to the leading plan: twice as long as before, as long as that makes it better and the budget lasts
+   (successive halving, arXiv:1502.07943), else, after `AGAIN` of the budget, with another seed, as an expert would.
 3. Evolution: children of the best masks, which inherit weights and are trained for a part of a training.
 
 Costs of a learned mask other than its non-zeros are known only after its training. Under bounds on them, plans come back with the number of
@@ -46,7 +46,7 @@ from nas.study.way import Way
 from nas.training.methods.method import MethodError, begin
 from nas.training.methods.registry import create
 from predictors import largest_std
-from search_spaces import Candidate, LearnedMask
+from search_spaces import LONGEST, Candidate, LearnedMask
 
 REFERENCES, AGAIN, DISCOVERY = 0.25, 0.5, 0.9
 """Shares of the budget after which references end, the leading plan is run again in every round, and masks are evolved."""
@@ -176,14 +176,15 @@ class GuidedPlanner:
         return [plans[place] for place in first.values()], [plans[place] for place in further]
 
     def _discovery(self, round_: int, trials: Sequence[Trial], left: float, rng: np.random.Generator) -> RoundPlan:
-        """The most promising new plans, and the leading plan at full length or again."""
+        """The most promising new plans, and the leading plan, longer or again."""
         budget, leaders = self.search.config.trainings, self._leaders(trials)
-        wanted = min(self.length, DISCOVERY * budget - spent(trials) if self._parents(trials) else left)
+        most = DISCOVERY * budget - spent(trials) if self._parents(trials) else left
+        wanted = min(self.length, most)
         known = {proposals.niche(trial.candidate) for trial in trials if not self.keep.broken(trial)}
         pool = self._revised(leaders, trials)
         known |= {proposals.niche(one) for one in pool}
         pool += self._bred([one.candidate for one in leaders], known, rng)
-        again = self._again(leaders, trials)
+        again = self._again(leaders, trials, most)
         reserved = 0.0 if again is None else self._cost(again, trials)
         chosen: list[tuple[Candidate, int]] = [(child, 0) for child in self._fitted(trials)]
         cost = reserved + CHILD_SHARE * len(chosen)
@@ -192,19 +193,27 @@ class GuidedPlanner:
             if chosen and cost > wanted:
                 break
             chosen.append((candidate, 0))
-        if again is not None and reserved < wanted:
+        if again is not None:
             chosen.append((again, sum(trial.digest == again.digest for trial in trials)))
         return self._round(round_, chosen, "discovery", len(pool))
 
-    def _again(self, leaders: Sequence[CandidateResult], trials: Sequence[Trial]) -> Candidate | None:
-        """The leading plan, at full length if only a short training was measured; None if it has to wait."""
+    def _again(self, leaders: Sequence[CandidateResult], trials: Sequence[Trial], most: float) -> Candidate | None:
+        """The leading plan, twice as long if that was not tried; else with another seed, or None if that has to wait.
+
+        If it is clear that it may keep more weights, it comes back with them first.
+
+        It costs at most `most` trainings. A plan that leads at less than its longest training is not trained still longer.
+        """
         found = next((one.candidate for one in leaders if isinstance(one.candidate.mask, LearnedMask)), None)
-        if found is None:
+        if found is None or not isinstance(found.mask, LearnedMask):
             return None
-        whole = _of_length(self._with_more(found), 1.0)
-        if all(trial.digest != whole.digest for trial in trials):
-            return whole
-        return found if spent(trials) >= AGAIN * self.search.config.trainings else None
+        more = self._with_more(found)
+        longer = _of_length(more, _next_length(found) if more is found else max(1.0, found.mask.length))
+        known = {trial.digest for trial in trials}
+        if longer.digest not in known and self._cost(longer, trials) < most:
+            return longer
+        late = spent(trials) >= AGAIN * self.search.config.trainings
+        return found if late and self._cost(found, trials) < most else None
 
     def _revised(self, leaders: Sequence[CandidateResult], trials: Sequence[Trial]) -> list[Candidate]:
         """Plans that broke a bound, with fewer weights, and leading plans far below their bounds, with more."""
@@ -455,6 +464,12 @@ class GuidedPlanner:
             return None
         self._scores([candidate])
         return self._screened[candidate.digest].in_unit_of(self.search.metric)
+
+
+def _next_length(candidate: Candidate) -> float:
+    """Of a plan that leads: a whole training after a short one, then twice as long each time."""
+    assert isinstance(candidate.mask, LearnedMask)
+    return 1.0 if candidate.mask.length < 1 else min(2 * candidate.mask.length, LONGEST)
 
 
 def _of_length(candidate: Candidate, length: float) -> Candidate:
