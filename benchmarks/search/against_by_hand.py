@@ -4,6 +4,7 @@ All get the same budget: epochs of all phases, in trainings of the search's leng
 network itself is measured once on the test split; nothing is trained again afterwards. Columns:
 
   by hand          espn, obd, gumbel and gradual on the plain networks of the space in equal shares, each restarted until its share is spent
+  by hand, long    the same four methods, each once on the first plain network, as long as its share lasts
   espn             the whole budget for restarts of espn on the plain networks: for one who knows beforehand that it is good
   small dense      the widest dense network that fits, restarted
   random           random plans of architecture and method, of the same space and methods
@@ -47,7 +48,7 @@ from nas.engine.plan import SearchPlan, resolve
 from nas.engine.round_training import Trainer
 from nas.seeds import generator
 from nas.study.constraints import on_costs
-from search_spaces import Candidate, LearnedMask
+from search_spaces import LONGEST, Candidate, LearnedMask
 
 STORED = RESULTS / "against_by_hand.json"
 BY_HAND = ("espn", "obd", "gumbel", "gradual")
@@ -165,14 +166,15 @@ class Bench:
         """Train a candidate with these repeats, as many as fit into `most`; the validation metrics."""
         found: list[float] = []
         while repeats and self.spent < most:
-            cost = max(1.0, self._cost(candidate))
+            cost = max(1.0, self.cost(candidate))
             several = repeats[: max(1, int((most - self.spent) / cost))]
             repeats = repeats[len(several) :]
             trainings = self.trainer.train([candidate] * len(several), several, "static")
             found += [self._seen(one) for one in trainings]
         return found
 
-    def _cost(self, candidate: Candidate) -> float:
+    def cost(self, candidate: Candidate) -> float:
+        """Roughly, of a training of the search's length."""
         method = candidate.mask.method if isinstance(candidate.mask, LearnedMask) else ""
         return {"obd": 2.9, "": 1.0, "gradual": 1.0, "iht": 1.0, "rigl": 1.0}.get(method, 2.0)
 
@@ -202,6 +204,17 @@ def _restarted(config: nas.SearchConfig, methods: tuple[str, ...]) -> dict[str, 
     several = [plan for _, plan in pruned(bench.plan.space, bench.keep, methods)]
     for number, candidate in enumerate(several, 1):
         bench.run(candidate, list(range(100)), number * config.trainings / len(several))
+    return bench.result()
+
+
+def _long(config: nas.SearchConfig, methods: tuple[str, ...]) -> dict[str, float]:
+    bench = Bench(config)
+    share = config.trainings / len(methods)
+    for method in methods:
+        _, candidate = next(iter(pruned(bench.plan.space, bench.keep, (method,))))
+        length = max(1.0, min(LONGEST, share / bench.cost(candidate)))
+        assert isinstance(candidate.mask, LearnedMask)
+        bench.run(replace(candidate, mask=replace(candidate.mask, length=length)), [0], np.inf)
     return bench.result()
 
 
@@ -262,6 +275,7 @@ def _search(**changes: str) -> Callable[[nas.SearchConfig], dict[str, float]]:
 
 WAYS: dict[str, Callable[[nas.SearchConfig], dict[str, float]]] = {
     "by hand": lambda config: _restarted(config, BY_HAND),
+    "by hand, long": lambda config: _long(config, BY_HAND),
     "espn": lambda config: _restarted(config, BY_HAND[:1]),
     "small dense": _small_dense,
     "random": _random,
