@@ -214,7 +214,7 @@ def _long(config: nas.SearchConfig, methods: tuple[str, ...]) -> dict[str, float
         _, candidate = next(iter(pruned(bench.plan.space, bench.keep, (method,))))
         length = max(1.0, min(LONGEST, share / bench.cost(candidate)))
         assert isinstance(candidate.mask, LearnedMask)
-        bench.run(replace(candidate, mask=replace(candidate.mask, length=length)), [0], np.inf)
+        bench.run(replace(candidate, mask=replace(candidate.mask, length=length)), [0], bench.spent + config.trainings)
     return bench.result()
 
 
