@@ -56,6 +56,8 @@ SHORT = 2
 """Searches in the queue below which another one is asked for, as long as kills are to come."""
 AWAY = 2.0
 """Longest time that the database stays away, in seconds."""
+WAIT = 15.0
+"""Longest time to wait for a part that can be killed, in seconds."""
 LIMIT = 3600.0
 """Seconds after which the measurement is given up."""
 DECIDED = (
@@ -256,7 +258,7 @@ async def disturbed(found: Stand, plan: Plan, calm: Sequence[Trials]) -> dict[st
         kinds = ["server", "worker", "search"] + ["database"] * (found.postgresql is not None)
         while found.kills.total() < plan.kills:
             await asyncio.sleep(min(rng.expovariate(1 / plan.pause), 4 * plan.pause))
-            await asyncio.to_thread(found.kill, rng.choice(kinds), rng)
+            await killed(found, rng.choice(kinds), rng)
             if sum(one.ends == 0 for one in followed) <= SHORT:
                 await ask_for_one()
         while not all(one.ends for one in followed):
@@ -266,6 +268,13 @@ async def disturbed(found: Stand, plan: Plan, calm: Sequence[Trials]) -> dict[st
     faults += await faults_of_all(client, followed)
     client.close()
     return await summary(found, followed, faults)
+
+
+async def killed(found: Stand, kind: str, rng: random.Random) -> None:
+    """Kill a part of that kind as soon as there is one; give up after `WAIT` seconds."""
+    deadline = time.monotonic() + WAIT
+    while time.monotonic() < deadline and not await asyncio.to_thread(found.kill, kind, rng):
+        await asyncio.sleep(0.1)
 
 
 async def kept_up(found: Stand) -> None:
