@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import text
 
 from benchmarks.support.private_postgresql import BINARIES, PrivatePostgresql, private_postgresql
 
@@ -95,6 +96,35 @@ def test_many_workers_take_every_search_once(database, tmp_path):
         assert {(one.state, one.attempt, one.events) for one in searches} == {("done", 1, 4)}
         assert [one.number for one in events_after(connection, searches[0].id, 0)] == [1, 2, 3, 4]
     found.close()
+
+
+def test_of_two_uploads_of_the_same_file_at_the_same_time_one_is_stored(database, tmp_path):
+    from nas.service.store.upload_store import MODEL, add_upload, new_upload
+
+    found = opened(database, tmp_path / "data")
+    upload, both, stored = new_upload(MODEL, "ab" * 32, "local", "", 1, {}), threading.Barrier(2, timeout=30), []
+
+    def store():
+        with found.write() as connection:
+            connection.execute(text("SELECT 1"))
+            both.wait()
+            stored.append(add_upload(connection, upload))
+
+    threads = [threading.Thread(target=store) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(stored) == [False, True]
+    found.close()
+
+
+@pytest.mark.takes(15, "starts a server")
+def test_a_cursor_that_no_text_of_the_database_can_hold_is_refused(serve, database, tmp_path):
+    server = serve(tmp_path / "data", "--database", database, "--searches", "0")
+    for kind in ("models", "datasets", "searches"):
+        answer = server.client.get(f"/v1/{kind}", params={"cursor": "AA"})  # a zero byte
+        assert (answer.status_code, answer.json()["type"]) == (422, "urn:nas:problem:bad-cursor")
 
 
 @pytest.mark.takes(90, "two servers and a worker search")
