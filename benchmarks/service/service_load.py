@@ -319,7 +319,8 @@ def show(parts: Mapping[str, Mapping[str, Any]]) -> None:
     table = Table(title="the service under load")
     for head in ("part", "settings", "measured", "bar", "machine load"):
         table.add_column(head)
-    for name, part in parts.items():
+    for name in (name for name in PARTS if name in parts):
+        part = parts[name]
         settings = ", ".join(f"{word.replace('_', ' ')} {value:g}" for word, value in part["settings"].items())
         load = " to ".join(f"{value:.1f}" for value in part["machine_load"])
         table.add_row(name, settings, SHOWN[name](part), BARS[name], load)

@@ -84,6 +84,67 @@ ODD_KEYS = (
     "strategy",
     "space_option",
 )
+NUMBERS = (0, 1, 2, 3, 7, 10, 64, 100, 300, 1000, 65_536, 2**31 - 1, 0.5, 0.01, 1e-9, -1)
+TEXTS = (
+    *(
+        "digits",
+        "embedded-reber",
+        "mnist",
+        "mlp",
+        "cnn",
+        "rnn",
+        "mlp+cnn",
+        "auto",
+        "onnx",
+        "obd",
+        "espn",
+        "gumbel",
+        "static",
+        "gradual",
+    ),
+    *(
+        "own",
+        "fresh",
+        "accuracy",
+        "-nnz",
+        "-bytes",
+        "nnz<=60",
+        "params<=5000",
+        "bytes<=8000",
+        "latency<=1",
+        "depth=[1,2]",
+    ),
+    *(
+        "depth=[2,1]",
+        "widths=[4]",
+        "quick",
+        "none",
+        "guided",
+        "random",
+        "evolution",
+        "input",
+        "output",
+        "FP32",
+        "x" * 300,
+    ),
+)
+MORE: Mapping[str, Sequence[Any]] = {
+    "method": ("obd", "espn", "static", "auto", "magic"),
+    "objective": (["accuracy", "-nnz"], ["-bytes"], ["accuracy"] * 2, []),
+    "constraint": (["nnz<=1"], ["nnz<=600", "params<=50"], ["bytes<=1e9"], ["latency<=0"], ["nnz<=300"] * 50),
+    "strategy": ("random", "evolution", "guided", "nsga3", "local"),
+    "predictor": ("none", "quick", "forest", "default"),
+    "space": ("cnn", "rnn", "mlp+cnn", "auto", "onnx", "nasbench201"),
+    "space_option": (["depth=[1,2]"], ["depth=[0]"], ["widths=[1,1000000]"], ["nothing=1"]),
+    "learning_rate": (0.01, 0, 1e9),
+    "batch_size": (1, 32, 1 << 20),
+    "subset": (20, 60, 1797, 2**31 - 1),
+    "timeout": (0, 0.001, 60),
+    "confirm": (0, 0.2, 1, 5),
+    "target": ("kind", "note", "length", "nothing"),
+    "seed": (0, 2**63 - 1),
+}
+"""Options of a search with values that the form of a request allows."""
 HEADERS = (
     "authorization",
     "range",
@@ -210,7 +271,7 @@ def _query(rng: random.Random) -> str:
     if rng.random() < 0.4:
         return ""
     names = ("limit", "cursor", "state", "follow", "target", "limit", "x", "")
-    values = ("1", "100", "done", "MA", *ODD_TEXTS)
+    values = ("1", "100", "done", "AA", "MA", "X" * 86, *ODD_TEXTS)
     pairs = (f"{rng.choice(names)}={quote(rng.choice(values), safe='')}" for _ in range(rng.randint(1, 3)))
     return "?" + "&".join(pairs)[:8000]
 
@@ -255,8 +316,8 @@ def _bodies(known: Known) -> dict[str, Any]:
     return {
         "/v1/searches": search,
         "/v1/searches ": own,
+        "/v1/searches  ": search | {"space": "onnx", "model": known.model},
         f"/v1/searches/{known.search}:resume": {"trainings": 24},
-        f"/v1/searches/{known.search}:cancel": {},
         f"/v1/models/{known.model}:predict": {"task": "digits", "method": "gradual", "nnz": 100, "explain": True},
         f"/v1/models/{known.model}:predict ": {"task": known.dataset, "weights": "own"},
         "/v1/models:predict": {"models": [known.model, "0" * 64], "task": "digits"},
@@ -267,12 +328,15 @@ def _bodies(known: Known) -> dict[str, Any]:
 def _json(kind: str, known: Known, rng: random.Random) -> FuzzedRequest:
     """A body with changed values, or with changed bytes."""
     path, body = rng.choice(list(_bodies(known).items()))
-    if path == "/v1/searches" and rng.random() < 0.03:
+    if path == "/v1/searches" and rng.random() < 0.02:
         path = "/v1/searches:validate"  # it takes seconds
-    for _ in range(rng.randint(0, 3)):
+    for _ in range(rng.choice((0, 1, 1, 1, 2, 3))):
         body = _changed(body, known, rng)
+    if path.startswith("/v1/searches") and isinstance(body, dict) and rng.random() < 0.5:
+        option = rng.choice(list(MORE))
+        body = body | {option: rng.choice(MORE[option])}
     content = json.dumps(body).encode()
-    if rng.random() < 0.5 and content:
+    if rng.random() < 0.3 and content:
         content = rng.choice(list(TEXT_MUTATIONS.values()))(content, rng)
     return FuzzedRequest(kind=kind, method="POST", path=path.strip(), headers=JSON, body=content)
 
@@ -291,7 +355,16 @@ def _changed(value: Any, known: Known, rng: random.Random) -> Any:
     if isinstance(value, list) and value and rng.random() < 0.7:
         place = rng.randrange(len(value))
         return [*value[:place], _changed(value[place], known, rng), *value[place + 1 :]]
-    return rng.choice(ODD_VALUES)
+    return rng.choice(ODD_VALUES) if rng.random() < 0.4 else _alike(value, rng)
+
+
+def _alike(value: Any, rng: random.Random) -> Any:
+    """Another value of the same type."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int | float):
+        return rng.choice(NUMBERS)
+    return rng.choice(TEXTS) if isinstance(value, str) else value
 
 
 def _model(kind: str, known: Known, rng: random.Random) -> FuzzedRequest:
