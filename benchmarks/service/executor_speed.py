@@ -59,9 +59,11 @@ def main() -> None:
 def measured(executor: Executor, trainings: int, seeds: int) -> dict[str, Any]:
     """Seconds of each search, and a hash of what it found."""
     if executor == "ray":
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         import ray
 
-        ray.init(num_cpus=WORKERS, include_dashboard=False, log_to_driver=False)
+        alone = {"include_dashboard": False, "log_to_driver": False, "logging_level": "ERROR"}
+        ray.init(num_cpus=WORKERS, _node_ip_address="127.0.0.1", **alone)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
         searched(executor, 2, 0)  # loads everything that a process loads once

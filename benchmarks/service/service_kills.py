@@ -1,9 +1,9 @@
 """Is every search done exactly once, with the trials of an undisturbed run, when servers, workers, searches and database are killed?
 
 A server and a worker share one queue and run one search each. While they work on 20 small searches, one of their parts is killed every
-few seconds (SIGKILL, kinds and moments drawn from a seed): the server, the worker, the process of a search, the main process of
-PostgreSQL. What has ended is started again at once. If the queue becomes short before the last kill, more searches are asked for, so
-that every kill meets work. Afterwards, for every search:
+few seconds with SIGKILL: the server, the worker, the process of a search, the main process of PostgreSQL, all equally often. Order and
+moments are drawn from a seed. What has ended is started again at once. If the queue becomes short before the last kill, more searches
+are asked for, so that every kill meets work. Afterwards, for every search:
 
   done        its state is `done`, and its events hold exactly one end
   trials      its table of trials is that of an undisturbed search with the same seed, apart from times
@@ -255,10 +255,9 @@ async def disturbed(found: Stand, plan: Plan, calm: Sequence[Trials]) -> dict[st
         for _ in range(plan.searches):
             await ask_for_one()
         keeper = group.create_task(kept_up(found))
-        kinds = ["server", "worker", "search"] + ["database"] * (found.postgresql is not None)
-        while found.kills.total() < plan.kills:
+        for kind in kinds_of(plan, rng, database=found.postgresql is not None):
             await asyncio.sleep(min(rng.expovariate(1 / plan.pause), 4 * plan.pause))
-            await killed(found, rng.choice(kinds), rng)
+            await killed(found, kind, rng)
             if sum(one.ends == 0 for one in followed) <= SHORT:
                 await ask_for_one()
         while not all(one.ends for one in followed):
@@ -268,6 +267,14 @@ async def disturbed(found: Stand, plan: Plan, calm: Sequence[Trials]) -> dict[st
     faults += await faults_of_all(client, followed)
     client.close()
     return await summary(found, followed, faults)
+
+
+def kinds_of(plan: Plan, rng: random.Random, *, database: bool) -> list[str]:
+    """The kind of each kill: all kinds equally often, in a random order."""
+    kinds = ["server", "worker", "search"] + ["database"] * database
+    found = [kinds[number % len(kinds)] for number in range(plan.kills)]
+    rng.shuffle(found)
+    return found
 
 
 async def killed(found: Stand, kind: str, rng: random.Random) -> None:

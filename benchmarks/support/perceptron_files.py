@@ -9,10 +9,10 @@ DENSITY = 0.5
 
 def perceptron(seed: int, layers: int = 50) -> bytes:
     """The file of a perceptron with that many linear layers: ``2 * layers`` nodes."""
-    return made(seed, layers).SerializeToString()
+    return perceptron_model(seed, layers).SerializeToString()
 
 
-def made(seed: int, layers: int) -> ModelProto:
+def perceptron_model(seed: int, layers: int) -> ModelProto:
     """A perceptron with random weights, half of which are zero."""
     rng = np.random.default_rng(seed)
     nodes, weights = [helper.make_node("Flatten", ["input"], ["h0"])], []
@@ -23,10 +23,10 @@ def made(seed: int, layers: int) -> ModelProto:
         weight = (rng.normal(size=shape) * (rng.random(shape) < DENSITY)).astype(np.float32)
         bias = rng.normal(size=shape[0]).astype(np.float32)
         weights += [numpy_helper.from_array(weight, f"w{layer}"), numpy_helper.from_array(bias, f"b{layer}")]
-        made = "output" if last else f"s{layer}"
-        nodes.append(helper.make_node("Gemm", [f"h{layer}", f"w{layer}", f"b{layer}"], [made], transB=1))
+        after = "output" if last else f"s{layer}"
+        nodes.append(helper.make_node("Gemm", [f"h{layer}", f"w{layer}", f"b{layer}"], [after], transB=1))
         if not last:
-            nodes.append(helper.make_node("Relu", [made], [f"h{layer + 1}"]))
+            nodes.append(helper.make_node("Relu", [after], [f"h{layer + 1}"]))
     graph = helper.make_graph(
         nodes,
         "perceptron",
