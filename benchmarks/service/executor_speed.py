@@ -52,8 +52,11 @@ def main() -> None:
             print('ray: left out, Ray is not installed (pip install "nas-sparse[ray]")')
             continue
         store.measure(name, settings, partial(measured, name, trainings, seeds))
-    show(store.parts)
-    sys.exit(not all(equal(store.parts, name) for name in store.parts))
+    if "local" not in store.parts:
+        raise SystemExit("nothing is stored yet")
+    parts = {name: part for name, part in store.parts.items() if part["settings"] == store.parts["local"]["settings"]}
+    show(parts)
+    sys.exit(not all(equal(parts, name) for name in parts))
 
 
 def measured(executor: Executor, trainings: int, seeds: int) -> dict[str, Any]:
@@ -102,8 +105,8 @@ def searched(executor: Executor, trainings: int, seed: int) -> dict[str, Any]:
 
 
 def equal(parts: Mapping[str, Mapping[str, Any]], name: str) -> bool:
-    """Whether an executor found what `local` found with the same settings."""
-    return parts[name]["settings"] == parts["local"]["settings"] and _found(parts[name]) == _found(parts["local"])
+    """Whether an executor found what `local` found."""
+    return _found(parts[name]) == _found(parts["local"])
 
 
 def _found(part: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -112,8 +115,6 @@ def _found(part: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def show(parts: Mapping[str, Mapping[str, Any]]) -> None:
     """Print the table."""
-    if "local" not in parts:
-        raise SystemExit("nothing is stored yet")
     local = mean(row["seconds"] for row in parts["local"]["searches"])
     table = Table(title="the same searches by executor")
     for head in ("executor", "seeds", "trials", "seconds", "of which training", "times local", "equal", "machine load"):
