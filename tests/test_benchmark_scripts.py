@@ -10,7 +10,9 @@ import pytest
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 SCRIPTS = sorted(
-    path for folder in ("search", "predictors", "masks", "speed") for path in (BENCHMARKS / folder).glob("[!_]*.py")
+    path
+    for folder in ("search", "predictors", "masks", "speed", "service")
+    for path in (BENCHMARKS / folder).glob("[!_]*.py")
 )
 README = (BENCHMARKS / "README.md").read_text()
 

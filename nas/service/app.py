@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
 
 from nas.service.api import (
     artifacts,
@@ -71,6 +72,15 @@ class App(FastAPI):
         return document(self)
 
 
+class PageFiles(StaticFiles):
+    """The files of the page, always whole: they are small, and the framework answers a wrong range with an error that is no problem."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as if no range had been asked for, which RFC 9110 allows."""
+        kept = [(name, value) for name, value in scope["headers"] if name not in (b"range", b"if-range")]
+        await super().__call__({**scope, "headers": kept}, receive, send)
+
+
 def prepare(settings: Settings) -> Database:
     """Make the data folder, and the tables of the database.
 
@@ -104,7 +114,7 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
     install(app)
     for module in ROUTERS:
         app.include_router(module.router)
-    app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
+    app.mount("/", PageFiles(directory=PAGE, html=True), name="page")
     app.add_middleware(
         Guard,
         hosts=Hosts(settings.allowed_hosts, loopback=settings.loopback),

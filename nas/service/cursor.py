@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 
 from nas.service.problems import Problem
 
@@ -14,13 +15,14 @@ def encode(last: str) -> str:
     return base64.urlsafe_b64encode(last.encode()).decode().rstrip("=")
 
 
-def decode(cursor: str | None) -> str | None:
-    """The item that a cursor names; `Problem` 422 for a text that is no cursor."""
+def decode(cursor: str | None, form: re.Pattern[str]) -> str | None:
+    """The item that a cursor names; `Problem` 422 for a text that is no cursor, or names an item of another form."""
     if cursor is None:
         return None
     try:
-        return base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
+        item = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
     except (binascii.Error, ValueError):
-        raise Problem(
-            422, "bad-cursor", "the cursor is not one that this service gave; begin without a cursor"
-        ) from None
+        item = ""
+    if form.fullmatch(item) is None:
+        raise Problem(422, "bad-cursor", "the cursor is not one that this service gave; begin without a cursor")
+    return item

@@ -114,7 +114,10 @@ def require_token(settings: Settings, database: Database) -> None:
 def _listener(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+        found = socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
     except OSError as error:
         place = f"{settings.host}:{settings.port}"
         raise UsageError(f"cannot listen on {place}: {error.strerror}; choose another --port or --host") from error
+    # Connections inherit this. An answer is written in two parts: without it the second one waits 40 ms for an acknowledgement.
+    found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return found

@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from nas.service import cursor as cursors
 from nas.service.api.models import Sha, require_type, stored_bytes
 from nas.service.clock import iso
+from nas.service.data_folder import SHA256
 from nas.service.problems import Problem, not_found, unprocessable
 from nas.service.security.access import Reader, Runner
 from nas.service.service import Service, service_of
@@ -95,8 +96,9 @@ def page(
     limit: Annotated[int, Query(ge=1, le=cursors.MOST)] = 20,
 ) -> DatasetPage:
     """One page of data sets, ordered by their hash."""
+    after = cursors.decode(cursor, SHA256)
     with service_of(request).database.read() as connection:
-        found = list_uploads(connection, KINDS, limit=limit + 1, after=cursors.decode(cursor))
+        found = list_uploads(connection, KINDS, limit=limit + 1, after=after)
     items = [dataset_resource(one) for one in found[:limit]]
     return DatasetPage(items=items, next=cursors.encode(items[-1].sha256) if len(found) > limit else None)
 

@@ -189,8 +189,9 @@ def page(
     limit: Annotated[int, Query(ge=1, le=cursors.MOST)] = 20,
 ) -> ModelPage:
     """One page of models, ordered by their hash."""
+    after = cursors.decode(cursor, SHA256)
     with service_of(request).database.read() as connection:
-        found = list_uploads(connection, (MODEL,), limit=limit + 1, after=cursors.decode(cursor))
+        found = list_uploads(connection, (MODEL,), limit=limit + 1, after=after)
     items = [model_resource(one) for one in found[:limit]]
     return ModelPage(items=items, next=cursors.encode(items[-1].sha256) if len(found) > limit else None)
 

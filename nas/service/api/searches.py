@@ -131,9 +131,7 @@ def page(
     state: Annotated[State | None, Query(description="only searches in this state")] = None,
 ) -> SearchPage:
     """One page of searches."""
-    before = cursors.decode(cursor)
-    if before is not None and SEARCH_ID.fullmatch(before) is None:
-        raise Problem(422, "bad-cursor", "the cursor is not one that this service gave; begin without a cursor")
+    before = cursors.decode(cursor, SEARCH_ID)
     with service_of(request).database.read() as connection:
         found = list_searches(connection, limit=limit + 1, before=before, state=state)
     root = request.scope.get("root_path", "")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Any, Literal
 
@@ -13,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from nas.service import cursor as cursors
 from nas.service.api.searches import Id, known_search
 from nas.service.clock import iso
-from nas.service.problems import Problem, not_found
+from nas.service.problems import not_found
 from nas.service.searches.trial_table import front_of, report_of, trials_of
 from nas.service.security.access import Reader
 from nas.service.service import Service, service_of
@@ -24,6 +25,7 @@ router = APIRouter(prefix="/v1", tags=["searches"])
 PAUSE = 0.5
 """Seconds between two looks at a trial that is not finished."""
 ALL = 1_000_000
+NUMBER = re.compile(r"[0-9]{1,9}")
 Number = Annotated[int, Path(ge=0, le=10**9, examples=[0], description="number of a trial, from 0")]
 
 
@@ -58,9 +60,7 @@ def trials(
     """One page of trials; a trial appears when its round has ended."""
     service = service_of(request)
     known_search(service, id)
-    last = cursors.decode(cursor)
-    if last is not None and not (last.isdecimal() and len(last) < 10):
-        raise Problem(422, "bad-cursor", "the cursor is not one that this service gave; begin without a cursor")
+    last = cursors.decode(cursor, NUMBER)
     first = 0 if last is None else int(last) + 1
     found = trials_of(service.folder, id)[first : first + limit + 1]
     more = len(found) > limit

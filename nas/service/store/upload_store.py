@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from nas.service.clock import now
 from nas.service.store.schema import uploads
@@ -26,10 +27,12 @@ class StoredUpload:
 
 
 def add_upload(connection: Connection, upload: StoredUpload) -> bool:
-    """Store the facts of a file; False if the same content is known."""
-    if find_upload(connection, upload.sha256, (upload.kind,)) is not None:
+    """Store the facts of a file; False if the same content is known, perhaps since a moment ago from another request."""
+    try:
+        with connection.begin_nested():
+            connection.execute(insert(uploads).values(**vars(upload)))
+    except IntegrityError:
         return False
-    connection.execute(insert(uploads).values(**vars(upload)))
     return True
 
 

@@ -184,6 +184,13 @@ def test_every_answer_has_the_security_headers(limited):
     assert refused.headers["x-content-type-options"] == "nosniff"
 
 
+@pytest.mark.parametrize("wrong", ["lines", "bytes=5-2", "bytes=99999999-", "bytes=0-1"])
+def test_a_range_of_a_file_of_the_page_is_ignored(limited, wrong):
+    whole = limited.client.get("/style.css")
+    found = limited.client.get("/style.css", headers={"range": wrong})
+    assert (found.status_code, found.content) == (200, whole.content)
+
+
 def test_broken_requests_do_not_end_the_server(limited):
     host, port = limited.address.removeprefix("http://").split(":")
     for text in (

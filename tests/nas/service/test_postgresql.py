@@ -1,81 +1,30 @@
 """Several servers and workers on one queue in PostgreSQL, which runs as another user in a temporary folder."""
 
 import os
-import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 import threading
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
-BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+from benchmarks.support.private_postgresql import BINARIES, PrivatePostgresql, private_postgresql
+
 pytestmark = pytest.mark.skipif(not BINARIES, reason="there is no PostgreSQL server in /usr/lib/postgresql")
 
 
-def _as_other(*command: str) -> list[str]:
-    """PostgreSQL does not run as root."""
-    return (
-        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command] if os.geteuid() == 0 else [*command]
-    )
-
-
 @pytest.fixture(scope="module")
-def postgres() -> Iterator[str]:
-    """Address of a private PostgreSQL server, which listens on a socket only."""
-    folder = Path(tempfile.mkdtemp(prefix="nas-pg-", dir="/tmp"))
-    if os.geteuid() == 0:
-        os.chown(folder, 65534, 65534)
-    environment = {"PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "UTC"}
-    bin_ = BINARIES[-1]
-    initialise = [str(bin_ / "initdb"), "-D", str(folder / "data"), "-U", "nas", "-A", "trust", "-E", "UTF8"]
-    subprocess.run(_as_other(*initialise), check=True, capture_output=True, env=environment, cwd=folder)
-    server = launched(folder)
-    try:
-        yield f"postgresql://nas@/postgres?host={folder}"
-    finally:
-        server.terminate()
-        server.wait(30)
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def launched(folder: Path) -> "subprocess.Popen[bytes]":
-    """A server on the cluster of that folder, as soon as it answers."""
-    options = ("-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=100")
-    command = _as_other(str(BINARIES[-1] / "postgres"), "-D", str(folder / "data"), "-k", str(folder), *options)
-    with (folder / "log").open("ab") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=os.environ | {"LC_ALL": "C"})
-    _wait(f"postgresql://nas@/postgres?host={folder}")
-    return server
-
-
-def _wait(address: str) -> None:
-    import psycopg
-
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            psycopg.connect(address).close()
-            return
-        except psycopg.OperationalError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
+def postgres() -> Iterator[PrivatePostgresql]:
+    """A private PostgreSQL server."""
+    with private_postgresql() as server:
+        yield server
 
 
 @pytest.fixture
 def database(postgres, request) -> str:
     """Address of an empty database of its own."""
-    import psycopg
-
-    name = f"t{abs(hash(request.node.name))}"
-    with psycopg.connect(postgres, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
-    return postgres.replace("/postgres?", f"/{name}?")
+    return postgres.database(f"t{abs(hash(request.node.name))}")
 
 
 def opened(address, folder):
@@ -149,6 +98,35 @@ def test_many_workers_take_every_search_once(database, tmp_path):
     found.close()
 
 
+def test_of_two_uploads_of_the_same_file_at_the_same_time_one_is_stored(database, tmp_path):
+    from nas.service.store.upload_store import MODEL, add_upload, new_upload
+
+    found = opened(database, tmp_path / "data")
+    upload, both, stored = new_upload(MODEL, "ab" * 32, "local", "", 1, {}), threading.Barrier(2, timeout=30), []
+
+    def store():
+        with found.write() as connection:
+            connection.execute(text("SELECT 1"))
+            both.wait()
+            stored.append(add_upload(connection, upload))
+
+    threads = [threading.Thread(target=store) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(stored) == [False, True]
+    found.close()
+
+
+@pytest.mark.takes(15, "starts a server")
+def test_a_cursor_that_no_text_of_the_database_can_hold_is_refused(serve, database, tmp_path):
+    server = serve(tmp_path / "data", "--database", database, "--searches", "0")
+    for kind in ("models", "datasets", "searches"):
+        answer = server.client.get(f"/v1/{kind}", params={"cursor": "AA"})  # a zero byte
+        assert (answer.status_code, answer.json()["type"]) == (422, "urn:nas:problem:bad-cursor")
+
+
 @pytest.mark.takes(90, "two servers and a worker search")
 def test_two_servers_and_workers_share_searches_of_which_a_killed_one_goes_on(serve, database, tmp_path, tiny):
     data = tmp_path / "data"
@@ -178,30 +156,20 @@ def test_two_servers_and_workers_share_searches_of_which_a_killed_one_goes_on(se
 
 
 @pytest.mark.takes(90, "two servers search")
-def test_a_search_outlives_a_loss_of_the_database(serve, database, tmp_path, tiny):
-    folder = Path(database.partition("host=")[2])
+def test_a_search_outlives_a_loss_of_the_database(serve, postgres, database, tmp_path, tiny):
     data = tmp_path / "data"
     server = serve(data, "--database", database)
     id_ = server.client.post("/v1/searches", json=tiny | {"trainings": 12, "epochs": 4}).json()["id"]
     server.wait(id_, "running")
-    main = int((folder / "data" / "postmaster.pid").read_text().split()[0])
-    os.kill(main, signal.SIGINT)  # PostgreSQL ends at once, and closes all connections
-    deadline = time.monotonic() + 30
-    while (folder / "data" / "postmaster.pid").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    postgres.end()  # at once: all connections are closed
     lost = server.client.get(f"/v1/searches/{id_}")
     assert (lost.status_code, lost.json()["type"]) == (503, "urn:nas:problem:database")
     assert "retry-after" in lost.headers
     assert server.client.get("/v2/health/ready").json()["detail"] == "the database cannot be reached"
     assert server.client.get("/v2/health/live").status_code == 200
     assert server.client.post("/v1/searches", json=tiny).status_code == 503
-    again = launched(folder)
-    try:
-        found = server.wait(id_)
-        assert (found["state"], found["attempt"]) == ("done", 1)
-        numbers = [number for number, _, _ in server.events(id_)]
-        assert numbers == list(range(1, len(numbers) + 1))
-    finally:
-        server.end()
-        again.send_signal(signal.SIGINT)
-        again.wait(30)
+    postgres.start()
+    found = server.wait(id_)
+    assert (found["state"], found["attempt"]) == ("done", 1)
+    numbers = [number for number, _, _ in server.events(id_)]
+    assert numbers == list(range(1, len(numbers) + 1))
