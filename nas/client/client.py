@@ -151,6 +151,10 @@ class Client:
         """What has happened to a search and what happens, until it ends; a broken connection leaves no gap."""
         return self._connection.events(f"/v1/searches/{_id(id_)}/events")
 
+    def trial(self, id_: str, number: int) -> dict[str, Any]:
+        """A finished training of a search: ``trial``, and ``curve`` with ``losses`` and ``accuracies`` by epoch (or None)."""
+        return self._connection.json("GET", f"/v1/searches/{_id(id_)}/trials/{number:d}")
+
     def follow(
         self,
         id_: str,

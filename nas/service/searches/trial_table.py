@@ -1,4 +1,4 @@
-"""The trials of a search, read from ``trials.csv``, which a run writes after every round; and the front of what is known so far."""
+"""The trials of a search, read from ``trials.csv``, which a run writes after every round; their curves; and the front so far."""
 
 import csv
 import io
@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from nas.service.data_folder import DataFolder, opened
+from nas.study.learning_curves import LearningCurve, file_name, from_text
 
 TEXTS = frozenset({"way", "digest", "error"})
 LARGEST = 256 << 20
@@ -22,6 +23,15 @@ def trials_of(folder: DataFolder, search: str) -> list[dict[str, Any]]:
     except FileNotFoundError:
         return []
     return [_trial(row) for row in csv.DictReader(io.StringIO(text))]
+
+
+def curve_of(folder: DataFolder, search: str, trial: Mapping[str, Any]) -> LearningCurve | None:
+    """The learning curve of a finished trial; None if its training failed, was looked up, or is of an older version."""
+    try:
+        with opened(folder.run(search) / file_name(int(trial["round"]))) as file:
+            return from_text(file.read(LARGEST).decode()).get(int(trial["number"]))
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def report_of(folder: DataFolder, search: str) -> dict[str, Any] | None:

@@ -41,6 +41,7 @@ def test_a_search_on_a_server_gives_the_same_trials_as_here(client, config, tmp_
     assert stages[0].endswith("is in the queue of the server")
     newest = next(client.searches())
     assert newest["state"] == "done"
+    assert client.trial(newest["id"], 0)["curve"]["losses"]
     with pytest.raises(UsageError, match="not empty"):
         client.search(config, tmp_path / "far")
     more = client.resume(newest["id"], tmp_path / "more", trainings=4)

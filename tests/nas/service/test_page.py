@@ -132,11 +132,18 @@ def test_a_search_is_watched_to_its_end_and_its_winner_is_downloaded(server, don
     assert onnxruntime.InferenceSession(content).get_inputs()[0].shape[1:] == [1, 8, 8]
 
 
-def test_a_trial_shows_its_candidate_and_its_log(done):
-    _, page = done
+def test_a_trial_shows_its_candidate_its_learning_curve_and_its_log(server, done):
+    search, page = done
     page.get_by_role("region", name="trials").get_by_role("button", name="0", exact=True).click()
     dialog = page.get_by_role("dialog")
     sync_api.expect(dialog.get_by_role("region", name="log of the trial")).to_contain_text('"number": 0')
+    curve = server.client.get(f"/v1/searches/{search['id']}/trials/0").json()["curve"]
+    for name in ("training loss by epoch", "accuracy, validation by epoch"):
+        assert dialog.get_by_role("img", name=name).locator("circle").count() == len(curve["losses"])
+    dialog.get_by_text("The same as a table").click()
+    rows = dialog.get_by_role("region", name="learning curve by epoch").locator("tbody tr")
+    assert rows.count() == len(curve["losses"])
+    assert rows.last.inner_text().split()[-1] == f"{100 * curve['accuracies'][-1]:.2f}%"
     page.keyboard.press("Escape")
     sync_api.expect(dialog).to_have_count(0)
 
@@ -323,6 +330,9 @@ def test_every_view_is_accessible_and_fits(open_page, server, done, onnx_file, s
         if place == "#/predict":
             page.locator("input[type=file]").set_input_files(onnx_file)
             page.locator(".prediction").first.wait_for()
+        if place == f"#/searches/{search['id']}":
+            page.get_by_role("region", name="trials").get_by_role("button", name="0", exact=True).click()
+            page.get_by_text("The same as a table").click()
         found = axe.Axe().run(page).response["violations"]
         serious = [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")]
         assert serious == [], place

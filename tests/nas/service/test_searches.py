@@ -1,6 +1,7 @@
 """Searches through the API, from the request to the winner's file."""
 
 import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -82,7 +83,14 @@ def test_trials_and_front_are_those_of_the_run(server, done):
     front = server.client.get(f"{address}/front").json()
     assert front["state"] == "final"
     assert front["items"] == server.client.get(f"{address}/artifacts/report.json").json()["front"]
+    details = server.client.get(f"{address}/trials/0").json()
+    assert details["trial"] == trials["items"][0]
+    assert len(details["curve"]["losses"]) == len(details["curve"]["accuracies"]) > 0
+    assert details["curve"]["accuracies"][-1] == pytest.approx(trials["items"][0]["accuracy"], rel=1e-5)
+    assert server.client.get(f"{address}/trials/99999").status_code == 404
     log = server.client.get(f"{address}/trials/0/log?follow=1").text.splitlines()
+    epochs = [json.loads(line) for line in log if line.startswith('{"epoch"')]
+    assert [one["loss"] for one in epochs] == details["curve"]["losses"]
     assert f'"accuracy": {trials["items"][0]["accuracy"]}' in log[-1]
     assert any(" progress " in line for line in log)
     assert not any('"done"' in line for line in log), "only what happened in the round of the trial"

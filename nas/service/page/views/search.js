@@ -38,7 +38,7 @@ export async function search({ root, signal, parts: [id] }) {
   const won = h("div");
   const charts = h("div", { class: "grid" });
   const rounds = h("div");
-  const list = trialTable((trial) => showTrial(id, trial));
+  const list = trialTable((trial) => showTrial(id, trial, found.result?.metric ?? "accuracy"));
   const log = h("ol");
   const logBox = h("div", { class: "log", tabindex: "0", role: "region", "aria-label": "log of the search" }, log);
   const stages = h("p", { class: "note stage", role: "status" });
