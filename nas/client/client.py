@@ -116,6 +116,18 @@ class Client:
         """Cancel a search; what it has found is kept."""
         return self._connection.json("POST", f"/v1/searches/{_id(id_)}:cancel")
 
+    def delete(self, id_: str) -> None:
+        """Delete a search that ended, with its files; `ServerError` for one that waits or runs, and for an unknown one."""
+        self._connection.send("DELETE", f"/v1/searches/{_id(id_)}")
+
+    def delete_model(self, sha256: str) -> None:
+        """Delete an uploaded model; `ServerError` while a search that waits or runs uses it, and for an unknown one."""
+        self._connection.send("DELETE", f"/v1/models/{_id(sha256)}")
+
+    def delete_dataset(self, sha256: str) -> None:
+        """Delete an uploaded data set; errors as for `delete_model`."""
+        self._connection.send("DELETE", f"/v1/datasets/{_id(sha256)}")
+
     def resume(
         self,
         id_: str,

@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
+from starlette.concurrency import run_in_threadpool
 
 from nas.service.api import (
     artifacts,
@@ -29,6 +30,7 @@ from nas.service.metrics import Metrics
 from nas.service.openapi import document
 from nas.service.predictions import Predictions
 from nas.service.processes.call_pool import CallPool
+from nas.service.removals import finish_all
 from nas.service.security.access import Access
 from nas.service.security.guard import Guard
 from nas.service.security.hosts import Hosts
@@ -123,6 +125,7 @@ def openapi_text(settings: Settings) -> str:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
+    await run_in_threadpool(finish_all, service.database, service.folder)
     worker = Worker(service.database, service.folder, service.settings)
     worker.start()
     service.pool.warm()

@@ -69,6 +69,10 @@ class DataFolder:
             raise ValueError(f"a data set is csv or npz, got {kind!r}")
         return self.datasets / f"{_matching(SHA256, sha256)}.{kind}"
 
+    def upload(self, kind: str, sha256: str) -> Path:
+        """An uploaded file; `kind` is ``model``, ``csv`` or ``npz``."""
+        return self.model(sha256) if kind == "model" else self.dataset(sha256, kind)
+
     def artifact(self, search: str, name: str) -> Path:
         """A file directly in the run folder of a search."""
         return self.run(search) / _matching(ARTIFACT, name)

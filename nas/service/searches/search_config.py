@@ -9,7 +9,7 @@ from nas.service.data_folder import SHA256, DataFolder
 from nas.service.problems import unprocessable
 from nas.service.settings import Settings
 from nas.service.store.search_store import StoredSearch
-from nas.service.store.upload_store import MODEL, find_upload
+from nas.service.store.upload_store import DATASETS, MODEL, find_upload, lock_upload
 from nas.tasks.registry import TASKS
 from onnx_graph import nearest
 
@@ -24,7 +24,7 @@ def checked_request(connection: Connection, options: Mapping[str, Any]) -> dict[
     uploads: dict[str, str] = {}
     task = str(options.get("task", "digits"))
     if SHA256.fullmatch(task):
-        data = find_upload(connection, task, ("csv", "npz"))
+        data = find_upload(connection, task, DATASETS)
         if data is None:
             raise unprocessable(f"there is no uploaded data set {task}; post it to /v1/datasets first")
         uploads["task"] = data.kind
@@ -39,6 +39,17 @@ def checked_request(connection: Connection, options: Mapping[str, Any]) -> dict[
     return {name: value for name, value in found.items() if value is not None} | (
         {"uploads": uploads} if uploads else {}
     )
+
+
+def lost_uploads(connection: Connection, request: Mapping[str, Any]) -> list[str]:
+    """Hashes of the uploads that a checked request names and that are deleted. None can be deleted until the transaction ends."""
+    named = [
+        (str(request[name]), kinds) for name, kinds in (("task", DATASETS), ("model", (MODEL,))) if name in request
+    ]
+    named = sorted(one for one in named if SHA256.fullmatch(one[0]))
+    for sha256, _ in named:
+        lock_upload(connection, sha256)
+    return [sha256 for sha256, kinds in named if find_upload(connection, sha256, kinds) is None]
 
 
 def unknown_task(task: str) -> str:

@@ -49,6 +49,15 @@ def test_tokens_have_scopes_and_are_revoked(serve, tmp_path, tiny):
     cancel = f"/v1/searches/{asked.json()['id']}:cancel"
     assert server.client.post(cancel, headers=bearer(other["token"])).status_code == 403
     assert server.client.post(cancel, headers=bearer(made["admin"]["token"])).status_code == 202
+    delete = f"/v1/searches/{asked.json()['id']}"
+    assert server.client.delete(delete, headers=bearer(made["read"]["token"])).status_code == 403
+    assert server.client.delete(delete, headers=bearer(other["token"])).status_code == 403
+    assert server.client.delete(delete, headers=bearer(made["admin"]["token"])).status_code == 204
+    content = b"a,b\n" + b"1,x\n2,y\n" * 20
+    table = {"content": content, "headers": bearer(made["run"]["token"]) | {"content-type": "text/csv"}}
+    upload = f"/v1/datasets/{server.client.post('/v1/datasets?target=b', **table).json()['sha256']}"
+    assert server.client.delete(upload, headers=bearer(other["token"])).status_code == 403
+    assert server.client.delete(upload, headers=bearer(made["run"]["token"])).status_code == 204
     revoke = [sys.executable, "-m", "nas", "token", "revoke", made["run"]["id"], "--data", str(data)]
     subprocess.run(revoke, check=True, capture_output=True)
     subprocess.run(["sleep", "2.5"], check=True)

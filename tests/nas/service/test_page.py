@@ -303,6 +303,36 @@ def test_an_uploaded_model_is_the_architecture_of_a_search(open_page, onnx_file)
     assert asked.value.post_data_json["model"] == hashlib.sha256(onnx_file.read_bytes()).hexdigest()
 
 
+def test_uploads_and_searches_are_deleted_by_keyboard_after_a_question(open_page, server, onnx_file, tiny):
+    model = onnx_file.read_bytes() + b"\x12\x05other"  # the field producer_name of the format
+    binary = {"content-type": "application/octet-stream"}
+    sha256 = server.client.post("/v1/models", content=model, headers=binary).json()["sha256"]
+    page = open_page("#/predict")
+    page.get_by_label("earlier upload").select_option(sha256)
+    page.locator(".prediction").first.wait_for()
+    dialog = page.get_by_role("alertdialog")
+    for key, there in (("Escape", 200), ("Tab", 404)):
+        page.get_by_role("button", name="Delete").focus()
+        page.keyboard.press("Enter")
+        dialog.wait_for()
+        assert page.evaluate("document.activeElement.textContent") == "Keep it"
+        page.keyboard.press(key)
+        if key == "Tab":
+            page.keyboard.press("Enter")
+        sync_api.expect(dialog).to_have_count(0)
+        if there == 404:
+            page.get_by_text("The answer appears here.").wait_for()
+        assert server.client.get(f"/v1/models/{sha256}").status_code == there
+    id_ = server.client.post("/v1/searches", json=tiny | {"trainings": 400, "seed": 3}).json()["id"]
+    server.client.post(f"/v1/searches/{id_}:cancel")
+    server.wait(id_)
+    page.goto(f"{page.url.partition('#')[0]}#/searches/{id_}")
+    page.get_by_role("button", name="Delete").press("Enter")
+    dialog.get_by_role("button", name="Delete").press("Enter")
+    page.get_by_role("heading", name="Searches").wait_for()
+    assert server.client.get(f"/v1/searches/{id_}").status_code == 404
+
+
 @pytest.mark.parametrize(
     ("scheme", "viewport"), [("light", DESK), ("dark", PHONE)], ids=["light on a desk", "dark on a phone"]
 )

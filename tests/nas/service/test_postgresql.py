@@ -114,6 +114,26 @@ def test_servers_that_start_together_migrate_once(database, tmp_path):
     assert faults == []
 
 
+def test_the_same_upload_is_not_stored_and_deleted_at_once(database, tmp_path):
+    from nas.service.store.upload_store import lock_upload
+
+    found, got = opened(database, tmp_path / "data"), threading.Event()
+
+    def other():
+        with found.write() as connection:
+            lock_upload(connection, "a" * 64)
+            got.set()
+
+    waiting = threading.Thread(target=other)
+    with found.write() as connection:
+        lock_upload(connection, "a" * 64)
+        waiting.start()
+        assert not got.wait(0.5)
+    assert got.wait(30)
+    waiting.join()
+    found.close()
+
+
 def test_many_workers_take_every_search_once(database, tmp_path):
     from nas.service.store import queue_store as queue
     from nas.service.store.search_store import add_search, events_after, list_searches

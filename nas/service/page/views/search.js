@@ -1,6 +1,6 @@
 /** One search: live while it runs, and its winner when it is done. */
 
-import { Problem, call, names } from "../api.js";
+import { Problem, answer, call, names } from "../api.js";
 import { bestSoFar } from "../charts/best_so_far.js";
 import { figure } from "../charts/legend.js";
 import { pareto } from "../charts/pareto.js";
@@ -10,6 +10,7 @@ import { follow } from "../events.js";
 import * as format from "../format.js";
 import { Trials } from "../parts/trials.js";
 import { told } from "../parts/event_text.js";
+import { confirmed } from "../parts/confirm.js";
 import { latest } from "../parts/latest.js";
 import { roundTable, trialTable, waysFigure } from "../parts/search_tables.js";
 import { active, chip, progress } from "../parts/state.js";
@@ -140,7 +141,21 @@ export async function search({ root, signal, parts: [id] }) {
         total,
         h("button", { type: "submit", class: "main", "data-key": "resume" }, "Resume"),
       ),
+      h("button", { type: "button", class: "danger", onclick: remove, "data-key": "delete" }, "Delete"),
     ];
+  }
+
+  async function remove() {
+    if (!(await confirmed("Delete this search, with its trials and files? This cannot be undone.", "Delete"))) return;
+    try {
+      await answer(path, { method: "DELETE" });
+    } catch (problem) {
+      if (!(problem instanceof Problem)) throw problem;
+      notify(problem.message);
+      return;
+    }
+    location.hash = "#/";
+    notify("The search is deleted.");
   }
 
   const cancel = () => act("cancel");
