@@ -53,6 +53,15 @@ def test_the_winner_is_an_onnx_file_with_etag_ranges_and_hash(server, done):
     assert server.client.get(address, headers={"range": "bytes=4-9", "if-range": '"old"'}).content == whole.content
     assert server.client.get(address, headers={"range": "bytes=99999999-"}).status_code == 416
     assert server.client.get(address, headers={"if-none-match": f'"{sha256}"'}).status_code == 304
+    several = server.client.get(address, headers={"range": "bytes=0-1,4-5"})
+    assert (several.status_code, several.content) == (200, whole.content)
+    head = server.client.head(address)
+    names = ("etag", "content-length", "content-type", "repr-digest", "accept-ranges")
+    assert (head.status_code, head.content) == (200, b"")
+    assert {name: head.headers[name] for name in names} == {name: whole.headers[name] for name in names}
+    assert server.client.head(address, headers={"if-none-match": f'"{sha256}"'}).status_code == 304
+    assert server.client.head(f"{address}x").status_code == 404
+    assert server.client.get(address).content == whole.content, "the connection can still be used"
     listed = server.client.get(f"/v1/searches/{done['id']}/artifacts").json()["items"]
     assert {one["name"]: one["sha256"] for one in listed}["best.onnx"] == sha256
     assert {"report.html", "report.json", "trials.csv", "config.toml"} <= {one["name"] for one in listed}
