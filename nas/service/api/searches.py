@@ -18,7 +18,7 @@ from nas.service.problems import Problem, not_found, too_many, unprocessable
 from nas.service.removals import finish
 from nas.service.searches.search_config import checked_request, config_of, lost_uploads
 from nas.service.searches.search_request import SearchRequest, options
-from nas.service.searches.search_resource import SearchPage, SearchResource, resource
+from nas.service.searches.search_resource import MetricShown, SearchPage, SearchResource, resource
 from nas.service.security.access import Caller, Reader, Runner
 from nas.service.service import Service, service_of
 from nas.service.store.removal_store import SEARCH
@@ -79,6 +79,7 @@ class Outlook(BaseModel):
     budget: list[dict[str, Any]] = Field(description="what the trainings are spent on")
     seconds: float = Field(description="estimated time of the search")
     how: str = Field(description="how the time was estimated")
+    metric: MetricShown = Field(description="what the trainings measure")
     remark: str = Field(description="decision about the inputs of a model file; empty without one")
 
 
@@ -106,8 +107,8 @@ def create(
     fingerprint = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
     known = _known(service, caller, idempotency_key, fingerprint)
     if known is None:
-        stored = _checked(service, caller, asked)
-        known = _created(service, caller, stored, idempotency_key, fingerprint)
+        stored, metric = _checked(service, caller, asked)
+        known = _created(service, caller, stored, metric, idempotency_key, fingerprint)
     else:
         response.headers["idempotency-replayed"] = "true"
     root = request.scope.get("root_path", "")
@@ -255,14 +256,14 @@ def _again(connection: Connection, id_: str) -> StoredSearch:
     return found
 
 
-def _checked(service: Service, caller: Caller, asked: dict[str, Any]) -> dict[str, Any]:
-    """The request as it is stored, after all checks, the cheap ones first."""
+def _checked(service: Service, caller: Caller, asked: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The request as it is stored, and its metric, after all checks, the cheap ones first."""
     with service.database.read() as connection:
         stored = checked_request(connection, asked)
         _within_limits(service, stored)
         _within_quota(connection, service, caller.id, trainings_of(stored))
-    service.pool.call("check", config=config_of(stored, service.folder, service.settings))
-    return stored
+    found = service.pool.call("check", config=config_of(stored, service.folder, service.settings))
+    return stored, found["metric"]
 
 
 def _within_limits(service: Service, asked: dict[str, Any]) -> None:
@@ -287,7 +288,12 @@ def _within_quota(connection: Connection, service: Service, owner: str, training
 
 
 def _created(
-    service: Service, caller: Caller, stored: dict[str, Any], key: str | None, fingerprint: str
+    service: Service,
+    caller: Caller,
+    stored: dict[str, Any],
+    metric: dict[str, Any],
+    key: str | None,
+    fingerprint: str,
 ) -> StoredSearch:
     """Store the search and its key together: of two requests at the same time, one creates it and the other finds it."""
     try:
@@ -295,7 +301,7 @@ def _created(
             for sha256 in lost_uploads(connection, stored):
                 raise unprocessable(f"the upload {sha256} was deleted; upload it again")
             _within_quota(connection, service, caller.id, trainings_of(stored))
-            id_ = add_search(connection, caller.id, stored, trainings_of(stored))
+            id_ = add_search(connection, caller.id, stored, trainings_of(stored), metric)
             if key is not None:
                 values = {"owner": caller.id, "key": key, "fingerprint": fingerprint, "search": id_, "created": now()}
                 connection.execute(insert(idempotency).values(**values))

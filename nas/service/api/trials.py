@@ -107,7 +107,8 @@ def front(request: Request, caller: Reader, id: Id) -> Front:
     if report is not None:
         return Front(state="final", items=report["front"])
     objectives = search.request.get("objective", ["accuracy"])
-    return Front(state="so far", items=front_of(trials_of(service.folder, id), objectives))
+    metric = {} if search.metric is None else {"metric": search.metric["name"], "goal": search.metric["goal"]}
+    return Front(state="so far", items=front_of(trials_of(service.folder, id), objectives, **metric))
 
 
 @router.get(

@@ -1,6 +1,6 @@
 """A search as the API shows it."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -19,6 +19,7 @@ EXAMPLE: dict[str, Any] = {
     "attempt": 1,
     "cancelling": False,
     "progress": {"round": 1, "trainings": 8.0, "budget": 12, "best": 0.91, "best_nnz": 298, "left": 20.0},
+    "metric": {"name": "accuracy", "goal": "maximize", "unit": "%"},
     "result": None,
     "error": None,
     "links": {"self": "/v1/searches/019b2f0c8a10aabbccddee", "events": "/v1/searches/019b2f0c8a10aabbccddee/events"},
@@ -30,6 +31,14 @@ class ErrorShown(BaseModel):
 
     kind: str = Field(description="usage, unsupported, memory, machine, run, time, died or bug", examples=["memory"])
     detail: str = Field(description="what happened, and the remedy if there is one")
+
+
+class MetricShown(BaseModel):
+    """The metric of a search: what its trainings measure, and what progress, trials and result tell as `accuracy`."""
+
+    name: str = Field(examples=["accuracy"])
+    goal: Literal["maximize", "minimize"] = Field(description="whether more or less is better")
+    unit: str = Field(description="`%` for a share from 0 to 1, which people read in per cent", examples=["%"])
 
 
 class SearchResource(BaseModel):
@@ -48,6 +57,7 @@ class SearchResource(BaseModel):
     attempt: int = Field(description="how often a worker has begun it; more than 1 after a restart")
     cancelling: bool = Field(description="whether it will be cancelled")
     progress: dict[str, Any] | None = Field(description="the last progress: round, trainings, budget, best, left, …")
+    metric: MetricShown | None = Field(description="its metric; null for a search of an older version")
     result: dict[str, Any] | None = Field(description="the winner: test metric, 95 % interval, nnz, bytes, latency")
     error: ErrorShown | None = Field(description="why it failed")
     links: dict[str, str] = Field(description="addresses of its parts")
@@ -76,6 +86,7 @@ def resource(search: StoredSearch, root: str = "") -> SearchResource:
         attempt=search.attempt,
         cancelling=search.cancel and not search.ended,
         progress=None if search.progress is None else dict(search.progress),
+        metric=None if search.metric is None else MetricShown(**search.metric),
         result=None if search.result is None else dict(search.result),
         error=None if search.error is None else ErrorShown(**search.error),
         links={"self": here} | {part: f"{here}/{part}" for part in parts},

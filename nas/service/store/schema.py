@@ -25,6 +25,7 @@ searches = Table(
     Column("progress", JSON(none_as_null=True)),
     Column("result", JSON(none_as_null=True)),
     Column("error", JSON(none_as_null=True)),
+    Column("metric", JSON(none_as_null=True)),
     Index("searches_by_state", "state", "queued"),
     Index("searches_by_owner", "owner", "created"),
 )

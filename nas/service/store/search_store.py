@@ -36,6 +36,7 @@ class StoredSearch:
         progress: the last progress, see `nas.study.progress.Progress`.
         result: the winner, if it is done.
         error: title and detail of the error, if it failed.
+        metric: name, goal and unit of its metric; None for a search of an older version.
     """
 
     id: str
@@ -56,6 +57,7 @@ class StoredSearch:
     progress: Mapping[str, Any] | None
     result: Mapping[str, Any] | None
     error: Mapping[str, Any] | None
+    metric: Mapping[str, Any] | None
 
     @property
     def ended(self) -> bool:
@@ -78,11 +80,25 @@ def new_id(at: int) -> str:
     return f"{at:012x}{secrets.token_hex(5)}"
 
 
-def add_search(connection: Connection, owner: str, request: Mapping[str, Any], trainings: int) -> str:
-    """Put a search into the queue; returns its id."""
+def add_search(
+    connection: Connection,
+    owner: str,
+    request: Mapping[str, Any],
+    trainings: int,
+    metric: Mapping[str, Any] | None = None,
+) -> str:
+    """Put a search into the queue; returns its id. `metric` has its name, goal and unit."""
     at = now()
     values: dict[str, Any] = {"id": new_id(at), "owner": owner, "state": "queued", "request": dict(request)}
-    values |= {"trainings": trainings, "created": at, "queued": at, "attempt": 0, "deaths": 0, "beat": 0}
+    values |= {
+        "trainings": trainings,
+        "metric": metric,
+        "created": at,
+        "queued": at,
+        "attempt": 0,
+        "deaths": 0,
+        "beat": 0,
+    }
     connection.execute(insert(searches).values(**values, cancel=False, events=0))
     add_event(connection, values["id"], "state", {"state": "queued"})
     return str(values["id"])

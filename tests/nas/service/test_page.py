@@ -101,6 +101,7 @@ def done(browser, server, tiny):
 def test_the_form_asks_for_what_it_shows(done, tiny):
     search, _ = done
     assert search["state"] == "done"
+    assert search["metric"]["name"] == "accuracy"
     assert {name: search["request"][name] for name in tiny} == tiny
     assert set(search["request"]) == set(tiny), "options that were not touched are not sent"
 
@@ -282,6 +283,22 @@ def test_a_search_can_be_asked_for_without_a_mouse(open_page):
     page.get_by_role("button", name="remove limit 1").focus()
     page.keyboard.press("Enter")
     sync_api.expect(page.get_by_role("button", name="Add a limit")).to_be_visible()
+
+
+def test_another_metric_is_shown_by_its_name_direction_and_unit(open_page, done):
+    search, _ = done
+    page = open_page("#/")
+    metric = {"name": "rmse", "goal": "minimize", "unit": "m"}
+    searched = f"**/v1/searches/{search['id']}"
+    page.route(
+        searched, lambda route: route.fulfill(json=search | {"metric": metric, "state": "cancelled", "result": None})
+    )
+    page.goto(f"{page.url.partition('#')[0]}#/searches/{search['id']}")
+    tile = page.locator(".tile").first
+    sync_api.expect(tile).to_contain_text("rmse, less is better")
+    sync_api.expect(tile).to_contain_text(re.compile(r"0\.\d+ m"))
+    page.get_by_role("heading", name="Rmse and nnz").wait_for()
+    page.get_by_role("img", name="rmse against non-zero weights of all trials").wait_for()
 
 
 def test_a_search_is_a_template_for_another_one(open_page, done):

@@ -8,6 +8,8 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from nas.service.searches.trial_table import front_of
+
 
 @pytest.fixture(scope="module")
 def done(server, tiny):
@@ -198,6 +200,24 @@ def test_a_wrong_search_is_refused_before_anything_is_trained(server, tiny, chan
     assert problem["status"] == 422
     assert part in problem["detail"]
     assert server.client.get("/v1/searches").json() == before
+
+
+def test_the_metric_is_known_before_anything_is_trained(server):
+    body = {"task": "embedded-reber", "space": "rnn", "constraint": ["nnz<=400"], "trainings": 500}
+    asked = server.client.post("/v1/searches", json=body).json()
+    assert asked["metric"] == {"name": "legality", "goal": "maximize", "unit": "%"}
+    assert asked["result"] is None
+    server.client.post(f"/v1/searches/{asked['id']}:cancel")
+    server.wait(asked["id"])
+
+
+def test_the_front_of_a_metric_of_which_less_is_better():
+    trials = [
+        {"digest": str(n), "accuracy": error, "nnz": nnz} for n, (error, nnz) in enumerate([(3, 1), (2, 5), (4, 2)])
+    ]
+    front = front_of(trials, ["accuracy", "-nnz"], metric="rmse", goal="minimize")
+    assert [row["digest"] for row in front] == ["1", "0"], "2 is worse than 0 in both"
+    assert [row["digest"] for row in front_of(trials, ["accuracy", "-nnz"])] == ["2", "0"]
 
 
 def test_a_search_that_runs_is_cancelled_and_resumed(server, tiny):

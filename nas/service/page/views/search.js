@@ -39,7 +39,8 @@ export async function search({ root, signal, parts: [id] }) {
   const won = h("div");
   const charts = h("div", { class: "grid" });
   const rounds = h("div");
-  const list = trialTable((trial) => showTrial(id, trial, found.result?.metric ?? "accuracy"));
+  const metric = format.metric(found);
+  const list = trialTable((trial) => showTrial(id, trial, metric), metric);
   const log = h("ol");
   const logBox = h("div", { class: "log", tabindex: "0", role: "region", "aria-label": "log of the search" }, log);
   const stages = h("p", { class: "note stage", role: "status" });
@@ -181,10 +182,11 @@ export async function search({ root, signal, parts: [id] }) {
         h("dd", {}, h("strong", { class: "figure" }, value), h("span", { class: "note" }, note)),
       );
     const times = now.best_trainings > 1 ? `mean of ${now.best_trainings} trainings, validation` : "validation";
+    const best = typeof now.best === "number" ? times : "no result yet";
     const rank = now.agreement?.kendall;
     fill(
       tiles,
-      tile("Best so far", format.percent(now.best), typeof now.best === "number" ? times : "no result yet"),
+      tile("Best so far", format.value(now.best, metric), `${metric.name}, ${format.goal(metric)}; ${best}`),
       tile("Non-zero weights", format.count(now.best_nnz), "of the best"),
       tile(
         "Round",
@@ -201,7 +203,6 @@ export async function search({ root, signal, parts: [id] }) {
 
   function drawCharts() {
     const rows = trials.rows;
-    const metric = found.result?.metric ?? "accuracy";
     if (!rows.length) {
       fill(
         charts,
@@ -240,10 +241,10 @@ export async function search({ root, signal, parts: [id] }) {
     fill(
       charts,
       figure(
-        `Accuracy and ${cost}`,
+        `${format.title(metric.name)} and ${cost}`,
         legend,
         pareto(sets, cost, cost === "nnz" ? "non-zero weights" : cost, metric),
-        `Each dot is a training; towards the upper left is better. The front is ${front.state === "final" ? "final" : "that of the results so far"}.`,
+        `Each dot is a training; towards the ${metric.goal === "minimize" ? "lower" : "upper"} left is better. The front is ${front.state === "final" ? "final" : "that of the results so far"}.`,
         select,
       ),
       figure(
@@ -261,9 +262,9 @@ export async function search({ root, signal, parts: [id] }) {
           "Predicted and measured",
           [["second", "candidate"]],
           predicted(rows, metric),
-          `On the dashed line the prediction was right. ${forecastError(rows)}`,
+          `On the dashed line the prediction was right. ${forecastError(rows, metric)}`,
         ),
-      waysFigure(rows),
+      waysFigure(rows, metric),
     );
     list.show(rows);
   }
@@ -271,7 +272,7 @@ export async function search({ root, signal, parts: [id] }) {
   function drawRounds() {
     const byRound = new Map();
     for (const event of events) if (event.kind === "progress") byRound.set(event.data.round, event.data);
-    fill(rounds, byRound.size ? roundTable([...byRound.values()]) : h("p", { class: "note" }, "No round has begun."));
+    fill(rounds, byRound.size ? roundTable([...byRound.values()], metric) : h("p", { class: "note" }, "No round has begun."));
   }
 
   function drawLog() {
@@ -286,7 +287,7 @@ export async function search({ root, signal, parts: [id] }) {
             { class: `log-${event.data.level ?? event.kind}` },
             h("time", { datetime: event.data.at }, format.clock(event.data.at)),
             " ",
-            told(event),
+            told(event, metric),
           ),
         ),
     );

@@ -3,12 +3,12 @@
 import { Problem, answer, call } from "../api.js";
 import { learningCurve } from "../charts/learning_curve.js";
 import { figure } from "../charts/legend.js";
-import { shares } from "../charts/scale.js";
+import { ofMetric } from "../charts/scale.js";
 import { fill, h, newId } from "../dom.js";
 import * as format from "../format.js";
 import { table } from "../parts/table.js";
 
-/** Open the dialog; `metric` is the name of the metric of the search. */
+/** Open the dialog; `metric` is the metric of the search. */
 export async function showTrial(search, trial, metric) {
   const id = newId("trial");
   const [architecture, mask] = format.candidate(trial.candidate);
@@ -19,12 +19,9 @@ export async function showTrial(search, trial, metric) {
     ["way", format.way(trial.way)],
     ["architecture", architecture],
     ["mask", mask],
-    ["measured, validation", format.percent(trial.accuracy)],
-    ["measured, training", format.percent(trial.train_accuracy)],
-    [
-      "predicted",
-      typeof trial.score === "number" ? `${format.percent(trial.score)} ± ${(100 * trial.score_std).toFixed(2)}` : "–",
-    ],
+    [`${metric.name}, validation`, format.value(trial.accuracy, metric)],
+    [`${metric.name}, training`, format.value(trial.train_accuracy, metric)],
+    [`${metric.name}, predicted`, format.spread(trial.score, trial.score_std, metric)],
     ["non-zeros", format.count(trial.nnz)],
     ["parameters", format.count(trial.params)],
     ["multiplications", format.count(trial.macs)],
@@ -96,7 +93,7 @@ function drawn(curve, metric) {
     [
       { name: "epoch", cell: (one) => String(one.epoch), label: true },
       { name: "training loss", cell: (one) => loss(one.loss) },
-      { name: `${metric}, validation`, cell: (one) => format.percent(one.accuracy) },
+      { name: `${metric.name}, validation`, cell: (one) => format.value(one.accuracy, metric) },
     ],
     { caption: "learning curve by epoch", tall: true },
   );
@@ -109,9 +106,14 @@ function drawn(curve, metric) {
       "The mean over each epoch, over all phases of the training.",
     ),
     figure(
-      metric.replace(/^./, (letter) => letter.toUpperCase()),
+      format.title(metric.name),
       [],
-      learningCurve(curve.accuracies, `${metric}, validation`, format.percent, { least: 0, most: 1, label: shares }),
+      learningCurve(
+        curve.accuracies,
+        `${metric.name}, validation`,
+        (value) => format.value(value, metric),
+        ofMetric(metric),
+      ),
       "Measured on the validation examples after each epoch.",
     ),
     h("details", { class: "whole" }, h("summary", {}, "The same as a table"), grid.element),
