@@ -40,6 +40,8 @@ from nas.service.store.database import Database
 from nas.service.store.migration import upgrade
 from nas.service.worker import Worker
 
+IDLE_SECONDS = 600.0
+"""Seconds without a dry run after which their process ends and gives its memory back."""
 PAGE = Path(__file__).with_name("page")
 ROUTERS = (
     searches,
@@ -97,6 +99,7 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
         database=database,
         folder=folder,
         pool=pool,
+        dry_runs=CallPool(1, folder.path, settings.limits, idle=IDLE_SECONDS),
         predictions=Predictions(database, folder, pool),
         metrics=Metrics(),
     )
@@ -134,4 +137,5 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     finally:
         worker.stop()
         service.pool.close()
+        service.dry_runs.close()
         service.database.close()

@@ -123,7 +123,7 @@ def validate(request: Request, caller: Runner, body: Annotated[SearchRequest, Bo
     with service.database.read() as connection:
         stored = checked_request(connection, options(body))  # type: ignore[arg-type]
     _within_limits(service, stored)
-    found = service.pool.call("ahead", config=config_of(stored, service.folder, service.settings))
+    found = service.dry_runs.call("ahead", config=config_of(stored, service.folder, service.settings))
     return Outlook(**found)
 
 
