@@ -6,11 +6,14 @@ import shutil
 import stat
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_hex
 from typing import BinaryIO
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
 SEARCH_ID = re.compile(r"[0-9a-f]{22}")
 ARTIFACT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9]+)*")
+RESERVE = 64 << 20
+"""Bytes of the file system that uploads leave free, so that running searches can still write. With less, no search begins."""
 DATASET_KINDS = ("csv", "npz")
 
 
@@ -80,6 +83,19 @@ class DataFolder:
     def free(self) -> int:
         """Free bytes of the file system."""
         return shutil.disk_usage(self.path).free
+
+    def fault(self) -> str:
+        """Why no work can begin: the disk is full, or a folder cannot be written; empty if it can."""
+        try:
+            if self.free() < RESERVE:
+                return "the disk of the data folder is full"
+            for folder in (self.uploads, self.runs, self.logs):
+                probe = folder / f".probe-{token_hex(8)}"
+                os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+                probe.unlink()
+        except OSError as error:
+            return f"the data folder cannot be written: {error.strerror}"
+        return ""
 
 
 def opened(path: Path) -> BinaryIO:

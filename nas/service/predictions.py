@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from threading import Lock
 from typing import Any
 
 from sqlalchemy import insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from nas import __version__
 from nas.service.clock import now
@@ -19,6 +20,8 @@ from nas.service.processes.call_pool import CallPool, problem_of
 from nas.service.store.database import Database
 from nas.service.store.schema import predictions as table
 from nas.service.store.upload_store import DATASETS, MODEL, StoredUpload, find_upload
+
+log = logging.getLogger(__name__)
 
 FRESH = 60.0
 """Seconds for which an answer is given without a look into the database, where another server may have deleted the model."""
@@ -101,6 +104,8 @@ class Predictions:
                 connection.execute(insert(table).values(key=key, answer=answer, created=now()))
         except IntegrityError:  # another request had the same question
             return
+        except DBAPIError as error:  # a full disk: the answer is good, it is only not remembered
+            log.warning("a prediction is not stored: %s", error.orig)
 
     def _remember(self, key: str, answer: str, about: str) -> None:
         with self._lock:

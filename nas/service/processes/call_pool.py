@@ -177,6 +177,6 @@ def problem_of(error: dict[str, Any]) -> Problem:
         return Problem(422, "unprocessable" if kind == "usage" else "unsupported", detail)
     if kind == "memory":
         return Problem(422, "too-expensive", detail)
-    if kind in ("machine", "busy"):
+    if kind in ("disk", "machine", "busy"):
         return unavailable("machine", detail)
     return Problem(500, "internal", detail)

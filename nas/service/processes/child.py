@@ -1,11 +1,14 @@
 """The child's side: it reads and writes lines of JSON, limits its memory, and ends when its parent does."""
 
+import contextlib
+import errno
 import gc
 import json
 import os
 import re
 import sys
 import threading
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,6 +18,7 @@ from nas.process_memory import out_of_memory
 UPLOADED = re.compile(r"[^\s'\"]*/?(?:uploads|models|datasets)/[0-9a-f]+\.(?:onnx|csv|npz)")
 YOUNG = 10_000
 """Number of new objects before a garbage collection, as on the command line."""
+DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 ORPHANED = 75
 """Exit code of a child whose parent has ended."""
 
@@ -70,11 +74,27 @@ def without_paths(text: str) -> str:
     return text
 
 
+def log_traceback() -> None:
+    """Print the traceback of the present error to stderr; nothing if the disk of that log is full."""
+    with contextlib.suppress(OSError):
+        traceback.print_exc()
+
+
+def disk_fault(error: BaseException | None) -> bool:
+    """Whether an error, or what caused it, says that the disk is full or read-only."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in DISK_FAULTS:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def described(error: BaseException) -> dict[str, Any]:
     """An error as JSON: its kind and one line.
 
-    The kind is ``usage`` (asked wrongly), ``unsupported`` (a file that cannot be used), ``memory``, ``machine`` (disk, permission), ``run``
-    (a run that gave nothing, or is damaged), ``busy`` (another process has the run) or ``bug``.
+    The kind is ``usage`` (asked wrongly), ``unsupported`` (a file that cannot be used), ``memory``, ``disk`` (full or read-only),
+    ``machine`` (another fault of a file), ``run`` (a run that gave nothing, or is damaged), ``busy`` (another process has the run) or
+    ``bug``.
     """
     from nas.errors import NasError, RunError
 
@@ -82,6 +102,8 @@ def described(error: BaseException) -> dict[str, Any]:
     package = type(error).__module__.partition(".")[0]
     if out_of_memory(error):
         return {"kind": "memory", "detail": "the work needs more memory than is allowed"}
+    if disk_fault(error):
+        return {"kind": "disk", "detail": text}
     if isinstance(error, RunError):
         return {"kind": "busy" if "in use by another process" in text else "run", "detail": text}
     if isinstance(error, NasError):
@@ -92,5 +114,6 @@ def described(error: BaseException) -> dict[str, Any]:
         return {"kind": "unsupported", "detail": text}
     if isinstance(error, OSError):
         return {"kind": "machine", "detail": error.strerror or text}
-    print(f"{type(error).__name__}: {text}", file=sys.stderr)  # noqa: T201  the log of this process
+    with contextlib.suppress(OSError):
+        print(f"{type(error).__name__}: {text}", file=sys.stderr)  # noqa: T201  the log of this process
     return {"kind": "bug", "detail": f"unexpected error {type(error).__name__}; the log of the service has the details"}

@@ -6,13 +6,12 @@ The first line that it reads is the job: ``folder``, ``config``, ``memory`` (byt
 import contextlib
 import dataclasses
 import logging
-import traceback
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from nas.process_memory import limit_memory
-from nas.service.processes.child import Channel, described
+from nas.service.processes.child import Channel, described, log_traceback
 
 if TYPE_CHECKING:
     from nas.study.progress import Progress
@@ -28,7 +27,7 @@ def main() -> None:
             Path("/proc/self/oom_score_adj").write_text("500")  # the kernel shall end a search before the server
         best = _search(channel, job)
     except Exception as error:  # noqa: BLE001  every error is an answer; the traceback is logged
-        traceback.print_exc()
+        log_traceback()
         channel.send({"kind": "end", "error": described(error)})
     else:
         channel.send({"kind": "end", "result": best})

@@ -29,7 +29,9 @@ EXAMPLE: dict[str, Any] = {
 class ErrorShown(BaseModel):
     """Why a search failed."""
 
-    kind: str = Field(description="usage, unsupported, memory, machine, run, time, died or bug", examples=["memory"])
+    kind: str = Field(
+        description="usage, unsupported, memory, disk, machine, run, time, died or bug", examples=["memory"]
+    )
     detail: str = Field(description="what happened, and the remedy if there is one")
 
 

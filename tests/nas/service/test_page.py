@@ -301,6 +301,20 @@ def test_another_metric_is_shown_by_its_name_direction_and_unit(open_page, done)
     page.get_by_role("img", name="rmse against non-zero weights of all trials").wait_for()
 
 
+def test_a_service_that_cannot_work_says_why_on_every_view(open_page):
+    page = open_page("#/compare")
+    reason = "the disk of the data folder is full"
+    problem = {"type": "urn:nas:problem:not-ready", "title": "Service Unavailable", "status": 503, "detail": reason}
+    page.route("**/v2/health/ready", lambda route: route.fulfill(status=503, json=problem))
+    page.get_by_role("link", name="Predict").click()
+    line = page.get_by_text(f"The service cannot work now: {reason}.")
+    line.wait_for()
+    page.unroute("**/v2/health/ready")
+    page.get_by_role("link", name="Compare").click()
+    sync_api.expect(line).to_have_count(0)
+    open_page.said[:] = [text for text in open_page.said if "503" not in text]  # Chromium notes every such answer
+
+
 def test_a_search_is_a_template_for_another_one(open_page, done):
     search, _ = done
     page = open_page("#/compare")
