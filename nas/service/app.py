@@ -104,8 +104,8 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
         metrics=Metrics(),
     )
     app = App(title="nas", lifespan=_lifespan, docs_url=None, redoc_url=None, openapi_tags=TAGS)
-    app.state.service, app.state.open_without_tokens = service, settings.loopback
-    app.state.access = Access(database, open_without_tokens=settings.loopback, rate=settings.limits.rate)
+    app.state.service, app.state.open_without_tokens = service, settings.open_without_tokens
+    app.state.access = Access(database, open_without_tokens=settings.open_without_tokens, rate=settings.limits.rate)
     install(app)
     for module in ROUTERS:
         app.include_router(module.router)

@@ -85,6 +85,24 @@ def test_a_service_for_other_machines_needs_a_token(tmp_path):
     assert "nas token create" in done.stderr
 
 
+@pytest.mark.takes(15, "starts a server, and makes tokens in another process")
+def test_a_service_on_loopback_needs_a_token_if_it_is_told_so(serve, tmp_path):
+    data = tmp_path / "data"
+    command = [sys.executable, "-m", "nas", "serve", "--require-token", "--port", "0", "--data", str(data)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "nas token create" in done.stderr
+    made = token(data, "--scope", "read")
+    server = serve(data, "--searches", "0", "--require-token")
+    assert server.client.get("/v1/searches").status_code == 401
+    assert server.client.get("/v1/searches", headers=bearer(made["token"])).status_code == 200
+    revoke = [sys.executable, "-m", "nas", "token", "revoke", made["id"], "--data", str(data)]
+    subprocess.run(revoke, check=True, capture_output=True)
+    assert server.client.get("/v1/searches").status_code == 401
+    paths = server.client.get("/openapi.json").json()["paths"]
+    assert {} not in paths["/v1/searches"]["get"]["security"]
+
+
 @pytest.mark.parametrize(
     ("address", "part"),
     [("postgresql://nas:secret@127.0.0.1:1/x", "cannot be used"), ("mysql://nas:secret@h/x", "postgresql://")],
