@@ -238,15 +238,16 @@ class Client:
 
     def upload_model(self, path: Path | str) -> dict[str, Any]:
         """Upload an ONNX file; what the server knows of it, with ``sha256``."""
-        headers = {"content-type": "application/octet-stream"}
-        return self._connection.json("POST", "/v1/models", content=Path(path).read_bytes(), headers=headers)
+        headers, parameters = {"content-type": "application/octet-stream"}, {"name": Path(path).name[-200:]}
+        content = Path(path).read_bytes()
+        return self._connection.json("POST", "/v1/models", content=content, params=parameters, headers=headers)
 
     def upload_dataset(self, path: Path | str, *, target: str | None = None) -> dict[str, Any]:
         """Upload a .csv or .npz file, for a csv file with the column to predict; its ``sha256`` is the task of a search."""
         media = MEDIA.get(Path(path).suffix.lower())
         if media is None:
             raise UsageError(f"a data set is a .csv or .npz file, got {path}")
-        parameters = {} if target is None else {"target": target}
+        parameters = {"name": Path(path).name[-200:]} | ({} if target is None else {"target": target})
         content = Path(path).read_bytes()
         return self._connection.json(
             "POST", "/v1/datasets", content=content, params=parameters, headers={"content-type": media}

@@ -14,6 +14,7 @@ SEARCH_ID = re.compile(r"[0-9a-f]{22}")
 ARTIFACT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9]+)*")
 RESERVE = 64 << 20
 """Bytes of the file system that uploads leave free, so that running searches can still write. With less, no search begins."""
+PATHS = re.compile(r"[/\\]")
 DATASET_KINDS = ("csv", "npz")
 
 
@@ -26,13 +27,18 @@ class DataFolder:
     def create(self) -> None:
         """Make the folders; `OSError` if that is not possible. Other users of the machine cannot read them."""
         self.path.mkdir(parents=True, exist_ok=True)
-        for folder in (self.runs, self.models, self.datasets, self.uploads, self.logs):
+        for folder in (self.runs, self.inputs, self.models, self.datasets, self.uploads, self.logs):
             folder.mkdir(mode=0o700, exist_ok=True)
 
     @property
     def runs(self) -> Path:
         """Folder of the run folders."""
         return self.path / "runs"
+
+    @property
+    def inputs(self) -> Path:
+        """Folder of the uploads of each search, under the names that their users gave them."""
+        return self.path / "inputs"
 
     @property
     def models(self) -> Path:
@@ -57,6 +63,10 @@ class DataFolder:
     def run(self, search: str) -> Path:
         """The run folder of a search."""
         return self.runs / _matching(SEARCH_ID, search)
+
+    def input(self, search: str) -> Path:
+        """Working folder of a search, with links to its uploads."""
+        return self.inputs / _matching(SEARCH_ID, search)
 
     def log(self, search: str) -> Path:
         """What the processes of a search printed."""
@@ -89,13 +99,22 @@ class DataFolder:
         try:
             if self.free() < RESERVE:
                 return "the disk of the data folder is full"
-            for folder in (self.uploads, self.runs, self.logs):
+            for folder in (self.uploads, self.runs, self.inputs, self.logs):
                 probe = folder / f".probe-{token_hex(8)}"
                 os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
                 probe.unlink()
         except OSError as error:
             return f"the data folder cannot be written: {error.strerror}"
         return ""
+
+
+def plain_name(name: str, kind: str, sha256: str) -> str:
+    """The name under which a search sees an upload: the user's name without folders and without signs of a shell."""
+    suffix = ".onnx" if kind == "model" else f".{kind}"
+    stem = PATHS.split(name)[-1]
+    stem = stem[: -len(suffix)] if stem.lower().endswith(suffix) else stem
+    stem = re.sub(r"[^\w.-]+", "_", stem).strip("._-")[:80]
+    return f"{stem or sha256[:12]}{suffix}"
 
 
 def opened(path: Path) -> BinaryIO:

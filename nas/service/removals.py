@@ -54,8 +54,9 @@ def finish_all(database: Database, folder: DataFolder) -> None:
 
 def _remove_search(folder: DataFolder, id_: str) -> None:
     """Remove the files of a search; `OSError` if one of them cannot be removed."""
-    with contextlib.suppress(FileNotFoundError):
-        shutil.rmtree(folder.run(id_))
+    for path in (folder.run(id_), folder.input(id_)):
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(path)
     folder.log(id_).unlink(missing_ok=True)
 
 

@@ -144,7 +144,12 @@ class _Run:
             return
         with errors:
             process = launch(MODULE, folder.path, errors)
-        job = {"folder": str(folder.run(self._search.id)), "config": config, "memory": settings.limits.search_memory}
+        job = {
+            "folder": str(folder.run(self._search.id)),
+            "inputs": str(folder.input(self._search.id)),
+            "config": config,
+            "memory": settings.limits.search_memory,
+        }
         try:
             if process.stdin is not None:
                 process.stdin.write(json.dumps(job).encode() + b"\n")

@@ -5,7 +5,18 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from nas.service.api.kept_uploads import BINARY, IN_USE, Cursor, Family, Limit, Sha, UploadResource, require_type, store
+from nas.service.api.kept_uploads import (
+    BINARY,
+    IN_USE,
+    Cursor,
+    Family,
+    FileName,
+    Limit,
+    Sha,
+    UploadResource,
+    require_type,
+    store,
+)
 from nas.service.problems import Problem, unprocessable
 from nas.service.security.access import Reader, Runner
 from nas.service.service import Service, service_of
@@ -59,6 +70,7 @@ async def create(
     target: Annotated[
         str | None, Query(min_length=1, max_length=200, description="column of a csv file to predict")
     ] = None,
+    name: FileName = "",
 ) -> DatasetResource:
     """The body is the content of a csv file (`text/csv`) or of an npz file with `x` and `y` (`application/octet-stream`)."""
     kind = MEDIA_TYPES[require_type(request, tuple(MEDIA_TYPES))]
@@ -66,7 +78,7 @@ async def create(
         raise unprocessable("target names a column of a csv file")
 
     def keep(service: Service, got: Received) -> tuple[StoredUpload, bool]:
-        return _keep(service, caller.id, got, kind, target)
+        return _keep(service, caller.id, got, kind, target, name)
 
     most = service_of(request).settings.limits.dataset
     return DatasetResource.of(await FAMILY.take(request, response, caller, most, f".{kind}", keep))
@@ -97,7 +109,9 @@ def delete(request: Request, caller: Runner, sha256: Sha) -> None:
     FAMILY.delete(service_of(request), caller, sha256)
 
 
-def _keep(service: Service, owner: str, got: Received, kind: str, target: str | None) -> tuple[StoredUpload, bool]:
+def _keep(
+    service: Service, owner: str, got: Received, kind: str, target: str | None, name: str
+) -> tuple[StoredUpload, bool]:
     """Check the file in a process of its own, and store it; returns its facts, and whether it is new."""
     with service.database.read() as connection:
         known = find_upload(connection, got.sha256, DATASETS)
@@ -107,5 +121,5 @@ def _keep(service: Service, owner: str, got: Received, kind: str, target: str | 
             raise Problem(409, "other-target", f"{detail}; a search can name another target")
         return known, False
     facts = service.pool.call("read_dataset", file=str(got.path), target=target)
-    upload = new_upload(kind, got.sha256, owner, "", got.bytes, facts | {"target": target})
+    upload = new_upload(kind, got.sha256, owner, name, got.bytes, facts | {"target": target})
     return upload, store(service, got, upload)

@@ -30,6 +30,9 @@ from nas.service.uploads import Received, receive
 Sha = Annotated[str, Path(pattern="^[0-9a-f]{64}$", examples=["ab" * 32], description="sha256 of an uploaded file")]
 Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the page before")]
 Limit = Annotated[int, Query(ge=1, le=cursors.MOST, description="most items of the page")]
+FileName = Annotated[
+    str, Query(max_length=200, examples=["iris.csv"], description="how the file is called on your machine")
+]
 BINARY = {"schema": {"type": "string", "format": "binary"}}
 IN_USE: dict[int | str, dict[str, Any]] = {409: {"description": "a search that waits or runs uses the file"}}
 
@@ -39,6 +42,7 @@ class UploadResource(BaseModel):
 
     sha256: str
     kind: str = Field(description="model, csv or npz")
+    name: str = Field(description="how its owner called it; empty if that was not said", examples=["iris.csv"])
     bytes: int
     owner: str
     created: str

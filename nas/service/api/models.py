@@ -7,7 +7,18 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from starlette.concurrency import run_in_threadpool
 
-from nas.service.api.kept_uploads import BINARY, IN_USE, Cursor, Family, Limit, Sha, UploadResource, require_type, store
+from nas.service.api.kept_uploads import (
+    BINARY,
+    IN_USE,
+    Cursor,
+    Family,
+    FileName,
+    Limit,
+    Sha,
+    UploadResource,
+    require_type,
+    store,
+)
 from nas.service.data_folder import SHA256
 from nas.service.json_numbers import Real, Whole
 from nas.service.predictions import DATASET
@@ -147,12 +158,12 @@ class BatchAnswer(BaseModel):
     openapi_extra={"requestBody": {"required": True, "content": {"application/octet-stream": BINARY}}},
     responses={200: {"model": ModelResource, "description": "the same file was uploaded before"}},
 )
-async def create(request: Request, response: Response, caller: Runner) -> ModelResource:
+async def create(request: Request, response: Response, caller: Runner, name: FileName = "") -> ModelResource:
     """The body is the content of the file. Its name is the SHA-256 of its content; the same content is stored once."""
     require_type(request, ("application/octet-stream", "application/x-onnx", "application/onnx"))
 
     def keep(service: Service, got: Received) -> tuple[StoredUpload, bool]:
-        return _keep(service, caller.id, got)
+        return _keep(service, caller.id, got, name)
 
     most = service_of(request).settings.limits.model
     return ModelResource.of(await FAMILY.take(request, response, caller, most, ".onnx", keep))
@@ -220,12 +231,12 @@ def _question(body: Question) -> dict[str, Any]:
     return question
 
 
-def _keep(service: Service, owner: str, got: Received) -> tuple[StoredUpload, bool]:
+def _keep(service: Service, owner: str, got: Received, name: str) -> tuple[StoredUpload, bool]:
     """Check the file in a process of its own, and store it; returns its facts, and whether it is new."""
     with service.database.read() as connection:
         known = find_upload(connection, got.sha256, (MODEL,))
     if known is not None:
         return known, False
     facts = service.pool.call("read_model", file=str(got.path))
-    upload = new_upload(MODEL, got.sha256, owner, "", got.bytes, facts)
+    upload = new_upload(MODEL, got.sha256, owner, name, got.bytes, facts)
     return upload, store(service, got, upload)

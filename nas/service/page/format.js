@@ -105,6 +105,9 @@ export const way = (name) => WAYS[name] ?? name;
 
 const HASH = /^[0-9a-f]{64}$/;
 
+/** The task of a search in words. */
+export const taskOf = (search) => (HASH.test(search.request.task) && search.files?.task) || task(search.request.task);
+
 /** The name of a task; an uploaded data set is named by the file that this tab uploaded, else by its hash. */
 export function task(name = "digits") {
   if (!HASH.test(name)) return name;

@@ -10,6 +10,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -28,6 +29,7 @@ class Channel:
 
     def __init__(self) -> None:
         """Takes over stdin and stdout of this process."""
+        start_folder()
         self._out = os.fdopen(os.dup(1), "wb", buffering=0)
         self.input: BinaryIO = os.fdopen(os.dup(0), "rb")
         os.dup2(2, 1)
@@ -65,10 +67,16 @@ class Channel:
         os._exit(ORPHANED)
 
 
+@cache
+def start_folder() -> Path:
+    """The working folder in which this process was started: the data folder of the service."""
+    return Path.cwd()
+
+
 def without_paths(text: str) -> str:
     """The text of an error without the paths of this server, which are nobody's business."""
     text = UPLOADED.sub("the file", text)
-    places = {str(Path.cwd()): "the data folder", os.environ.get("NAS_DATA_DIR", "").rstrip("/"): "NAS_DATA_DIR"}
+    places = {str(start_folder()): "the data folder", os.environ.get("NAS_DATA_DIR", "").rstrip("/"): "NAS_DATA_DIR"}
     for place, name in places.items():
         text = text.replace(place, name) if len(place) > 1 else text
     return text

@@ -11,6 +11,7 @@ EXAMPLE: dict[str, Any] = {
     "id": "019b2f0c8a10aabbccddee",
     "state": "running",
     "request": {"task": "digits", "constraint": ["nnz<=300"], "trainings": 12, "seed": 1},
+    "files": {},
     "owner": "local",
     "trainings": 12,
     "created": "2026-05-01T12:00:00.000Z",
@@ -51,6 +52,7 @@ class SearchResource(BaseModel):
     id: str
     state: State = Field(description="queued, running, done, failed or cancelled")
     request: dict[str, Any] = Field(description="the options that the request set")
+    files: dict[str, str] = Field(description="names of the uploads in the request, by option: `task`, `model`")
     owner: str = Field(description="id of the token that asked for it, or `local`")
     trainings: int = Field(description="total number of trainings")
     created: str = Field(description="time of the request, ISO 8601 in UTC")
@@ -80,6 +82,7 @@ def resource(search: StoredSearch, root: str = "") -> SearchResource:
         id=search.id,
         state=search.state,
         request={name: value for name, value in search.request.items() if name != "uploads"},
+        files=_files(search),
         owner=search.owner,
         trainings=search.trainings,
         created=iso(search.created) or "",
@@ -93,3 +96,10 @@ def resource(search: StoredSearch, root: str = "") -> SearchResource:
         error=None if search.error is None else ErrorShown(**search.error),
         links={"self": here} | {part: f"{here}/{part}" for part in parts},
     )
+
+
+def _files(search: StoredSearch) -> dict[str, str]:
+    """The names of the uploads, as the files of the run tell them."""
+    uploads = search.request.get("uploads", {})
+    names = {option: uploads.get(f"{option}_name") for option in ("task", "model")}
+    return {option: name for option, name in names.items() if name}

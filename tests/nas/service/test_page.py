@@ -236,6 +236,9 @@ def test_a_csv_file_becomes_a_task(open_page, server, tmp_path):
     page.get_by_role("button", name="Upload").click()
     sync_api.expect(page.get_by_label("uploaded data set")).to_contain_text("things.csv")
     (stored,) = server.client.get("/v1/datasets").json()["items"]
+    assert stored["name"] == "things.csv"
+    other = open_page("#/predict")
+    sync_api.expect(other.get_by_label("Task", exact=True)).to_contain_text("your data: things.csv")
     page.get_by_text("The same with curl").click()
     sync_api.expect(page.get_by_role("region", name="Ask for this search")).to_contain_text(stored["sha256"])
 

@@ -29,7 +29,7 @@ export function networkPart(spaces, models, start, onchange) {
   const own = uploaded({
     items: models,
     chosen: start.model ?? models[0]?.sha256 ?? null,
-    list: { label: "uploaded model", key: "model", name: (one) => nameOf(one.sha256) },
+    list: { label: "uploaded model", key: "model", name: (one) => nameOf(one) },
     facts: (one) => modelFacts(one.facts),
     place: "v1/models",
     file: {

@@ -20,7 +20,7 @@ export function taskPart(tasks, datasets, start, onchange) {
   const own = uploaded({
     items: datasets,
     chosen: isOwn ? start.task : (datasets[0]?.sha256 ?? null),
-    list: { label: "uploaded data set", key: "dataset", name: (one) => `${nameOf(one.sha256)} (${one.kind})` },
+    list: { label: "uploaded data set", key: "dataset", name: (one) => `${nameOf(one)} (${one.kind})` },
     facts: (one) => dataFacts(one.facts),
     place: "v1/datasets",
     file: {

@@ -39,7 +39,7 @@ export async function compare({ root, signal, query }) {
   }
   const ids = [query.get("a") ?? known[1].id, query.get("b") ?? known[0].id];
   const name = (one) =>
-    `${format.task(one.request.task)} · ${format.choices(one.request)} · ${one.state} · ${format.ago(one.created)}`;
+    `${format.taskOf(one)} · ${format.choices(one.request)} · ${one.state} · ${format.ago(one.created)}`;
   const pick = (index) =>
     select(
       known.map((one) => [one.id, name(one)]),
@@ -56,7 +56,7 @@ export async function compare({ root, signal, query }) {
   fill(root, head, h("div", { class: "fields two" }, field("First", pick(0)), field("Second", pick(1))), out);
   const [options, ...sides] = await Promise.all([schema(), ...ids.map((id) => side(id, signal))]);
   const labels = sides.map(
-    (one, index) => `${index === 0 ? "First" : "Second"}: ${format.task(one.search.request.task)}`,
+    (one, index) => `${index === 0 ? "First" : "Second"}: ${format.taskOf(one.search)}`,
   );
   const legend = sides.map((_, index) => [COLOURS[index][0], labels[index]]);
   const metric = format.metric(sides[0].search);

@@ -22,9 +22,9 @@ export async function predict({ root, signal }) {
   const file = uploaded({
     items: models,
     chosen: null,
-    list: { label: "earlier upload", key: "model", name: (one) => nameOf(one.sha256), none: "an earlier upload…" },
+    list: { label: "earlier upload", key: "model", name: (one) => nameOf(one), none: "an earlier upload…" },
     facts: (one) => [
-      h("strong", {}, nameOf(one.sha256)),
+      h("strong", {}, nameOf(one)),
       ` · ${modelFacts(one.facts)} · ${format.bytes(one.bytes)}`,
     ],
     place: "v1/models",
@@ -40,7 +40,7 @@ export async function predict({ root, signal }) {
     [
       ["", "every known task that fits"],
       ...tasks.map((one) => one.name),
-      ...datasets.map((one) => [one.sha256, `your data: ${nameOf(one.sha256)}`]),
+      ...datasets.map((one) => [one.sha256, `your data: ${nameOf(one)}`]),
     ],
     "digits",
   );

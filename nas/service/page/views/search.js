@@ -91,7 +91,7 @@ export async function search({ root, signal, parts: [id] }) {
       h(
         "div",
         { class: "row between" },
-        h("div", { class: "row title" }, h("h1", {}, format.task(found.request.task)), chip(found)),
+        h("div", { class: "row title" }, h("h1", {}, format.taskOf(found)), chip(found)),
         h("div", { class: "row" }, actions()),
       ),
       h(

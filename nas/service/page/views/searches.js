@@ -120,7 +120,7 @@ export async function searches({ root, signal }) {
 }
 
 function row(search, chosen, choose) {
-  const name = format.task(search.request.task);
+  const name = format.taskOf(search);
   return h(
     "li",
     { class: "card search-row" },
