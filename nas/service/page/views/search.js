@@ -17,7 +17,10 @@ import { active, chip, progress } from "../parts/state.js";
 import { showTrial } from "./trial.js";
 import { winner } from "./winner.js";
 
-export async function search({ root, signal, parts: [id] }) {
+export async function search({ root, signal: ended, parts: [id] }) {
+  const own = new AbortController();
+  const { signal } = own;
+  ended.addEventListener("abort", () => own.abort());
   const path = `v1/searches/${id}`;
   let found = await call(path, { signal });
   const trials = new Trials(id);
@@ -148,11 +151,13 @@ export async function search({ root, signal, parts: [id] }) {
 
   async function remove() {
     if (!(await confirmed("Delete this search, with its trials and files? This cannot be undone.", "Delete"))) return;
+    own.abort(); // nothing is asked about the search any more
     try {
       await answer(path, { method: "DELETE" });
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
       notify(problem.message);
+      window.dispatchEvent(new HashChangeEvent("hashchange")); // shows the view again
       return;
     }
     location.hash = "#/";
