@@ -92,8 +92,8 @@ function drawn(curve, metric) {
   const grid = table(
     [
       { name: "epoch", cell: (one) => String(one.epoch), label: true },
-      { name: "training loss", cell: (one) => loss(one.loss) },
-      { name: `${metric.name}, validation`, cell: (one) => format.value(one.accuracy, metric) },
+      { name: "loss", cell: (one) => loss(one.loss) },
+      { name: metric.name, cell: (one) => format.value(one.accuracy, metric) },
     ],
     { caption: "learning curve by epoch", tall: true },
   );
