@@ -28,6 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-host", action="append", metavar="NAME", help="host name under which the service is called; repeatable"
     )
+    parser.add_argument(
+        "--require-token",
+        action="store_true",
+        help="every request needs a token, also on 127.0.0.1 (default: there only after the first token was made)",
+    )
     add_searches(parser, 1)
     parser.add_argument(
         "--callers", type=int, default=1, metavar="N", help="processes for predictions and checks (default: 1)"

@@ -64,7 +64,7 @@ def settings_of(args: argparse.Namespace) -> "Settings":
     given = vars(args)
     limits |= {name: given[name] for name in ("trainings", "daily_trainings", "queue", "rate") if name in given}
     limits |= {name: round(given[name] * GIB) for name in ("stored", "model", "dataset") if name in given}
-    others = {name: given[name] for name in ("host", "port", "root_path", "callers") if name in given}
+    others = {name: given[name] for name in ("host", "port", "root_path", "callers", "require_token") if name in given}
     return Settings(
         data=Path(args.data).absolute(),
         database=args.database,

@@ -116,6 +116,18 @@ class Client:
         """Cancel a search; what it has found is kept."""
         return self._connection.json("POST", f"/v1/searches/{_id(id_)}:cancel")
 
+    def delete(self, id_: str) -> None:
+        """Delete a search that ended, with its files; `ServerError` for one that waits or runs, and for an unknown one."""
+        self._connection.send("DELETE", f"/v1/searches/{_id(id_)}")
+
+    def delete_model(self, sha256: str) -> None:
+        """Delete an uploaded model; `ServerError` while a search that waits or runs uses it, and for an unknown one."""
+        self._connection.send("DELETE", f"/v1/models/{_id(sha256)}")
+
+    def delete_dataset(self, sha256: str) -> None:
+        """Delete an uploaded data set; errors as for `delete_model`."""
+        self._connection.send("DELETE", f"/v1/datasets/{_id(sha256)}")
+
     def resume(
         self,
         id_: str,
@@ -150,6 +162,10 @@ class Client:
     def events(self, id_: str) -> Iterator[Event]:
         """What has happened to a search and what happens, until it ends; a broken connection leaves no gap."""
         return self._connection.events(f"/v1/searches/{_id(id_)}/events")
+
+    def trial(self, id_: str, number: int) -> dict[str, Any]:
+        """A finished training of a search: ``trial``, and ``curve`` with ``losses`` and ``accuracies`` by epoch (or None)."""
+        return self._connection.json("GET", f"/v1/searches/{_id(id_)}/trials/{number:d}")
 
     def follow(
         self,
@@ -222,15 +238,16 @@ class Client:
 
     def upload_model(self, path: Path | str) -> dict[str, Any]:
         """Upload an ONNX file; what the server knows of it, with ``sha256``."""
-        headers = {"content-type": "application/octet-stream"}
-        return self._connection.json("POST", "/v1/models", content=Path(path).read_bytes(), headers=headers)
+        headers, parameters = {"content-type": "application/octet-stream"}, {"name": Path(path).name[-200:]}
+        content = Path(path).read_bytes()
+        return self._connection.json("POST", "/v1/models", content=content, params=parameters, headers=headers)
 
     def upload_dataset(self, path: Path | str, *, target: str | None = None) -> dict[str, Any]:
         """Upload a .csv or .npz file, for a csv file with the column to predict; its ``sha256`` is the task of a search."""
         media = MEDIA.get(Path(path).suffix.lower())
         if media is None:
             raise UsageError(f"a data set is a .csv or .npz file, got {path}")
-        parameters = {} if target is None else {"target": target}
+        parameters = {"name": Path(path).name[-200:]} | ({} if target is None else {"target": target})
         content = Path(path).read_bytes()
         return self._connection.json(
             "POST", "/v1/datasets", content=content, params=parameters, headers={"content-type": media}

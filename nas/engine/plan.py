@@ -92,12 +92,13 @@ class SearchPlan:
         return dataclasses.replace(self, config=config, strategy=strategies.create("random"), predictor=None)
 
 
-def resolve(config: SearchConfig, task: Task | None = None) -> SearchPlan:
+def resolve(config: SearchConfig, task: Task | None = None, *, keep_paths: bool = False) -> SearchPlan:
     """The plan of a search: everything that a configuration names, as objects.
 
     Args:
         config: configuration from the user.
         task: the data if they are already loaded, or prepared for a model file.
+        keep_paths: whether the plan names data and model by the paths of `config`, instead of absolute ones.
 
     Raises:
         UsageError, ConstraintError, PluginError, SpaceError, PredictorError: a name that does not exist or a value that does not fit.
@@ -108,7 +109,7 @@ def resolve(config: SearchConfig, task: Task | None = None) -> SearchPlan:
     if metric != task.metric:
         task = dataclasses.replace(task, metric=metric)
     bounds = constraints.parse_all(config.constraint, metric)
-    config = config.resolved(len(task.train), families=suited(task.signature))
+    config = config.resolved(len(task.train), families=suited(task.signature), keep_paths=keep_paths)
     space, table = space_of(config, task, bounds), None
     if config.table is not None:
         space, table = _looked_up(config, space)

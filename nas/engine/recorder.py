@@ -16,6 +16,7 @@ from nas.engine.planner import RoundPlan
 from nas.exporters.onnx_export import as_exported
 from nas.measure.costs import COSTS, counts_in_file, measure_all
 from nas.study.constraints import on_costs
+from nas.study.learning_curves import LearningCurve
 from nas.study.record import Record
 from nas.study.run_folder import RunFolder
 from nas.study.trial import Trial, results_by_candidate
@@ -44,6 +45,7 @@ class Recorder:
     def add(self, plan: RoundPlan, trainings: Sequence[Training]) -> None:
         """Add the trials that the record lacks. A network is saved before its trial is recorded."""
         first = sum(trial.round < plan.round for trial in self.record.trials)
+        self._write_curves(plan.round, first, trainings)
         for index, training in enumerate(trainings):
             trial = replace(trial_of(plan, index, first + index, training), way=self._way(plan, index))
             if trial.number < len(self.record.trials):
@@ -59,6 +61,17 @@ class Recorder:
             self.record.add(trial)
         self._keep_leaders()
         self.folder.write_trials(self.record.trials)
+
+    def _write_curves(self, round_: int, first: int, trainings: Sequence[Training]) -> None:
+        """Write the learning curves before the trials are recorded, so that no trial lacks its own. A look-up has none."""
+        results = {first + index: one.result for index, one in enumerate(trainings)}
+        curves = {
+            number: LearningCurve.of(result.losses, result.accuracies)
+            for number, result in results.items()
+            if not isinstance(result, Exception) and result.losses
+        }
+        if curves:
+            self.folder.write_curves(round_, curves)
 
     def _way(self, plan: RoundPlan, index: int) -> Way:
         """How the candidate was found: a candidate that is trained again keeps its way."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
+from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
 from nas.service.api import (
@@ -30,6 +31,7 @@ from nas.service.metrics import Metrics
 from nas.service.openapi import document
 from nas.service.predictions import Predictions
 from nas.service.processes.call_pool import CallPool
+from nas.service.removals import finish_all
 from nas.service.security.access import Access
 from nas.service.security.guard import Guard
 from nas.service.security.hosts import Hosts
@@ -39,6 +41,8 @@ from nas.service.store.database import Database
 from nas.service.store.migration import upgrade
 from nas.service.worker import Worker
 
+IDLE_SECONDS = 600.0
+"""Seconds without a dry run after which their process ends and gives its memory back."""
 PAGE = Path(__file__).with_name("page")
 ROUTERS = (
     searches,
@@ -105,12 +109,13 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
         database=database,
         folder=folder,
         pool=pool,
+        dry_runs=CallPool(1, folder.path, settings.limits, idle=IDLE_SECONDS),
         predictions=Predictions(database, folder, pool),
         metrics=Metrics(),
     )
     app = App(title="nas", lifespan=_lifespan, docs_url=None, redoc_url=None, openapi_tags=TAGS)
-    app.state.service, app.state.open_without_tokens = service, settings.loopback
-    app.state.access = Access(database, open_without_tokens=settings.loopback, rate=settings.limits.rate)
+    app.state.service, app.state.open_without_tokens = service, settings.open_without_tokens
+    app.state.access = Access(database, open_without_tokens=settings.open_without_tokens, rate=settings.limits.rate)
     install(app)
     for module in ROUTERS:
         app.include_router(module.router)
@@ -133,6 +138,7 @@ def openapi_text(settings: Settings) -> str:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
+    await run_in_threadpool(finish_all, service.database, service.folder)
     worker = Worker(service.database, service.folder, service.settings)
     worker.start()
     service.pool.warm()
@@ -141,4 +147,5 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     finally:
         worker.stop()
         service.pool.close()
+        service.dry_runs.close()
         service.database.close()

@@ -6,11 +6,15 @@ import shutil
 import stat
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_hex
 from typing import BinaryIO
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
 SEARCH_ID = re.compile(r"[0-9a-f]{22}")
 ARTIFACT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9]+)*")
+RESERVE = 64 << 20
+"""Bytes of the file system that uploads leave free, so that running searches can still write. With less, no search begins."""
+PATHS = re.compile(r"[/\\]")
 DATASET_KINDS = ("csv", "npz")
 
 
@@ -23,13 +27,18 @@ class DataFolder:
     def create(self) -> None:
         """Make the folders; `OSError` if that is not possible. Other users of the machine cannot read them."""
         self.path.mkdir(parents=True, exist_ok=True)
-        for folder in (self.runs, self.models, self.datasets, self.uploads, self.logs):
+        for folder in (self.runs, self.inputs, self.models, self.datasets, self.uploads, self.logs):
             folder.mkdir(mode=0o700, exist_ok=True)
 
     @property
     def runs(self) -> Path:
         """Folder of the run folders."""
         return self.path / "runs"
+
+    @property
+    def inputs(self) -> Path:
+        """Folder of the uploads of each search, under the names that their users gave them."""
+        return self.path / "inputs"
 
     @property
     def models(self) -> Path:
@@ -55,6 +64,10 @@ class DataFolder:
         """The run folder of a search."""
         return self.runs / _matching(SEARCH_ID, search)
 
+    def input(self, search: str) -> Path:
+        """Working folder of a search, with links to its uploads."""
+        return self.inputs / _matching(SEARCH_ID, search)
+
     def log(self, search: str) -> Path:
         """What the processes of a search printed."""
         return self.logs / f"{_matching(SEARCH_ID, search)}.log"
@@ -69,6 +82,10 @@ class DataFolder:
             raise ValueError(f"a data set is csv or npz, got {kind!r}")
         return self.datasets / f"{_matching(SHA256, sha256)}.{kind}"
 
+    def upload(self, kind: str, sha256: str) -> Path:
+        """An uploaded file; `kind` is ``model``, ``csv`` or ``npz``."""
+        return self.model(sha256) if kind == "model" else self.dataset(sha256, kind)
+
     def artifact(self, search: str, name: str) -> Path:
         """A file directly in the run folder of a search."""
         return self.run(search) / _matching(ARTIFACT, name)
@@ -76,6 +93,28 @@ class DataFolder:
     def free(self) -> int:
         """Free bytes of the file system."""
         return shutil.disk_usage(self.path).free
+
+    def fault(self) -> str:
+        """Why no work can begin: the disk is full, or a folder cannot be written; empty if it can."""
+        try:
+            if self.free() < RESERVE:
+                return "the disk of the data folder is full"
+            for folder in (self.uploads, self.runs, self.inputs, self.logs):
+                probe = folder / f".probe-{token_hex(8)}"
+                os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+                probe.unlink()
+        except OSError as error:
+            return f"the data folder cannot be written: {error.strerror}"
+        return ""
+
+
+def plain_name(name: str, kind: str, sha256: str) -> str:
+    """The name under which a search sees an upload: the user's name without folders and without signs of a shell."""
+    suffix = ".onnx" if kind == "model" else f".{kind}"
+    stem = PATHS.split(name)[-1]
+    stem = stem[: -len(suffix)] if stem.lower().endswith(suffix) else stem
+    stem = re.sub(r"[^\w.-]+", "_", stem).strip("._-")[:80]
+    return f"{stem or sha256[:12]}{suffix}"
 
 
 def opened(path: Path) -> BinaryIO:

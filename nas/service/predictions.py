@@ -2,13 +2,15 @@
 
 import hashlib
 import json
+import logging
+import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from threading import Lock
 from typing import Any
 
 from sqlalchemy import insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from nas import __version__
 from nas.service.clock import now
@@ -17,8 +19,12 @@ from nas.service.problems import not_found, unprocessable
 from nas.service.processes.call_pool import CallPool, problem_of
 from nas.service.store.database import Database
 from nas.service.store.schema import predictions as table
-from nas.service.store.upload_store import MODEL, StoredUpload, find_upload
+from nas.service.store.upload_store import DATASETS, MODEL, StoredUpload, find_upload
 
+log = logging.getLogger(__name__)
+
+FRESH = 60.0
+"""Seconds for which an answer is given without a look into the database, where another server may have deleted the model."""
 MOST = 20_000
 """Answers in memory; one takes about a kilobyte."""
 DATASET = "dataset"
@@ -31,17 +37,24 @@ class Predictions:
     def __init__(self, database: Database, folder: DataFolder, pool: CallPool) -> None:
         """Nothing is remembered yet."""
         self._database, self._folder, self._pool = database, folder, pool
-        self._answers: OrderedDict[str, str] = OrderedDict()
+        self._answers: OrderedDict[str, tuple[str, float, str]] = OrderedDict()
         self._lock = Lock()
 
     def remembered(self, sha256: str, question: Mapping[str, Any]) -> str | None:
-        """The answer as JSON if it is in memory."""
+        """The answer as JSON if it is in memory, and new enough."""
         key = _key(sha256, question)
         with self._lock:
-            found = self._answers.get(key)
-            if found is not None:
-                self._answers.move_to_end(key)
-            return found
+            answer, at, _ = self._answers.get(key, (None, 0.0, ""))
+            if answer is None or time.monotonic() - at > FRESH:
+                return None
+            self._answers.move_to_end(key)
+            return answer
+
+    def forget(self, sha256: str) -> None:
+        """Forget the answers in memory about a file that was deleted."""
+        with self._lock:
+            for key in [key for key, (_, _, about) in self._answers.items() if sha256 in about]:
+                del self._answers[key]
 
     def ask(self, sha256: str, question: Mapping[str, Any]) -> str:
         """The answer as JSON: from the database, or computed in a process of its own.
@@ -49,22 +62,28 @@ class Predictions:
         Raises:
             Problem: 404 for an unknown model, 422 for one that cannot be predicted, 503 if no process is free.
         """
-        answer = self._stored(_key(sha256, question)) or self._computed(sha256, question)
-        self._remember(_key(sha256, question), answer)
+        data = self._require(sha256, question)
+        key = _key(sha256, question)
+        answer = self._stored(key) or self._computed(sha256, question, data)
+        self._remember(key, answer, f"{sha256} {question.get(DATASET, '')}")
         return answer
+
+    def _require(self, sha256: str, question: Mapping[str, Any]) -> StoredUpload | None:
+        """The data set of the question, if it names one; `Problem` if the model or the data set is not there (any more)."""
+        with self._database.read() as connection:
+            if find_upload(connection, sha256, (MODEL,)) is None:
+                raise not_found(f"model {sha256}; post it to /v1/models first")
+            data = find_upload(connection, str(question.get(DATASET)), DATASETS)
+        if DATASET in question and data is None:
+            raise unprocessable(f"there is no uploaded data set {question[DATASET]}; post it to /v1/datasets first")
+        return data
 
     def _stored(self, key: str) -> str | None:
         with self._database.read() as connection:
             found = connection.execute(select(table.c.answer).where(table.c.key == key)).scalar_one_or_none()
         return None if found is None else str(found)
 
-    def _computed(self, sha256: str, question: Mapping[str, Any]) -> str:
-        with self._database.read() as connection:
-            if find_upload(connection, sha256, (MODEL,)) is None:
-                raise not_found(f"model {sha256}; post it to /v1/models first")
-            data = find_upload(connection, str(question.get(DATASET)), ("csv", "npz"))
-        if DATASET in question and data is None:
-            raise unprocessable(f"there is no uploaded data set {question[DATASET]}; post it to /v1/datasets first")
+    def _computed(self, sha256: str, question: Mapping[str, Any], data: StoredUpload | None) -> str:
         path = str(self._folder.model(sha256))
         asked = {name: value for name, value in question.items() if name != DATASET}
         if data is not None:
@@ -85,10 +104,13 @@ class Predictions:
                 connection.execute(insert(table).values(key=key, answer=answer, created=now()))
         except IntegrityError:  # another request had the same question
             return
+        except DBAPIError as error:  # a full disk: the answer is good, it is only not remembered
+            log.warning("a prediction is not stored: %s", error.orig)
 
-    def _remember(self, key: str, answer: str) -> None:
+    def _remember(self, key: str, answer: str, about: str) -> None:
         with self._lock:
-            self._answers[key] = answer
+            self._answers[key] = answer, time.monotonic(), about
+            self._answers.move_to_end(key)
             while len(self._answers) > MOST:
                 self._answers.popitem(last=False)
 

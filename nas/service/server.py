@@ -99,12 +99,14 @@ def opened(settings: Settings) -> Database:
 
 
 def require_token(settings: Settings, database: Database) -> None:
-    """`UsageError` if other machines could use the service and there is no valid token."""
-    if settings.loopback:
+    """`UsageError` if the service needs a token, and there is no valid one."""
+    if settings.open_without_tokens:
         return
     with database.read() as connection:
         if any(token.valid(now()) for token in list_tokens(connection)):
             return
+    if settings.loopback:
+        raise UsageError("--require-token: there is no token yet; make one with `nas token create`")
     raise UsageError(
         f"{settings.host} can be reached from other machines, and there is no token yet: make one with `nas token create`, "
         "or listen on 127.0.0.1"

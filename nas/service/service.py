@@ -22,6 +22,7 @@ class Service:
         database: connections to the database.
         folder: paths of the data folder.
         pool: processes for predictions and checks.
+        dry_runs: a process for dry runs, which take long; it starts with the first one.
         predictions: answers that are remembered.
         metrics: what is counted for Prometheus.
         names: lists of names by kind, remembered.
@@ -32,6 +33,7 @@ class Service:
     database: Database
     folder: DataFolder
     pool: CallPool
+    dry_runs: CallPool
     predictions: Predictions
     metrics: Metrics
     names: dict[str, list[dict[str, str]]] = field(default_factory=dict)

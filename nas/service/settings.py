@@ -54,6 +54,7 @@ class Settings:
         host: address to listen to.
         port: TCP port; 0 takes a free one.
         root_path: prefix under which a proxy publishes the service, such as ``/nas``; empty without a proxy.
+        require_token: whether every request needs a token, also on loopback before the first token is made.
         allowed_hosts: further host names under which the service may be called.
         searches: searches that run at the same time on this machine; 0 for a server that only answers.
         callers: processes for predictions and checks.
@@ -66,6 +67,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8080
     root_path: str = ""
+    require_token: bool = False
     allowed_hosts: tuple[str, ...] = ()
     searches: int = 1
     callers: int = 1
@@ -81,6 +83,11 @@ class Settings:
             return ip_address(self.host).is_loopback
         except ValueError:
             return False
+
+    @property
+    def open_without_tokens(self) -> bool:
+        """Whether requests need no token as long as none was ever made."""
+        return self.loopback and not self.require_token
 
     @property
     def database_url(self) -> str:

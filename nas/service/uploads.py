@@ -9,11 +9,8 @@ from secrets import token_hex
 
 from starlette.concurrency import run_in_threadpool
 
-from nas.service.data_folder import DataFolder
+from nas.service.data_folder import RESERVE, DataFolder
 from nas.service.problems import Problem, too_many, unprocessable
-
-RESERVE = 64 << 20
-"""Bytes of the file system that uploads leave free, so that running searches can still write."""
 
 
 @dataclass(frozen=True, kw_only=True)

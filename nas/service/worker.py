@@ -30,6 +30,8 @@ IDLE = 0.5
 """Seconds between two looks into the queue."""
 MOST_DEATHS = 3
 """A search fails if its process dies so often without progress."""
+FAULT_SECONDS = 2.0
+"""Seconds between two looks at a disk that is full, or at a folder that cannot be written."""
 BUSY_SECONDS = 5.0
 """Seconds after which a search is tried again whose run folder another process holds."""
 
@@ -70,18 +72,25 @@ class Worker:
         thread.start()
 
     def _work(self) -> None:
-        """One search after the other."""
+        """One search after the other. None begins while the data folder cannot be written."""
+        fault = ""
         while not self._stop.is_set():
             found = None
             try:
                 skip = [id_ for id_, until in list(self._later.items()) if until > time.monotonic()]
-                with self.database.write() as connection:
-                    found = queue.claim(connection, self.holder.name, skip)
+                with self.database.read() as connection:
+                    waiting = queue.waiting(connection, skip)
+                before, fault = fault, self.folder.fault() if waiting else ""
+                if fault and fault != before:
+                    log.warning("no search begins: %s", fault)
+                if waiting and not fault:
+                    with self.database.write() as connection:
+                        found = queue.claim(connection, self.holder.name, skip)
             except DBAPIError as error:
                 log.warning("the database cannot be reached: %s", type(error.orig).__name__)
                 self._stop.wait(2.0)
             if found is None:
-                self._stop.wait(IDLE)
+                self._stop.wait(FAULT_SECONDS if fault else IDLE)
             else:
                 log.info("search %s begins, attempt %d", found.id, found.attempt)
                 self._later.pop(found.id, None)
@@ -135,7 +144,12 @@ class _Run:
             return
         with errors:
             process = launch(MODULE, folder.path, errors)
-        job = {"folder": str(folder.run(self._search.id)), "config": config, "memory": settings.limits.search_memory}
+        job = {
+            "folder": str(folder.run(self._search.id)),
+            "inputs": str(folder.input(self._search.id)),
+            "config": config,
+            "memory": settings.limits.search_memory,
+        }
         try:
             if process.stdin is not None:
                 process.stdin.write(json.dumps(job).encode() + b"\n")
@@ -197,6 +211,10 @@ class _Run:
             else:
                 return
 
+    def _waits_for_disk(self, error: dict[str, Any]) -> bool:
+        """Whether the search failed because the disk is full, or a folder cannot be written."""
+        return error["kind"] == "disk" or (error["kind"] in ("run", "machine") and bool(self._worker.folder.fault()))
+
     def _decide(self, connection: Any, end: dict[str, Any] | None, code: int | None) -> None:
         search = get_search(connection, self._search.id, lock=True)
         if search is None or (search.holder, search.attempt) != (self._search.holder, self._search.attempt):
@@ -208,6 +226,9 @@ class _Run:
         elif end is not None and end["error"]["kind"] == "busy":
             self._worker._later[search.id] = time.monotonic() + BUSY_SECONDS
             queue.release(connection, search, "another process holds the run")
+        elif end is not None and self._waits_for_disk(end["error"]) and search.deaths + 1 < MOST_DEATHS:
+            why = f"{end['error']['detail']}; it goes on when the disk can be written"
+            queue.release(connection, search, why, died=True)
         elif end is not None:
             queue.finish(connection, search, "failed", error=end["error"])
         elif self._worker._stop.is_set():

@@ -163,8 +163,10 @@ class SearchConfig:
             if getattr(self, name) is not None and self.executor != executor:
                 raise UsageError(f"{name} is an option of the executor {executor}, not of {self.executor}")
 
-    def resolved(self, examples: int, *, families: str = AUTO) -> "SearchConfig":
+    def resolved(self, examples: int, *, families: str = AUTO, keep_paths: bool = False) -> "SearchConfig":
         """The configuration with absolute paths and all open choices made, for a training split with `examples` examples.
+
+        `keep_paths` leaves the paths of data and model as they are.
 
         `families` is the space that suits the task, see `search_spaces.suited`. What is looked up in a table is the same each time, so
         that nothing is measured again.
@@ -183,8 +185,8 @@ class SearchConfig:
             predictor=("quick-warm" if self.strategy == "guided" else "quick")
             if self.predictor == "auto"
             else self.predictor,
-            task=_absolute(self.task) if self.task.endswith((".npz", ".csv")) else self.task,
-            model=None if self.model is None else _absolute(self.model),
+            task=_absolute(self.task) if self.task.endswith((".npz", ".csv")) and not keep_paths else self.task,
+            model=self.model if self.model is None or keep_paths else _absolute(self.model),
             data_dir=None if self.data_dir is None else _absolute(self.data_dir),
         )
 

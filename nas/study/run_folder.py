@@ -5,7 +5,7 @@ import fcntl
 import io
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,9 @@ from typing import Any
 import onnx_graph
 from nas.errors import RunError, UsageError, write_failure
 from nas.input_file import read_toml
+from nas.study import learning_curves
 from nas.study.config import SearchConfig
+from nas.study.learning_curves import LearningCurve
 from nas.study.trial import COLUMNS, Trial, further
 
 
@@ -105,7 +107,8 @@ class RunFolder:
         except OSError as error:
             raise write_failure(lock, error) from error
         with self._held(descriptor, fcntl.LOCK_EX):
-            for folder in ("", "models", "random", "random/models"):
+            parts = ("", "models", learning_curves.FOLDER)
+            for folder in (*parts, *(f"random/{part}" for part in parts)):
                 onnx_graph.remove_stale(self.path / folder, locked=True)
             yield
 
@@ -131,6 +134,15 @@ class RunFolder:
             yield
         finally:
             os.close(descriptor)
+
+    def write_curves(self, round_: int, curves: Mapping[int, LearningCurve]) -> None:
+        """The learning curves of a round, by the numbers of their trials."""
+        path = self.path / learning_curves.file_name(round_)
+        try:
+            path.parent.mkdir(exist_ok=True)
+        except OSError as error:
+            raise write_failure(path, error) from error
+        write_text(path, learning_curves.to_text(curves))
 
     def write_trials(self, trials: Sequence[Trial]) -> None:
         """The trials as CSV, with separate columns for measured and predicted accuracies."""

@@ -35,6 +35,7 @@ def search(
     on_progress: Callable[[Progress], None] = lambda progress: None,
     on_stage: Callable[[str], None] = lambda text: None,
     on_remark: Callable[[str], None] = lambda text: None,
+    keep_paths: bool = False,
 ) -> dict[str, Any]:
     """Search for the best sparse network under the configuration's budget.
 
@@ -44,6 +45,8 @@ def search(
         on_progress: called after every round of trainings.
         on_stage: called with one line of text when another part of the work begins.
         on_remark: called with the decision about the inputs of a model file, and its reason.
+        keep_paths: whether the files of the run name data and model by the paths of `config`, instead of absolute ones; the run can then
+            be resumed only in the same working folder.
 
     Returns:
         The report, the same as in `report.json`: ``report["best"]`` is the winner, ``report["front"]`` the Pareto front.
@@ -54,7 +57,7 @@ def search(
         DataError: the task's data is missing or damaged.
         RunError: `out` already holds a run.
     """
-    plan, remark = checked(config)
+    plan, remark = checked(config, keep_paths=keep_paths)
     if remark:
         on_remark(remark)
     folder = RunFolder(Path(out))
@@ -68,6 +71,7 @@ def resume(
     trainings: int | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     on_stage: Callable[[str], None] = lambda text: None,
+    keep_paths: bool = False,
 ) -> dict[str, Any]:
     """Continue a run, no matter how it ended. Recorded trainings are not lost and not repeated.
 
@@ -76,6 +80,7 @@ def resume(
         trainings: the new total number of trainings, including finished ones; None keeps the total of the run.
         on_progress: called after every round of trainings.
         on_stage: called with one line of text when another part of the work begins.
+        keep_paths: as it was for `search`.
 
     Returns:
         The report, the same as from `search`.
@@ -88,7 +93,7 @@ def resume(
     config = folder.config()
     if trainings is not None:
         config = dataclasses.replace(config, trainings=trainings)
-    return _run(resolve(config, task_of(config)), folder, on_progress, on_stage)
+    return _run(resolve(config, task_of(config), keep_paths=keep_paths), folder, on_progress, on_stage)
 
 
 def task_of(config: SearchConfig) -> Task:
@@ -117,14 +122,14 @@ def prepared(config: SearchConfig) -> tuple[SearchConfig, Task, str]:
     return dataclasses.replace(config, preprocessing=adapted.taken), adapted.task, adapted.remark
 
 
-def checked(config: SearchConfig) -> tuple[SearchPlan, str]:
-    """The resolved search, and a remark on the preprocessing for its model file.
+def checked(config: SearchConfig, *, keep_paths: bool = False) -> tuple[SearchPlan, str]:
+    """The resolved search, and a remark on the preprocessing for its model file; `keep_paths` as for `search`.
 
     Raises all errors of the configuration, without writing to the disk or training anything.
     """
     require_device(config.device)
     config, task, remark = prepared(config)
-    plan = resolve(config, task)
+    plan = resolve(config, task, keep_paths=keep_paths)
     model = plan.space.build(preflight(plan).members[0].proposal.candidate)
     require_method(plan, model)
     if config.space == "onnx":  # networks of the other spaces can always be trained and exported

@@ -20,6 +20,7 @@ from nas.engine.budget import confirmations, first_round, training_seed
 from nas.engine.leaders import winner
 from nas.errors import ConstraintError, RunError, TrainingError, UsageError
 from nas.study.config import SearchConfig
+from nas.study.learning_curves import from_text
 from nas.study.run_folder import RunFolder
 from nas.study.trial import CandidateResult
 from nas.verbs import search as searches
@@ -70,6 +71,7 @@ def test_a_run_folder_holds_what_the_readme_says(finished):
         "journal.log",
         "trials.csv",
         "models",
+        "curves",
         "best.onnx",
         "report.json",
         "report.html",
@@ -146,7 +148,7 @@ def test_a_run_cut_inside_a_round_ends_as_the_undisturbed_one(finished, tmp_path
 
 
 def test_a_killed_run_ends_as_the_undisturbed_one(finished, tmp_path, capsys):
-    _, report = finished
+    folder, report = finished
     killed = tmp_path / "killed"
     config = tmp_path / "run.toml"
     config.write_text(CONFIG.to_toml())
@@ -164,6 +166,9 @@ def test_a_killed_run_ends_as_the_undisturbed_one(finished, tmp_path, capsys):
     assert journal.read_bytes().count(b'"digest"') >= 5
     assert main(["resume", str(killed), "--quiet", "--format", "json"]) == 0
     assert outcome(json.loads(capsys.readouterr().out)) == outcome(report)
+    curves = {path.name: path.read_text() for path in (folder / "curves").iterdir()}
+    assert {path.name: path.read_text() for path in (killed / "curves").iterdir()} == curves
+    assert sum(len(from_text(text)) for text in curves.values()) == len(report["trials"])
 
 
 def test_resuming_a_finished_run_trains_nothing_more(finished, tmp_path):

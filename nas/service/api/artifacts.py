@@ -16,7 +16,7 @@ from nas.service.api.searches import Id, known_search
 from nas.service.data_folder import ARTIFACT, opened
 from nas.service.problems import Problem, not_found
 from nas.service.security.access import Reader
-from nas.service.service import service_of
+from nas.service.service import Service, service_of
 
 router = APIRouter(prefix="/v1", tags=["searches"])
 
@@ -95,25 +95,13 @@ def get(
     if_range: Annotated[str | None, Header(description="the ETag for which the range is meant")] = None,
     if_none_match: Annotated[str | None, Header(description="ETags that the client has")] = None,
 ) -> Response:
-    """The content of a file, for example `best.onnx`, `report.html`, `report.json` or `trials.csv`."""
-    service = service_of(request)
-    known_search(service, id)
-    try:
-        file = opened(service.folder.artifact(id, name))
-    except (FileNotFoundError, ValueError):
-        raise not_found(f"file {name} of search {id} (yet)") from None
-    size, sha256 = os.fstat(file.fileno()).st_size, _sha256(file)
-    headers = {
-        "etag": f'"{sha256}"',
-        "repr-digest": f"sha-256=:{base64.b64encode(bytes.fromhex(sha256)).decode()}:",
-        "accept-ranges": "bytes",
-        "cache-control": "no-cache",
-    }
-    if name.endswith(".html"):
-        headers["content-security-policy"] = PAGE_POLICY
-    elif media_type(name) == "application/octet-stream":
-        headers["content-disposition"] = f'attachment; filename="{name}"'
-    if if_none_match is not None and (if_none_match.strip() == "*" or headers["etag"] in if_none_match):
+    """The content of a file, for example `best.onnx`, `report.html`, `report.json` or `trials.csv`.
+
+    Of several ranges in one request, none is used: the answer is the whole file.
+    """
+    file = _file(service_of(request), id, name)
+    size, headers = os.fstat(file.fileno()).st_size, _headers(file, name)
+    if _known_to(if_none_match, headers):
         file.close()
         return Response(status_code=304, headers=headers)
     first, last, status = 0, size - 1, 200
@@ -126,6 +114,62 @@ def get(
     return StreamingResponse(
         _blocks(file, first, last - first + 1), status_code=status, headers=headers, media_type=media_type(name)
     )
+
+
+@router.head(
+    "/searches/{id:search}/artifacts/{name}",
+    summary="Ask for size and hash of a file of a search",
+    operation_id="head_artifact",
+    response_class=Response,
+    responses={
+        200: {"description": "size, hash and media type of the file are in the headers"},
+        304: {"description": "the file is the one that the client has"},
+    },
+)
+def head(
+    request: Request,
+    caller: Reader,
+    id: Id,
+    name: Name,
+    if_none_match: Annotated[str | None, Header(description="ETags that the client has")] = None,
+) -> Response:
+    """The headers of the whole file, without its content."""
+    with _file(service_of(request), id, name) as file:
+        headers = _headers(file, name)
+        if _known_to(if_none_match, headers):
+            return Response(status_code=304, headers=headers)
+        headers["content-length"] = str(os.fstat(file.fileno()).st_size)
+        return Response(headers=headers, media_type=media_type(name))
+
+
+def _file(service: Service, id_: str, name: str) -> BinaryIO:
+    """The open file; `Problem` 404 if there is none."""
+    known_search(service, id_)
+    try:
+        return opened(service.folder.artifact(id_, name))
+    except (FileNotFoundError, ValueError):
+        raise not_found(f"file {name} of search {id_} (yet)") from None
+
+
+def _headers(file: BinaryIO, name: str) -> dict[str, str]:
+    """The headers that say what the file is, and how it may be used."""
+    sha256 = _sha256(file)
+    headers = {
+        "etag": f'"{sha256}"',
+        "repr-digest": f"sha-256=:{base64.b64encode(bytes.fromhex(sha256)).decode()}:",
+        "accept-ranges": "bytes",
+        "cache-control": "no-cache",
+    }
+    if name.endswith(".html"):
+        headers["content-security-policy"] = PAGE_POLICY
+    elif media_type(name) == "application/octet-stream":
+        headers["content-disposition"] = f'attachment; filename="{name}"'
+    return headers
+
+
+def _known_to(if_none_match: str | None, headers: dict[str, str]) -> bool:
+    """Whether the client has this file already."""
+    return if_none_match is not None and (if_none_match.strip() == "*" or headers["etag"] in if_none_match)
 
 
 def media_type(name: str) -> str:

@@ -1,8 +1,5 @@
 """``/v2/health/live`` and ``/v2/health/ready``: is the process there, and can it work? They need no token."""
 
-import os
-from secrets import token_hex
-
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 from sqlalchemy import text
@@ -10,7 +7,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from nas.service.problems import Problem
 from nas.service.service import Service, service_of
-from nas.service.uploads import RESERVE
 
 router = APIRouter(prefix="/v2", tags=["health"])
 
@@ -49,12 +45,4 @@ def fault(service: Service) -> str:
             connection.execute(text("SELECT count(*) FROM searches WHERE state = 'queued'"))
     except SQLAlchemyError:
         return "the database cannot be reached"
-    try:
-        if service.folder.free() < RESERVE:
-            return "the disk of the data folder is full"
-        probe = service.folder.uploads / f".probe-{token_hex(8)}"
-        os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        probe.unlink()
-    except OSError as error:
-        return f"the data folder cannot be written: {error.strerror}"
-    return ""
+    return service.folder.fault()

@@ -3,45 +3,43 @@
 import json
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from starlette.concurrency import run_in_threadpool
 
-from nas.service import cursor as cursors
-from nas.service.clock import iso
+from nas.service.api.kept_uploads import (
+    BINARY,
+    IN_USE,
+    Cursor,
+    Family,
+    FileName,
+    Limit,
+    Sha,
+    UploadResource,
+    require_type,
+    store,
+)
 from nas.service.data_folder import SHA256
 from nas.service.json_numbers import Real, Whole
 from nas.service.predictions import DATASET
-from nas.service.problems import Problem, not_found
+from nas.service.problems import Problem
 from nas.service.security.access import Reader, Runner
 from nas.service.service import Service, service_of
-from nas.service.store.upload_store import (
-    MODEL,
-    StoredUpload,
-    add_upload,
-    bytes_of,
-    find_upload,
-    list_uploads,
-    new_upload,
-)
-from nas.service.uploads import receive
+from nas.service.store.upload_store import MODEL, StoredUpload, find_upload, new_upload
+from nas.service.uploads import Received
 
 router = APIRouter(prefix="/v1", tags=["models"])
 
+FAMILY = Family((MODEL,), "model", "/v1/models")
 BATCH = 256
 """Most models of a batch."""
-Sha = Annotated[str, Path(pattern="^[0-9a-f]{64}$", examples=["ab" * 32], description="sha256 of an uploaded file")]
 Name = Annotated[str, Field(strict=True, min_length=1, max_length=300)]
 Share = Annotated[Real, Field(ge=0, le=1)]
 
 
-class ModelResource(BaseModel):
+class ModelResource(UploadResource):
     """An uploaded ONNX file."""
 
-    sha256: str
-    bytes: int
-    owner: str
-    created: str
     facts: dict[str, Any] = Field(description="inputs, outputs, weights, nnz, params, macs")
 
 
@@ -157,53 +155,43 @@ class BatchAnswer(BaseModel):
     status_code=201,
     summary="Upload an ONNX file",
     operation_id="create_model",
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-        }
-    },
+    openapi_extra={"requestBody": {"required": True, "content": {"application/octet-stream": BINARY}}},
     responses={200: {"model": ModelResource, "description": "the same file was uploaded before"}},
 )
-async def create(request: Request, response: Response, caller: Runner) -> ModelResource:
+async def create(request: Request, response: Response, caller: Runner, name: FileName = "") -> ModelResource:
     """The body is the content of the file. Its name is the SHA-256 of its content; the same content is stored once."""
-    service = service_of(request)
     require_type(request, ("application/octet-stream", "application/x-onnx", "application/onnx"))
-    limits = service.settings.limits
-    left = limits.stored - await run_in_threadpool(stored_bytes, service, caller.id)
-    got = await receive(request.stream(), service.folder, suffix=".onnx", most=limits.model, left=left)
-    try:
-        upload, new = await run_in_threadpool(_keep, service, caller.id, got)
-    finally:
-        got.drop()
-    response.status_code = 201 if new else 200
-    response.headers["location"] = f"{request.scope.get('root_path', '')}/v1/models/{upload.sha256}"
-    return model_resource(upload)
+
+    def keep(service: Service, got: Received) -> tuple[StoredUpload, bool]:
+        return _keep(service, caller.id, got, name)
+
+    most = service_of(request).settings.limits.model
+    return ModelResource.of(await FAMILY.take(request, response, caller, most, ".onnx", keep))
 
 
 @router.get("/models", summary="List uploaded models", operation_id="list_models")
-def page(
-    request: Request,
-    caller: Reader,
-    cursor: Annotated[str | None, Query(max_length=200)] = None,
-    limit: Annotated[int, Query(ge=1, le=cursors.MOST)] = 20,
-) -> ModelPage:
+def page(request: Request, caller: Reader, cursor: Cursor = None, limit: Limit = 20) -> ModelPage:
     """One page of models, ordered by their hash."""
-    after = cursors.decode(cursor, SHA256)
-    with service_of(request).database.read() as connection:
-        found = list_uploads(connection, (MODEL,), limit=limit + 1, after=after)
-    items = [model_resource(one) for one in found[:limit]]
-    return ModelPage(items=items, next=cursors.encode(items[-1].sha256) if len(found) > limit else None)
+    found, next_ = FAMILY.page(service_of(request), cursor, limit)
+    return ModelPage(items=[ModelResource.of(one) for one in found], next=next_)
 
 
 @router.get("/models/{sha256}", summary="Show an uploaded model", operation_id="get_model")
 def get(request: Request, caller: Reader, sha256: Sha) -> ModelResource:
     """What is known about the file."""
-    with service_of(request).database.read() as connection:
-        found = find_upload(connection, sha256, (MODEL,))
-    if found is None:
-        raise not_found(f"model {sha256}; post it to /v1/models first")
-    return model_resource(found)
+    return ModelResource.of(FAMILY.known(service_of(request), sha256))
+
+
+@router.delete(
+    "/models/{sha256}",
+    status_code=204,
+    summary="Delete an uploaded model",
+    operation_id="delete_model",
+    responses=IN_USE,
+)
+def delete(request: Request, caller: Runner, sha256: Sha) -> None:
+    """Remove the file; its bytes no longer count for the quota. Searches that used it and have ended keep their results."""
+    FAMILY.delete(service_of(request), caller, sha256)
 
 
 @router.post("/models/{sha256}:predict", summary="Predict the accuracy of a model", operation_id="predict")
@@ -243,39 +231,12 @@ def _question(body: Question) -> dict[str, Any]:
     return question
 
 
-def stored_bytes(service: Service, owner: str) -> int:
-    """Sum of the sizes of all uploads of an owner."""
-    with service.database.read() as connection:
-        return bytes_of(connection, owner)
-
-
-def _keep(service: Service, owner: str, got: Any) -> tuple[StoredUpload, bool]:
+def _keep(service: Service, owner: str, got: Received, name: str) -> tuple[StoredUpload, bool]:
     """Check the file in a process of its own, and store it; returns its facts, and whether it is new."""
     with service.database.read() as connection:
         known = find_upload(connection, got.sha256, (MODEL,))
     if known is not None:
         return known, False
     facts = service.pool.call("read_model", file=str(got.path))
-    upload = new_upload(MODEL, got.sha256, owner, "", got.bytes, facts)
-    got.keep(service.folder.model(got.sha256))
-    with service.database.write() as connection:
-        new = add_upload(connection, upload)
-    return upload, new
-
-
-def require_type(request: Request, allowed: tuple[str, ...]) -> None:
-    """415 unless the body has one of the media types."""
-    found = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if found not in allowed:
-        raise Problem(415, "media-type", f"send the file as {allowed[0]}, got {found[:100] or 'no content type'}")
-
-
-def model_resource(upload: StoredUpload) -> ModelResource:
-    """A model as the API shows it."""
-    return ModelResource(
-        sha256=upload.sha256,
-        bytes=upload.bytes,
-        owner=upload.owner,
-        created=iso(upload.created) or "",
-        facts=dict(upload.facts),
-    )
+    upload = new_upload(MODEL, got.sha256, owner, name, got.bytes, facts)
+    return upload, store(service, got, upload)

@@ -22,5 +22,6 @@ def figures(request: Request, caller: Reader) -> Response:
     service = service_of(request)
     with service.database.read() as connection:
         searches = counts_by_state(connection)
-    text = service.metrics.text(searches, free=service.folder.free(), restarts=service.pool.restarts)
+    restarts = service.pool.restarts + service.dry_runs.restarts
+    text = service.metrics.text(searches, free=service.folder.free(), restarts=restarts)
     return Response(text, media_type=CONTENT_TYPE_LATEST)

@@ -15,26 +15,30 @@ from nas.service.clock import now
 from nas.service.data_folder import SEARCH_ID
 from nas.service.json_numbers import Whole
 from nas.service.problems import Problem, not_found, too_many, unprocessable
-from nas.service.searches.search_config import checked_request, config_of
+from nas.service.removals import finish
+from nas.service.searches.search_config import checked_request, config_of, lost_uploads
 from nas.service.searches.search_request import SearchRequest, options
-from nas.service.searches.search_resource import SearchPage, SearchResource, resource
+from nas.service.searches.search_resource import MetricShown, SearchPage, SearchResource, resource
 from nas.service.security.access import Caller, Reader, Runner
 from nas.service.service import Service, service_of
+from nas.service.store.removal_store import SEARCH
 from nas.service.store.schema import idempotency, searches
 from nas.service.store.search_store import (
+    DAY,
     State,
     StoredSearch,
     add_event,
     add_search,
     change_search,
+    delete_search,
     get_search,
     list_searches,
+    trainings_within_day,
 )
 
 router = APIRouter(prefix="/v1", tags=["searches"])
 
 CONFLICT: dict[int | str, dict[str, Any]] = {409: {"description": "the state of the search does not allow this"}}
-DAY = 24 * 3600 * 1000
 Id = Annotated[str, Path(pattern="^[0-9a-f]{22}$", examples=["019b2f0c8a10aabbccddee"], description="id of a search")]
 Key = Annotated[
     str | None,
@@ -75,6 +79,7 @@ class Outlook(BaseModel):
     budget: list[dict[str, Any]] = Field(description="what the trainings are spent on")
     seconds: float = Field(description="estimated time of the search")
     how: str = Field(description="how the time was estimated")
+    metric: MetricShown = Field(description="what the trainings measure")
     remark: str = Field(description="decision about the inputs of a model file; empty without one")
 
 
@@ -102,8 +107,8 @@ def create(
     fingerprint = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
     known = _known(service, caller, idempotency_key, fingerprint)
     if known is None:
-        stored = _checked(service, caller, asked)
-        known = _created(service, caller, stored, idempotency_key, fingerprint)
+        stored, metric = _checked(service, caller, asked)
+        known = _created(service, caller, stored, metric, idempotency_key, fingerprint)
     else:
         response.headers["idempotency-replayed"] = "true"
     root = request.scope.get("root_path", "")
@@ -118,7 +123,7 @@ def validate(request: Request, caller: Runner, body: Annotated[SearchRequest, Bo
     with service.database.read() as connection:
         stored = checked_request(connection, options(body))  # type: ignore[arg-type]
     _within_limits(service, stored)
-    found = service.pool.call("ahead", config=config_of(stored, service.folder, service.settings))
+    found = service.dry_runs.call("ahead", config=config_of(stored, service.folder, service.settings))
     return Outlook(**found)
 
 
@@ -193,12 +198,34 @@ def resume(
             raise Problem(409, "wrong-state", f"the search is done with {spent:g} trainings; give a larger total")
         if total < found.trainings:
             raise unprocessable(f"trainings is the new total, at least {found.trainings}, got {total}")
+        for sha256 in lost_uploads(connection, found.request):
+            raise Problem(
+                409, "upload-deleted", f"the search needs the upload {sha256}, which was deleted; upload it again"
+            )
         _within_limits(service, {"trainings": total})
         _within_quota(connection, service, found.owner, total - found.trainings)
         values = {"state": "queued", "queued": now(), "finished": None, "error": None, "result": None, "deaths": 0}
         change_search(connection, id, trainings=total, cancel=False, **values)
         add_event(connection, id, "state", {"state": "queued", "trainings": total})
         return resource(_again(connection, id), request.scope.get("root_path", ""))
+
+
+@router.delete(
+    "/searches/{id:search}",
+    status_code=204,
+    summary="Delete a search",
+    operation_id="delete_search",
+    responses=CONFLICT,
+)
+def delete(request: Request, caller: Runner, id: Id) -> None:
+    """Delete a search that ended, with its events and files. Its trainings still count for the quota of the day."""
+    service = service_of(request)
+    with service.database.write() as connection:
+        found = _own(connection, id, caller)
+        if not found.ended:
+            raise Problem(409, "wrong-state", f"the search is {found.state}; cancel it first")
+        delete_search(connection, found)
+    finish(service.database, service.folder, SEARCH, id)
 
 
 def known_search(service: Service, id_: str) -> StoredSearch:
@@ -227,14 +254,14 @@ def _again(connection: Connection, id_: str) -> StoredSearch:
     return found
 
 
-def _checked(service: Service, caller: Caller, asked: dict[str, Any]) -> dict[str, Any]:
-    """The request as it is stored, after all checks, the cheap ones first."""
+def _checked(service: Service, caller: Caller, asked: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The request as it is stored, and its metric, after all checks, the cheap ones first."""
     with service.database.read() as connection:
         stored = checked_request(connection, asked)
         _within_limits(service, stored)
         _within_quota(connection, service, caller.id, trainings_of(stored))
-    service.pool.call("check", config=config_of(stored, service.folder, service.settings))
-    return stored
+    found = service.pool.call("check", config=config_of(stored, service.folder, service.settings))
+    return stored, found["metric"]
 
 
 def _within_limits(service: Service, asked: dict[str, Any]) -> None:
@@ -252,25 +279,27 @@ def _within_quota(connection: Connection, service: Service, owner: str, training
     ).scalar_one()
     if waiting >= limits.queue:
         raise too_many("quota-queue", f"{waiting} of your searches wait or run already", 60)
-    since = now() - DAY
-    spent, first = connection.execute(
-        select(func.coalesce(func.sum(searches.c.trainings), 0), func.min(searches.c.created)).where(
-            mine, searches.c.created > since
-        )
-    ).one()
+    spent, first = trainings_within_day(connection, owner)
     if spent + trainings > limits.daily_trainings:
         detail = f"{spent:,} of your {limits.daily_trainings:,} trainings within 24 hours are used, {trainings:,} more do not fit"
-        raise too_many("quota-trainings", detail, ((first or now()) - since) / 1000)
+        raise too_many("quota-trainings", detail, ((first or now()) + DAY - now()) / 1000)
 
 
 def _created(
-    service: Service, caller: Caller, stored: dict[str, Any], key: str | None, fingerprint: str
+    service: Service,
+    caller: Caller,
+    stored: dict[str, Any],
+    metric: dict[str, Any],
+    key: str | None,
+    fingerprint: str,
 ) -> StoredSearch:
     """Store the search and its key together: of two requests at the same time, one creates it and the other finds it."""
     try:
         with service.database.write() as connection:
+            for sha256 in lost_uploads(connection, stored):
+                raise unprocessable(f"the upload {sha256} was deleted; upload it again")
             _within_quota(connection, service, caller.id, trainings_of(stored))
-            id_ = add_search(connection, caller.id, stored, trainings_of(stored))
+            id_ = add_search(connection, caller.id, stored, trainings_of(stored), metric)
             if key is not None:
                 values = {"owner": caller.id, "key": key, "fingerprint": fingerprint, "search": id_, "created": now()}
                 connection.execute(insert(idempotency).values(**values))

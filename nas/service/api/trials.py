@@ -1,4 +1,4 @@
-"""``/v1/searches/{id}/trials``, ``/front`` and the log of every trial."""
+"""``/v1/searches/{id}/trials``, ``/front``, and the learning curve and the log of every trial."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ from nas.service import cursor as cursors
 from nas.service.api.searches import Id, known_search
 from nas.service.clock import iso
 from nas.service.problems import not_found
-from nas.service.searches.trial_table import front_of, report_of, trials_of
+from nas.service.searches.trial_table import curve_of, front_of, report_of, trials_of
 from nas.service.security.access import Reader
 from nas.service.service import Service, service_of
 from nas.service.store.search_store import StoredEvent, events_after
@@ -37,6 +37,25 @@ class Trials(BaseModel):
         examples=[[{"number": 0, "round": 0, "way": "reference", "accuracy": 0.93, "score": 0.91, "nnz": 298}]],
     )
     next: str | None
+
+
+class Curve(BaseModel):
+    """What a training reached after each of its epochs; null stands for a number that is not finite."""
+
+    losses: list[float | None] = Field(description="mean training loss", examples=[[2.1, 1.4, 0.9]])
+    accuracies: list[float | None] = Field(
+        description="metric of the search on the validation split", examples=[[0.31, 0.66, 0.81]]
+    )
+
+
+class TrialDetails(BaseModel):
+    """A finished trial."""
+
+    trial: dict[str, Any] = Field(
+        description="as in the list of trials",
+        examples=[{"number": 0, "round": 0, "way": "reference", "accuracy": 0.81, "score": 0.78, "nnz": 298}],
+    )
+    curve: Curve | None = Field(description="null if the training failed, or if an older version trained it")
 
 
 class Front(BaseModel):
@@ -67,6 +86,18 @@ def trials(
     return Trials(items=found[:limit], next=cursors.encode(str(first + limit - 1)) if more else None)
 
 
+@router.get("/searches/{id:search}/trials/{number}", summary="Show a training of a search", operation_id="get_trial")
+def trial(request: Request, caller: Reader, id: Id, number: Number) -> TrialDetails:
+    """A finished trial with its learning curve: loss and metric by epoch."""
+    service = service_of(request)
+    known_search(service, id)
+    found = trials_of(service.folder, id)
+    if number >= len(found):
+        raise not_found(f"trial {number} of search {id} (yet)")
+    curve = curve_of(service.folder, id, found[number])
+    return TrialDetails(trial=found[number], curve=None if curve is None else Curve(**vars(curve)))
+
+
 @router.get("/searches/{id:search}/front", summary="Show the Pareto front of a search", operation_id="get_front")
 def front(request: Request, caller: Reader, id: Id) -> Front:
     """The front in the report if the search is done, else that of the finished trials."""
@@ -76,7 +107,8 @@ def front(request: Request, caller: Reader, id: Id) -> Front:
     if report is not None:
         return Front(state="final", items=report["front"])
     objectives = search.request.get("objective", ["accuracy"])
-    return Front(state="so far", items=front_of(trials_of(service.folder, id), objectives))
+    metric = {} if search.metric is None else {"metric": search.metric["name"], "goal": search.metric["goal"]}
+    return Front(state="so far", items=front_of(trials_of(service.folder, id), objectives, **metric))
 
 
 @router.get(
@@ -93,7 +125,7 @@ async def log(
     number: Number,
     follow: Annotated[Literal["0", "1"], Query(description="1 waits for the end of the trial")] = "0",
 ) -> StreamingResponse:
-    """The events of the trial's round, then its result. With `follow=1` the answer ends when the trial does."""
+    """The events of the trial's round, then its epochs and its result. With `follow=1` the answer ends when the trial does."""
     service = service_of(request)
     search = await run_in_threadpool(known_search, service, id)
     _, trial, ended = await run_in_threadpool(_look, service, id, number, 0)
@@ -116,6 +148,8 @@ async def _lines(service: Service, id_: str, number: int) -> AsyncIterator[str]:
             yield line
         pending = []
         if trial is not None:
+            for line in await run_in_threadpool(_epochs, service, id_, trial):
+                yield line
             yield json.dumps({"trial": number} | trial) + "\n"
             return
         if ended or service.stopping.is_set():
@@ -130,6 +164,16 @@ def _look(service: Service, id_: str, number: int, last: int) -> tuple[list[Stor
     with service.database.read() as connection:
         events = events_after(connection, id_, last, ALL)
     return events, found[number] if number < len(found) else None, ended
+
+
+def _epochs(service: Service, id_: str, trial: dict[str, Any]) -> list[str]:
+    """One line for each epoch of a finished trial."""
+    curve = curve_of(service.folder, id_, trial)
+    pairs = [] if curve is None else zip(curve.losses, curve.accuracies, strict=False)
+    return [
+        json.dumps({"epoch": epoch, "loss": loss, "accuracy": accuracy}) + "\n"
+        for epoch, (loss, accuracy) in enumerate(pairs, 1)
+    ]
 
 
 def _of_round(events: list[StoredEvent], round_: int) -> list[StoredEvent]:

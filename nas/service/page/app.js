@@ -2,6 +2,7 @@
 
 import { Problem } from "./api.js";
 import { fill, h } from "./dom.js";
+import { watchHealth } from "./parts/health.js";
 import { account, askForToken } from "./parts/sign_in.js";
 import { compare } from "./views/compare.js";
 import { newSearch } from "./views/new_search.js";
@@ -24,6 +25,7 @@ const LINKS = [
 ];
 
 const main = document.getElementById("main");
+const askHealth = watchHealth(main);
 let controller = new AbortController();
 
 /** Show the view of the address. A view gets the element, the parts of the address, and a signal that ends it. */
@@ -34,6 +36,7 @@ async function show() {
   const { signal } = controller;
   const [path, query = ""] = hash.split("?");
   navigation(path);
+  askHealth();
   const root = h("div", { class: "view" });
   fill(main, root);
   window.scrollTo(0, 0);

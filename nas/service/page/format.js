@@ -11,6 +11,35 @@ export function points(value, digits = 2) {
   return `${value < 0 ? "−" : "+"}${Math.abs(100 * value).toFixed(digits)}`;
 }
 
+/** The metric of a search: name, goal and unit. Searches of older versions tell at most its name. */
+export const metric = (search) =>
+  search.metric ?? { name: search.result?.metric ?? "accuracy", goal: "maximize", unit: "%" };
+
+/** A word as a title. */
+export const title = (word) => word.replace(/^./, (letter) => letter.toUpperCase());
+
+/** What is better, in words. */
+export const goal = (metric) => (metric.goal === "minimize" ? "less is better" : "more is better");
+
+/** A value of a metric: in per cent if it is a share, else with its unit. */
+export function value(found, metric, digits = 2) {
+  if (metric.unit === "%" || typeof found !== "number") return percent(found, digits);
+  return `${Number(found.toPrecision(4))}${metric.unit ? ` ${metric.unit}` : ""}`.replace("-", "−");
+}
+
+/** A value with its spread. */
+export function spread(mean, std, metric, digits = 2) {
+  if (typeof mean !== "number") return "–";
+  const around = metric.unit === "%" ? (100 * std).toFixed(digits) : Number(std.toPrecision(2));
+  return `${value(mean, metric, digits)} ± ${around}`;
+}
+
+/** A 95 % interval of a metric. */
+export function range(pair, metric) {
+  if (metric.unit === "%" || !Array.isArray(pair)) return interval(pair);
+  return `${Number(pair[0].toPrecision(4))} to ${value(pair[1], metric)}`.replaceAll("-", "−");
+}
+
 /** A rank correlation. */
 export function rank(value) {
   return typeof value === "number" ? value.toFixed(2).replace("-", "−") : "–";
@@ -75,6 +104,9 @@ const WAYS = { reference: "by hand", discovery: "discovered", evolution: "evolve
 export const way = (name) => WAYS[name] ?? name;
 
 const HASH = /^[0-9a-f]{64}$/;
+
+/** The task of a search in words. */
+export const taskOf = (search) => (HASH.test(search.request.task) && search.files?.task) || task(search.request.task);
 
 /** The name of a task; an uploaded data set is named by the file that this tab uploaded, else by its hash. */
 export function task(name = "digits") {

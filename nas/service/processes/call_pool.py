@@ -26,9 +26,10 @@ CALLS_EACH = 2000
 class CallPool:
     """Processes for calls. Threads may call at the same time; they wait for each other in a short queue."""
 
-    def __init__(self, size: int, folder: Path, limits: Limits) -> None:
-        """No process is started yet."""
-        self._limits, self._folder = limits, folder
+    def __init__(self, size: int, folder: Path, limits: Limits, *, idle: float | None = None) -> None:
+        """No process is started yet. `idle`: seconds without a call after which the processes end; None: they stay."""
+        self._limits, self._folder, self._idle = limits, folder, idle
+        self._timer: threading.Timer | None = None
         self._free: list[_Process] = [_Process(folder, limits) for _ in range(size)]
         self._changed = threading.Condition()
         self._waiting = 0
@@ -75,19 +76,37 @@ class CallPool:
             if not found or self._closed:
                 raise unavailable("busy", "no process became free in time; try again later", 10)
             process = self._free.pop()
+            if self._timer is not None:
+                self._timer.cancel()
         try:
             yield process
         finally:
             with self._changed:
                 self._free.append(process)
                 self._changed.notify()
+                self._end_when_idle()
             if self._closed:
+                process.stop()
+
+    def _end_when_idle(self) -> None:
+        """End the processes later, unless a call comes before. They start again with the next call."""
+        if self._idle is None or self._closed:
+            return
+        self._timer = threading.Timer(self._idle, self._end_free)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _end_free(self) -> None:
+        with self._changed:
+            for process in self._free:
                 process.stop()
 
     def close(self) -> None:
         """End all processes."""
         with self._changed:
             self._closed = True
+            if self._timer is not None:
+                self._timer.cancel()
             self._changed.notify_all()
             for process in self._free:
                 process.stop()
@@ -158,6 +177,6 @@ def problem_of(error: dict[str, Any]) -> Problem:
         return Problem(422, "unprocessable" if kind == "usage" else "unsupported", detail)
     if kind == "memory":
         return Problem(422, "too-expensive", detail)
-    if kind in ("machine", "busy"):
+    if kind in ("disk", "machine", "busy"):
         return unavailable("machine", detail)
     return Problem(500, "internal", detail)

@@ -4,11 +4,9 @@ The first line that it reads is ``{"memory": bytes}``; then one call a line, ``{
 ``{"answer": …}`` or ``{"error": {"kind", "detail"}}``.
 """
 
-import traceback
-
 from nas.process_memory import limit_memory, out_of_memory
 from nas.service.processes.calls import CALLS, warm
-from nas.service.processes.child import Channel, described
+from nas.service.processes.child import Channel, described, log_traceback
 
 
 def main() -> None:
@@ -25,7 +23,7 @@ def main() -> None:
         except Exception as error:  # noqa: BLE001  every error is an answer; bugs are logged
             found = described(error)
             if found["kind"] == "bug":
-                traceback.print_exc()
+                log_traceback()
             channel.send({"error": found, "tired": out_of_memory(error)})
         else:
             channel.send({"answer": answer})

@@ -10,6 +10,7 @@ from nas.service.processes.child import described
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
+    from nas.engine.plan import SearchPlan
     from predictors import FittedPredictor
 
 MOST_OUTPUTS = 1 << 22
@@ -49,12 +50,12 @@ def predict(
 
 
 def check(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Check a search; raises all errors of its configuration. Returns the remark on a model file's inputs."""
+    """Check a search; raises all errors of its configuration. Returns its metric, and the remark on a model file's inputs."""
     from nas.study.config import SearchConfig
     from nas.verbs.search import checked
 
-    _, remark = checked(SearchConfig.from_mapping(config, source="the request"))
-    return {"remark": remark}
+    plan, remark = checked(SearchConfig.from_mapping(config, source="the request"))
+    return {"remark": remark, "metric": _metric(plan)}
 
 
 def ahead(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,7 +65,7 @@ def ahead(config: Mapping[str, Any]) -> dict[str, Any]:
     from nas.verbs.search import checked
 
     plan, remark = checked(SearchConfig.from_mapping(config, source="the request"))
-    return outlook(plan).to_json() | {"remark": remark}
+    return outlook(plan).to_json() | {"remark": remark, "metric": _metric(plan)}
 
 
 def read_model(file: str) -> dict[str, Any]:
@@ -195,6 +196,11 @@ CALLS: Mapping[str, Callable[..., Any]] = {
     "session_facts": session_facts,
     "infer": infer,
 }
+
+
+def _metric(plan: "SearchPlan") -> dict[str, str]:
+    """The metric of a search as the API shows it."""
+    return {"name": plan.metric.name, "goal": plan.metric.direction, "unit": plan.metric.unit}
 
 
 @lru_cache(maxsize=1)

@@ -1,18 +1,19 @@
 """The process of one search: `nas.search` or `nas.resume` into its run folder, with progress as lines of JSON.
 
-The first line that it reads is the job: ``folder``, ``config``, ``memory`` (bytes). It then ends as soon as its parent does.
+The first line that it reads is the job: ``folder``, ``inputs`` (the working folder, with its uploads), ``config``, ``memory`` (bytes). It
+then ends as soon as its parent does.
 """
 
 import contextlib
 import dataclasses
 import logging
-import traceback
+import os
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from nas.process_memory import limit_memory
-from nas.service.processes.child import Channel, described
+from nas.service.processes.child import Channel, described, log_traceback
 
 if TYPE_CHECKING:
     from nas.study.progress import Progress
@@ -28,7 +29,7 @@ def main() -> None:
             Path("/proc/self/oom_score_adj").write_text("500")  # the kernel shall end a search before the server
         best = _search(channel, job)
     except Exception as error:  # noqa: BLE001  every error is an answer; the traceback is logged
-        traceback.print_exc()
+        log_traceback()
         channel.send({"kind": "end", "error": described(error)})
     else:
         channel.send({"kind": "end", "result": best})
@@ -47,6 +48,7 @@ def _search(channel: Channel, job: dict[str, Any]) -> dict[str, Any]:
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[_Sent(channel)])
     logging.getLogger("onnxscript").setLevel(logging.ERROR)
     limit_memory(int(job["memory"]))
+    os.chdir(job["inputs"])
     folder = RunFolder(Path(job["folder"]))
     config = SearchConfig.from_mapping(job["config"], source="the request")
 
@@ -57,9 +59,9 @@ def _search(channel: Channel, job: dict[str, Any]) -> dict[str, Any]:
         channel.send({"kind": "progress", "data": shown(state)})
 
     if folder.config_file.exists():
-        report = resume(folder.path, trainings=config.trainings, on_progress=progress, on_stage=stage)
+        report = resume(folder.path, trainings=config.trainings, on_progress=progress, on_stage=stage, keep_paths=True)
     else:
-        report = search(config, folder.path, on_progress=progress, on_stage=stage, on_remark=stage)
+        report = search(config, folder.path, on_progress=progress, on_stage=stage, on_remark=stage, keep_paths=True)
     return winner(report)
 
 

@@ -1,13 +1,14 @@
-"""The trials of a search, read from ``trials.csv``, which a run writes after every round; and the front of what is known so far."""
+"""The trials of a search, read from ``trials.csv``, which a run writes after every round; their curves; and the front so far."""
 
 import csv
 import io
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from nas.service.data_folder import DataFolder, opened
+from nas.study.learning_curves import LearningCurve, file_name, from_text
 
 TEXTS = frozenset({"way", "digest", "error"})
 LARGEST = 256 << 20
@@ -24,6 +25,15 @@ def trials_of(folder: DataFolder, search: str) -> list[dict[str, Any]]:
     return [_trial(row) for row in csv.DictReader(io.StringIO(text))]
 
 
+def curve_of(folder: DataFolder, search: str, trial: Mapping[str, Any]) -> LearningCurve | None:
+    """The learning curve of a finished trial; None if its training failed, was looked up, or is of an older version."""
+    try:
+        with opened(folder.run(search) / file_name(int(trial["round"]))) as file:
+            return from_text(file.read(LARGEST).decode()).get(int(trial["number"]))
+    except (FileNotFoundError, ValueError):
+        return None
+
+
 def report_of(folder: DataFolder, search: str) -> dict[str, Any] | None:
     """The report of a search that is done; None before."""
     try:
@@ -34,20 +44,23 @@ def report_of(folder: DataFolder, search: str) -> dict[str, Any] | None:
     return found
 
 
-def front_of(trials: Iterable[Mapping[str, Any]], objectives: Sequence[str]) -> list[dict[str, Any]]:
-    """The candidates that no other one beats in all objectives, the most accurate first.
+def front_of(
+    trials: Iterable[Mapping[str, Any]], objectives: Sequence[str], *, metric: str = "accuracy", goal: str = "maximize"
+) -> list[dict[str, Any]]:
+    """The candidates that no other one beats in all objectives, the best by the metric of the search first.
 
     Objectives are the texts of a request: costs have a minus sign, and ``accuracy`` stands for the metric of the search. The accuracy
-    of a candidate is the mean over its trainings.
+    of a candidate is the mean over its trainings. `metric` and `goal` are name and direction of the metric.
     """
+    least = {"accuracy", metric} if goal == "minimize" else set()
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for trial in trials:
         if trial["accuracy"] is not None:
             groups.setdefault(str(trial["digest"]), []).append(trial)
     rows = [_candidate(digest, group) for digest, group in groups.items()]
-    values = [[_value(row, objective) for objective in objectives] for row in rows]
+    values = [[_value(row, objective, least) for objective in objectives] for row in rows]
     kept = [row for row, mine in zip(rows, values, strict=True) if not any(_beats(other, mine) for other in values)]
-    return sorted(kept, key=lambda row: -row["accuracy"])
+    return sorted(kept, key=lambda row: row["accuracy"] if least else -row["accuracy"])
 
 
 def _candidate(digest: str, group: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -58,12 +71,12 @@ def _candidate(digest: str, group: Sequence[Mapping[str, Any]]) -> dict[str, Any
     return {"digest": digest, "accuracy": mean, "trainings": len(group)} | costs
 
 
-def _value(row: Mapping[str, Any], objective: str) -> float:
-    """The value of an objective, the larger the better."""
+def _value(row: Mapping[str, Any], objective: str, least: Collection[str]) -> float:
+    """The value of an objective, the larger the better; the names in `least` are better if they are small, also without a sign."""
     text = objective.strip()
     name = text.lstrip("+-")
     found = row.get(name, row["accuracy"])
-    return (-1.0 if text.startswith("-") else 1.0) * (-math.inf if found is None else float(found))
+    return (-1.0 if text.startswith("-") or name in least else 1.0) * (-math.inf if found is None else float(found))
 
 
 def _beats(other: Sequence[float], mine: Sequence[float]) -> bool:

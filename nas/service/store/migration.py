@@ -6,7 +6,7 @@ from sqlalchemy import inspect, text
 
 from nas.service.store.database import Database
 
-HEAD = "0001"
+HEAD = "0003"
 """The newest migration."""
 FOLDER = Path(__file__).with_name("migrations")
 

@@ -8,19 +8,21 @@ holder names holder and attempt, so that a worker that lost its search cannot ch
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Select, select, update
 
 from nas.service.clock import now
 from nas.service.store.schema import searches
 from nas.service.store.search_store import StoredSearch, add_event, get_search, stored
 
 
+def waiting(connection: Connection, skip: Collection[str] = ()) -> bool:
+    """Whether a search waits, apart from those of `skip`."""
+    return connection.execute(_first(skip)).scalar() is not None
+
+
 def claim(connection: Connection, holder: str, skip: Collection[str] = ()) -> StoredSearch | None:
     """Take the oldest search of the queue, except those of `skip`; None if there is none."""
-    query = select(searches.c.id).where(searches.c.state == "queued").order_by(searches.c.queued, searches.c.id)
-    if skip:
-        query = query.where(searches.c.id.not_in(list(skip)))
-    id_ = connection.execute(query.limit(1).with_for_update(skip_locked=True)).scalar()
+    id_ = connection.execute(_first(skip).with_for_update(skip_locked=True)).scalar()
     if id_ is None:
         return None
     connection.execute(
@@ -97,6 +99,12 @@ def take_over(connection: Connection, seen: StoredSearch, why: str) -> bool:
     if found is None or (found.state, found.holder, found.beat) != ("running", seen.holder, seen.beat):
         return False
     return release(connection, found, why)
+
+
+def _first(skip: Collection[str]) -> Select[Any]:
+    """The query for the oldest search of the queue."""
+    query = select(searches.c.id).where(searches.c.state == "queued").order_by(searches.c.queued, searches.c.id)
+    return (query.where(searches.c.id.not_in(list(skip))) if skip else query).limit(1)
 
 
 def _held(held: StoredSearch) -> tuple[Any, ...]:

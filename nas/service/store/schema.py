@@ -25,6 +25,7 @@ searches = Table(
     Column("progress", JSON(none_as_null=True)),
     Column("result", JSON(none_as_null=True)),
     Column("error", JSON(none_as_null=True)),
+    Column("metric", JSON(none_as_null=True)),
     Index("searches_by_state", "state", "queued"),
     Index("searches_by_owner", "owner", "created"),
 )
@@ -78,6 +79,26 @@ idempotency = Table(
     Column("created", BigInteger, nullable=False),
 )
 """Which search a request with an ``Idempotency-Key`` created."""
+
+removals = Table(
+    "removals",
+    metadata,
+    Column("kind", String(8), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("created", BigInteger, nullable=False),
+)
+"""Files of deleted searches and uploads that are still to be removed."""
+
+spent = Table(
+    "spent",
+    metadata,
+    Column("search", String(22), primary_key=True),
+    Column("owner", String(32), nullable=False),
+    Column("trainings", Integer, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Index("spent_by_owner", "owner", "created"),
+)
+"""Trainings of deleted searches, which still count for the quota of their day."""
 
 predictions = Table(
     "predictions",

@@ -5,12 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from nas.service.clock import now
-from nas.service.store.schema import events, searches
+from nas.service.store.removal_store import SEARCH, add_removal
+from nas.service.store.schema import events, idempotency, searches, spent
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
+DAY = 24 * 3600 * 1000
+"""Milliseconds for which trainings count for a quota."""
 ENDED: tuple[State, ...] = ("done", "failed", "cancelled")
 """States in which nothing happens any more, unless somebody resumes the search."""
 
@@ -33,6 +36,7 @@ class StoredSearch:
         progress: the last progress, see `nas.study.progress.Progress`.
         result: the winner, if it is done.
         error: title and detail of the error, if it failed.
+        metric: name, goal and unit of its metric; None for a search of an older version.
     """
 
     id: str
@@ -53,6 +57,7 @@ class StoredSearch:
     progress: Mapping[str, Any] | None
     result: Mapping[str, Any] | None
     error: Mapping[str, Any] | None
+    metric: Mapping[str, Any] | None
 
     @property
     def ended(self) -> bool:
@@ -75,11 +80,25 @@ def new_id(at: int) -> str:
     return f"{at:012x}{secrets.token_hex(5)}"
 
 
-def add_search(connection: Connection, owner: str, request: Mapping[str, Any], trainings: int) -> str:
-    """Put a search into the queue; returns its id."""
+def add_search(
+    connection: Connection,
+    owner: str,
+    request: Mapping[str, Any],
+    trainings: int,
+    metric: Mapping[str, Any] | None = None,
+) -> str:
+    """Put a search into the queue; returns its id. `metric` has its name, goal and unit."""
     at = now()
     values: dict[str, Any] = {"id": new_id(at), "owner": owner, "state": "queued", "request": dict(request)}
-    values |= {"trainings": trainings, "created": at, "queued": at, "attempt": 0, "deaths": 0, "beat": 0}
+    values |= {
+        "trainings": trainings,
+        "metric": metric,
+        "created": at,
+        "queued": at,
+        "attempt": 0,
+        "deaths": 0,
+        "beat": 0,
+    }
     connection.execute(insert(searches).values(**values, cancel=False, events=0))
     add_event(connection, values["id"], "state", {"state": "queued"})
     return str(values["id"])
@@ -107,6 +126,37 @@ def list_searches(
 def change_search(connection: Connection, id_: str, **values: Any) -> None:
     """Set columns of a search."""
     connection.execute(update(searches).where(searches.c.id == id_).values(**values))
+
+
+def delete_search(connection: Connection, search: StoredSearch) -> None:
+    """Delete a search with its events, and note its files for removal. Its trainings still count for the quota of the day."""
+    connection.execute(delete(spent).where(spent.c.created <= now() - DAY))
+    values = {"search": search.id, "owner": search.owner, "trainings": search.trainings, "created": search.created}
+    connection.execute(insert(spent).values(**values))
+    connection.execute(delete(idempotency).where(idempotency.c.search == search.id))
+    connection.execute(delete(searches).where(searches.c.id == search.id))
+    add_removal(connection, SEARCH, search.id)
+
+
+def searches_with(connection: Connection, sha256: str) -> list[str]:
+    """Ids of the searches that wait or run, and use the upload with that hash."""
+    query = select(searches.c.id, searches.c.request).where(searches.c.state.not_in(ENDED)).order_by(searches.c.id)
+    rows = connection.execute(query)
+    return [row.id for row in rows if sha256 in (row.request.get("task"), row.request.get("model"))]
+
+
+def trainings_within_day(connection: Connection, owner: str) -> tuple[int, int | None]:
+    """Trainings that an owner asked for within 24 hours, also by searches that are deleted; and when the first was asked for."""
+    total, first = 0, None
+    for table in (searches, spent):
+        sum_, least = connection.execute(
+            select(func.coalesce(func.sum(table.c.trainings), 0), func.min(table.c.created)).where(
+                table.c.owner == owner, table.c.created > now() - DAY
+            )
+        ).one()
+        total += int(sum_)
+        first = least if first is None else min(first, first if least is None else least)
+    return total, first
 
 
 def add_event(connection: Connection, id_: str, kind: str, data: Mapping[str, Any]) -> int:

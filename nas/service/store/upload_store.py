@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, delete, func, insert, select, text
 
 from nas.service.clock import now
 from nas.service.store.schema import uploads
 
 MODEL = "model"
+DATASETS = ("csv", "npz")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,12 +27,10 @@ class StoredUpload:
 
 
 def add_upload(connection: Connection, upload: StoredUpload) -> bool:
-    """Store the facts of a file; False if the same content is known, perhaps since a moment ago from another request."""
-    try:
-        with connection.begin_nested():
-            connection.execute(insert(uploads).values(**vars(upload)))
-    except IntegrityError:
+    """Store the facts of a file, whose content is locked; False if the same content is known."""
+    if find_upload(connection, upload.sha256, (upload.kind,)) is not None:
         return False
+    connection.execute(insert(uploads).values(**vars(upload)))
     return True
 
 
@@ -41,6 +39,20 @@ def find_upload(connection: Connection, sha256: str, kinds: tuple[str, ...]) -> 
     query = select(uploads).where(uploads.c.sha256 == sha256, uploads.c.kind.in_(kinds)).limit(1)
     row = connection.execute(query).one_or_none()
     return None if row is None else StoredUpload(**row._mapping)
+
+
+def lock_upload(connection: Connection, sha256: str) -> None:
+    """Keep other transactions from storing or deleting this content until this one ends.
+
+    In SQLite a writing transaction is alone anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": int(sha256[:15], 16)})
+
+
+def delete_upload(connection: Connection, upload: StoredUpload) -> None:
+    """Delete the facts of a file."""
+    connection.execute(delete(uploads).where(uploads.c.kind == upload.kind, uploads.c.sha256 == upload.sha256))
 
 
 def list_uploads(

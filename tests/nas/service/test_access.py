@@ -49,6 +49,15 @@ def test_tokens_have_scopes_and_are_revoked(serve, tmp_path, tiny):
     cancel = f"/v1/searches/{asked.json()['id']}:cancel"
     assert server.client.post(cancel, headers=bearer(other["token"])).status_code == 403
     assert server.client.post(cancel, headers=bearer(made["admin"]["token"])).status_code == 202
+    delete = f"/v1/searches/{asked.json()['id']}"
+    assert server.client.delete(delete, headers=bearer(made["read"]["token"])).status_code == 403
+    assert server.client.delete(delete, headers=bearer(other["token"])).status_code == 403
+    assert server.client.delete(delete, headers=bearer(made["admin"]["token"])).status_code == 204
+    content = b"a,b\n" + b"1,x\n2,y\n" * 20
+    table = {"content": content, "headers": bearer(made["run"]["token"]) | {"content-type": "text/csv"}}
+    upload = f"/v1/datasets/{server.client.post('/v1/datasets?target=b', **table).json()['sha256']}"
+    assert server.client.delete(upload, headers=bearer(other["token"])).status_code == 403
+    assert server.client.delete(upload, headers=bearer(made["run"]["token"])).status_code == 204
     revoke = [sys.executable, "-m", "nas", "token", "revoke", made["run"]["id"], "--data", str(data)]
     subprocess.run(revoke, check=True, capture_output=True)
     subprocess.run(["sleep", "2.5"], check=True)
@@ -74,6 +83,24 @@ def test_a_service_for_other_machines_needs_a_token(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
     assert "nas token create" in done.stderr
+
+
+@pytest.mark.takes(15, "starts a server, and makes tokens in another process")
+def test_a_service_on_loopback_needs_a_token_if_it_is_told_so(serve, tmp_path):
+    data = tmp_path / "data"
+    command = [sys.executable, "-m", "nas", "serve", "--require-token", "--port", "0", "--data", str(data)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "nas token create" in done.stderr
+    made = token(data, "--scope", "read")
+    server = serve(data, "--searches", "0", "--require-token")
+    assert server.client.get("/v1/searches").status_code == 401
+    assert server.client.get("/v1/searches", headers=bearer(made["token"])).status_code == 200
+    revoke = [sys.executable, "-m", "nas", "token", "revoke", made["id"], "--data", str(data)]
+    subprocess.run(revoke, check=True, capture_output=True)
+    assert server.client.get("/v1/searches").status_code == 401
+    paths = server.client.get("/openapi.json").json()["paths"]
+    assert {} not in paths["/v1/searches"]["get"]["security"]
 
 
 @pytest.mark.parametrize(

@@ -41,11 +41,17 @@ def test_a_search_on_a_server_gives_the_same_trials_as_here(client, config, tmp_
     assert stages[0].endswith("is in the queue of the server")
     newest = next(client.searches())
     assert newest["state"] == "done"
+    assert client.trial(newest["id"], 0)["curve"]["losses"]
     with pytest.raises(UsageError, match="not empty"):
         client.search(config, tmp_path / "far")
+    with pytest.raises(ServerError) as unknown:
+        client.delete_model("0" * 64)
+    assert unknown.value.status == 404
     more = client.resume(newest["id"], tmp_path / "more", trainings=4)
     assert len(more["trials"]) > len(far["trials"])
     assert more["trials"][: len(far["trials"])] == far["trials"]
+    client.delete(newest["id"])
+    assert next(client.searches(), None) is None
 
 
 @pytest.mark.takes(60, TAKES)
@@ -60,6 +66,8 @@ def test_a_file_of_this_machine_is_uploaded(client, onnx_file, tmp_path):
         nas.SearchConfig(task=str(data), target="kind", space="mlp", trainings=2, epochs=1, round=2, screen=4)
     )["sizes"]
     assert sizes[0]["candidate"] == "smallest"
+    client.delete_model(answer["model"])
+    client.delete_dataset(client.upload_dataset(data, target="kind")["sha256"])
 
 
 def test_what_belongs_to_this_machine_is_not_sent(config):

@@ -5,6 +5,8 @@ import io
 import numpy as np
 import pytest
 
+from nas.service.data_folder import plain_name
+
 CSV = {"content-type": "text/csv"}
 BINARY = {"content-type": "application/octet-stream"}
 
@@ -18,10 +20,24 @@ def table():
     return "\n".join(["first,second,larger", *lines]).encode()
 
 
-@pytest.mark.takes(60, "starts a server, and searches")
+def assert_no_paths(server, id_: str, name: str) -> None:
+    """No file of the run, no event and no answer tells where the data folder is; they tell the name of the user's file."""
+    address = f"/v1/searches/{id_}"
+    files = {one["name"]: one["link"] for one in server.client.get(f"{address}/artifacts").json()["items"]}
+    assert {"config.toml", "report.json", "report.html", "journal.log", "best.onnx"} <= set(files)
+    answers = {name: server.client.get(link).content for name, link in files.items()}
+    answers |= {part: server.client.get(f"{address}{part}").content for part in ("", "/events", "/trials", "/network")}
+    answers["log"] = (server.data / "logs" / f"{id_}.log").read_bytes()
+    assert [part for part, content in answers.items() if str(server.data).encode() in content] == []
+    assert all(name.encode() in answers[part] for part in ("config.toml", "report.json", "report.html"))
+
+
+@pytest.mark.takes(90, "starts a server, and searches")
 def test_a_search_on_an_uploaded_table(server, table, tiny):
-    answer = server.client.post("/v1/datasets?target=larger", content=table, headers=CSV)
+    named = {"target": "larger", "name": "C:\\data\\big numbers.CSV"}
+    answer = server.client.post("/v1/datasets", content=table, headers=CSV, params=named)
     assert answer.status_code == 201, answer.text
+    assert answer.json()["name"] == named["name"]
     facts = answer.json()["facts"]
     assert (facts["input_shape"], facts["outputs"], facts["target"]) == ([2], 2, "larger")
     sha256 = answer.json()["sha256"]
@@ -35,6 +51,14 @@ def test_a_search_on_an_uploaded_table(server, table, tiny):
     found = server.wait(asked.json()["id"])
     assert found["state"] == "done", found
     assert found["request"]["task"] == sha256
+    assert found["files"] == {"task": "big_numbers.csv"}
+    assert_no_paths(server, found["id"], "big_numbers")
+    more = server.client.post(f"/v1/searches/{found['id']}:resume", json={"trainings": 40})
+    assert more.status_code == 202, more.text
+    assert server.wait(found["id"])["state"] == "done"
+    assert_no_paths(server, found["id"], "big_numbers")
+    assert server.client.delete(f"/v1/searches/{found['id']}").status_code == 204
+    assert list((server.data / "inputs").iterdir()) == []
     wrong = server.client.post("/v1/searches", json=body | {"target": "nothing"})
     assert wrong.status_code == 422
     assert "nothing" in wrong.json()["detail"]
@@ -47,6 +71,34 @@ def test_arrays(server):
     answer = server.client.post("/v1/datasets", content=file.getvalue(), headers=BINARY)
     assert answer.status_code == 201, answer.text
     assert answer.json()["facts"]["outputs"] == 3
+
+
+@pytest.mark.takes(60, "starts a server, and searches")
+def test_a_search_of_masks_for_an_uploaded_model(server, onnx_file, tiny):
+    named = {"name": "my net.onnx"}
+    model = server.client.post("/v1/models", content=onnx_file.read_bytes(), headers=BINARY, params=named).json()
+    body = {name: value for name, value in tiny.items() if name != "space"} | {"model": model["sha256"]}
+    asked = server.client.post("/v1/searches", json=body)
+    assert asked.status_code == 202, asked.text
+    assert server.wait(asked.json()["id"])["state"] == "done"
+    assert_no_paths(server, asked.json()["id"], "my_net.onnx")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "shown"),
+    [
+        ("iris.csv", "csv", "iris.csv"),
+        ("../../etc/passwd", "csv", "passwd.csv"),
+        ("C:\\data\\big numbers.CSV", "csv", "big_numbers.csv"),
+        ("мережа.onnx", "model", "мережа.onnx"),
+        ("-rf $(x).npz", "npz", "rf_x.npz"),
+        ("...", "npz", "aaaaaaaaaaaa.npz"),
+        ("", "model", "aaaaaaaaaaaa.onnx"),
+        ("x" * 200, "csv", "x" * 80 + ".csv"),
+    ],
+)
+def test_the_name_of_an_upload_is_plain(name, kind, shown):
+    assert plain_name(name, kind, "a" * 64) == shown
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import sqlite3
+import time
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -89,6 +90,19 @@ def test_a_call_that_takes_too_long_is_ended_and_the_next_one_is_answered(tmp_pa
     with pytest.raises(Problem) as closed:
         pool.call("names", kind="tasks")
     assert closed.value.status == 503
+
+
+@pytest.mark.takes(20, "starts call processes, which import torch")
+def test_processes_that_are_seldom_needed_end_and_start_again(tmp_path):
+    pool = CallPool(1, tmp_path, Limits(), idle=0.05)
+    for _ in range(2):
+        assert pool.call("names", kind="tasks")[0]["name"] == "digits"
+        deadline = time.monotonic() + 60
+        while pool._free[0]._child is not None:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    assert pool.restarts == 0
+    pool.close()
 
 
 def test_addresses_that_only_this_machine_can_reach(tmp_path):

@@ -101,6 +101,7 @@ def done(browser, server, tiny):
 def test_the_form_asks_for_what_it_shows(done, tiny):
     search, _ = done
     assert search["state"] == "done"
+    assert search["metric"]["name"] == "accuracy"
     assert {name: search["request"][name] for name in tiny} == tiny
     assert set(search["request"]) == set(tiny), "options that were not touched are not sent"
 
@@ -132,11 +133,18 @@ def test_a_search_is_watched_to_its_end_and_its_winner_is_downloaded(server, don
     assert onnxruntime.InferenceSession(content).get_inputs()[0].shape[1:] == [1, 8, 8]
 
 
-def test_a_trial_shows_its_candidate_and_its_log(done):
-    _, page = done
+def test_a_trial_shows_its_candidate_its_learning_curve_and_its_log(server, done):
+    search, page = done
     page.get_by_role("region", name="trials").get_by_role("button", name="0", exact=True).click()
     dialog = page.get_by_role("dialog")
     sync_api.expect(dialog.get_by_role("region", name="log of the trial")).to_contain_text('"number": 0')
+    curve = server.client.get(f"/v1/searches/{search['id']}/trials/0").json()["curve"]
+    for name in ("training loss by epoch", "accuracy, validation by epoch"):
+        assert dialog.get_by_role("img", name=name).locator("circle").count() == len(curve["losses"])
+    dialog.get_by_text("The same as a table").click()
+    rows = dialog.get_by_role("region", name="learning curve by epoch").locator("tbody tr")
+    assert rows.count() == len(curve["losses"])
+    assert rows.last.inner_text().split()[-1] == f"{100 * curve['accuracies'][-1]:.2f}%"
     page.keyboard.press("Escape")
     sync_api.expect(dialog).to_have_count(0)
 
@@ -228,6 +236,9 @@ def test_a_csv_file_becomes_a_task(open_page, server, tmp_path):
     page.get_by_role("button", name="Upload").click()
     sync_api.expect(page.get_by_label("uploaded data set")).to_contain_text("things.csv")
     (stored,) = server.client.get("/v1/datasets").json()["items"]
+    assert stored["name"] == "things.csv"
+    other = open_page("#/predict")
+    sync_api.expect(other.get_by_label("Task", exact=True)).to_contain_text("your data: things.csv")
     page.get_by_text("The same with curl").click()
     sync_api.expect(page.get_by_role("region", name="Ask for this search")).to_contain_text(stored["sha256"])
 
@@ -277,6 +288,36 @@ def test_a_search_can_be_asked_for_without_a_mouse(open_page):
     sync_api.expect(page.get_by_role("button", name="Add a limit")).to_be_visible()
 
 
+def test_another_metric_is_shown_by_its_name_direction_and_unit(open_page, done):
+    search, _ = done
+    page = open_page("#/")
+    metric = {"name": "rmse", "goal": "minimize", "unit": "m"}
+    searched = f"**/v1/searches/{search['id']}"
+    page.route(
+        searched, lambda route: route.fulfill(json=search | {"metric": metric, "state": "cancelled", "result": None})
+    )
+    page.goto(f"{page.url.partition('#')[0]}#/searches/{search['id']}")
+    tile = page.locator(".tile").first
+    sync_api.expect(tile).to_contain_text("rmse, less is better")
+    sync_api.expect(tile).to_contain_text(re.compile(r"0\.\d+ m"))
+    page.get_by_role("heading", name="Rmse and nnz").wait_for()
+    page.get_by_role("img", name="rmse against non-zero weights of all trials").wait_for()
+
+
+def test_a_service_that_cannot_work_says_why_on_every_view(open_page):
+    page = open_page("#/compare")
+    reason = "the disk of the data folder is full"
+    problem = {"type": "urn:nas:problem:not-ready", "title": "Service Unavailable", "status": 503, "detail": reason}
+    page.route("**/v2/health/ready", lambda route: route.fulfill(status=503, json=problem))
+    page.get_by_role("link", name="Predict").click()
+    line = page.get_by_text(f"The service cannot work now: {reason}.")
+    line.wait_for()
+    page.unroute("**/v2/health/ready")
+    page.get_by_role("link", name="Compare").click()
+    sync_api.expect(line).to_have_count(0)
+    open_page.said[:] = [text for text in open_page.said if "503" not in text]  # Chromium notes every such answer
+
+
 def test_a_search_is_a_template_for_another_one(open_page, done):
     search, _ = done
     page = open_page("#/compare")
@@ -294,6 +335,36 @@ def test_an_uploaded_model_is_the_architecture_of_a_search(open_page, onnx_file)
     with page.expect_request("**/searches:validate") as asked:
         page.locator("input[type=file]").set_input_files(onnx_file)
     assert asked.value.post_data_json["model"] == hashlib.sha256(onnx_file.read_bytes()).hexdigest()
+
+
+def test_uploads_and_searches_are_deleted_by_keyboard_after_a_question(open_page, server, onnx_file, tiny):
+    model = onnx_file.read_bytes() + b"\x12\x05other"  # the field producer_name of the format
+    binary = {"content-type": "application/octet-stream"}
+    sha256 = server.client.post("/v1/models", content=model, headers=binary).json()["sha256"]
+    page = open_page("#/predict")
+    page.get_by_label("earlier upload").select_option(sha256)
+    page.locator(".prediction").first.wait_for()
+    dialog = page.get_by_role("alertdialog")
+    for key, there in (("Escape", 200), ("Tab", 404)):
+        page.get_by_role("button", name="Delete").focus()
+        page.keyboard.press("Enter")
+        dialog.wait_for()
+        assert page.evaluate("document.activeElement.textContent") == "Keep it"
+        page.keyboard.press(key)
+        if key == "Tab":
+            page.keyboard.press("Enter")
+        sync_api.expect(dialog).to_have_count(0)
+        if there == 404:
+            page.get_by_text("The answer appears here.").wait_for()
+        assert server.client.get(f"/v1/models/{sha256}").status_code == there
+    id_ = server.client.post("/v1/searches", json=tiny | {"trainings": 400, "seed": 3}).json()["id"]
+    server.client.post(f"/v1/searches/{id_}:cancel")
+    server.wait(id_)
+    page.goto(f"{page.url.partition('#')[0]}#/searches/{id_}")
+    page.get_by_role("button", name="Delete").press("Enter")
+    dialog.get_by_role("button", name="Delete").press("Enter")
+    page.get_by_role("heading", name="Searches").wait_for()
+    assert server.client.get(f"/v1/searches/{id_}").status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -323,6 +394,9 @@ def test_every_view_is_accessible_and_fits(open_page, server, done, onnx_file, s
         if place == "#/predict":
             page.locator("input[type=file]").set_input_files(onnx_file)
             page.locator(".prediction").first.wait_for()
+        if place == f"#/searches/{search['id']}":
+            page.get_by_role("region", name="trials").get_by_role("button", name="0", exact=True).click()
+            page.get_by_text("The same as a table").click()
         found = axe.Axe().run(page).response["violations"]
         serious = [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")]
         assert serious == [], place

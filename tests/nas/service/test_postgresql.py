@@ -63,6 +63,26 @@ def test_servers_that_start_together_migrate_once(database, tmp_path):
     assert faults == []
 
 
+def test_the_same_upload_is_not_stored_and_deleted_at_once(database, tmp_path):
+    from nas.service.store.upload_store import lock_upload
+
+    found, got = opened(database, tmp_path / "data"), threading.Event()
+
+    def other():
+        with found.write() as connection:
+            lock_upload(connection, "a" * 64)
+            got.set()
+
+    waiting = threading.Thread(target=other)
+    with found.write() as connection:
+        lock_upload(connection, "a" * 64)
+        waiting.start()
+        assert not got.wait(0.5)
+    assert got.wait(30)
+    waiting.join()
+    found.close()
+
+
 def test_many_workers_take_every_search_once(database, tmp_path):
     from nas.service.store import queue_store as queue
     from nas.service.store.search_store import add_search, events_after, list_searches
@@ -99,7 +119,7 @@ def test_many_workers_take_every_search_once(database, tmp_path):
 
 
 def test_of_two_uploads_of_the_same_file_at_the_same_time_one_is_stored(database, tmp_path):
-    from nas.service.store.upload_store import MODEL, add_upload, new_upload
+    from nas.service.store.upload_store import MODEL, add_upload, lock_upload, new_upload
 
     found = opened(database, tmp_path / "data")
     upload, both, stored = new_upload(MODEL, "ab" * 32, "local", "", 1, {}), threading.Barrier(2, timeout=30), []
@@ -107,7 +127,8 @@ def test_of_two_uploads_of_the_same_file_at_the_same_time_one_is_stored(database
     def store():
         with found.write() as connection:
             connection.execute(text("SELECT 1"))
-            both.wait()
+            both.wait()  # two transactions are open
+            lock_upload(connection, upload.sha256)
             stored.append(add_upload(connection, upload))
 
     threads = [threading.Thread(target=store) for _ in range(2)]

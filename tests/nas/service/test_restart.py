@@ -6,9 +6,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 
 DECIDED = (
@@ -49,6 +51,36 @@ def search_process(pid: int) -> int:
                 return child
         time.sleep(0.02)
     raise AssertionError("the server runs no search")
+
+
+def call_processes(pid: int) -> list[int]:
+    """The processes for predictions and checks that a server runs, the oldest first."""
+    return sorted(child for child, command in children(pid).items() if "call_process" in command)
+
+
+@pytest.mark.takes(40, "starts a server and two call processes")
+def test_a_long_dry_run_does_not_hold_up_predictions(serve, tmp_path, tiny, onnx_file):
+    server = serve(tmp_path / "data", "--searches", "0")
+    binary = {"content-type": "application/octet-stream"}
+    model = server.client.post("/v1/models", content=onnx_file.read_bytes(), headers=binary).json()["sha256"]
+    (first,) = call_processes(server.process.pid)
+    answers = []
+    asking = threading.Thread(
+        target=lambda: answers.append(httpx.post(f"{server.address}/v1/searches:validate", json=tiny, timeout=300))
+    )
+    asking.start()
+    deadline = time.monotonic() + 60
+    while len(found := call_processes(server.process.pid)) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    (second,) = set(found) - {first}
+    os.kill(second, signal.SIGSTOP)
+    assert server.client.post(f"/v1/models/{model}:predict", json={"task": "digits"}).status_code == 200
+    assert server.client.post("/v1/searches", json=tiny).status_code == 202
+    assert answers == [], "the dry run is still at work"
+    os.kill(second, signal.SIGCONT)
+    asking.join()
+    assert answers[0].status_code == 200, answers[0].text
 
 
 def wait_for_trainings(server, id_: str) -> None:

@@ -1,11 +1,14 @@
 """Searches through the API, from the request to the winner's file."""
 
 import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import pytest
+
+from nas.service.searches.trial_table import front_of
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +55,15 @@ def test_the_winner_is_an_onnx_file_with_etag_ranges_and_hash(server, done):
     assert server.client.get(address, headers={"range": "bytes=4-9", "if-range": '"old"'}).content == whole.content
     assert server.client.get(address, headers={"range": "bytes=99999999-"}).status_code == 416
     assert server.client.get(address, headers={"if-none-match": f'"{sha256}"'}).status_code == 304
+    several = server.client.get(address, headers={"range": "bytes=0-1,4-5"})
+    assert (several.status_code, several.content) == (200, whole.content)
+    head = server.client.head(address)
+    names = ("etag", "content-length", "content-type", "repr-digest", "accept-ranges")
+    assert (head.status_code, head.content) == (200, b"")
+    assert {name: head.headers[name] for name in names} == {name: whole.headers[name] for name in names}
+    assert server.client.head(address, headers={"if-none-match": f'"{sha256}"'}).status_code == 304
+    assert server.client.head(f"{address}x").status_code == 404
+    assert server.client.get(address).content == whole.content, "the connection can still be used"
     listed = server.client.get(f"/v1/searches/{done['id']}/artifacts").json()["items"]
     assert {one["name"]: one["sha256"] for one in listed}["best.onnx"] == sha256
     assert {"report.html", "report.json", "trials.csv", "config.toml"} <= {one["name"] for one in listed}
@@ -82,7 +94,14 @@ def test_trials_and_front_are_those_of_the_run(server, done):
     front = server.client.get(f"{address}/front").json()
     assert front["state"] == "final"
     assert front["items"] == server.client.get(f"{address}/artifacts/report.json").json()["front"]
+    details = server.client.get(f"{address}/trials/0").json()
+    assert details["trial"] == trials["items"][0]
+    assert len(details["curve"]["losses"]) == len(details["curve"]["accuracies"]) > 0
+    assert details["curve"]["accuracies"][-1] == pytest.approx(trials["items"][0]["accuracy"], rel=1e-5)
+    assert server.client.get(f"{address}/trials/99999").status_code == 404
     log = server.client.get(f"{address}/trials/0/log?follow=1").text.splitlines()
+    epochs = [json.loads(line) for line in log if line.startswith('{"epoch"')]
+    assert [one["loss"] for one in epochs] == details["curve"]["losses"]
     assert f'"accuracy": {trials["items"][0]["accuracy"]}' in log[-1]
     assert any(" progress " in line for line in log)
     assert not any('"done"' in line for line in log), "only what happened in the round of the trial"
@@ -181,6 +200,24 @@ def test_a_wrong_search_is_refused_before_anything_is_trained(server, tiny, chan
     assert problem["status"] == 422
     assert part in problem["detail"]
     assert server.client.get("/v1/searches").json() == before
+
+
+def test_the_metric_is_known_before_anything_is_trained(server):
+    body = {"task": "embedded-reber", "space": "rnn", "constraint": ["nnz<=400"], "trainings": 500}
+    asked = server.client.post("/v1/searches", json=body).json()
+    assert asked["metric"] == {"name": "legality", "goal": "maximize", "unit": "%"}
+    assert asked["result"] is None
+    server.client.post(f"/v1/searches/{asked['id']}:cancel")
+    server.wait(asked["id"])
+
+
+def test_the_front_of_a_metric_of_which_less_is_better():
+    trials = [
+        {"digest": str(n), "accuracy": error, "nnz": nnz} for n, (error, nnz) in enumerate([(3, 1), (2, 5), (4, 2)])
+    ]
+    front = front_of(trials, ["accuracy", "-nnz"], metric="rmse", goal="minimize")
+    assert [row["digest"] for row in front] == ["1", "0"], "2 is worse than 0 in both"
+    assert [row["digest"] for row in front_of(trials, ["accuracy", "-nnz"])] == ["2", "0"]
 
 
 def test_a_search_that_runs_is_cancelled_and_resumed(server, tiny):

@@ -2,9 +2,9 @@
 
 import * as format from "../format.js";
 import { frame } from "./frame.js";
-import { around, counts, shares } from "./scale.js";
+import { around, counts, ofMetric } from "./scale.js";
 
-/** `sets` are `{trials, front, winner, name, classes: [trial, front, line]}`; `cost` is the name of the cost. */
+/** `sets` are `{trials, front, winner, name, classes: [trial, front, line]}`; `cost` is the name of the cost, `metric` the metric of the search. */
 export function pareto(sets, cost, costName, metric) {
   const trials = sets.map((set) => set.trials.filter((one) => known(one, cost)));
   const fronts = sets.map((set) =>
@@ -18,13 +18,13 @@ export function pareto(sets, cost, costName, metric) {
     ),
     around(
       shown.map((one) => one.accuracy),
-      { least: 0, most: 1, label: shares },
+      ofMetric(metric),
     ),
     costName,
-    `${metric}, validation`,
+    `${metric.name}, validation`,
   );
   const told = (name, one) =>
-    `${name}: ${format.percent(one.accuracy)} with ${Number(value(one, cost).toPrecision(6)).toLocaleString("en-US")} ${costName}`;
+    `${name}: ${format.value(one.accuracy, metric)} with ${Number(value(one, cost).toPrecision(6)).toLocaleString("en-US")} ${costName}`;
   const marks = sets.map((set, index) => [
     trials[index].map((one) =>
       chart.dot(value(one, cost), one.accuracy, told(`trial ${one.number}`, one), set.classes[0], 2.6),
@@ -40,7 +40,7 @@ export function pareto(sets, cost, costName, metric) {
       chart.dot(value(one, cost), one.accuracy, told("winner", one), "winner", 6),
     ),
   ]);
-  return chart.drawn(`${metric} against ${costName} of all trials`, marks);
+  return chart.drawn(`${metric.name} against ${costName} of all trials`, marks);
 }
 
 /** The winner as on the front, else with the mean over its trainings; nothing if it has none. */

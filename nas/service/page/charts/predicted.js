@@ -2,7 +2,7 @@
 
 import * as format from "../format.js";
 import { frame } from "./frame.js";
-import { around, shares } from "./scale.js";
+import { around, ofMetric } from "./scale.js";
 
 /** The first trainings that have a score and a result. */
 export const forecasts = (trials) =>
@@ -13,9 +13,9 @@ export function predicted(trials, metric) {
   const found = forecasts(trials);
   const scale = around(
     found.flatMap((one) => [one.score, one.accuracy]),
-    { least: 0, most: 1, label: shares },
+    ofMetric(metric),
   );
-  const chart = frame(scale, scale, "predicted before the training", `measured ${metric}, validation`);
+  const chart = frame(scale, scale, "predicted before the training", `measured ${metric.name}, validation`);
   return chart.drawn(
     "predicted against measured",
     chart.line(
@@ -29,7 +29,7 @@ export function predicted(trials, metric) {
       chart.dot(
         one.score,
         one.accuracy,
-        `trial ${one.number}: predicted ${format.percent(one.score)} ± ${format.percent(one.score_std)}, measured ${format.percent(one.accuracy)}`,
+        `trial ${one.number}: predicted ${format.spread(one.score, one.score_std, metric)}, measured ${format.value(one.accuracy, metric)}`,
         "second",
       ),
     ),
@@ -37,9 +37,10 @@ export function predicted(trials, metric) {
 }
 
 /** How far the results are from the predictions, in words. */
-export function error(trials) {
+export function error(trials, metric) {
   const found = forecasts(trials);
   const mean = found.reduce((sum, one) => sum + Math.abs(one.score - one.accuracy), 0) / found.length;
   const held = found.filter((one) => Math.abs(one.score - one.accuracy) <= one.score_std).length;
-  return `The results are ${(100 * mean).toFixed(1)} points away from the prediction on average, ${held} of ${found.length} within one stated standard deviation.`;
+  const away = metric.unit === "%" ? `${(100 * mean).toFixed(1)} points` : format.value(mean, metric);
+  return `The results are ${away} away from the prediction on average, ${held} of ${found.length} within one stated standard deviation.`;
 }

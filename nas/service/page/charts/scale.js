@@ -58,6 +58,9 @@ function steps(low, high) {
 /** The text of a tick of a share. */
 export const shares = (value) => `${Number((100 * value).toPrecision(4))}%`;
 
+/** Options of the scale of a metric: a share lies between 0 and 1. */
+export const ofMetric = (metric) => (metric.unit === "%" ? { least: 0, most: 1, label: shares } : {});
+
 /** The text of a tick of a count: 500, 2k, 1.5M. */
 export function counts(value) {
   for (const [size, letter] of [

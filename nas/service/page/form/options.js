@@ -1,6 +1,7 @@
 /** Fields for the options of a search, made from the schema of the API, so that none is missing. */
 
 import { h } from "../dom.js";
+import * as format from "../format.js";
 import { field, select } from "./field.js";
 
 const GROUPS = {
@@ -136,5 +137,5 @@ const split = (text) =>
     .split(",")
     .map((one) => one.trim())
     .filter(Boolean);
-const words = (name) => name.replaceAll("_", " ").replace(/^./, (letter) => letter.toUpperCase());
+const words = (name) => format.title(name.replaceAll("_", " "));
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b ?? null);

@@ -78,6 +78,8 @@ export function outlook({ request, onProblem, signal }) {
         h("strong", { class: "figure" }, `about ${format.duration(found.seconds)}`),
         h("span", { class: "note" }, "estimated time"),
       ),
+      found.metric &&
+        h("p", { class: "note" }, `It measures ${found.metric.name}; ${format.goal(found.metric)}.`),
       found.remark && h("p", { class: "note" }, found.remark),
       h("h3", {}, "Where the trainings go"),
       rows(found.budget, "what the trainings are spent on"),

@@ -30,7 +30,7 @@ export async function columns(file) {
 /** Upload a data set; gives its resource. One that is there already with another target is taken: a search names its target itself. */
 export async function uploadDataset(file, target) {
   const kind = file.name.toLowerCase().endsWith(".csv") ? "csv" : "npz";
-  const query = kind === "csv" && target ? `?${new URLSearchParams({ target })}` : "";
+  const query = `?${new URLSearchParams({ name: file.name.slice(-200), ...(kind === "csv" && target ? { target } : {}) })}`;
   let found;
   try {
     found = await call(`v1/datasets${query}`, { method: "POST", body: file, type: TYPES[kind] });
@@ -51,13 +51,13 @@ async function hash(file) {
 /** Upload an ONNX file; gives its resource. */
 export async function uploadModel(file) {
   if (!file.name.toLowerCase().endsWith(".onnx")) throw new Problem(0, `${file.name} does not end in .onnx`);
-  const found = await call("v1/models", { method: "POST", body: file, type: "application/octet-stream" });
+  const found = await call(`v1/models?${new URLSearchParams({ name: file.name.slice(-200) })}`, { method: "POST", body: file, type: "application/octet-stream" });
   format.remember(found.sha256, file.name);
   return found;
 }
 
-/** The name of an upload: its file name in this tab, else the beginning of its hash. */
-export const nameOf = (sha256) => sessionStorage.getItem(`nas-name-${sha256}`) ?? format.short(sha256);
+/** The name of an upload: its file name in this tab, else that of its upload, else the beginning of its hash. */
+export const nameOf = ({ sha256, name }) => sessionStorage.getItem(`nas-name-${sha256}`) || name || format.short(sha256);
 
 /** What an uploaded model is, in a line. */
 export function modelFacts(facts) {

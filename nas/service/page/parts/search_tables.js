@@ -4,8 +4,8 @@ import { h } from "../dom.js";
 import * as format from "../format.js";
 import { table } from "./table.js";
 
-/** All trials; `open(trial)` is called for the number of a trial. */
-export function trialTable(open) {
+/** All trials; `open(trial)` is called for the number of a trial. `metric` is that of the search. */
+export function trialTable(open, metric) {
   const number = (trial) =>
     h(
       "button",
@@ -23,13 +23,12 @@ export function trialTable(open) {
       },
       {
         name: "measured",
-        cell: (one) => (one.error ? h("span", { class: "bad-text" }, "failed") : format.percent(one.accuracy)),
+        cell: (one) => (one.error ? h("span", { class: "bad-text" }, "failed") : format.value(one.accuracy, metric)),
         order: (one) => one.accuracy,
       },
       {
         name: "predicted",
-        cell: (one) =>
-          typeof one.score === "number" ? `${format.percent(one.score, 1)} ± ${(100 * one.score_std).toFixed(1)}` : "–",
+        cell: (one) => format.spread(one.score, one.score_std, metric, 1),
         order: (one) => one.score,
       },
       { name: "non-zeros", cell: (one) => format.count(one.nnz), order: (one) => one.nnz },
@@ -58,16 +57,17 @@ export function trialTable(open) {
 }
 
 /** What each way of searching has spent so far. */
-export function waysFigure(rows) {
+export function waysFigure(rows, metric) {
   const ways = [...new Set(rows.map((one) => one.way))];
   const of = (way) => rows.filter((one) => one.way === way);
-  const best = (way) => Math.max(...of(way).map((one) => one.accuracy ?? -Infinity));
+  const sign = metric.goal === "minimize" ? -1 : 1;
+  const best = (way) => sign * Math.max(...of(way).map((one) => sign * (one.accuracy ?? -sign * Infinity)));
   const grid = table(
     [
       { name: "way", cell: (way) => format.way(way), label: true },
       { name: "trials", cell: (way) => String(of(way).length) },
       { name: "trainings", cell: (way) => format.trainings(of(way).reduce((sum, one) => sum + (one.cost ?? 1), 0)) },
-      { name: "best", cell: (way) => (Number.isFinite(best(way)) ? format.percent(best(way)) : "–") },
+      { name: "best", cell: (way) => (Number.isFinite(best(way)) ? format.value(best(way), metric) : "–") },
     ],
     { caption: "ways of searching" },
   );
@@ -82,7 +82,7 @@ export function waysFigure(rows) {
 }
 
 /** What was screened and chosen in each round. */
-export function roundTable(found) {
+export function roundTable(found, metric) {
   const grid = table(
     [
       { name: "round", cell: (one) => String(one.round + 1), label: true },
@@ -93,7 +93,7 @@ export function roundTable(found) {
       { name: "trained again", cell: (one) => format.count(one.again) },
       { name: "failed", cell: (one) => format.count(one.failed) },
       { name: "trainings", cell: (one) => format.trainings(one.trainings) },
-      { name: "best", cell: (one) => format.percent(one.best) },
+      { name: "best", cell: (one) => format.value(one.best, metric) },
       { name: "τ", cell: (one) => format.rank(one.agreement?.kendall) },
     ],
     { caption: "rounds: what was screened and chosen" },

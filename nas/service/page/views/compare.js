@@ -39,7 +39,7 @@ export async function compare({ root, signal, query }) {
   }
   const ids = [query.get("a") ?? known[1].id, query.get("b") ?? known[0].id];
   const name = (one) =>
-    `${format.task(one.request.task)} · ${format.choices(one.request)} · ${one.state} · ${format.ago(one.created)}`;
+    `${format.taskOf(one)} · ${format.choices(one.request)} · ${one.state} · ${format.ago(one.created)}`;
   const pick = (index) =>
     select(
       known.map((one) => [one.id, name(one)]),
@@ -56,10 +56,10 @@ export async function compare({ root, signal, query }) {
   fill(root, head, h("div", { class: "fields two" }, field("First", pick(0)), field("Second", pick(1))), out);
   const [options, ...sides] = await Promise.all([schema(), ...ids.map((id) => side(id, signal))]);
   const labels = sides.map(
-    (one, index) => `${index === 0 ? "First" : "Second"}: ${format.task(one.search.request.task)}`,
+    (one, index) => `${index === 0 ? "First" : "Second"}: ${format.taskOf(one.search)}`,
   );
   const legend = sides.map((_, index) => [COLOURS[index][0], labels[index]]);
-  const metric = sides.map((one) => one.search.result?.metric).find(Boolean) ?? "accuracy";
+  const metric = format.metric(sides[0].search);
   const sets = sides.map((one, index) => ({
     trials: one.trials,
     front: one.front,
@@ -79,7 +79,7 @@ export async function compare({ root, signal, query }) {
           "div",
           { class: "grid" },
           figure(
-            "Accuracy and non-zeros",
+            `${format.title(metric.name)} and non-zeros`,
             legend,
             pareto(sets, "nnz", "non-zero weights", metric),
             "Every training of both; the lines are the Pareto fronts, the large dots the winners.",
@@ -110,12 +110,13 @@ async function side(id, signal) {
 function results(sides) {
   const rows = [
     ["state", (one) => chip(one.search)],
+    ["metric", (one) => `${format.metric(one.search).name}, ${format.goal(format.metric(one.search))}`],
     [
       "measured on test",
-      (one) => (one.search.result ? `${format.percent(one.search.result.test)} ${one.search.result.metric}` : "–"),
+      (one) => (one.search.result ? format.value(one.search.result.test, format.metric(one.search)) : "–"),
     ],
-    ["95 % interval", (one) => format.interval(one.search.result?.interval)],
-    ["best on validation", (one) => format.percent(one.search.progress?.best)],
+    ["95 % interval", (one) => format.range(one.search.result?.interval, format.metric(one.search))],
+    ["best on validation", (one) => format.value(one.search.progress?.best, format.metric(one.search))],
     ["non-zeros", (one) => format.count(one.search.result?.nnz ?? one.search.progress?.best_nnz)],
     ["bytes", (one) => format.count(one.search.result?.bytes)],
     ["latency", (one) => format.milliseconds(one.search.result?.latency)],

@@ -3,29 +3,44 @@
 import { Problem, all, call, names } from "../api.js";
 import { fill, h, s } from "../dom.js";
 import * as format from "../format.js";
-import { drop } from "../form/drop.js";
 import { field, select } from "../form/field.js";
 import { share } from "../parts/share.js";
 import { table } from "../parts/table.js";
 import { modelFacts, nameOf, uploadModel } from "../form/upload.js";
+import { uploaded } from "../form/uploaded.js";
 
 const WEIGHTS = { own: "with the weights that a method left", fresh: "trained again from fresh weights" };
 
 export async function predict({ root, signal }) {
+  let asked = 0;
   const [tasks, methods, models, datasets] = await Promise.all([
     names("tasks"),
     names("methods"),
     all("v1/models"),
     all("v1/datasets"),
   ]);
-  let chosen = null;
-  const status = h("p", { class: "note", role: "status" });
-  const file = h("div", { class: "stack" });
+  const file = uploaded({
+    items: models,
+    chosen: null,
+    list: { label: "earlier upload", key: "model", name: (one) => nameOf(one), none: "an earlier upload…" },
+    facts: (one) => [
+      h("strong", {}, nameOf(one)),
+      ` · ${modelFacts(one.facts)} · ${format.bytes(one.bytes)}`,
+    ],
+    place: "v1/models",
+    file: {
+      label: "Drop an .onnx file, or choose one",
+      hint: "It is kept on the service, under its hash.",
+      accept: ".onnx",
+    },
+    upload: uploadModel,
+    onchange: () => (file.sha256 ? ask() : drawNothing()),
+  });
   const task = select(
     [
       ["", "every known task that fits"],
       ...tasks.map((one) => one.name),
-      ...datasets.map((one) => [one.sha256, `your data: ${nameOf(one.sha256)}`]),
+      ...datasets.map((one) => [one.sha256, `your data: ${nameOf(one)}`]),
     ],
     "digits",
   );
@@ -40,13 +55,12 @@ export async function predict({ root, signal }) {
         event.preventDefault();
         ask();
       },
-      onchange: ask,
     },
-    file,
-    field("Task", task),
+    file.element,
+    h("div", { onchange: ask }, field("Task", task)),
     h(
       "details",
-      { class: "advanced" },
+      { class: "advanced", onchange: ask },
       h("summary", {}, "How it was pruned"),
       h(
         "div",
@@ -72,57 +86,16 @@ export async function predict({ root, signal }) {
     ),
     h("div", { class: "split even" }, form, out),
   );
-  drawFile();
+  file.draw();
+  drawNothing();
 
-  function drawFile() {
-    fill(
-      file,
-      drop({
-        label: "Drop an .onnx file, or choose one",
-        hint: "It is kept on the service, under its hash.",
-        accept: ".onnx",
-        onFile: upload,
-      }),
-      models.length > 0 &&
-        field(
-          "Or an earlier upload",
-          select([["", "choose…"], ...models.map((one) => [one.sha256, nameOf(one.sha256)])], chosen?.sha256 ?? "", {
-            "data-key": "model",
-            onchange: (event) => {
-              chosen = models.find((one) => one.sha256 === event.target.value) ?? null;
-              drawFile();
-            },
-          }),
-        ),
-      chosen &&
-        h(
-          "p",
-          { class: "note" },
-          h("strong", {}, nameOf(chosen.sha256)),
-          ` · ${modelFacts(chosen.facts)} · ${format.bytes(chosen.bytes)}`,
-        ),
-      status,
-    );
-    if (!chosen) fill(out, h("div", { class: "card empty" }, h("p", { class: "note" }, "The answer appears here.")));
+  function drawNothing() {
+    asked += 1;
+    fill(out, h("div", { class: "card empty" }, h("p", { class: "note" }, "The answer appears here.")));
   }
 
-  async function upload(given) {
-    status.textContent = `Uploading ${given.name}…`;
-    try {
-      chosen = await uploadModel(given);
-      if (!models.some((one) => one.sha256 === chosen.sha256)) models.unshift(chosen);
-      status.textContent = "";
-      drawFile();
-      await ask();
-    } catch (problem) {
-      if (!(problem instanceof Problem)) throw problem;
-      status.textContent = problem.message;
-    }
-  }
-
-  let asked = 0;
   async function ask() {
-    if (!chosen) return;
+    if (!file.sha256) return;
     asked += 1;
     const mine = asked;
     const json = { explain: true };
@@ -131,7 +104,7 @@ export async function predict({ root, signal }) {
     if (keep.value) json.nnz = Number(keep.value);
     out.setAttribute("aria-busy", "true");
     try {
-      const found = await call(`v1/models/${chosen.sha256}:predict`, { method: "POST", json, signal });
+      const found = await call(`v1/models/${file.sha256}:predict`, { method: "POST", json, signal });
       if (mine === asked) fill(out, [found, ...found.others].map(shown));
     } catch (problem) {
       if (signal.aborted) return;

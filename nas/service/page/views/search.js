@@ -1,6 +1,6 @@
 /** One search: live while it runs, and its winner when it is done. */
 
-import { Problem, call, names } from "../api.js";
+import { Problem, answer, call, names } from "../api.js";
 import { bestSoFar } from "../charts/best_so_far.js";
 import { figure } from "../charts/legend.js";
 import { pareto } from "../charts/pareto.js";
@@ -10,13 +10,17 @@ import { follow } from "../events.js";
 import * as format from "../format.js";
 import { Trials } from "../parts/trials.js";
 import { told } from "../parts/event_text.js";
+import { confirmed } from "../parts/confirm.js";
 import { latest } from "../parts/latest.js";
 import { roundTable, trialTable, waysFigure } from "../parts/search_tables.js";
 import { active, chip, progress } from "../parts/state.js";
 import { showTrial } from "./trial.js";
 import { winner } from "./winner.js";
 
-export async function search({ root, signal, parts: [id] }) {
+export async function search({ root, signal: ended, parts: [id] }) {
+  const own = new AbortController();
+  const { signal } = own;
+  ended.addEventListener("abort", () => own.abort());
   const path = `v1/searches/${id}`;
   let found = await call(path, { signal });
   const trials = new Trials(id);
@@ -38,7 +42,8 @@ export async function search({ root, signal, parts: [id] }) {
   const won = h("div");
   const charts = h("div", { class: "grid" });
   const rounds = h("div");
-  const list = trialTable((trial) => showTrial(id, trial));
+  const metric = format.metric(found);
+  const list = trialTable((trial) => showTrial(id, trial, metric), metric);
   const log = h("ol");
   const logBox = h("div", { class: "log", tabindex: "0", role: "region", "aria-label": "log of the search" }, log);
   const stages = h("p", { class: "note stage", role: "status" });
@@ -89,7 +94,7 @@ export async function search({ root, signal, parts: [id] }) {
       h(
         "div",
         { class: "row between" },
-        h("div", { class: "row title" }, h("h1", {}, format.task(found.request.task)), chip(found)),
+        h("div", { class: "row title" }, h("h1", {}, format.taskOf(found)), chip(found)),
         h("div", { class: "row" }, actions()),
       ),
       h(
@@ -140,7 +145,23 @@ export async function search({ root, signal, parts: [id] }) {
         total,
         h("button", { type: "submit", class: "main", "data-key": "resume" }, "Resume"),
       ),
+      h("button", { type: "button", class: "danger", onclick: remove, "data-key": "delete" }, "Delete"),
     ];
+  }
+
+  async function remove() {
+    if (!(await confirmed("Delete this search, with its trials and files? This cannot be undone.", "Delete"))) return;
+    own.abort(); // nothing is asked about the search any more
+    try {
+      await answer(path, { method: "DELETE" });
+    } catch (problem) {
+      if (!(problem instanceof Problem)) throw problem;
+      notify(problem.message);
+      window.dispatchEvent(new HashChangeEvent("hashchange")); // shows the view again
+      return;
+    }
+    location.hash = "#/";
+    notify("The search is deleted.");
   }
 
   const cancel = () => act("cancel");
@@ -166,10 +187,11 @@ export async function search({ root, signal, parts: [id] }) {
         h("dd", {}, h("strong", { class: "figure" }, value), h("span", { class: "note" }, note)),
       );
     const times = now.best_trainings > 1 ? `mean of ${now.best_trainings} trainings, validation` : "validation";
+    const best = typeof now.best === "number" ? times : "no result yet";
     const rank = now.agreement?.kendall;
     fill(
       tiles,
-      tile("Best so far", format.percent(now.best), typeof now.best === "number" ? times : "no result yet"),
+      tile("Best so far", format.value(now.best, metric), `${metric.name}, ${format.goal(metric)}; ${best}`),
       tile("Non-zero weights", format.count(now.best_nnz), "of the best"),
       tile(
         "Round",
@@ -186,7 +208,6 @@ export async function search({ root, signal, parts: [id] }) {
 
   function drawCharts() {
     const rows = trials.rows;
-    const metric = found.result?.metric ?? "accuracy";
     if (!rows.length) {
       fill(
         charts,
@@ -225,10 +246,10 @@ export async function search({ root, signal, parts: [id] }) {
     fill(
       charts,
       figure(
-        `Accuracy and ${cost}`,
+        `${format.title(metric.name)} and ${cost}`,
         legend,
         pareto(sets, cost, cost === "nnz" ? "non-zero weights" : cost, metric),
-        `Each dot is a training; towards the upper left is better. The front is ${front.state === "final" ? "final" : "that of the results so far"}.`,
+        `Each dot is a training; towards the ${metric.goal === "minimize" ? "lower" : "upper"} left is better. The front is ${front.state === "final" ? "final" : "that of the results so far"}.`,
         select,
       ),
       figure(
@@ -246,9 +267,9 @@ export async function search({ root, signal, parts: [id] }) {
           "Predicted and measured",
           [["second", "candidate"]],
           predicted(rows, metric),
-          `On the dashed line the prediction was right. ${forecastError(rows)}`,
+          `On the dashed line the prediction was right. ${forecastError(rows, metric)}`,
         ),
-      waysFigure(rows),
+      waysFigure(rows, metric),
     );
     list.show(rows);
   }
@@ -256,7 +277,7 @@ export async function search({ root, signal, parts: [id] }) {
   function drawRounds() {
     const byRound = new Map();
     for (const event of events) if (event.kind === "progress") byRound.set(event.data.round, event.data);
-    fill(rounds, byRound.size ? roundTable([...byRound.values()]) : h("p", { class: "note" }, "No round has begun."));
+    fill(rounds, byRound.size ? roundTable([...byRound.values()], metric) : h("p", { class: "note" }, "No round has begun."));
   }
 
   function drawLog() {
@@ -271,7 +292,7 @@ export async function search({ root, signal, parts: [id] }) {
             { class: `log-${event.data.level ?? event.kind}` },
             h("time", { datetime: event.data.at }, format.clock(event.data.at)),
             " ",
-            told(event),
+            told(event, metric),
           ),
         ),
     );

@@ -120,7 +120,7 @@ export async function searches({ root, signal }) {
 }
 
 function row(search, chosen, choose) {
-  const name = format.task(search.request.task);
+  const name = format.taskOf(search);
   return h(
     "li",
     { class: "card search-row" },
@@ -153,19 +153,20 @@ function row(search, chosen, choose) {
 }
 
 function best(search) {
+  const metric = format.metric(search);
   if (search.result) {
     return [
-      h("strong", { class: "figure winner-text" }, format.percent(search.result.test)),
-      h("span", { class: "note" }, `${search.result.metric} on test, ${format.count(search.result.nnz)} non-zeros`),
+      h("strong", { class: "figure winner-text" }, format.value(search.result.test, metric)),
+      h("span", { class: "note" }, `${metric.name} on test, ${format.count(search.result.nnz)} non-zeros`),
     ];
   }
   if (typeof search.progress?.best === "number") {
     return [
-      h("strong", { class: "figure" }, format.percent(search.progress.best)),
-      h("span", { class: "note" }, `best so far, ${format.count(search.progress.best_nnz)} non-zeros`),
+      h("strong", { class: "figure" }, format.value(search.progress.best, metric)),
+      h("span", { class: "note" }, `${metric.name} of the best so far, ${format.count(search.progress.best_nnz)} non-zeros`),
     ];
   }
-  return [h("strong", { class: "figure pale-text" }, "–"), h("span", { class: "note" }, "no result yet")];
+  return [h("strong", { class: "figure pale-text" }, "–"), h("span", { class: "note" }, `${metric.name}: no result yet`)];
 }
 
 function empty(state) {

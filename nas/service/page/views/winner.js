@@ -41,11 +41,11 @@ export async function winner(element, search, signal) {
       h("p", { class: "lead" }, report.headline),
       h("p", { class: "verdict" }, report.verdict),
       report.leaders && h("p", { class: "note" }, report.leaders),
-      networks(report),
+      networks(report, format.metric(search)),
       h(
         "p",
         { class: "note" },
-        `${report.task.metric.replace(/^./, (letter) => letter.toUpperCase())} on ${format.count(report.task.test)} test examples, which the search did not see. Intervals hold 95 %.`,
+        `${format.title(report.task.metric)} on ${format.count(report.task.test)} test examples, which the search did not see. Intervals hold 95 %.`,
       ),
     ),
     h("section", {}, h("h2", {}, "Its graph"), graph),
@@ -96,7 +96,7 @@ async function given(ask) {
   }
 }
 
-function networks(report) {
+function networks(report, metric) {
   const rows = [report.best, ...Object.values(report.baselines)];
   const grid = table(
     [
@@ -108,8 +108,8 @@ function networks(report) {
         ],
         label: true,
       },
-      { name: "measured", cell: (one) => format.percent(one.test.mean) },
-      { name: "95 % interval", cell: (one) => format.interval(one.interval) },
+      { name: "measured", cell: (one) => format.value(one.test.mean, metric) },
+      { name: "95 % interval", cell: (one) => format.range(one.interval, metric) },
       { name: "trainings", cell: (one) => String(one.accuracies.length) },
       { name: "non-zeros", cell: (one) => format.count(one.nnz) },
       { name: "bytes", cell: (one) => format.count(one.bytes) },
