@@ -125,12 +125,21 @@ def _empty(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _measured(cell: Cell, way: str, seed: int, args: argparse.Namespace) -> dict[str, float]:
-    """Test metric, validation metric, non-zeros, trainings spent, seconds."""
-    task = cell.task if "." not in cell.task else str(Path(args.data_dir) / cell.task)
-    config = nas.SearchConfig(
-        task=task,
+    """Test metric, validation metric, non-zeros, trainings spent, seconds; of an own model also what it has dense."""
+    begin = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "own.onnx"
+        dense = {} if cell.model is None else {"dense": trained(cell.model, path, seed=seed)}
+        found = WAYS[way](_config(cell, None if cell.model is None else str(path), seed, args)) | dense
+    return {**{key: round(value, 6) for key, value in found.items()}, "seconds": round(time.perf_counter() - begin, 1)}
+
+
+def _config(cell: Cell, model: str | None, seed: int, args: argparse.Namespace) -> nas.SearchConfig:
+    return nas.SearchConfig(
+        task=cell.task if "." not in cell.task else str(Path(args.data_dir) / cell.task),
         target=cell.target,
         space=cell.space,
+        model=model,
         subset=cell.subset,
         constraint=(cell.constraint,),
         trainings=args.trainings if cell.trainings is None else cell.trainings,
@@ -139,16 +148,6 @@ def _measured(cell: Cell, way: str, seed: int, args: argparse.Namespace) -> dict
         seed=seed,
         repeats=1,
     )
-    begin = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder:
-        if cell.model is not None:
-            path = Path(folder) / "own.onnx"
-            dense = trained(cell.model, path, seed=seed)
-            config = replace(config, model=str(path))
-        found = WAYS[way](config)
-    if cell.model is not None:
-        found["dense"] = dense
-    return {**{key: round(value, 6) for key, value in found.items()}, "seconds": round(time.perf_counter() - begin, 1)}
 
 
 class Bench:
