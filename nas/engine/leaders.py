@@ -12,6 +12,10 @@ from nas.study.constraints import Constraint, on_metrics
 from nas.study.trial import CandidateResult, Trial, results_by_candidate
 from search_spaces import MaskRecipe
 
+CLEARLY_SMALLER = 0.9
+"""Share of the non-zeros of the best network that a smaller one has at most, if it is taken in its place. A smaller saving is not worth
+what is expected of the better one, however little that is."""
+
 
 def ranked(goals: Sequence[objectives.Objective], known: Sequence[CandidateResult]) -> list[CandidateResult]:
     """Results, the best first: by what they are expected to reach; with several objectives the front comes first."""
@@ -46,7 +50,7 @@ def winner(
 
     A drawn mask that was trained once may lead only by luck, so it never beats one that was trained again. Where masks were learned or
     inherited, the networks themselves are compared, as the winner is kept as it was found: that one of which most is expected,
-    or the smallest of those of which not less is expected by more than `alike`.
+    or the smallest of those that are clearly smaller and of which not less is expected by more than `alike`.
     """
     confirmed = [result for result in known if len(result.accuracies) > 1]
     if not known and any(not trial.failed for trial in tried):
@@ -56,8 +60,10 @@ def winner(
     sign = objectives.main_of(goals).sign
     if any(not isinstance(result.candidate.mask, MaskRecipe) for result in known):
         best = {result.number: max(sign * one for one in result.expected) for result in known}
-        near = [result for result in known if best[result.number] >= max(best.values()) - alike]
-        return min(near, key=lambda result: (result.metrics["nnz"], -best[result.number]))
+        first = max(known, key=lambda result: (best[result.number], -result.metrics["nnz"]))
+        near = [result for result in known if best[result.number] >= best[first.number] - alike]
+        smaller = [result for result in near if result.metrics["nnz"] <= CLEARLY_SMALLER * first.metrics["nnz"]]
+        return min(smaller or [first], key=lambda result: (result.metrics["nnz"], -best[result.number]))
     return max(confirmed or known, key=lambda result: (sign * result.accuracy, -result.metrics["nnz"]))
 
 

@@ -108,10 +108,12 @@ def test_the_winner_is_the_network_of_which_most_is_expected():
     assert winner(goals, results_by_candidate(several, expected(plan(), several))).number == 7
 
 
-def test_of_networks_that_differ_by_less_than_an_example_the_smallest_wins():
+def test_of_networks_that_differ_by_less_than_an_example_a_clearly_smaller_one_wins():
     several = trials(measured=np.array([0.95, 0.951, 0.952, 0.94]), trained=[None] * 4)
     several[0] = dataclasses.replace(several[0], metrics={"nnz": 7})
     known, goals = results_by_candidate(several), (Objective("accuracy", "maximize"),)
     assert winner(goals, known).number == 2
     assert winner(goals, known, alike=0.005).number == 0
     assert winner(goals, known, alike=0.0015).number == 2
+    hardly = dataclasses.replace(several[0], metrics={"nnz": 8.5})
+    assert winner(goals, results_by_candidate([hardly, *several[1:]]), alike=0.005).number == 2
