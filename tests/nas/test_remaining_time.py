@@ -188,7 +188,7 @@ def test_the_estimate_of_a_guided_search_is_right_within_a_factor_of_two(tmp_pat
         subset=100,
         constraint=("nnz<=200",),
         predictor="linear",
-        trainings=24,
+        trainings=36,
         round=4,
         screen=8,
         epochs=4,

@@ -31,6 +31,7 @@ from nas.engine.guided.surrogate import GuidedSurrogate
 from nas.engine.keep import KeepRule, was_learned
 from nas.engine.leaders import feasible, ranked
 from nas.engine.network_files import NetworkFiles
+from nas.engine.plain_networks import plain_networks
 from nas.engine.plan import SearchPlan
 from nas.engine.planner import RoundPlan
 from nas.engine.pool import Screened
@@ -116,7 +117,8 @@ class GuidedPlanner:
         parents = self._parents(trials)
         if parents and spent(trials) >= DISCOVERY * budget:
             return self._evolution(round_, trials, parents, left, rng)
-        return self._discovery(round_, trials, left, rng)
+        found = self._discovery(round_, trials, left, rng)
+        return found if found.chosen or not parents else self._evolution(round_, trials, parents, left, rng)
 
     def ahead(self, done: float) -> Mapping[Way, float]:
         """Trainings that are spent on each way of searching after the first `done` ones, those of the references included."""
@@ -140,7 +142,7 @@ class GuidedPlanner:
         """The first round: what an expert would run first, each with its repeat number.
 
         On every plain network the method of which the shipped predictor expects most, small dense networks, and then further methods that
-        may be as good, as long as the share of the budget lasts.
+        may be as good, as long as their share of the budget lasts.
         """
         space, budget = self.search.space, self.search.config.trainings
         small = references.small(space, self.keep)
@@ -149,13 +151,20 @@ class GuidedPlanner:
         chosen, cost = [*first, *small], float(2 * len(first) + len(small))
         for one in further:
             cost += 2
-            if cost > REFERENCES * budget:
+            if cost > self._share_by_hand * budget:
                 break
             chosen.append(one)
         if not chosen:
             several = self._plans([], set(), PATIENCE, generator(self.search.config.seed, "guided"))
             chosen = [one for one in several if self._possible(one)][:4]
         return [(one, 0) for one in chosen]
+
+    @property
+    def _share_by_hand(self) -> float:
+        """Share of the budget for references: all that discovery has where there is one architecture, such as a model of the user."""
+        constant: frozenset[str] = getattr(self.search.space, "constant_genes", frozenset())
+        plain = plain_networks(self.search.space)
+        return DISCOVERY if plain and all(set(one.architecture) <= constant for one in plain) else REFERENCES
 
     def _by_promise(self, pruned: Sequence[tuple[int, Candidate]]) -> tuple[list[Candidate], list[Candidate]]:
         """The most promising plan for every plain network, and the others that may be as good; without a predictor in their order.
