@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,8 @@ from nas.service.store.database import Database
 from nas.service.store.migration import upgrade
 from nas.service.worker import Worker
 
+WAITING_DRY_RUNS = 4
+"""Dry runs that may wait: each of them holds one of the threads that answer all requests."""
 IDLE_SECONDS = 600.0
 """Seconds without a dry run after which their process ends and gives its memory back."""
 PAGE = Path(__file__).with_name("page")
@@ -109,7 +112,7 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
         database=database,
         folder=folder,
         pool=pool,
-        dry_runs=CallPool(1, folder.path, settings.limits, idle=IDLE_SECONDS),
+        dry_runs=CallPool(1, folder.path, replace(settings.limits, waiting_calls=WAITING_DRY_RUNS), idle=IDLE_SECONDS),
         predictions=Predictions(database, folder, pool),
         metrics=Metrics(),
     )

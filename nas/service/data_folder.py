@@ -108,12 +108,16 @@ class DataFolder:
         return ""
 
 
+LONGEST_STEM = 80
+"""Most bytes of the name of a file without its suffix; file systems allow 255 for both."""
+
+
 def plain_name(name: str, kind: str, sha256: str) -> str:
     """The name under which a search sees an upload: the user's name without folders and without signs of a shell."""
     suffix = ".onnx" if kind == "model" else f".{kind}"
     stem = PATHS.split(name)[-1]
     stem = stem[: -len(suffix)] if stem.lower().endswith(suffix) else stem
-    stem = re.sub(r"[^\w.-]+", "_", stem).strip("._-")[:80]
+    stem = re.sub(r"[^\w.-]+", "_", stem).strip("._-").encode(errors="ignore")[:LONGEST_STEM].decode(errors="ignore")
     return f"{stem or sha256[:12]}{suffix}"
 
 

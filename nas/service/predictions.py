@@ -5,7 +5,7 @@ import json
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from threading import Lock
 from typing import Any
 
@@ -63,9 +63,12 @@ class Predictions:
             Problem: 404 for an unknown model, 422 for one that cannot be predicted, 503 if no process is free.
         """
         data = self._require(sha256, question)
-        key = _key(sha256, question)
-        answer = self._stored(key) or self._computed(sha256, question, data)
-        self._remember(key, answer, f"{sha256} {question.get(DATASET, '')}")
+        lasting = _key(sha256, question, None if data is None else [data.kind, data.facts.get("target")])
+        answer = self._stored(lasting)
+        if answer is None:
+            answer = self._computed(sha256, question, data)
+            self._store(lasting, answer)
+        self._remember(_key(sha256, question), answer, f"{sha256} {question.get(DATASET, '')}")
         return answer
 
     def _require(self, sha256: str, question: Mapping[str, Any]) -> StoredUpload | None:
@@ -91,9 +94,7 @@ class Predictions:
         found = self._pool.call("predict", models=[path], **asked)
         if path in found["errors"]:
             raise problem_of(found["errors"][path])
-        answer = json.dumps(_answer(sha256, found["rows"], question))
-        self._store(_key(sha256, question), answer)
-        return answer
+        return json.dumps(_answer(sha256, found["rows"], question))
 
     def _file_of(self, data: StoredUpload) -> dict[str, Any]:
         return {"file": str(self._folder.dataset(data.sha256, data.kind)), "target": data.facts.get("target")}
@@ -115,8 +116,9 @@ class Predictions:
                 self._answers.popitem(last=False)
 
 
-def _key(sha256: str, question: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps([__version__, sha256, question], sort_keys=True).encode()).hexdigest()
+def _key(sha256: str, question: Mapping[str, Any], data: Sequence[Any] | None = None) -> str:
+    """`data` is how the data set is read: a file that was deleted can come back with another target."""
+    return hashlib.sha256(json.dumps([__version__, sha256, question, data], sort_keys=True).encode()).hexdigest()
 
 
 def _answer(sha256: str, rows: list[dict[str, Any]], question: Mapping[str, Any]) -> dict[str, Any]:

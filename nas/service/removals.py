@@ -6,9 +6,9 @@ removed at the next start.
 
 import contextlib
 import logging
-import os
 import re
 import shutil
+from secrets import token_hex
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -62,7 +62,7 @@ def _remove_search(folder: DataFolder, id_: str) -> None:
 
 def _remove_half_uploads(folder: DataFolder) -> None:
     """Ages are measured by the clock that also stamps the files, which on a network drive is that of another machine."""
-    probe = folder.uploads / f".clock-{os.getpid()}"
+    probe = folder.uploads / f".clock-{token_hex(8)}"
     probe.touch()
     now = probe.stat().st_mtime
     probe.unlink()

@@ -1,6 +1,6 @@
 """Learning curves of the trials of a run: losses and metrics by epoch, as one JSON file for each round.
 
-They stand beside the journal, which so stays small. A round that is trained again after a kill writes the same file again.
+They stand beside the journal, which stays small that way. A round that is trained again after a kill writes the same file again.
 """
 
 import json

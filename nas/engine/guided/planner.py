@@ -1,6 +1,6 @@
 """Plans the rounds of a guided search. Every round depends only on the configuration and the earlier trials.
 
-1. References: what an expert would run first, for at most `REFERENCES` of the budget.
+1. References: what an expert would run first, for at most `REFERENCES` of the budget, or `DISCOVERY` where there is one architecture.
 2. Discovery, until `DISCOVERY` of the budget is spent: plans of architecture and method, those that the predictor expects most of.
    They are bred for `GENERATIONS` by its answers alone, before any of them is trained, and are trained for `SHORT` of a training
    first. One place of a round goes to the leading plan: twice as long as before, as long as that makes it better and the budget lasts
@@ -51,6 +51,8 @@ from search_spaces import LONGEST, Candidate, LearnedMask
 
 REFERENCES, AGAIN, DISCOVERY = 0.25, 0.5, 0.9
 """Shares of the budget after which references end, the leading plan is run again in every round, and masks are evolved."""
+AT_ONCE = 3.0
+"""Most rounds that one long training is worth: what a kill loses, and how late a time limit is noticed."""
 ROUNDS, FEWEST = 8, 4.0
 """Least number of rounds, unless a round would have fewer trainings than this: a predictor that learns often chooses better."""
 SHORT = 0.5
@@ -148,10 +150,10 @@ class GuidedPlanner:
         small = references.small(space, self.keep)
         pruned = [one for one in references.pruned(space, self.keep, self.methods) if self._possible(one[1])]
         first, further = self._by_promise(pruned)
-        chosen, cost = [*first, *small], float(2 * len(first) + len(small))
+        chosen, cost, most = [*first, *small], float(2 * len(first) + len(small)), self._share_by_hand * budget
         for one in further:
             cost += 2
-            if cost > self._share_by_hand * budget:
+            if cost > most:
                 break
             chosen.append(one)
         if not chosen:
@@ -207,20 +209,20 @@ class GuidedPlanner:
         return self._round(round_, chosen, "discovery", len(pool))
 
     def _again(self, leaders: Sequence[CandidateResult], trials: Sequence[Trial], most: float) -> Candidate | None:
-        """The leading plan, twice as long if that was not tried; else with another seed, or None if that has to wait.
+        """The leading plan: with more weights if it is clear that it may keep them, else twice as long, else with another seed.
 
-        If it is clear that it may keep more weights, it comes back with them first.
-
-        It costs at most `most` trainings. A plan that leads at less than its longest training is not trained still longer.
+        None if that has to wait. It costs at most `most` trainings, and at most `AT_ONCE` rounds. A plan that leads at less than its
+        longest training is not trained still longer.
         """
         found = next((one.candidate for one in leaders if isinstance(one.candidate.mask, LearnedMask)), None)
         if found is None or not isinstance(found.mask, LearnedMask):
             return None
-        more = self._with_more(found)
-        longer = _of_length(more, _next_length(found) if more is found else max(1.0, found.mask.length))
         known = {trial.digest for trial in trials}
-        if longer.digest not in known and self._cost(longer, trials) < most:
-            return longer
+        richer = _of_length(self._with_more(found), max(1.0, found.mask.length))
+        longer = _of_length(found, _next_length(found))
+        for one in (richer, longer):
+            if one.digest not in known and self._cost(one, trials) < min(most, AT_ONCE * self.length):
+                return one
         late = spent(trials) >= AGAIN * self.search.config.trainings
         return found if late and self._cost(found, trials) < most else None
 

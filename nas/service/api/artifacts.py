@@ -1,6 +1,7 @@
 """``/v1/searches/{id}/artifacts``: the files of a run, with SHA-256, conditional requests and ranges."""
 
 import base64
+import contextlib
 import hashlib
 import os
 import re
@@ -64,9 +65,11 @@ def listing(request: Request, caller: Reader, id: Id) -> Artifacts:
     known_search(service, id)
     folder = service.folder.run(id)
     root = request.scope.get("root_path", "")
-    items = []
-    for name in sorted(os.listdir(folder)) if folder.is_dir() else []:
-        if ARTIFACT.fullmatch(name) and (folder / name).is_file() and not (folder / name).is_symlink():
+    items, names = [], list[str]()
+    with contextlib.suppress(FileNotFoundError):  # no file is written yet, or the search is deleted just now
+        names = sorted(os.listdir(folder))
+    for name in filter(ARTIFACT.fullmatch, names):
+        with contextlib.suppress(FileNotFoundError):
             with opened(folder / name) as file:
                 size, sha256 = os.fstat(file.fileno()).st_size, _sha256(file)
             link = f"{root}/v1/searches/{id}/artifacts/{name}"

@@ -32,7 +32,13 @@ Sha = Annotated[str, Path(pattern="^[0-9a-f]{64}$", examples=["ab" * 32], descri
 Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the page before")]
 Limit = Annotated[int, Query(ge=1, le=cursors.MOST, description="most items of the page")]
 FileName = Annotated[
-    str, Query(max_length=200, examples=["iris.csv"], description="how the file is called on your machine")
+    str,
+    Query(
+        max_length=200,
+        pattern=r"^[^\x00-\x1f\x7f]*$",
+        examples=["iris.csv"],
+        description="how the file is called on your machine",
+    ),
 ]
 BINARY = {"schema": {"type": "string", "format": "binary"}}
 IN_USE: dict[int | str, dict[str, Any]] = {409: {"description": "a search that waits or runs uses the file"}}

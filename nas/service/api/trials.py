@@ -55,7 +55,9 @@ class TrialDetails(BaseModel):
         description="as in the list of trials",
         examples=[{"number": 0, "round": 0, "way": "reference", "accuracy": 0.81, "score": 0.78, "nnz": 298}],
     )
-    curve: Curve | None = Field(description="null if the training failed, or if an older version trained it")
+    curve: Curve | None = Field(
+        description="null if the training ended with an error, was looked up, or is of an older version"
+    )
 
 
 class Front(BaseModel):

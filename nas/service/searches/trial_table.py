@@ -26,7 +26,7 @@ def trials_of(folder: DataFolder, search: str) -> list[dict[str, Any]]:
 
 
 def curve_of(folder: DataFolder, search: str, trial: Mapping[str, Any]) -> LearningCurve | None:
-    """The learning curve of a finished trial; None if its training failed, was looked up, or is of an older version."""
+    """The learning curve of a finished trial; None if its training ended with an error, was looked up, or is of an older version."""
     try:
         with opened(folder.run(search) / file_name(int(trial["round"]))) as file:
             return from_text(file.read(LARGEST).decode()).get(int(trial["number"]))

@@ -15,19 +15,8 @@ from typing import Any
 import httpx
 import pytest
 
-TINY = {
-    "task": "digits",
-    "space": "mlp",
-    "constraint": ["nnz<=300"],
-    "trainings": 2,
-    "epochs": 1,
-    "screen": 4,
-    "round": 2,
-    "repeats": 1,
-    "seed": 1,
-    "subset": 200,
-}
-"""A search of seconds."""
+from benchmarks.support.small_search import SMALL as TINY
+
 ADDRESS = re.compile(r"serving on (http://\S+)/ ")
 
 

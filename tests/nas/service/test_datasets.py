@@ -119,3 +119,14 @@ def test_what_is_no_data_set_is_refused(server, content, headers, query, status)
     assert str(server.data) not in answer.text
     assert server.client.get("/v1/datasets").json() == before
     assert list((server.data / "uploads").iterdir()) == []
+
+
+def test_the_name_of_a_file_is_short_enough_for_every_file_system():
+    name = plain_name("𝔸" * 200 + ".csv", "csv", "a" * 64)
+    assert name.endswith(".csv")
+    assert len(name.encode()) <= 255
+
+
+def test_a_name_with_signs_that_no_text_of_the_database_can_hold_is_refused(server, table):
+    answer = server.client.post("/v1/datasets", content=table, headers=CSV, params={"target": "larger", "name": "a\0b"})
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")

@@ -1,11 +1,13 @@
 """Deleting searches, models and data sets: what goes, who may do it, and what a kill in between leaves."""
 
+import json
 import os
 
 import pytest
 
 from nas.service.app import prepare
 from nas.service.data_folder import DataFolder
+from nas.service.predictions import Predictions
 from nas.service.removals import HALF_SECONDS, finish, finish_all
 from nas.service.settings import Settings
 from nas.service.store.removal_store import SEARCH, add_removal, list_removals
@@ -18,7 +20,7 @@ from nas.service.store.search_store import (
     searches_with,
     trainings_within_day,
 )
-from nas.service.store.upload_store import add_upload, new_upload
+from nas.service.store.upload_store import add_upload, delete_upload, find_upload, new_upload
 
 BINARY = {"content-type": "application/octet-stream"}
 CSV = {"content-type": "text/csv"}
@@ -185,3 +187,29 @@ def test_what_is_deleted_leaves_no_file_and_no_answer(server, tiny, onnx_file):
     other = server.client.post("/v1/searches", json=tiny, headers=key).json()["id"]
     assert other != id_
     server.client.post(f"/v1/searches/{other}:cancel")
+
+
+class Targets:
+    """In the place of the processes that predict: the answer tells the target that was asked for."""
+
+    def call(self, verb, *, models, dataset, **question):
+        row = {"score": 0.5, "std": 0.1, "low": 0.3, "high": 0.7, "outside": 0, "unseen": 0, "doubtful": 0, "task": ""}
+        return {"errors": {}, "rows": [row | {"why": dataset["target"]}]}
+
+
+def test_a_data_set_that_comes_back_with_another_target_is_predicted_anew(database, folder):
+    model, table = "a" * 64, "b" * 64
+
+    def answer(target):
+        with database.write() as connection:
+            add_upload(connection, new_upload("csv", table, "me", "", 1, {"target": target}))
+        said = json.loads(predictions.ask(model, {"dataset": table}))
+        with database.write() as connection:
+            delete_upload(connection, find_upload(connection, table, ("csv",)))
+        predictions.forget(table)
+        return said["why"]
+
+    with database.write() as connection:
+        add_upload(connection, new_upload("model", model, "me", "", 1, {}))
+    predictions = Predictions(database, folder, Targets())
+    assert [answer("size"), answer("kind"), answer("size")] == ["size", "kind", "size"]

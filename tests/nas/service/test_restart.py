@@ -13,20 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-DECIDED = (
-    "number",
-    "round",
-    "repeat",
-    "way",
-    "digest",
-    "accuracy",
-    "train_accuracy",
-    "nnz",
-    "seed",
-    "error",
-    "candidate",
-)
-"""Columns of a trial that do not depend on the time."""
+from benchmarks.service.service_kills import DECIDED
 
 
 def decided(data: Path, id_: str):
