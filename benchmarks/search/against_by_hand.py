@@ -105,6 +105,7 @@ def main() -> None:
     store = json.loads(path.read_text()) if path.exists() else _empty(args)
     cells = args.cells or (list(store["rows"]) if args.print else list(CELLS)[:5])
     for name in [] if args.print else cells:
+        store["settings"]["cells"][name] = asdict(CELLS[name])
         for seed in range(args.seeds):
             for way in args.ways:
                 row = store["rows"].setdefault(name, {}).setdefault(way, {})
