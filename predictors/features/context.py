@@ -122,25 +122,47 @@ _ROWS: WeakKeyDictionary[StructureGraph, NDArray[np.float32]] = WeakKeyDictionar
 """Cache: the context of a graph, kept while the graph exists, because several members of an ensemble need it."""
 
 
-def reading(use: InputUse | None, relevance: NDArray[np.float32] | None) -> list[float]:
+def reading(use: InputUse | None, relevance: NDArray[np.float32] | None) -> NDArray[np.float64]:
     """`READING_FEATURES` of a network; 0 where the use of its inputs or their relevance is not known."""
     if use is None:
-        return [0.0] * len(READING_FEATURES)
-    edges, paths = use.edges.astype(np.float64), use.paths.astype(np.float64)
-    read = paths > 0
-    counts = [np.log1p(read.sum()), read.mean() if len(read) else 0.0, np.log1p(edges.sum())]
-    evenness = [_evenness(edges), _evenness(paths)]
-    if relevance is None or not len(relevance):
-        return [*counts, *evenness, *[0.0] * (len(READING_FEATURES) - 5)]
-    told = relevance.astype(np.float64)
-    everywhere = float(told.mean())
-    along = [float(told @ weights / weights.sum()) if weights.sum() > 0 else 0.0 for weights in (read, edges, paths)]
-    share = float(told[read].sum() / told.sum()) if told.sum() > 0 else 0.0
-    gains = [float(np.log((mean + _LEAST) / (everywhere + _LEAST))) for mean in along[1:]]
-    return [*counts, *evenness, 1.0, everywhere, float(told.max()), along[0], share, *along[1:], *gains]
+        return np.zeros(len(READING_FEATURES))
+    (found,) = readings(use.edges[None], use.paths[None], relevance)
+    return np.asarray(found)
 
 
-def _evenness(weights: NDArray[np.float64]) -> float:
-    """Effective share of the units, (Σw)² / (n Σw²): 1 if all weigh the same."""
-    squares = float((weights * weights).sum())
-    return float(weights.sum()) ** 2 / (squares * len(weights)) if squares > 0 else 0.0
+def readings(
+    edges: NDArray[np.float32], paths: NDArray[np.float32], relevance: NDArray[np.float32] | None
+) -> NDArray[np.float64]:
+    """`READING_FEATURES` of several networks with the same inputs, float64 ``(networks, len(READING_FEATURES))``.
+
+    Args:
+        edges, paths: the fields of `InputUse` of every network, each ``(networks, units)``.
+        relevance: relevance of the units; None if it is not known.
+    """
+    links, ways = edges.astype(np.float64), paths.astype(np.float64)
+    read = ways > 0
+    found = np.zeros((len(links), len(READING_FEATURES)))
+    found[:, 0], found[:, 2] = np.log1p(read.sum(axis=1)), np.log1p(links.sum(axis=1))
+    found[:, 1] = read.mean(axis=1) if read.shape[1] else 0.0
+    found[:, 3], found[:, 4] = _evenness(links), _evenness(ways)
+    if relevance is not None and len(relevance):
+        told = relevance.astype(np.float64)
+        everywhere, total = told.mean(), told.sum()
+        along = [_mean_along(told, weights) for weights in (read.astype(np.float64), links, ways)]
+        share = (told * read).sum(axis=1) / total if total > 0 else np.zeros(len(links))
+        gains = [np.log((mean + _LEAST) / (everywhere + _LEAST)) for mean in along[1:]]
+        found[:, 5:8] = 1.0, everywhere, told.max()
+        found[:, 8:] = np.stack([along[0], share, *along[1:], *gains], axis=1)
+    return found
+
+
+def _mean_along(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weighted mean of the values for every row of weights; 0 where no weight is above 0."""
+    total = weights.sum(axis=1)
+    return np.where(total > 0, (values * weights).sum(axis=1) / np.where(total > 0, total, 1), 0.0)
+
+
+def _evenness(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Effective share of the units in every row, (Σw)² / (n Σw²): 1 if all weigh the same."""
+    squares = (weights * weights).sum(axis=1) * weights.shape[1]
+    return np.where(squares > 0, weights.sum(axis=1) ** 2 / np.where(squares > 0, squares, 1.0), 0.0)

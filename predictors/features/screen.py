@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from onnx_graph.internals import typed
 from predictors.errors import PredictorError
-from predictors.features.context import READING_FEATURES, reading
+from predictors.features.context import READING_FEATURES, readings
 from predictors.features.encoder import network_stacks
-from predictors.paths.flow import propagate
+from predictors.paths.flow import Flow, propagate
 from predictors.paths.input_use import InputUse
 from predictors.task_description import TaskDescription
 
@@ -58,17 +58,22 @@ def screen(
         live, kept = np.stack(alive, axis=1), np.stack([block.counts for block in blocks], axis=1)
         sizes = np.array([np.prod(block.shape) for block in blocks])
         total = live.sum(axis=1)
-        use = [
-            reading(one, None if one is None or task is None else one.relevance(task.relevance))
-            for one in InputUse.of(flow)
-        ]
         parts = [
             np.log1p(total)[:, None],
             (total / np.maximum(kept.sum(axis=1), 1))[:, None],
             np.log1p(live.min(axis=1))[:, None],
         ]
-        table = np.concatenate([*parts, np.array(use), live / sizes], axis=1)
+        table = np.concatenate([*parts, _use_of_inputs(flow, task), live / sizes], axis=1)
         if not found.shape[1]:
             found = np.zeros((networks, table.shape[1]))
         found[numbers] = table
     return found
+
+
+def _use_of_inputs(flow: Flow, task: TaskDescription | None) -> NDArray[np.float64]:
+    """`READING_FEATURES` of every network, ``(networks, len(READING_FEATURES))``."""
+    uses = [use for use in InputUse.of(flow) if use is not None]
+    if not uses:
+        return np.zeros((flow.networks, len(READING_FEATURES)))
+    relevance = None if task is None else uses[0].relevance(task.relevance)
+    return readings(np.stack([use.edges for use in uses]), np.stack([use.paths for use in uses]), relevance)

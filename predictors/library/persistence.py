@@ -11,6 +11,7 @@ import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -127,7 +128,7 @@ def read(path: Path | str) -> SavedPredictor:
         InvalidPredictorError: not a saved predictor, a damaged one, or one of another format or other features.
     """
     try:
-        return _load(Path(__file__).parents[1] / DEFAULT if path == DEFAULT else _home(Path(path)))
+        return deepcopy(_shipped()) if path == DEFAULT else _load(_home(Path(path)))
     except RecursionError as error:  # objects inside objects, a thousand deep
         raise InvalidPredictorError(f"{path} is not a saved predictor: {DESCRIPTION} is nested too deep") from error
 
@@ -153,6 +154,12 @@ def _load(folder: Path) -> SavedPredictor:
         provenance=provenance if isinstance(provenance, dict) else {},
         tasks=_tasks(folder, description.get("tasks", {})),
     )
+
+
+@cache
+def _shipped() -> SavedPredictor:
+    """What comes with this package, read once. Only copies leave this file, since a predictor can be fitted again."""
+    return _load(Path(__file__).parents[1] / DEFAULT)
 
 
 @cache

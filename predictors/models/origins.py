@@ -4,7 +4,8 @@ Which features matter differs between them: after fresh training the mask decide
 and of a plan only the dense network, the method and the number of weights to keep are known. So each kind is fitted by itself.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import ClassVar, Self, get_args
 
 import numpy as np
@@ -54,18 +55,29 @@ class OriginsPredictor:
     def __init__(self, create: Callable[[int], Predictor] = lambda _: EnsemblePredictor()) -> None:
         """Not fitted yet. `create` makes the predictor, one of `OriginsPredictor.MEMBERS`, for a kind of question with so many networks."""
         self._create = create
-        self._members: dict[Question, Predictor] | None = None
+        self._members: Mapping[Question, Predictor] | None = None
 
     def fit(self, graphs: Sequence[StructureGraph], accuracies: NDArray[np.float64], *, seed: int = 0) -> Self:
         """Fit one predictor on the networks of every question; the same seed gives the same predictors."""
-        measured = check_training(graphs, accuracies)
-        members: dict[Question, Predictor] = {}
-        for question, rows in _rows(graphs).items():
-            if len(rows) >= FEWEST:
-                fresh = self._create(len(rows))
-                members[question] = fresh.fit([graphs[row] for row in rows], measured[rows], seed=seed)
-        self._members = members
+        self._members = dict(self._late(graphs, accuracies, seed))
         return self
+
+    def fit_when_asked(
+        self, graphs: Sequence[StructureGraph], accuracies: NDArray[np.float64], *, seed: int = 0
+    ) -> Self:
+        """Like `fit`, with the same predictions, but a question is not learnt before it is asked first."""
+        self._members = self._late(graphs, accuracies, seed)
+        return self
+
+    def _late(self, graphs: Sequence[StructureGraph], accuracies: NDArray[np.float64], seed: int) -> "_Late":
+        measured = check_training(graphs, accuracies)
+
+        def fitted(rows: list[int]) -> Predictor:
+            return self._create(len(rows)).fit([graphs[row] for row in rows], measured[rows], seed=seed)
+
+        return _Late(
+            {question: partial(fitted, rows) for question, rows in _rows(graphs).items() if len(rows) >= FEWEST}
+        )
 
     def predict(self, graphs: Sequence[StructureGraph]) -> Prediction:
         """Every network's prediction by the predictor for its question; `InvalidOriginError` for a question that was not learnt."""
@@ -124,6 +136,28 @@ class OriginsPredictor:
         if not predictor._members:
             raise InvalidPredictorError("saved predictor is damaged: it answers no question")
         return predictor
+
+
+class _Late(Mapping[Question, Predictor]):
+    """Predictors by question, each fitted when it is first needed."""
+
+    def __init__(self, fits: Mapping[Question, Callable[[], Predictor]]) -> None:
+        """`fits`: what fits the predictor for each question."""
+        self._fits, self._fitted = fits, dict[Question, Predictor]()
+
+    def __getitem__(self, question: Question) -> Predictor:
+        if question not in self._fitted:
+            self._fitted[question] = self._fits[question]()
+        return self._fitted[question]
+
+    def __contains__(self, question: object) -> bool:
+        return question in self._fits
+
+    def __iter__(self) -> Iterator[Question]:
+        return iter(self._fits)
+
+    def __len__(self) -> int:
+        return len(self._fits)
 
 
 def _question(graph: StructureGraph) -> Question:

@@ -44,6 +44,19 @@ def test_each_question_has_a_predictor_of_its_own(asked, fitted):
     assert np.array_equal(said[1::2], alone.mean)
 
 
+def test_a_question_is_learnt_when_it_is_asked(asked, fitted):
+    fresh, own, accuracies = asked
+    sizes = []
+    late = OriginsPredictor(lambda count: sizes.append(count) or create("linear"))
+    late.fit_when_asked(fresh[:50] + own[:40], np.concatenate([accuracies[:50], 1 - accuracies[:40]]))
+    assert late.questions == ("fresh", "own")
+    assert sizes == []
+    assert np.array_equal(late.predict(fresh[50:]).mean, fitted.predict(fresh[50:]).mean)
+    assert sizes == [50]
+    late.predict(fresh[50:] + own[50:])
+    assert sizes == [50, 40]
+
+
 def test_without_an_origin_fresh_weights_are_asked_for(asked, fitted):
     fresh, _, _ = asked
     bare = [graph.of_origin(None) for graph in fresh[50:]]
