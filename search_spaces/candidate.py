@@ -5,6 +5,7 @@ import json
 import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeAlias
 
 from search_spaces.errors import InvalidCandidateError
@@ -147,7 +148,7 @@ class Candidate:
             raise InvalidCandidateError(f"not a candidate ({error}): {reprlib.repr(data)}") from error
         return candidate
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Hash of the canonical JSON, 16 hexadecimal digits: the same for equal candidates, on any machine."""
         canonical = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"), allow_nan=False)

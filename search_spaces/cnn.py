@@ -115,6 +115,7 @@ class CNNSpace(MaskedSpace[CNNOptions, CNNDesign]):
     """Convolutional networks for inputs ``(C, H, W)``."""
 
     name = "cnn"
+    live_when_whole = True
     options_type = CNNOptions
     sizes = ("channels",)
 

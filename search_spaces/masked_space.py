@@ -87,6 +87,8 @@ class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
     options_type: ClassVar[type[SpaceOptions]]
     constant_genes: ClassVar[frozenset[str]] = frozenset()
     """Genes of the architecture that have only one possible value."""
+    live_when_whole: ClassVar[bool] = False
+    """Whether every unit of a network with all its weights lies on a path from input to output, so that nothing needs to be trimmed."""
     sizes: ClassVar[tuple[str, ...]] = ()
     """Beginnings of the names of genes that are widths."""
 
@@ -103,6 +105,10 @@ class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
     @abstractmethod
     def network(self, design: DesignT) -> OpenNetwork:
         """The unmasked network of a design."""
+
+    def structured(self, design: DesignT) -> bool:
+        """Whether `network` gives the design prescribed connections; a space that knows it without making the network says so."""
+        return bool(self.network(design).structure)
 
     def unstructured(self, design: DesignT) -> dict[str, Gene]:
         """Genes of the same network without prescribed connections; called only if `network` gives it a structure."""
@@ -180,7 +186,7 @@ class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
     def dense(self, candidate: Candidate) -> Candidate:
         """The same layers with all their connections."""
         design = self._design(candidate)
-        architecture = self.unstructured(design) if self.network(design).structure else candidate.architecture
+        architecture = self.unstructured(design) if self.structured(design) else candidate.architecture
         return Candidate(space=self.name, architecture=architecture, mask=MaskRecipe())
 
     def plain(self, scale: float = 1.0) -> list[Candidate]:
@@ -210,7 +216,7 @@ class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
         """The architecture with the trial's genes, dense."""
         recorder = Recorder(trial)
         design = self.design(recorder)
-        architecture = self.unstructured(design) if self.network(design).structure else recorder.genes
+        architecture = self.unstructured(design) if self.structured(design) else recorder.genes
         return Candidate(space=self.name, architecture=architecture, mask=MaskRecipe())
 
     def _resized(self, genes: Mapping[str, Gene], scale: float) -> Candidate:
@@ -262,8 +268,10 @@ class MaskedSpace(ABC, Generic[OptionsT, DesignT]):
         draft = self._drafted.get(get_ident())
         if draft is None or draft.candidate != candidate:
             network = self._open(candidate)
-            model = network.model(_masks(network, candidate.mask, candidate.edits))
-            cut = onnx_graph.trim(model)
+            masks = _masks(network, candidate.mask, candidate.edits)
+            model = network.model(masks)
+            whole = self.live_when_whole and all(mask.all() for mask in masks.values())
+            cut = 0 if whole else onnx_graph.trim(model)
             live = onnx_graph.count(model).nnz
             draft = self._drafted[get_ident()] = _Draft(candidate, model, kept=live + cut, live=live)
         return draft

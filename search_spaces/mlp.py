@@ -118,6 +118,7 @@ class MLPSpace(MaskedSpace[MLPOptions, MLPDesign]):
     """Perceptrons; an input of any shape is flattened."""
 
     name = "mlp"
+    live_when_whole = True
     options_type = MLPOptions
     constant_genes = frozenset({"base_width"})
     sizes = ("width_",)
@@ -190,6 +191,10 @@ class MLPSpace(MaskedSpace[MLPOptions, MLPDesign]):
                     builder.structure[f"{skip}.weight"] = design.structure[source, number]
             values.append(value if last else design.activate(builder, value, f"{label}.activation"))
         return builder.finish(values[-1])
+
+    def structured(self, design: MLPDesign) -> bool:
+        """Whether the wiring is a random graph with edges."""
+        return bool(design.structure)
 
     def unstructured(self, design: MLPDesign) -> dict[str, genes.Gene]:
         """The same layers and skip weights, without prescribed connections."""

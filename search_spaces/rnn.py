@@ -77,6 +77,7 @@ class RNNSpace(MaskedSpace[RNNOptions, RNNDesign]):
     """Recurrent networks for inputs ``(T, F)``, or ``(C, H, W)`` read row by row: H steps of C·W features."""
 
     name = "rnn"
+    live_when_whole = True
     options_type = RNNOptions
     sizes = ("hidden_",)
 

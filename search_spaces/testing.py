@@ -73,6 +73,13 @@ class DenseSpaceContract:
         for _ in range(DRAWS // 2):
             self.check_network(space, space.sample(rng))
 
+    def test_whole_networks_are_live(self) -> None:
+        """Without a mask, every weight lies on a path from input to output, or the space trims the others."""
+        space = self.make()
+        rng = np.random.default_rng(7)
+        for _ in range(DRAWS // 2):
+            assert onnx_graph.trim(space.build(space.dense(space.sample(rng)))) == 0
+
     def test_samples_are_alive_and_differ(self) -> None:
         """The output depends on the input; most of many samples are different."""
         space = self.make()

@@ -15,6 +15,7 @@ from search_spaces import (
     create,
     random_graph,
 )
+from search_spaces.genes import RandomTrial
 from search_spaces.testing import run
 
 SIGNATURE = Signature(input_shape=(3,), outputs=2)
@@ -88,6 +89,13 @@ def test_same_shape_whatever_the_widths():
     space = create("mlp", SIGNATURE)
     narrow, wide = space.build(candidate(width_1=4)), space.build(candidate(width_1=9))
     assert [(node.name, node.op_type) for node in narrow.graph] == [(node.name, node.op_type) for node in wide.graph]
+
+
+@pytest.mark.parametrize(("wiring", "structured"), [("plain", False), ("skips", False), ("barabasi-albert", True)])
+def test_a_space_knows_without_the_network_whether_connections_are_prescribed(wiring, structured):
+    space, rng = create("mlp", SIGNATURE, wirings=[wiring], depth=[3, 3]), np.random.default_rng(0)
+    design = space.design(RandomTrial(rng))
+    assert space.structured(design) == structured == bool(space.network(design).structure)
 
 
 def test_random_graph_prescribes_the_connections_between_hidden_layers():
