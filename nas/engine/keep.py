@@ -13,11 +13,12 @@ import numpy as np
 import onnx_ir as ir
 
 from nas.engine.cost_ratios import CostRatios, MaskToLearn, log_ratio
+from nas.engine.recent_networks import Builder
 from nas.engine.stand_in import StandIn
 from nas.measure.costs import COUNTED, counts, measure_all
 from nas.study.constraints import Constraint
 from nas.study.trial import Trial
-from search_spaces import Candidate, LearnedMask, MaskRecipe, SearchSpace
+from search_spaces import Candidate, LearnedMask, MaskRecipe
 
 EXACT = ("nnz", "density")
 """Costs that a method meets exactly."""
@@ -40,7 +41,7 @@ class KeepRule:
 
     def __init__(
         self,
-        space: SearchSpace,
+        space: Builder,
         bounds: Sequence[Constraint],
         finish: Finish,
         *,
@@ -50,7 +51,7 @@ class KeepRule:
         """Nothing is measured yet; `learn` says what is.
 
         Args:
-            space: space of the candidates.
+            space: what builds the networks of the candidates.
             bounds: constraints on costs.
             finish: function that turns a network into its exported form.
             spread: whether to draw numbers up to the largest, for a front of sizes.
@@ -125,6 +126,10 @@ class KeepRule:
             found[name] = round(value * ratio) if isinstance(value, int) else value * ratio
         keep = min(mask.keep, mask.total)
         return found | {"nnz": keep, "weights": mask.total, "density": keep / mask.total}
+
+    def of_whole(self, candidate: Candidate) -> Mapping[str, float]:
+        """Costs of the architecture of a candidate without a mask."""
+        return self._stand_in(replace(candidate, mask=MaskRecipe())).costs(0)
 
     def stand_ins(self, dense: Candidate) -> list[Candidate]:
         """Drawn masks of a dense candidate, from the whole network to the thinnest."""

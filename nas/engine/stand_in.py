@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 
 import onnx_ir as ir
 
-from search_spaces import Candidate, MaskRecipe, SearchSpace
+from nas.engine.recent_networks import Builder
+from search_spaces import Candidate, MaskRecipe
 
 STEP = 0.25
 """Ratio of the densities of two stand-ins that follow each other. Each takes some ten milliseconds to build, export and measure."""
@@ -28,7 +29,7 @@ class StandIn:
         measure: returns the costs of a network by name; ``nnz`` is one of them.
     """
 
-    space: SearchSpace
+    space: Builder
     dense: Candidate
     measure: Callable[[ir.Model, Candidate], Mapping[str, float]]
     _costs: dict[int, Mapping[str, float]] = field(default_factory=dict)

@@ -7,7 +7,7 @@ import pytest
 
 import nas
 import onnx_graph
-from nas.engine.guided.broods import SHARES, Parent, _extended
+from nas.engine.guided.broods import SHARES, Parent
 from nas.engine.guided.surrogate import GuidedSurrogate, ticket_of
 from nas.engine.plan import resolve
 from nas.study.trial import Trial
@@ -119,11 +119,23 @@ def test_scores_are_those_of_the_children_one_by_one(plan, found, parent):
     brood = parent.brood(np.full(200, KEEP), np.random.default_rng(2))
     scored = brood.screened(surrogate, model, 12, np.random.default_rng(3))
     assert len(scored) == len({child.digest for child, _ in scored}) == 12
-    said = surrogate.predict([child for child, _ in scored])
+    said = surrogate._answers([surrogate.graph_of(child) for child, _ in scored])
     assert [score.mean for _, score in scored] == pytest.approx(said.mean.tolist(), abs=2e-3)
     assert all(child.mask.parents == ticket_of(found[0]).mask.parents for child, _ in scored)
     chosen, drawn = [score.mean for _, score in scored[3:]], [score.mean for _, score in scored[:3]]
     assert np.mean(chosen) > np.mean(drawn)
+
+
+def test_masks_of_one_architecture_are_encoded_together(plan, found, parent, monkeypatch):
+    surrogate = GuidedSurrogate(plan)
+    surrogate.fit([])
+    brood = parent.brood(np.full(5, KEEP), np.random.default_rng(2))
+    children = [brood.candidate(child) for child in range(5)]
+    mixed = [children[0], found[0].candidate, *children[1:]]
+    alone = surrogate._answers([surrogate.graph_of(one) for one in mixed]).mean
+    assert surrogate.predict(mixed).mean == pytest.approx(alone, abs=2e-3)
+    monkeypatch.setattr("nas.engine.guided.surrogate.BITS", 1)
+    assert surrogate.predict(mixed).mean == pytest.approx(alone, abs=2e-3)
 
 
 def test_children_that_lost_too_much_are_left_out(plan, found, parent, monkeypatch):
@@ -132,12 +144,3 @@ def test_children_that_lost_too_much_are_left_out(plan, found, parent, monkeypat
     monkeypatch.setattr("nas.engine.guided.broods.LIVE", 2.0)
     brood = parent.brood(np.full(20, KEEP), np.random.default_rng(2))
     assert brood.screened(surrogate, found[2], 12, np.random.default_rng(3)) == []
-
-
-def test_few_features_are_extended_to_all():
-    rng = np.random.default_rng(0)
-    table = rng.normal(size=(400, 5))
-    values = table @ np.array([1.0, 0, 0, 2, 0])
-    known, wanted = np.arange(60), np.arange(60, 400)
-    found = _extended(table, known, values[known].tolist(), wanted)
-    assert np.corrcoef(found, values[wanted])[0, 1] > 0.99

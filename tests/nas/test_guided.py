@@ -345,6 +345,28 @@ def test_a_candidate_of_a_pool_is_scored_once(finished, monkeypatch):
     assert predictor.asked == len(planner._screened) > CONFIG.screen
 
 
+def test_the_predictor_sees_the_networks_of_half_of_the_new_plans():
+    plan = resolve(CONFIG)
+    planner = GuidedPlanner(plan, GuidedSurrogate(plan), RemainingTime(Seconds()))
+    planner.surrogate.predictor = Counting()
+    plans = planner._plans([], set(), 12, np.random.default_rng(0))
+    found = planner._promising(plans, [], np.random.default_rng(1))
+    assert planner.surrogate.predictor.asked == 3  # the others are only ranked by what it says of these
+    assert len({one.digest for one in found}) == 6
+    assert found == planner._promising(plans, [], np.random.default_rng(1))
+    more = planner._promising(plans[:1], found, np.random.default_rng(1))
+    assert more == plans[:1]
+
+
+def test_the_time_of_a_fit_counts_as_fitting():
+    plan = resolve(CONFIG)
+    planner = GuidedPlanner(plan, GuidedSurrogate(plan), RemainingTime(Seconds()), clock=itertools.count().__next__)
+    assert planner.remaining.seconds.fitting == 0
+    with planner.surrogate.fitting():
+        pass
+    assert planner.remaining.seconds.fitting == 1
+
+
 def test_the_shipped_predictor_answers_what_a_run_has_not_asked_yet():
     plan = resolve(dataclasses.replace(CONFIG, space="mlp"))
     surrogate, plans_only = GuidedSurrogate(plan), Counting()

@@ -14,6 +14,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 import onnx_graph
+from nas.engine.guided.first_look import extended
 from nas.engine.guided.surrogate import GuidedSurrogate, ticket_of
 from nas.study.trial import Score, Trial
 from onnx_graph.internals import array_of
@@ -162,7 +163,7 @@ class Brood:
         probe = rng.permutation(alive)[: max(1, round(PROBE * closely))]
         found = self._scores(surrogate, model, probe)
         rest = np.setdiff1d(alive, probe)
-        hope = _extended(table, probe, [score.mean for score in found], rest)
+        hope = extended(table, probe, [score.mean for score in found], rest)
         best = rest[np.argsort(-hope, kind="stable")[: closely - len(probe)]]
         scores = [*found, *(self._scores(surrogate, model, best) if len(best) else [])]
         return [(self.candidate(int(child)), score) for child, score in zip([*probe, *best], scores, strict=True)]
@@ -181,16 +182,7 @@ def _smallest(values: NDArray[np.floating], places: Places, counts: Places, rng:
     for start in range(0, len(counts) if most else 0, size):
         part = slice(start, start + size)
         noisy = np.log(values) + NOISE * rng.standard_normal((len(counts[part]), len(places)), np.float32)
-        order = np.argsort(noisy, axis=1)[:, :most]
+        order = np.argpartition(noisy, most - 1, axis=1)[:, :most]
+        order = np.take_along_axis(order, np.argsort(np.take_along_axis(noisy, order, axis=1), axis=1), axis=1)
         found[part] = np.where(np.arange(most) < counts[part][:, None], places[order], -1)
     return found
-
-
-def _extended(
-    table: NDArray[np.float64], known: Places, values: list[float], wanted: Places, ridge: float = 1.0
-) -> NDArray[np.float64]:
-    """Values of further rows of a table, by a ridge regression on the known ones."""
-    mean, std = table[known].mean(axis=0), table[known].std(axis=0) + 1e-9
-    design, target = (table[known] - mean) / std, np.array(values) - np.mean(values)
-    slope = np.linalg.solve(design.T @ design + ridge * np.eye(design.shape[1]), design.T @ target)
-    return np.asarray((table[wanted] - mean) / std @ slope, np.float64)

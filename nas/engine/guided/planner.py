@@ -26,6 +26,7 @@ from nas.engine.budget import spent
 from nas.engine.expected import expected
 from nas.engine.guided import proposals, references
 from nas.engine.guided.broods import Parent
+from nas.engine.guided.first_look import extended, plan_table
 from nas.engine.guided.fitting import fitted
 from nas.engine.guided.surrogate import GuidedSurrogate
 from nas.engine.keep import KeepRule, was_learned
@@ -57,6 +58,9 @@ ROUNDS, FEWEST = 8, 4.0
 """Least number of rounds, unless a round would have fewer trainings than this: a predictor that learns often chooses better."""
 SHORT = 0.5
 """Length of a plan's first training, as a share of a whole one."""
+LOOKED_AT, PROBE = 0.5, 0.5
+"""Share of new plans whose networks the predictor sees, and the share of these that is taken at random; what it says of them tells, by
+a few facts about each plan, which of the others are worth a look."""
 GENERATIONS = 2
 """Generations of plans that are bred in a round by the predictor's answers."""
 OPTIMISM = (0.0, 0.3)
@@ -93,8 +97,9 @@ class GuidedPlanner:
     def __post_init__(self) -> None:
         """Make the rule for the number of weights to keep."""
         search = self.search
+        self.surrogate.fitting = lambda: self.remaining.fitting(self.clock)
         self.keep = KeepRule(
-            search.space,
+            self.surrogate.networks,
             on_costs(search.constraints),
             lambda model, candidate: as_exported(model, search.task, candidate),
             spread=any(goal.name in COSTS for goal in search.objectives),
@@ -299,9 +304,7 @@ class GuidedPlanner:
         parent = Parent.of(trial, network, gradients)
         several, closely = math.ceil(min(BROOD * count, BITS // len(parent.strength))), math.ceil(CLOSELY * count) + 1
         dense = search.space.dense(trial.candidate)
-        number = self._weights_of_child(dense, len(parent.kept), rng)
-        wanted = [next(number) for _ in range(several)]
-        brood = parent.brood(np.array(wanted), rng)
+        brood = parent.brood(self._weights_of_children(dense, len(parent.kept), several, rng), rng)
         self._proposed += len(brood)
         if self.surrogate.predictor is None:
             return [brood.candidate(child) for child in range(min(len(brood), closely))]
@@ -309,10 +312,15 @@ class GuidedPlanner:
         self._screened |= {child.digest: score for child, score in found}
         return [child for child, _ in found]
 
-    def _weights_of_child(self, dense: Candidate, own: int, rng: np.random.Generator) -> Iterator[int]:
-        """Numbers of weights of children; `own` is the parent's, which stays where it is not what the bounds are on."""
-        while True:
-            yield own if self.keep.estimates else self.keep.drawn(dense, rng) or own
+    def _weights_of_children(
+        self, dense: Candidate, own: int, count: int, rng: np.random.Generator
+    ) -> NDArray[np.int64]:
+        """Numbers of weights of so many children; `own` is the parent's, which stays where it is not what the bounds are on."""
+        if self.keep.estimates:
+            return np.full(count, own)
+        if not self.keep.spread:
+            return np.full(count, self.keep.most(dense) or own)
+        return np.array([self.keep.drawn(dense, rng) or own for _ in range(count)])
 
     def _leaders(self, trials: Sequence[Trial]) -> list[CandidateResult]:
         goals, known = self.search.objectives, results_by_candidate(trials, expected(self.search, trials))
@@ -335,14 +343,32 @@ class GuidedPlanner:
         return min(config.round, max(FEWEST, config.trainings / ROUNDS))
 
     def _bred(self, leaders: Sequence[Candidate], known: set[str], rng: np.random.Generator) -> list[Candidate]:
-        """New plans, and those bred from the ones of which the predictor expects most."""
+        """New plans, and those bred from the ones of which the predictor expects most; without a predictor new ones only."""
         screen = self.search.config.screen
-        pool = self._plans(leaders, known, screen, rng)
-        for _ in range(GENERATIONS if self.surrogate.predictor is not None and pool else 0):
+        several = self._plans(leaders, known, screen, rng)
+        if self.surrogate.predictor is None or not several:
+            return several
+        pool = self._promising(several, [], rng)
+        for _ in range(GENERATIONS):
+            known = known | set(map(proposals.niche, several))
             expected = self._utility(pool, self._scores(pool)[0], rng)
             parents = [pool[place] for place in np.argsort(-expected)[: proposals.PARENTS]]
-            pool += self._plans(parents, known | set(map(proposals.niche, pool)), screen // 2, rng, fresh=0.0)
+            several = self._plans(parents, known, screen // 2, rng, fresh=0.0)
+            pool += self._promising(several, pool, rng)
         return pool
+
+    def _promising(
+        self, plans: Sequence[Candidate], seen: Sequence[Candidate], rng: np.random.Generator
+    ) -> list[Candidate]:
+        """A share `LOOKED_AT` of new plans: some at random, and those of which most is expected by the scores of these and of `seen`."""
+        closely = math.ceil(LOOKED_AT * len(plans))
+        order, count = rng.permutation(len(plans)), math.ceil(PROBE * closely)
+        probe = [plans[place] for place in order[:count]]
+        known, rest = [*seen, *probe], [plans[place] for place in sorted(order[count:])]
+        table = plan_table([*known, *rest], [self.keep.of_whole(one) for one in (*known, *rest)])
+        places = np.arange(len(table))
+        hope = extended(table, places[: len(known)], self._scores(known)[0].tolist(), places[len(known) :])
+        return [*probe, *(rest[place] for place in np.argsort(-hope, kind="stable")[: closely - count])]
 
     def _plans(
         self,
@@ -464,7 +490,7 @@ class GuidedPlanner:
         names += [goal.name for goal in self.search.objectives if goal.name in COSTS]
         if isinstance(candidate.mask, LearnedMask):
             return self.keep.costs(candidate)
-        model = self.search.space.build(candidate)
+        model = self.surrogate.networks.build(candidate)
         further = [name for name in dict.fromkeys(names) if name not in COUNTED]
         finished = lambda: as_exported(model, self.search.task, candidate)  # noqa: E731
         return counts(model) | measure_all(further, model, finished)

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from nas.engine.keep import KeepRule
 from nas.engine.plain_networks import plain_networks
 from nas.measure.costs import counts
 from nas.study.trial import Trial
-from search_spaces import Candidate, InheritedMask, Json, LearnedMask, SearchSpace, SpaceError
+from search_spaces import Candidate, InheritedMask, Json, LearnedMask, MaskRecipe, SearchSpace, SpaceError
 
 FRESH, SWITCHED = 0.35, 0.3
 """Shares of plans with a new architecture, and of known architectures with another method; the others are neighbours and children."""
@@ -56,8 +57,13 @@ def plans(
             else:
                 proposed = _changed(space, parent, leading, rng)
                 method = _method_of(proposed, method)
-        dense = None if proposed is None else space.dense(proposed)
+        dense = None if proposed is None else _dense(space, proposed)
         yield dense if dense is None or keep.fits(dense) else learned(dense, method, keep, rng, length)
+
+
+def _dense(space: SearchSpace, candidate: Candidate) -> Candidate:
+    """The architecture without a mask; that of a plan is as it was proposed, and its network need not be made to see it."""
+    return replace(candidate, mask=MaskRecipe()) if isinstance(candidate.mask, LearnedMask) else space.dense(candidate)
 
 
 def _architecture(space: SearchSpace, rng: np.random.Generator, *, narrow: bool = False) -> Candidate:
