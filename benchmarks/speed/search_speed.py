@@ -3,11 +3,12 @@
 A guided search on digits with at most 300 non-zeros. Its rounds train their candidates as stacks. Afterwards every candidate of its trials
 whose parents are not needed is trained alone with the same seed. Seconds of processor time of the whole process, on one thread, so that
 other work on the machine disturbs little. "All but training": fitting, screening and recording, as a share of the search without its
-report, by wall time.
-Usage: python -m benchmarks.speed.search_speed [--trainings N] [--print]
+report, by wall time. One thread for linear algebra, as `nas search` has; libraries are loaded before.
+Usage: OPENBLAS_NUM_THREADS=1 python -m benchmarks.speed.search_speed [--trainings N] [--print]
 """
 
 import argparse
+import importlib
 import json
 import tempfile
 import time
@@ -41,6 +42,7 @@ def main() -> None:
 
 def measured(trainings: int) -> dict[str, Any]:
     """Seconds of a search by kind of work, and of its candidates one by one."""
+    importlib.import_module("torch")  # takes about two seconds in any process that trains
     config = nas.SearchConfig(
         task="digits", space="mlp", constraint=("nnz<=300",), trainings=trainings, seed=5, repeats=1
     )
