@@ -32,6 +32,7 @@ GROUPS = {
         "explore",
         "confirm",
         "repeats",
+        "finish",
         "random_baseline",
         "seed",
     ),

@@ -1,5 +1,6 @@
 """The end of a search, step by step: winner, baselines, predictor, front, report."""
 
+import dataclasses
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,14 +12,15 @@ import onnx_graph
 from nas import __version__
 from nas.conclusion.figures import Figures
 from nas.conclusion.final_predictor import fit_and_save
+from nas.conclusion.finishing import Finisher
 from nas.conclusion.looked_up import front_row, untrained_row
 from nas.conclusion.random_baseline import random_search
-from nas.conclusion.retraining import as_found, measure_and_export, retrain
+from nas.conclusion.retraining import Retrained, as_found, measure_and_export, retrain
 from nas.duration import duration
 from nas.engine.budget import trainings
 from nas.engine.expected import expected
 from nas.engine.leaders import best_by_hand, front, winner
-from nas.engine.remaining_time import Work
+from nas.engine.remaining_time import Work, after_search
 from nas.engine.search_loop import Engine
 from nas.exporters.onnx_export import as_exported, raw_inputs, run
 from nas.measure.costs.latency import latency
@@ -50,8 +52,9 @@ def conclude(engine: Engine, *, on_stage: Say = lambda text: None) -> Report:
     if engine.plan.table is not None:
         measured, baselines, random = _looked_up(engine, engine.plan.table, best, on_stage)
     else:
-        measured, figures = _winner(engine, best, on_stage)
-        baselines, random = _baselines(engine, best, figures, on_stage)
+        finisher = Finisher(engine)
+        measured, figures = _winner(finisher, best, on_stage)
+        baselines, random = _baselines(finisher, best, figures, on_stage)
     on_stage(_with_time_left("writing the report", engine, Work()))
     rows = [_front_row(engine, result) for result in front(engine.plan.objectives, known)]
     fit_and_save(engine)
@@ -62,35 +65,44 @@ def conclude(engine: Engine, *, on_stage: Say = lambda text: None) -> Report:
     return report
 
 
-def _winner(engine: Engine, best: CandidateResult, on_stage: Say) -> tuple[NetworkRow, Figures]:
-    """Train the winner again, unless it is kept as it was found, and export it."""
-    repeats, random = engine.plan.config.repeats, engine.plan.config.random_baseline
+def _winner(finisher: Finisher, best: CandidateResult, on_stage: Say) -> tuple[NetworkRow, Figures]:
+    """Train the winner again, unless it is kept as it was found, finish it and export it."""
+    engine = finisher.engine
+    repeats = engine.plan.config.repeats
     drawn = isinstance(best.candidate.mask, MaskRecipe)
-    plain = (1 + drawn) * repeats + (trainings(engine.record.trials) + repeats if random else 0)
-    left = Work(plain=plain, space=best.candidate.space)
+    config = dataclasses.replace(engine.plan.config, trainings=trainings(engine.record.trials))
+    left = dataclasses.replace(after_search(config, kept=not drawn), space=best.candidate.space)
     several = f"the winner {best.candidate.digest} and its dense reference" if drawn else "the winner's dense reference"
     on_stage(_with_time_left(f"training {several} {repeats} times for the report", engine, left))
     retrained = retrain(engine, best.candidate) if drawn else as_found(engine, best.candidate)
-    return measure_and_export(engine, retrained, "winner", engine.folder.best, score=best.score)
+    if engine.plan.config.finish:
+        on_stage("training the winner on the whole training split")
+    networks = finisher.finished(retrained)
+    return measure_and_export(engine, networks, "winner", engine.folder.best, score=best.score)
 
 
 def _baselines(
-    engine: Engine, best: CandidateResult, figures: Figures, on_stage: Say
+    finisher: Finisher, best: CandidateResult, figures: Figures, on_stage: Say
 ) -> tuple[list[NetworkRow], WayRow | None]:
-    """The winner's architecture without a mask, the best by hand, and, if requested, the winner of random search and its costs."""
+    """The winner's architecture without a mask, the best by hand, and, if requested, the winner of random search and its costs.
+
+    They go on on the whole training split as the winner does.
+    """
+    engine = finisher.engine
     models, rows = engine.folder.models, list[NetworkRow]()
+
+    def row(networks: Retrained, name: str, file: Path) -> NetworkRow:
+        return measure_and_export(engine, finisher.finished(networks), name, file, winner=figures)[0]
+
     if has_masks(engine.plan.space):
         dense = retrain(engine, engine.plan.space.dense(best.candidate), "static")
-        rows = [measure_and_export(engine, dense, "dense", models / "dense.onnx", winner=figures)[0]]
-        rows += _by_hand(engine, figures)
+        rows = [row(dense, "dense", models / "dense.onnx")]
+        by_hand = _by_hand(engine)
+        rows += [] if by_hand is None else [row(by_hand, "by hand", models / "by_hand.onnx")]
     if not engine.plan.config.random_baseline:
         return rows, None
-    row, spent = _random(
-        engine,
-        lambda found, path: measure_and_export(engine, retrain(engine, found), "random", path, winner=figures)[0],
-        on_stage,
-    )
-    return [*rows, row], spent
+    found, spent = _random(engine, lambda one, path: row(retrain(engine, one), "random", path), on_stage)
+    return [*rows, found], spent
 
 
 def _looked_up(
@@ -110,7 +122,8 @@ def _random(
     """The winner of random search, and what random search spent."""
     count = trainings(engine.record.trials)
     text = f"random search with {count} trainings, for comparison"
-    on_stage(_with_time_left(text, engine, Work(plain=count + engine.plan.config.repeats)))
+    config = engine.plan.config
+    on_stage(_with_time_left(text, engine, Work(plain=count + config.repeats * (1 + (config.finish or 0)))))
     found, trials = random_search(engine)
     row = row_of(found.candidate, engine.folder.models / "random.onnx")
     spent = WayRow.of(
@@ -123,15 +136,11 @@ def _random(
     return row, spent
 
 
-def _by_hand(engine: Engine, figures: Figures) -> list[NetworkRow]:
-    """The best reference of a guided search, also if it is the winner; none if the search ran no references."""
+def _by_hand(engine: Engine) -> Retrained | None:
+    """The best reference of a guided search, also if it is the winner; None if the search ran no references."""
     plan = engine.plan
     found = best_by_hand(plan.objectives, plan.constraints, engine.record.trials, expected(plan, engine.record.trials))
-    if found is None:
-        return []
-    networks = as_found(engine, found.candidate, first=True)
-    path = engine.folder.models / "by_hand.onnx"
-    return [measure_and_export(engine, networks, "by hand", path, winner=figures)[0]]
+    return None if found is None else as_found(engine, found.candidate, first=True)
 
 
 def _with_time_left(text: str, engine: Engine, work: Work) -> str:

@@ -19,7 +19,7 @@ def random_search(engine: Engine) -> tuple[CandidateResult, list[Trial]]:
         folder,
         on_progress=engine.on_progress,
         remaining=engine.remaining,
-        after=Work(plain=plan.config.repeats),
+        after=Work(plain=plan.config.repeats * (1 + (plan.config.finish or 0))),
         clock=engine.clock,
         executor=engine.executor,
     )

@@ -1,5 +1,6 @@
 """Trains a chosen candidate again with fresh seeds, measures it on the test split and exports the best training."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from nas.engine.search_loop import Engine
 from nas.errors import TrainingError
 from nas.exporters.onnx_export import export
 from nas.exporters.provenance import provenance
+from nas.reports.rows.finish import Finish
 from nas.reports.rows.network_row import NetworkRow
 from nas.study.trial import Score, Trial
 from nas.training.methods.method import Method
@@ -30,6 +32,9 @@ class Retrained:
         grouped: whether the position of a weight among its neighbours matters (N:M), so that the export keeps dead units.
         sign: factor 1 or -1 that makes larger values of the metric better.
         expected: what the network was expected to reach on new examples when it was chosen; None if nothing more was known.
+        finish: number of further trainings on the whole training split that the networks had; 0 if these made them no better.
+        found: the networks before these; empty if they stayed as they were.
+        before, after: mean metric on the whole validation split before and after further trainings; None if none were tried.
     """
 
     candidate: Candidate
@@ -38,6 +43,10 @@ class Retrained:
     grouped: bool
     sign: float
     expected: float | None = None
+    finish: int = 0
+    found: Sequence[ir.Model] = ()
+    before: float | None = None
+    after: float | None = None
 
     @property
     def best(self) -> int:
@@ -131,10 +140,8 @@ def measure_and_export(
 
     `winner` are the figures of the winner, if another network is to be compared with it.
     """
-    from nas.training.single import answers
-
-    task, results, device = engine.plan.task, retrained.results, engine.plan.config.device
-    figures = Figures.of([answers(model, task, task.test, device=device) for model in retrained.models], task)
+    task, results = engine.plan.task, retrained.results
+    figures = _figures(engine, retrained.models)
     accuracies = figures.values
     index = retrained.best
     origin = provenance(task, retrained.candidate, results[index].accuracy, results[index].seed)
@@ -142,7 +149,7 @@ def measure_and_export(
         retrained.models[index],
         path,
         task=task,
-        origin=origin | {"test_" + task.metric: f"{accuracies[index]:.6f}"},
+        origin=origin | _finish_stated(retrained) | {"test_" + task.metric: f"{accuracies[index]:.6f}"},
         keep_dead_units=retrained.grouped,
     )
     row = NetworkRow(
@@ -161,5 +168,26 @@ def measure_and_export(
         interval=figures.interval,
         expected=retrained.expected,
         error=None if winner is None else winner.error_against(figures),
+        finish=_finish(engine, retrained),
     )
     return row, figures
+
+
+def _figures(engine: Engine, models: Sequence[ir.Model]) -> Figures:
+    from nas.training.single import answers
+
+    task = engine.plan.task
+    return Figures.of([answers(model, task, task.test, device=engine.plan.config.device) for model in models], task)
+
+
+def _finish(engine: Engine, retrained: Retrained) -> Finish | None:
+    """What the report says of further trainings; None if none were tried."""
+    if retrained.before is None or retrained.after is None:
+        return None
+    found = _figures(engine, retrained.found).values if retrained.found else ()
+    return Finish(trainings=retrained.finish, found=found, before=retrained.before, after=retrained.after)
+
+
+def _finish_stated(retrained: Retrained) -> dict[str, str]:
+    """Metadata of a network that was trained on after its validation metric was measured."""
+    return {"finish": f"{retrained.finish} trainings on the whole training split"} if retrained.finish else {}

@@ -41,11 +41,15 @@ class Work:
 def after_search(config: SearchConfig, *, kept: bool = False) -> Work:
     """Work after the search: trainings of the winner and of the dense reference, and random search if it is requested.
 
-    `kept`: the winner is kept as it was found, and only the dense reference is trained.
+    `kept`: the winner is kept as it was found, the best by hand too, and only the dense reference is trained. Then all of them go on
+    for `finish` trainings.
     """
-    retrainings = config.repeats if kept else 2 * config.repeats
-    random = config.trainings + config.repeats if config.random_baseline else 0
-    return Work(plain=retrainings + random)
+    plain = config.repeats if kept else 2 * config.repeats
+    finish = config.finish or 0
+    plain += finish * (plain + (2 if kept else 0))
+    if config.random_baseline:
+        plain += config.trainings + config.repeats * (1 + finish)
+    return Work(plain=plain)
 
 
 @dataclass(eq=False)

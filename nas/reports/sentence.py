@@ -25,7 +25,8 @@ def sentence(best: NetworkRow, baselines: Sequence[NetworkRow], task: str, metri
     text = f"On the test split of {task} the winner reaches {_figures(best, metric)}"
     for other in baselines:
         text += f"; {_FOUND.get(other.name, other.name)} {_figures(other, metric)} ({Verdict.of(best, other, sign)})"
-    return text + "." + size_remark(best, baselines)
+    remark = "" if best.finish is None else f" {best.finish.remark}"
+    return text + "." + remark + size_remark(best, baselines)
 
 
 def looked_up_headline(best: NetworkRow, metric: str, count: int) -> str:

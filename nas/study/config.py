@@ -21,10 +21,13 @@ ALIASES = {"n_trials": "trainings"}
 """Other names of options, known from Optuna."""
 
 FREE = (
-    *("trainings", "timeout", "repeats", "random_baseline", "device", "data_dir"),
+    *("trainings", "timeout", "repeats", "finish", "random_baseline", "device", "data_dir"),
     *("executor", "workers", "worker_memory", "address"),
 )
 """Options that do not change the trials, only their number, the machine and the comparisons."""
+
+FINISHING, MOST_FINISHING = 1, 100
+"""Trainings with which a winner goes on after a search on a subset, and most that can be asked for."""
 
 MOST_WORKERS = 4096
 """Most processes of an executor."""
@@ -98,6 +101,11 @@ class SearchConfig:
     explore: float = _option(0.125, "share of a round that is taken at random, without asking the predictor")
     confirm: float = _option(0.2, "share of the trainings spent on training the leading candidates again")
     repeats: int = _option(3, "trainings of the winner and of each baseline for the report")
+    finish: int | None = _option(
+        None,
+        "trainings with which the winner goes on at the end, from its own weights, on the whole training split (default: 1 after a search "
+        "with --subset, else 0)",
+    )
     random_baseline: bool = _option(False, "also run random search with as many trainings, for the report")
     seed: int = _option(0, "seed of everything random")
     epochs: int | None = _option(None, "epochs of a training (default: about 1,700 steps, from 10 to 100 epochs)")
@@ -131,6 +139,8 @@ class SearchConfig:
         for name, least in (("trainings", 1), ("round", 1), ("screen", 1), ("repeats", 1)):
             require_whole(name, getattr(self, name), least)
         require_whole("seed", self.seed, 0, LARGEST_SEED)
+        if self.finish is not None:
+            require_whole("finish", self.finish, 0, MOST_FINISHING)
         if self.screen < self.round:
             raise UsageError(f"screen must be at least {self.round}, as round is, got {self.screen}")
         if self.subset is not None:
@@ -173,7 +183,7 @@ class SearchConfig:
         """
         if self.table is not None:
             looked_up: dict[str, Any] = {"table": _absolute(self.table), "task": self.column or self.task}
-            looked_up |= {"epochs": 1, "confirm": 0.0, "repeats": 1}
+            looked_up |= {"epochs": 1, "confirm": 0.0, "repeats": 1, "finish": 0}
             looked_up["predictor"] = LOOKED_UP if self.predictor == "auto" else self.predictor
             return replace(self, **looked_up)
         steps = -(-examples // self.batch_size)
@@ -181,6 +191,7 @@ class SearchConfig:
         return replace(
             self,
             epochs=epochs if self.epochs is None else self.epochs,
+            finish=(0 if self.subset is None else FINISHING) if self.finish is None else self.finish,
             space=families if self.space == AUTO else self.space,
             predictor=("quick-warm" if self.strategy == "guided" else "quick")
             if self.predictor == "auto"

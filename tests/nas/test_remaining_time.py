@@ -54,10 +54,19 @@ def test_a_resumed_run_begins_with_the_times_of_its_trials(make_trial):
 
 
 def test_winner_dense_reference_and_random_baseline_follow_the_search():
-    config = SearchConfig(trainings=20, round=4, screen=8, repeats=3)
+    config = SearchConfig(trainings=20, round=4, screen=8, repeats=3, finish=0)
     assert after_search(config) == Work(plain=6)
     assert after_search(config, kept=True) == Work(plain=3)
-    assert after_search(SearchConfig(trainings=20, repeats=3, random_baseline=True)) == Work(plain=6 + 20 + 3)
+    random = SearchConfig(trainings=20, repeats=3, random_baseline=True, finish=0)
+    assert after_search(random) == Work(plain=6 + 20 + 3)
+
+
+def test_further_trainings_of_all_networks_follow_too():
+    config = SearchConfig(trainings=20, repeats=3, finish=2)
+    assert after_search(config) == Work(plain=6 + 2 * (3 + 3))
+    assert after_search(config, kept=True) == Work(plain=3 + 2 * (1 + 1 + 3))
+    random = SearchConfig(trainings=20, repeats=3, finish=2, random_baseline=True)
+    assert after_search(random) == Work(plain=6 + 2 * (3 + 3) + 20 + 3 + 2 * 3)
 
 
 @pytest.mark.parametrize(
@@ -117,8 +126,8 @@ def test_at_every_moment_of_a_run_the_estimate_is_near_what_is_left(tmp_path, mo
     searched = clock.now
     conclude(engine)
     end = clock.now
-    # 12 trainings, 2 of the winner, 2 of the dense reference, 12 of random search, 2 of its winner.
-    assert (searched - 1000.0, end - searched) == (120.0, 180.0)
+    # 12 trainings, 2 of the winner, 2 of the dense reference, 12 of random search, 2 of its winner; and a further one of these six.
+    assert (searched - 1000.0, end - searched) == (120.0, 240.0)
     assert told[0][1] is None
     for moment, left in told[1:]:
         assert left == pytest.approx(end - moment + REPORT_SECONDS)
@@ -146,6 +155,7 @@ def test_a_timeout_bounds_the_rest_of_the_search(tmp_path, monkeypatch):
         screen=4,
         epochs=1,
         repeats=1,
+        finish=0,
         timeout=300.0,
     )
     folder = RunFolder(tmp_path / "run")

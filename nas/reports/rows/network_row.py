@@ -9,6 +9,7 @@ from typing import Any
 from nas.percent import percent
 from nas.reports.fields import Fields
 from nas.reports.rows.cell import Cell, Cells
+from nas.reports.rows.finish import Finish
 from nas.study.trial import Score
 
 
@@ -34,6 +35,7 @@ class NetworkRow:
             None if its validation metric alone decided.
         error: standard error, over the test examples, of the difference between the winner and this network; None for the winner
             and in a report of an earlier version.
+        finish: its further trainings on the whole training split; None if none were tried.
     """
 
     name: str
@@ -51,6 +53,7 @@ class NetworkRow:
     interval: tuple[float, float] | None = None
     error: float | None = None
     expected: float | None = None
+    finish: Finish | None = None
 
     @cached_property
     def mean(self) -> float:
@@ -79,19 +82,26 @@ class NetworkRow:
             "network": Cell.label(self.name),
             "measured": Cell(self.measured, self.mean),
             **between,
-            "trainings": Cell.count(len(self.accuracies)),
+            "trainings": self._trainings(),
             "non-zeros": Cell.count(self.nnz),
             "bytes": Cell.count(self.bytes),
             "latency ms": Cell.number(self.latency, ".3f"),
             "largest export error": Cell.number(self.largest_error, ".1e"),
         }
 
+    def _trainings(self) -> Cell:
+        """The number of trainings, with the further ones that each of them had."""
+        further = 0 if self.finish is None else self.finish.trainings
+        count = len(self.accuracies)
+        return Cell(f"{count:,} + {further}", count) if further else Cell.count(count)
+
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values, with the mean and spread of the test metric under ``test``."""
         lists = {name: list(getattr(self, name)) for name in ("accuracies", "validation", "seeds")}
         test = {"mean": self.mean, "std": self.std, "trainings": len(self.accuracies)}
         interval = None if self.interval is None else list(self.interval)
-        return asdict(self) | lists | {"interval": interval, "test": test}
+        finish = None if self.finish is None else self.finish.to_json()
+        return asdict(self) | lists | {"interval": interval, "finish": finish, "test": test}
 
     @classmethod
     def from_json(cls, data: object, place: str) -> "NetworkRow":
@@ -113,6 +123,7 @@ class NetworkRow:
             interval=_interval(fields),
             error=fields.number("error", low=0.0) if "error" in fields else None,
             expected=fields.number("expected") if "expected" in fields else None,
+            finish=Finish.from_json(fields.mapping("finish"), f"{place}, 'finish'") if "finish" in fields else None,
         )
 
 

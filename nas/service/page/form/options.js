@@ -30,7 +30,7 @@ const GROUPS = {
     "preprocessing",
     "subset",
   ],
-  "What it reports": ["repeats", "random_baseline"],
+  "What it reports": ["repeats", "finish", "random_baseline"],
 };
 
 /**
