@@ -55,6 +55,8 @@ def winner(
     confirmed = [result for result in known if len(result.accuracies) > 1]
     if not known and any(not trial.failed for trial in tried):
         raise RunError("no trained network meets the constraints on metrics; `trials.csv` has what was measured")
+    if not known and not tried:
+        raise RunError("nothing was trained: no network that could be trained meets the constraints; loosen them")
     if not known:
         raise RunError("every training of the run failed; `trials.csv` says why")
     sign = objectives.main_of(goals).sign

@@ -15,7 +15,7 @@ from nas.engine.inheritance import inherit
 from nas.engine.keep import KeepRule
 from nas.engine.plan import resolve
 from nas.engine.remaining_time import RemainingTime
-from nas.errors import ConstraintError
+from nas.errors import ConstraintError, RunError
 from nas.study.config import SearchConfig
 from nas.study.constraints import parse_all
 from nas.study.record import Record
@@ -270,6 +270,13 @@ def test_where_whole_networks_fit_they_are_trained_dense(tmp_path):
     report = searches.search(config, tmp_path / "fits")
     assert {trial["candidate"]["mask"]["density"] for trial in report["trials"]} == {1.0}
     assert len({trial["digest"] for trial in report["trials"]}) == len(report["trials"]) >= 4
+
+
+@pytest.mark.takes(30, "proposes networks until it gives up")
+def test_a_budget_for_which_nothing_can_be_trained_is_said_so(tmp_path):
+    config = dataclasses.replace(CONFIG, constraint=("nnz<=1",), space="mlp")
+    with pytest.raises(RunError, match="nothing was trained: no network that could be trained meets the constraints"):
+        searches.search(config, tmp_path / "run")
 
 
 def test_attempts_without_a_plan_end(tmp_path, monkeypatch):
