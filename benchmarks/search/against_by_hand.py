@@ -2,7 +2,7 @@
 
 All get the same budget: epochs of all phases, in trainings of the search's length. Each is chosen on the validation split, and the
 network itself is measured once on the test split; nothing is trained again afterwards. Where the search sees a subset, "finished" is
-the same network after one further training on the whole training split, for all of them alike, beyond the budget. Columns:
+the same network after further trainings on the whole training split, for all of them alike, beyond the budget. Columns:
 
   by hand          espn, obd, gumbel and gradual on the plain networks of the space in equal shares, each restarted until its share is spent
   by hand, long    the same four methods, each once on the first plain network, as long as its share lasts
@@ -40,7 +40,7 @@ import nas
 import onnx_graph
 from benchmarks.support.own_models import trained
 from benchmarks.support.places import RESULTS
-from nas.conclusion.finishing import epochs, whole
+from nas.conclusion.finishing import further, whole
 from nas.engine.guided.proposals import plans
 from nas.engine.guided.references import METHODS, learned, pruned, small
 from nas.engine.keep import KeepRule
@@ -190,15 +190,15 @@ class Bench:
         return value
 
     def finished(self) -> dict[str, float]:
-        """The test metric of the best network after further trainings on the whole training split, as a search has them."""
+        """The test metric of the best network after the further trainings that a search gives its winner; empty if it gives none."""
         assert self.network is not None
-        task, network = whole(self.plan), self.network
-        options = replace(self.plan.training, init="keep", epochs=epochs(self.plan, task))
-        for seed in range(self.plan.config.finish or 0):
-            network = nas.apply_result(network, nas.train(network, task, options, method="static", seed=seed))
-        better = nas.evaluate(network, task, task.validation) > nas.evaluate(self.network, task, task.validation)
-        found = network if better else self.network
-        return {"finished": nas.evaluate(found, task, task.test)} if self.plan.config.finish else {}
+        task = whole(self.plan) if self.plan.config.finish else None
+        if task is None:
+            return {}
+        (done,) = further(self.plan, task, [self.network], [0])
+        before = nas.evaluate(self.network, task, task.validation)
+        found = self.network if done is None or done[1].accuracy <= before else done[0]
+        return {"finished": nas.evaluate(found, task, task.test)}
 
     def result(self) -> dict[str, float]:
         """Of the best network."""

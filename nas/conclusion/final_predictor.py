@@ -28,4 +28,5 @@ def fit_and_save(engine: Engine) -> None:
     if methods:
         provenance["methods"] = list(methods)
     tasks = {} if surrogate.description is None else {task.name: surrogate.description}
-    predictors.save(surrogate.predictor, engine.folder.predictor, provenance=provenance, tasks=tasks)
+    with engine.remaining.fitting(engine.clock, more=True):  # questions that nobody asked are learnt now
+        predictors.save(surrogate.predictor, engine.folder.predictor, provenance=provenance, tasks=tasks)

@@ -1,7 +1,6 @@
 """After a search on a subset: goes on training chosen networks on the whole training split, with their masks and from their own weights.
 
-The validation examples that the subset left out say whether it helped. On all examples of a task there is nothing to be gained: neither
-another training with the same mask and weights nor the validation examples made networks better (`docs/guides/search.md`).
+The whole validation split says whether it helped.
 """
 
 from collections.abc import Sequence
@@ -16,8 +15,8 @@ from nas.engine.executors.stack import Stack
 from nas.engine.plan import SearchPlan, data_of
 from nas.engine.search_loop import Engine
 from nas.seeds import derive
-from nas.study.config import FEWEST_EPOCHS
-from nas.tasks.task import Split, Task
+from nas.tasks.task import Task
+from nas.training.options import TrainingResult
 from nas.training.trained import apply_result
 
 
@@ -28,88 +27,100 @@ class Finisher:
     engine: Engine
 
     @cached_property
-    def task(self) -> Task:
+    def task(self) -> Task | None:
         """See `whole`."""
         return whole(self.engine.plan)
 
     def finished(self, found: Retrained) -> Retrained:
         """The networks after further trainings on the whole training split if they are better then, else as they were found.
 
-        Better is a better mean metric on the whole validation split. If a training fails, or a network dies, all stay as they were.
+        Better is a better mean metric on the whole validation split. A network whose training fails stays as it was.
         """
-        count = self.engine.plan.config.finish
-        if not count:
+        plan, task = self.engine.plan, self.task
+        if not plan.config.finish or task is None:
             return found
-        before, after, models = self._validation(found.models), float("nan"), list(found.models)
-        for number in range(count):
-            several = self._trained(found, models, number)
-            if several is None:
-                return found
-            models, after = several
-        found = replace(found, before=before, after=after)
-        if found.sign * (after - before) <= 0:
+        before = np.array(_metrics(found.models, task, plan.config.device))
+        start = self.engine.clock()
+        several = further(plan, task, found.models, [result.seed for result in found.results])
+        self._count(self.engine.clock() - start, plan.config.finish * len(found.models))
+        after = np.array([old if one is None else one[1].accuracy for one, old in zip(several, before, strict=True)])
+        found = replace(found, before=float(before.mean()), after=float(after.mean()))
+        if not found.sign * (after.mean() - before.mean()) > 0:
             return found
-        return replace(found, models=models, found=found.models, finish=count)
-
-    def _validation(self, models: Sequence[ir.Model]) -> float:
-        """Mean metric on the whole validation split."""
-        from nas.training.single import evaluate
-
-        device = self.engine.plan.config.device
-        return float(np.mean([evaluate(one, self.task, self.task.validation, device=device) for one in models]))
-
-    def _trained(
-        self, found: Retrained, models: Sequence[ir.Model], number: int
-    ) -> tuple[list[ir.Model], float] | None:
-        """The networks after one more training and their mean metric on the whole validation split; None if one failed."""
-        from nas.training.methods.registry import create
-
-        engine, plan, start = self.engine, self.engine.plan, self.engine.clock()
-        stack = Stack(
-            models=models,
-            seeds=[derive(plan.config.seed, "finish", result.seed, number) % 2**31 for result in found.results],
-            method=create("static"),
-            density=None,
-            options=replace(plan.training, init="keep", patience=None, epochs=epochs(plan, self.task)),
-            device=plan.config.device,
+        pairs = zip(several, found.models, found.results, after.tolist(), strict=True)
+        kept = [(old if one is None else one[0], replace(result, accuracy=value)) for one, old, result, value in pairs]
+        return replace(
+            found,
+            models=[model for model, _ in kept],
+            results=[result for _, result in kept],
+            found=found.models,
+            finish=plan.config.finish,
         )
-        results = [result for result in stack.run(self.task) if not isinstance(result, Exception) and not result.dead]
-        took = engine.clock() - start
-        engine.seconds.training += took
-        pace = engine.remaining.pace(None)
-        pace.trainings, pace.seconds = pace.trainings + len(models), pace.seconds + took
-        if len(results) < len(models):
-            return None
-        trained = [apply_result(model, result) for model, result in zip(models, results, strict=True)]
-        return trained, float(np.mean([result.accuracy for result in results]))
+
+    def _count(self, seconds: float, trainings: int) -> None:
+        self.engine.seconds.training += seconds
+        pace = self.engine.remaining.pace(None)
+        pace.trainings, pace.seconds = pace.trainings + trainings, pace.seconds + seconds
 
 
-def whole(plan: SearchPlan) -> Task:
-    """The task with the training and validation examples that a subset left out, prepared as in the search.
+def further(
+    plan: SearchPlan, task: Task, models: Sequence[ir.Model], seeds: Sequence[int]
+) -> list[tuple[ir.Model, TrainingResult] | None]:
+    """Every network after `finish` further trainings on a task, with the last result; None for one that failed or died.
 
-    Its test split is that of the search. A table whose columns mean something else without the subset stays as it is.
+    Args:
+        plan: the search.
+        task: see `whole`.
+        models: trained networks; their masks stay as they are.
+        seeds: one for each network.
+    """
+    done: dict[int, tuple[ir.Model, TrainingResult]] = {}
+    left = dict(enumerate(models))
+    for number in range(plan.config.finish or 0):
+        stack = _stack(plan, task, list(left.values()), [derive(seeds[at], "finish", number) % 2**31 for at in left])
+        results = dict(zip(left, stack.run(task), strict=True))
+        done = {
+            at: (apply_result(left[at], result), result)
+            for at, result in results.items()
+            if not isinstance(result, Exception) and not result.dead
+        }
+        left = {at: model for at, (model, _) in done.items()}
+        if not left:
+            break
+    return [done.get(at) for at in range(len(models))]
+
+
+def _stack(plan: SearchPlan, task: Task, models: Sequence[ir.Model], seeds: Sequence[int]) -> Stack:
+    """Trainings with as many steps as those of the search."""
+    from nas.training.methods.registry import create
+
+    epochs = max(1, round(plan.training.epochs * len(plan.task.train) / max(len(task.train), 1)))
+    return Stack(
+        models=models,
+        seeds=seeds,
+        method=create("static"),
+        density=None,
+        options=replace(plan.training, init="keep", patience=None, epochs=epochs),
+        device=plan.config.device,
+    )
+
+
+def whole(plan: SearchPlan) -> Task | None:
+    """The task with the training and validation examples that a subset left out, prepared as in the search, and the same test split.
+
+    None where nothing was left out, and for a task of another package whose inputs or outputs depend on the subset.
     """
     task = plan.task
-    if plan.config.subset is None:
-        return task
-    found = data_of(replace(plan.config, subset=None))
+    found = data_of(replace(plan.config, subset=None)).normalised_by(task.normalisation)
     if (found.signature, found.classes, found.features) != (task.signature, task.classes, task.features):
-        return task
-    return replace(task, train=_prepared(found.train, found, task), validation=_prepared(found.validation, found, task))
+        return None
+    if len(found.train) == len(task.train):
+        return None
+    return replace(task, train=found.train, validation=found.validation)
 
 
-def epochs(plan: SearchPlan, task: Task) -> int:
-    """Epochs of a further training: as many steps as a training of the search has, but `FEWEST_EPOCHS` where that one has them."""
-    own = plan.training.epochs
-    as_many_steps = round(own * len(plan.task.train) / max(len(task.train), 1))
-    return min(own, max(as_many_steps, FEWEST_EPOCHS))
+def _metrics(models: Sequence[ir.Model], task: Task, device: str) -> list[float]:
+    """The metric of every network on the validation split."""
+    from nas.training.single import evaluate
 
-
-def _prepared(split: Split, own: Task, wanted: Task) -> Split:
-    """The split with the normalisation of another task."""
-    if own.normalisation is None and wanted.normalisation is None:
-        return split
-    if own.normalisation is not None and own.normalisation.same_as(wanted.normalisation):
-        return split
-    raw = split.x if own.normalisation is None else own.normalisation.undo(split.x)
-    return replace(split, x=raw if wanted.normalisation is None else wanted.normalisation.apply(raw))
+    return [evaluate(model, task, task.validation, device=device) for model in models]

@@ -189,5 +189,8 @@ def _finish(engine: Engine, retrained: Retrained) -> Finish | None:
 
 
 def _finish_stated(retrained: Retrained) -> dict[str, str]:
-    """Metadata of a network that was trained on after its validation metric was measured."""
-    return {"finish": f"{retrained.finish} trainings on the whole training split"} if retrained.finish else {}
+    """Metadata of a network that was trained on on the whole training split."""
+    if not retrained.finish:
+        return {}
+    several = "1 further training" if retrained.finish == 1 else f"{retrained.finish} further trainings"
+    return {"finish": f"{several} on the whole training split"}

@@ -1,4 +1,4 @@
-"""Networks of a space that were built lately, for readers of the same one: its costs are counted, then a predictor reads it."""
+"""Keeps the networks that were built last, since two parts of a search read each: one counts its costs, then a predictor reads it."""
 
 from collections import OrderedDict
 from typing import Protocol

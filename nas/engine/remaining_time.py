@@ -95,12 +95,13 @@ class RemainingTime:
     last_fit: float = 0.0
 
     @contextmanager
-    def fitting(self, clock: Callable[[], float]) -> Iterator[None]:
-        """Count the time of a predictor fit."""
+    def fitting(self, clock: Callable[[], float], *, more: bool = False) -> Iterator[None]:
+        """Count the time of a predictor fit; `more`: of a further part of the last one."""
         start = clock()
         yield
-        self.last_fit = clock() - start
-        self.seconds.fitting += self.last_fit
+        took = clock() - start
+        self.last_fit = took + (self.last_fit if more else 0.0)
+        self.seconds.fitting += took
 
     def pace(self, way: Way | None) -> Pace:
         """The pace of a way of searching, to be counted up; None: of plain trainings."""

@@ -26,7 +26,7 @@ FREE = (
 )
 """Options that do not change the trials, only their number, the machine and the comparisons."""
 
-FINISHING, MOST_FINISHING = 1, 100
+FINISHING, MOST_FINISHING = 2, 100
 """Trainings with which a winner goes on after a search on a subset, and most that can be asked for."""
 
 MOST_WORKERS = 4096
@@ -103,7 +103,7 @@ class SearchConfig:
     repeats: int = _option(3, "trainings of the winner and of each baseline for the report")
     finish: int | None = _option(
         None,
-        "trainings with which the winner goes on at the end, from its own weights, on the whole training split (default: 1 after a search "
+        "trainings with which the winner goes on at the end, from its own weights, on the whole training split (default: 2 after a search "
         "with --subset, else 0)",
     )
     random_baseline: bool = _option(False, "also run random search with as many trainings, for the report")

@@ -398,3 +398,20 @@ def test_the_shipped_predictor_is_read_once(monkeypatch):
     assert read == ["default"]
     assert surrogate.predictor is not None
     assert not surrogate.fitted
+
+
+def test_the_first_look_is_for_all_objectives(monkeypatch):
+    plan = resolve(dataclasses.replace(CONFIG, objective=("accuracy", "-nnz"), constraint=("nnz<=3000",)))
+    surrogate = GuidedSurrogate(plan)
+    surrogate.predictor = Counting()
+    planner = GuidedPlanner(plan, surrogate, RemainingTime(Seconds()))
+
+    def small(several):
+        return np.array([-np.log(planner._member(one).metrics["nnz"]) for one in several])
+
+    monkeypatch.setattr(GuidedPlanner, "_utility", lambda self, pool, upper, rng: small(pool))
+    plans = planner._plans([], set(), 40, np.random.default_rng(0), fresh=0.0)
+    found = planner._promising(plans, [], np.random.default_rng(1))
+    ranked = found[len(found) // 2 :]
+    assert len(ranked) == 10
+    assert np.median(small(ranked)) > np.median(small(plans))

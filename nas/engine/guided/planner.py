@@ -58,9 +58,10 @@ ROUNDS, FEWEST = 8, 4.0
 """Least number of rounds, unless a round would have fewer trainings than this: a predictor that learns often chooses better."""
 SHORT = 0.5
 """Length of a plan's first training, as a share of a whole one."""
-LOOKED_AT, PROBE = 0.5, 0.5
-"""Share of new plans whose networks the predictor sees, and the share of these that is taken at random; what it says of them tells, by
-a few facts about each plan, which of the others are worth a look."""
+LOOKED_AT = 0.5
+"""Share of new plans whose networks the predictor sees."""
+AT_RANDOM = 0.5
+"""Share of these that is taken at random. What the predictor says of them tells, by a few facts about each plan, which others it sees."""
 GENERATIONS = 2
 """Generations of plans that are bred in a round by the predictor's answers."""
 OPTIMISM = (0.0, 0.3)
@@ -97,7 +98,7 @@ class GuidedPlanner:
     def __post_init__(self) -> None:
         """Make the rule for the number of weights to keep."""
         search = self.search
-        self.surrogate.fitting = lambda: self.remaining.fitting(self.clock)
+        self.surrogate.fitting = lambda: self.remaining.fitting(self.clock, more=True)
         self.keep = KeepRule(
             self.surrogate.networks,
             on_costs(search.constraints),
@@ -362,12 +363,13 @@ class GuidedPlanner:
     ) -> list[Candidate]:
         """A share `LOOKED_AT` of new plans: some at random, and those of which most is expected by the scores of these and of `seen`."""
         closely = math.ceil(LOOKED_AT * len(plans))
-        order, count = rng.permutation(len(plans)), math.ceil(PROBE * closely)
+        order, count = rng.permutation(len(plans)), math.ceil(AT_RANDOM * closely)
         probe = [plans[place] for place in order[:count]]
         known, rest = [*seen, *probe], [plans[place] for place in sorted(order[count:])]
         table = plan_table([*known, *rest], [self.keep.of_whole(one) for one in (*known, *rest)])
         places = np.arange(len(table))
-        hope = extended(table, places[: len(known)], self._scores(known)[0].tolist(), places[len(known) :])
+        hopes = self._utility(known, self._scores(known)[0], rng)
+        hope = extended(table, places[: len(known)], hopes.tolist(), places[len(known) :])
         return [*probe, *(rest[place] for place in np.argsort(-hope, kind="stable")[: closely - count])]
 
     def _plans(

@@ -153,7 +153,7 @@ class GuidedSurrogate:
         """Let the predictor of this run learn the questions that these networks ask for the first time."""
         asked = {(graph.origin or Origin()).question: graph for graph in graphs}
         new = [graph for question, graph in asked.items() if question not in self._learnt]
-        if new and self.fitted and isinstance(predictor, OriginsPredictor):
+        if new and self.fitted and predictor is self.predictor and isinstance(predictor, OriginsPredictor):
             with self.fitting():
                 for graph in new:
                     predictor.answering(graph)
@@ -162,9 +162,8 @@ class GuidedSurrogate:
     def graph_of(self, candidate: Candidate) -> StructureGraph:
         """The structure graph of a candidate, with the task and the origin of its mask."""
         learned = isinstance(candidate.mask, LearnedMask)
-        built = (
-            replace(candidate, mask=MaskRecipe()) if learned else candidate
-        )  # plans of one architecture have one graph
+        # Plans of one architecture have one graph.
+        built = replace(candidate, mask=MaskRecipe()) if learned else candidate
         if built.digest not in self._graphs:
             from predictors import encode
 
