@@ -39,6 +39,7 @@ CONFIG = SearchConfig(
     epochs=2,
     learning_rate=0.01,
     repeats=2,
+    finish=1,
 )
 
 
@@ -147,6 +148,7 @@ def test_a_run_cut_inside_a_round_ends_as_the_undisturbed_one(finished, tmp_path
     assert outcome(searches.resume(cut)) == outcome(report)
 
 
+@pytest.mark.takes(15, "a search and its continuation")
 def test_a_killed_run_ends_as_the_undisturbed_one(finished, tmp_path, capsys):
     folder, report = finished
     killed = tmp_path / "killed"
