@@ -86,7 +86,7 @@ def _baselines(
 ) -> tuple[list[NetworkRow], WayRow | None]:
     """The winner's architecture without a mask, the best by hand, and, if requested, the winner of random search and its costs.
 
-    They go on on the whole training split as the winner does.
+    They have the same further trainings as the winner.
     """
     engine = finisher.engine
     models, rows = engine.folder.models, list[NetworkRow]()

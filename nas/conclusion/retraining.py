@@ -189,7 +189,7 @@ def _finish(engine: Engine, retrained: Retrained) -> Finish | None:
 
 
 def _finish_stated(retrained: Retrained) -> dict[str, str]:
-    """Metadata of a network that was trained on on the whole training split."""
+    """Metadata of a network that had further trainings."""
     if not retrained.finish:
         return {}
     several = "1 further training" if retrained.finish == 1 else f"{retrained.finish} further trainings"
