@@ -22,6 +22,7 @@ from nas.engine.expected import expected
 from nas.engine.leaders import best_by_hand, front, winner
 from nas.engine.remaining_time import Work, after_search
 from nas.engine.search_loop import Engine
+from nas.errors import RunError
 from nas.exporters.onnx_export import as_exported, raw_inputs, run
 from nas.measure.costs.latency import latency
 from nas.reports.confusion import Confusion
@@ -47,6 +48,8 @@ def conclude(engine: Engine, *, on_stage: Say = lambda text: None) -> Report:
     folder = engine.folder
     folder.models.mkdir(exist_ok=True)
     trials = engine.record.trials
+    if not trials:
+        raise RunError("nothing was trained: no network that could be trained meets the constraints; loosen them")
     known = engine.feasible(trials)
     best = winner(engine.plan.objectives, known, tried=trials, alike=engine.plan.resolution)
     if engine.plan.table is not None:
@@ -75,7 +78,7 @@ def _winner(finisher: Finisher, best: CandidateResult, on_stage: Say) -> tuple[N
     several = f"the winner {best.candidate.digest} and its dense reference" if drawn else "the winner's dense reference"
     on_stage(_with_time_left(f"training {several} {repeats} times for the report", engine, left))
     retrained = retrain(engine, best.candidate) if drawn else as_found(engine, best.candidate)
-    if engine.plan.config.finish:
+    if finisher.task is not None:
         on_stage("training the winner on the whole training split")
     networks = finisher.finished(retrained)
     return measure_and_export(engine, networks, "winner", engine.folder.best, score=best.score)

@@ -28,8 +28,8 @@ class Finisher:
 
     @cached_property
     def task(self) -> Task | None:
-        """See `whole`."""
-        return whole(self.engine.plan)
+        """See `whole`; None also where no further trainings are wanted."""
+        return whole(self.engine.plan) if self.engine.plan.config.finish else None
 
     def finished(self, found: Retrained) -> Retrained:
         """The networks after further trainings on the whole training split if they are better then, else as they were found.
@@ -37,12 +37,13 @@ class Finisher:
         Better is a better mean metric on the whole validation split. A network whose training fails stays as it was.
         """
         plan, task = self.engine.plan, self.task
-        if not plan.config.finish or task is None:
+        if task is None:
             return found
+        count = plan.config.finish or 0
         before = np.array(_metrics(found.models, task, plan.config.device))
         start = self.engine.clock()
         several = further(plan, task, found.models, [result.seed for result in found.results])
-        self._count(self.engine.clock() - start, plan.config.finish * len(found.models))
+        self.engine.remaining.count_plain(count * len(found.models), self.engine.clock() - start)
         after = np.array([old if one is None else one[1].accuracy for one, old in zip(several, before, strict=True)])
         found = replace(found, before=float(before.mean()), after=float(after.mean()))
         if not found.sign * (after.mean() - before.mean()) > 0:
@@ -54,13 +55,8 @@ class Finisher:
             models=[model for model, _ in kept],
             results=[result for _, result in kept],
             found=found.models,
-            finish=plan.config.finish,
+            finish=count,
         )
-
-    def _count(self, seconds: float, trainings: int) -> None:
-        self.engine.seconds.training += seconds
-        pace = self.engine.remaining.pace(None)
-        pace.trainings, pace.seconds = pace.trainings + trainings, pace.seconds + seconds
 
 
 def further(
@@ -111,6 +107,8 @@ def whole(plan: SearchPlan) -> Task | None:
     None where nothing was left out, and for a task of another package whose inputs or outputs depend on the subset.
     """
     task = plan.task
+    if plan.config.subset is None:
+        return None
     found = data_of(replace(plan.config, subset=None)).normalised_by(task.normalisation)
     if (found.signature, found.classes, found.features) != (task.signature, task.classes, task.features):
         return None

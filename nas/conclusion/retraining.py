@@ -67,10 +67,7 @@ def retrain(
     numbers = range(FIRST_RETRAINING, FIRST_RETRAINING + repeats)
     start = engine.clock()
     trainings = engine.trainer.train([candidate] * repeats, list(numbers), method or engine.plan.method)
-    took = engine.clock() - start
-    engine.seconds.training += took
-    pace = engine.remaining.pace(None)
-    pace.trainings, pace.seconds = pace.trainings + sum(one.cost for one in trainings), pace.seconds + took
+    engine.remaining.count_plain(sum(one.cost for one in trainings), engine.clock() - start)
     kept = [(one.result, one.trained()) for one in trainings if not isinstance(one.result, Exception)]
     if not kept:
         raise TrainingError(f"every retraining of {candidate.digest} failed: {trainings[0].result}")

@@ -43,7 +43,7 @@ def winner(
     goals: Sequence[objectives.Objective],
     known: Sequence[CandidateResult],
     *,
-    tried: Sequence[Trial] | None = None,
+    tried: Sequence[Trial] = (),
     alike: float = 0.0,
 ) -> CandidateResult:
     """The candidate to export: the most accurate one, among those trained more than once if there are any.
@@ -53,10 +53,8 @@ def winner(
     or the smallest of those that are clearly smaller and of which not less is expected by more than `alike`.
     """
     confirmed = [result for result in known if len(result.accuracies) > 1]
-    if not known and any(not trial.failed for trial in tried or ()):
+    if not known and any(not trial.failed for trial in tried):
         raise RunError("no trained network meets the constraints on metrics; `trials.csv` has what was measured")
-    if not known and tried is not None and not tried:
-        raise RunError("nothing was trained: no network that could be trained meets the constraints; loosen them")
     if not known:
         raise RunError("every training of the run failed; `trials.csv` says why")
     sign = objectives.main_of(goals).sign

@@ -107,6 +107,12 @@ class RemainingTime:
         """The pace of a way of searching, to be counted up; None: of plain trainings."""
         return self.paces.setdefault(way, Pace())
 
+    def count_plain(self, trainings: float, seconds: float) -> None:
+        """Count trainings outside the rounds of the search."""
+        self.seconds.training += seconds
+        pace = self.pace(None)
+        pace.trainings, pace.seconds = pace.trainings + trainings, pace.seconds + seconds
+
     def learn(self, trials: Sequence[Trial]) -> None:
         """Begin with the training times of earlier trials, those of a run that is resumed."""
         for trial in trials:

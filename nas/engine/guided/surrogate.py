@@ -45,7 +45,6 @@ class GuidedSurrogate:
     networks: RecentNetworks = field(init=False)
     fitting: Callable[[], AbstractContextManager[None]] = nullcontext
     _graphs: dict[str, StructureGraph] = field(default_factory=dict)
-    _learnt: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         """Nothing is built yet."""
@@ -54,7 +53,6 @@ class GuidedSurrogate:
     def fit(self, trials: Sequence[Trial]) -> None:
         """Fit a new predictor on these trials; it learns each kind of question when it is first asked."""
         self.fitted = False
-        self._learnt.clear()
         if self.plan.predictor is None:
             self.predictor = None
             return
@@ -151,13 +149,10 @@ class GuidedSurrogate:
 
     def _learn_asked(self, predictor: Predictor, graphs: Sequence[StructureGraph]) -> None:
         """Let the predictor of this run learn the questions that these networks ask for the first time."""
-        asked = {(graph.origin or Origin()).question: graph for graph in graphs}
-        new = [graph for question, graph in asked.items() if question not in self._learnt]
-        if new and self.fitted and predictor is self.predictor and isinstance(predictor, OriginsPredictor):
+        if self.fitted and predictor is self.predictor and isinstance(predictor, OriginsPredictor):
             with self.fitting():
-                for graph in new:
+                for graph in {(graph.origin or Origin()).question: graph for graph in graphs}.values():
                     predictor.answering(graph)
-            self._learnt |= set(asked)
 
     def graph_of(self, candidate: Candidate) -> StructureGraph:
         """The structure graph of a candidate, with the task and the origin of its mask."""
